@@ -1,0 +1,13 @@
+# Writes OUT: the text of each file of SCRIPTS as a C byte array, with its name (without .lua) and length.
+set(body "#include \"store/scripts.h\"\n\n")
+set(table "")
+foreach(path ${SCRIPTS})
+  get_filename_component(name ${path} NAME_WE)
+  file(READ ${path} hex HEX)
+  string(LENGTH "${hex}" n)
+  math(EXPR n "${n} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND body "static const char lua_${name}[] = {${bytes} 0};\n")
+  string(APPEND table "    {\"${name}\", lua_${name}, ${n}},\n")
+endforeach()
+file(WRITE ${OUT} "${body}\nconst struct sl_lua_source sl_lua_sources[] = {\n${table}    {0}};\n")

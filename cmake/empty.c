@@ -1,0 +1,1 @@
+extern int sl_empty_layer;

@@ -1,0 +1,89 @@
+#include "base/log.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
+#define WINDOW_NS (10 * SL_NS_PER_S)
+
+static _Atomic int min_level = SL_INFO;
+static _Atomic uint64_t dropped;
+
+void sl_log_set_level(enum sl_log_level level)
+{
+    atomic_store_explicit(&min_level, (int)level, memory_order_relaxed);
+}
+
+uint64_t sl_log_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
+}
+
+static bool site_allows(struct sl_log_site *site, uint32_t *ret_suppressed)
+{
+    uint64_t now = sl_mono_ns(&sl_clock_system) / WINDOW_NS + 1;
+    if (atomic_exchange_explicit(&site->window, now, memory_order_relaxed) != now)
+        atomic_store_explicit(&site->count, 0, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&site->count, 1, memory_order_relaxed) >= SL_LOG_BURST) {
+        atomic_fetch_add_explicit(&site->suppressed, 1, memory_order_relaxed);
+        return false;
+    }
+    *ret_suppressed = atomic_exchange_explicit(&site->suppressed, 0, memory_order_relaxed);
+    return true;
+}
+
+static void put_time(struct sl_buf *b)
+{
+    int64_t ms = sl_wall_ms(&sl_clock_system);
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm;
+    gmtime_r(&s, &tm);
+    sl_buf_printf(b, "ts=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                  tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
+}
+
+static void put_field(struct sl_buf *b, const struct sl_log_field *f)
+{
+    sl_buf_putc(b, ' ');
+    sl_buf_puts(b, f->key);
+    sl_buf_putc(b, '=');
+    switch (f->kind) {
+    case SL_LOG_TEXT:
+        sl_buf_json(b, f->text);
+        break;
+    case SL_LOG_U64:
+        sl_buf_u64(b, f->u);
+        break;
+    case SL_LOG_I64:
+        sl_buf_i64(b, (int64_t)f->u);
+        break;
+    }
+}
+
+void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char *subject, const char *msg,
+                  const struct sl_log_field *fields)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    uint32_t suppressed = 0;
+    if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed) || !site_allows(site, &suppressed))
+        return;
+    char mem[LINE_MAX_BYTES];
+    struct sl_buf b;
+    sl_buf_over(&b, mem, sizeof mem - 1);
+    put_time(&b);
+    sl_buf_printf(&b, " level=%s subject=%s msg=", names[level], subject);
+    sl_buf_json(&b, sl_span(msg, strlen(msg)));
+    for (const struct sl_log_field *f = fields; f->key != NULL; f++)
+        put_field(&b, f);
+    if (suppressed > 0)
+        sl_buf_printf(&b, " suppressed=%u", suppressed);
+    mem[b.len++] = '\n';
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) || write(STDERR_FILENO, mem, b.len) < 0)
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}

@@ -1,0 +1,28 @@
+/* The configuration file as one struct. Loaded once before the threads start; immutable afterwards. */
+#pragma once
+#include <stdio.h>
+#include "base/buf.h"
+#include "base/clock.h"
+#include "http/options.h"
+#include "pool/options.h"
+#include "store/options.h"
+
+struct sl_config {
+    struct sl_http_options http;
+    struct sl_redis_options redis;
+    struct sl_pool_options *pools;
+    size_t pool_count;
+    uint32_t workers; /* resolved: auto = cores */
+    char *storage;    /* storage-directory */
+    uint32_t shutdown_delay_ms, shutdown_deadline_ms;
+};
+
+/* Parses and checks `path`. All errors of the file in one go into `errors`, one per line:
+ * `file:line: key: what is wrong, what would be right`; warnings (a pool without a signer, ...) into `warnings`, same form.
+ * False when there was an error. */
+bool sl_config_load(const char *path, struct sl_buf *errors, struct sl_buf *warnings, struct sl_config **ret);
+/* The effective values as YAML, each with its source as a comment (`# default`, `# file:12`); secrets as ***. */
+void sl_config_print(const struct sl_config *c, struct sl_buf *out);
+/* docs/configuration.md from the tables. */
+void sl_config_docs(struct sl_buf *out);
+void sl_config_free(struct sl_config *c); /* wipes secrets; NULL ok */

@@ -1,0 +1,21 @@
+/* Options of one pool (rows in pool/options.c). */
+#pragma once
+#include "token/options.h"
+
+enum sl_underflow { SL_UNDERFLOW_DELAY, SL_UNDERFLOW_FAIL };
+
+struct sl_pool_options {
+    char *name;   /* the key of the pool's map: [a-z0-9_-]+ */
+    char *issuer; /* iss claim, or NULL */
+    uint32_t size;
+    unsigned bits;
+    int final_status; /* -1: none */
+    uint32_t precreation_lists, check_delay_ms;
+    uint32_t threshold, capacity;
+    enum sl_underflow on_underflow;
+    uint32_t underflow_timeout_ms;
+    uint32_t update_interval_ms; /* 0: at once */
+    uint32_t list_lifetime_ms, ttl_ms; /* whole seconds */
+    bool retired;
+    struct sl_signer_options signer;
+};

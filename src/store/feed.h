@@ -1,0 +1,17 @@
+/* The subscription: versions that any instance has committed, as they happen. A connection of its own. Hints only: what
+ * a feed misses, the sweep of changes finds. Owner: one loop thread. */
+#pragma once
+#include "store/store.h"
+
+struct sl_feed;
+
+struct sl_feed_setup {
+    struct sl_store_setup connection; /* role "feed"; on_state: UP = subscribed */
+    const char *const *pools;         /* NULL-terminated; outlives the feed */
+    void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
+    void *arg;
+};
+
+struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup);
+enum sl_store_state sl_feed_state(const struct sl_feed *f);
+void sl_feed_free(struct sl_feed *f); /* NULL ok */

@@ -1,0 +1,10 @@
+/* Options of the token layer (rows in token/options.c): the `signer` map of a pool. */
+#pragma once
+#include <stdbool.h>
+
+struct sl_signer_options {
+    char *key_file;         /* signer.pem.key: PEM private key, or NULL */
+    char *certificate_file; /* signer.pem.certificate: PEM chain, leaf first, or NULL */
+    bool generate;          /* make a key and a self-signed certificate once, in the storage directory */
+    bool x5c, kid, jwk;     /* signer.header: which header parameters a token carries */
+};

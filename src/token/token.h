@@ -1,0 +1,39 @@
+/* The published form of a list: an immutable blob with every variant of the Status List Token, shared by threads through an
+ * atomic count. Built once by a publisher thread, then only read. */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/span.h"
+
+/* What a client can be given. A CWT becomes one more row here and one more body in the builder. */
+enum sl_variant { SL_VARIANT_JWT, SL_VARIANT_JWT_GZIP, SL_VARIANT_COUNT };
+
+struct sl_token_body {
+    struct sl_span bytes;            /* exactly what is sent */
+    struct sl_span etag;             /* strong, with its quotes: hash of `bytes`, so one per variant */
+    struct sl_span content_type;     /* application/statuslist+jwt */
+    struct sl_span content_encoding; /* "gzip", or empty */
+};
+
+struct sl_token {
+    _Atomic uint32_t refs;
+    uint32_t ttl;       /* seconds */
+    uint64_t version;   /* of the list's bytes it was made from */
+    int64_t iat, exp;   /* seconds since 1970 */
+    bool iat_shared;    /* another token of this list carried the same iat: Last-Modified cannot tell them apart */
+    size_t memory;      /* bytes of this allocation */
+    char last_modified[29]; /* IMF-fixdate of iat, no NUL (RFC 9110 section 5.6.7) */
+    struct sl_token_body body[SL_VARIANT_COUNT];
+    char storage[]; /* what the spans above point to */
+};
+
+/* Takes a share. Only while the caller knows that somebody else's share holds the token alive. */
+static inline struct sl_token *sl_token_ref(struct sl_token *t)
+{
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void sl_token_unref(struct sl_token *t); /* any thread; frees with the last share; NULL ok */
