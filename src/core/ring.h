@@ -27,16 +27,17 @@ static inline uint32_t sl_ring_slot_index(uint64_t slot)
     return (uint32_t)slot;
 }
 
-/* Room for at least `capacity` slots (rounded up to a power of two). NULL when memory is short. */
+/* Room for at least `capacity` slots (rounded up to a power of two, at least 8). NULL when memory is short. */
 struct sl_ring *sl_ring_new(uint32_t capacity);
 void sl_ring_free(struct sl_ring *r); /* NULL ok; no thread may use it any more */
 
-/* Any thread. Takes exactly n slots (1 <= n) into `out`, oldest first, or none and returns false.
+/* Any thread. Takes exactly n slots (1 <= n, asserted) into `out`, oldest first, or none and returns false; `out` has
+ * room for n and may have been scribbled on even then. An n beyond the capacity is never there.
  * *ret_left (untouched on failure) is how many slots were left behind them as seen at that moment. */
 bool sl_ring_pop(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left);
 
 /* The producer only. Puts all n slots in or none (false: no room). */
 bool sl_ring_push(struct sl_ring *r, const uint64_t *slots, uint32_t n);
 
-/* Any thread; a moment's view. */
+/* Any thread; a moment's view, at most the capacity. */
 uint64_t sl_ring_fill(const struct sl_ring *r);
