@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/option.h"
 #include "token/digest.h"
 
 struct sl_http_limits {
@@ -26,3 +27,13 @@ struct sl_http_options {
     struct sl_credential *credentials;
     size_t credential_count;
 };
+
+/* The credential keys of one pool's map, as read; daemon/ turns them into rows of `credentials` and wipes the secrets. */
+struct sl_key_options {
+    struct sl_texts api_keys; /* api-key and api-keys: plain */
+    char *api_key_file;       /* path; one key */
+    struct sl_texts hashes;   /* api-key-sha256: 64 hex digits */
+};
+
+extern const struct sl_option sl_http_option_rows[];      /* of struct sl_http_options */
+extern const struct sl_option sl_http_pool_option_rows[]; /* of struct sl_key_options */

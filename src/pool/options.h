@@ -1,5 +1,6 @@
 /* Options of one pool (rows in pool/options.c). */
 #pragma once
+#include "base/option.h"
 #include "token/options.h"
 
 enum sl_underflow { SL_UNDERFLOW_DELAY, SL_UNDERFLOW_FAIL };
@@ -19,3 +20,5 @@ struct sl_pool_options {
     bool retired;
     struct sl_signer_options signer;
 };
+
+extern const struct sl_option sl_pool_option_rows[]; /* all but `name` and `signer` */

@@ -1,6 +1,7 @@
 /* Options of the token layer (rows in token/options.c): the `signer` map of a pool. */
 #pragma once
 #include <stdbool.h>
+#include "base/option.h"
 
 struct sl_signer_options {
     char *key_file;         /* signer.pem.key: PEM private key, or NULL */
@@ -8,3 +9,5 @@ struct sl_signer_options {
     bool generate;          /* make a key and a self-signed certificate once, in the storage directory */
     bool x5c, kid, jwk;     /* signer.header: which header parameters a token carries */
 };
+
+extern const struct sl_option sl_signer_option_rows[];

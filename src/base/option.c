@@ -1,0 +1,347 @@
+#include "base/option.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/assert.h"
+
+#define TEXT_MAX 4096
+
+struct unit {
+    const char *suffix;
+    uint64_t factor;
+};
+
+/* Largest first: the order in which values are shown. */
+static const struct unit duration_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
+static const struct unit size_units[] = {
+    {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}, {NULL, 0}};
+
+/* Digits without sign, leading zero or separator; false as well beyond 18 of them, so that no sum overflows.
+ */
+static bool parse_digits(struct sl_span text, uint64_t *ret)
+{
+    if (text.len == 0 || text.len > 18 || (text.len > 1 && text.at[0] == '0'))
+        return false;
+    uint64_t v = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        v = v * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    *ret = v;
+    return true;
+}
+
+static bool looks_like_number(struct sl_span text)
+{
+    size_t i = text.len > 0 && text.at[0] == '-';
+    if (i == text.len)
+        return false;
+    for (; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return text.at[0] == '-' || text.at[0] != '0' || text.len == 1;
+}
+
+static bool parse_with_unit(struct sl_span text, const struct unit *units, uint64_t *ret)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9')
+        digits++;
+    uint64_t n;
+    if (digits > 9 || !parse_digits(sl_span(text.at, digits), &n))
+        return false;
+    struct sl_span suffix = sl_span(text.at + digits, text.len - digits);
+    for (; units->suffix != NULL; units++) {
+        if (sl_span_eq(suffix, sl_span(units->suffix, strlen(units->suffix)))) {
+            *ret = n * units->factor;
+            return true;
+        }
+    }
+    *ret = 0;
+    return suffix.len == 0 && n == 0;
+}
+
+static void show_with_unit(uint64_t v, const struct unit *units, struct sl_buf *out)
+{
+    while (v % units->factor != 0)
+        units++;
+    sl_buf_u64(out, v / units->factor);
+    sl_buf_puts(out, units->suffix);
+}
+
+void sl_option_show_duration(uint64_t ms, struct sl_buf *out)
+{
+    if (ms == 0)
+        sl_buf_puts(out, "0s");
+    else
+        show_with_unit(ms, duration_units, out);
+}
+
+void sl_option_show_size(uint64_t bytes, struct sl_buf *out)
+{
+    if (bytes == 0)
+        sl_buf_putc(out, '0');
+    else
+        show_with_unit(bytes, size_units, out);
+}
+
+void sl_option_echo(struct sl_span text, struct sl_buf *out)
+{
+    if (memchr(text.at, '@', text.len) != NULL || memmem(text.at, text.len, "-----BEGIN", 10) != NULL) {
+        sl_buf_puts(out, "the value (not shown)");
+        return;
+    }
+    size_t n = text.len > 60 ? 60 : text.len;
+    sl_buf_putc(out, '\'');
+    for (size_t i = 0; i < n; i++)
+        sl_buf_putc(out, text.at[i] >= 0x20 && text.at[i] < 0x7f ? text.at[i] : '?');
+    sl_buf_puts(out, n < text.len ? "...'" : "'");
+}
+
+static bool words_are_numbers(const struct sl_option *row)
+{
+    return row->type == SL_OPT_UNSIGNED && row->words != NULL;
+}
+
+static void expected_words(const char *const *words, struct sl_buf *out)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (i > 0)
+            sl_buf_puts(out, words[i + 1] != NULL ? ", " : " or ");
+        sl_buf_puts(out, words[i]);
+    }
+}
+
+static void expected_range(const struct sl_option *row, struct sl_buf *out)
+{
+    switch (row->type) {
+    case SL_OPT_DURATION:
+        sl_buf_puts(out,
+                    row->flags & SL_OPT_SECONDS ? "a duration of whole seconds from " : "a duration from ");
+        sl_option_show_duration((uint64_t)row->min, out);
+        sl_buf_puts(out, " to ");
+        sl_option_show_duration((uint64_t)row->max, out);
+        sl_buf_puts(out,
+                    row->flags & SL_OPT_SECONDS ? ", like 40s, 1m or 24h" : ", like 500ms, 40s, 1m or 24h");
+        break;
+    case SL_OPT_SIZE:
+        sl_buf_puts(out, "a size from ");
+        sl_option_show_size((uint64_t)row->min, out);
+        sl_buf_puts(out, " to ");
+        sl_option_show_size((uint64_t)row->max, out);
+        sl_buf_puts(out, ", like 512, 64KiB or 1MiB");
+        break;
+    default:
+        sl_buf_printf(out, "a whole number from %lld to %lld", (long long)row->min, (long long)row->max);
+    }
+}
+
+void sl_option_expected(const struct sl_option *row, struct sl_buf *out)
+{
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        sl_buf_puts(out, "true or false");
+        return;
+    case SL_OPT_TEXT:
+    case SL_OPT_SECRET:
+        sl_buf_printf(out, "a text of 1 to %lld bytes", row->max ? (long long)row->max : TEXT_MAX);
+        return;
+    case SL_OPT_SECRETS:
+        sl_buf_printf(out, "a text of 1 to %lld bytes or a list of them",
+                      row->max ? (long long)row->max : TEXT_MAX);
+        return;
+    case SL_OPT_WORD:
+        expected_words(row->words, out);
+        return;
+    case SL_OPT_MAP:
+    case SL_OPT_LATER:
+        sl_buf_puts(out, "a map");
+        return;
+    default:
+        if (words_are_numbers(row)) {
+            expected_words(row->words, out);
+            return;
+        }
+        expected_range(row, out);
+        if (row->words != NULL) {
+            sl_buf_puts(out, ", or ");
+            expected_words(row->words, out);
+        }
+    }
+}
+
+static bool refuse(const struct sl_option *row, struct sl_span text, const char *what, struct sl_buf *why)
+{
+    if (text.len == 0) {
+        sl_buf_puts(why, "it is empty");
+    } else if (row->type == SL_OPT_SECRET || row->type == SL_OPT_SECRETS) {
+        sl_buf_printf(why, "the value (not shown) %s", what);
+    } else {
+        sl_option_echo(text, why);
+        sl_buf_printf(why, " %s", what);
+    }
+    sl_buf_puts(why, "; expected ");
+    sl_option_expected(row, why);
+    return false;
+}
+
+static int find_word(const struct sl_option *row, struct sl_span text)
+{
+    for (int i = 0; row->words != NULL && row->words[i] != NULL; i++)
+        if (sl_span_eq(text, sl_span(row->words[i], strlen(row->words[i]))))
+            return i;
+    return -1;
+}
+
+static bool set_bool(const struct sl_option *row, bool *field, struct sl_span text, struct sl_buf *why)
+{
+    bool yes = sl_span_eq(text, SL_SPAN("true"));
+    if (!yes && !sl_span_eq(text, SL_SPAN("false")))
+        return refuse(row, text, "is neither", why);
+    *field = yes;
+    return true;
+}
+
+static bool parse_number(const struct sl_option *row, struct sl_span text, uint64_t *ret, struct sl_buf *why)
+{
+    if (words_are_numbers(row) && find_word(row, text) < 0)
+        return refuse(row, text, "is none of them", why);
+    if (row->type == SL_OPT_UINT && find_word(row, text) >= 0) {
+        *ret = 0;
+        return true;
+    }
+    uint64_t v;
+    if (row->type == SL_OPT_DURATION) {
+        if (!parse_with_unit(text, duration_units, &v))
+            return refuse(row, text, looks_like_number(text) ? "has no unit" : "is not a duration", why);
+    } else if (row->type == SL_OPT_SIZE) {
+        if (!parse_with_unit(text, size_units, &v))
+            return refuse(row, text, "is not a size", why);
+    } else if (!parse_digits(text, &v)) {
+        return refuse(row, text, looks_like_number(text) ? "is out of range" : "is not a whole number", why);
+    }
+    if (v < (uint64_t)row->min || v > (uint64_t)row->max)
+        return refuse(row, text, "is out of range", why);
+    if ((row->flags & SL_OPT_SECONDS) && v % 1000 != 0)
+        return refuse(row, text, "is not whole seconds", why);
+    *ret = v;
+    return true;
+}
+
+static void store_number(const struct sl_option *row, void *field, uint64_t v)
+{
+    switch (row->type) {
+    case SL_OPT_PORT:
+        *(uint16_t *)field = (uint16_t)v;
+        break;
+    case SL_OPT_INT:
+        *(int *)field = (int)v;
+        break;
+    case SL_OPT_UNSIGNED:
+        *(unsigned *)field = (unsigned)v;
+        break;
+    default:
+        *(uint32_t *)field = (uint32_t)v;
+    }
+}
+
+static void drop_text(char **field)
+{
+    if (*field != NULL)
+        explicit_bzero(*field, strlen(*field));
+    free(*field);
+    *field = NULL;
+}
+
+static bool parse_text(const struct sl_option *row, struct sl_span text, char **ret, struct sl_buf *why)
+{
+    size_t max = row->max ? (size_t)row->max : TEXT_MAX;
+    if (text.len == 0)
+        return refuse(row, text, "", why);
+    if (text.len > max)
+        return refuse(row, text, "is too long", why);
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
+            return refuse(row, text, "has a line break or another control character", why);
+    char *copy = sl_xcalloc(1, text.len + 1);
+    memcpy(copy, text.at, text.len);
+    *ret = copy;
+    return true;
+}
+
+static bool set_text(const struct sl_option *row, void *field, struct sl_span text, struct sl_buf *why)
+{
+    char *copy;
+    if (!parse_text(row, text, &copy, why))
+        return false;
+    if (row->type == SL_OPT_SECRETS) {
+        struct sl_texts *list = field;
+        list->at = sl_xrealloc(list->at, (list->count + 1) * sizeof *list->at);
+        list->at[list->count++] = copy;
+    } else {
+        drop_text(field);
+        *(char **)field = copy;
+    }
+    return true;
+}
+
+bool sl_option_set(const struct sl_option *row, void *options, struct sl_span text, struct sl_buf *why)
+{
+    void *field = (char *)options + row->offset;
+    uint64_t v;
+    int word;
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        return set_bool(row, field, text, why);
+    case SL_OPT_TEXT:
+    case SL_OPT_SECRET:
+    case SL_OPT_SECRETS:
+        return set_text(row, field, text, why);
+    case SL_OPT_WORD:
+        if ((word = find_word(row, text)) < 0)
+            return refuse(row, text, "is none of them", why);
+        *(int *)field = word;
+        return true;
+    case SL_OPT_MAP:
+        return refuse(row, text, "is not a map", why);
+    case SL_OPT_LATER:
+        sl_buf_printf(why, "is not available yet; %s", row->help);
+        return false;
+    default:
+        if (!parse_number(row, text, &v, why))
+            return false;
+        store_number(row, field, v);
+        return true;
+    }
+}
+
+void sl_option_defaults(const struct sl_option *rows, void *options)
+{
+    for (const struct sl_option *row = rows; row->name != NULL; row++) {
+        if (row->fallback != NULL) {
+            char mem[512];
+            struct sl_buf why;
+            sl_buf_over(&why, mem, sizeof mem);
+            sl_assert(sl_option_set(row, options, sl_span(row->fallback, strlen(row->fallback)), &why));
+        } else if (row->type == SL_OPT_INT) {
+            *(int *)((char *)options + row->offset) = -1;
+        }
+    }
+}
+
+void sl_option_release(const struct sl_option *rows, void *options)
+{
+    for (const struct sl_option *row = rows; row->name != NULL; row++) {
+        void *field = (char *)options + row->offset;
+        if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
+            drop_text(field);
+        if (row->type != SL_OPT_SECRETS)
+            continue;
+        struct sl_texts *list = field;
+        for (size_t i = 0; i < list->count; i++)
+            drop_text(&list->at[i]);
+        free(list->at);
+        *list = (struct sl_texts){0};
+    }
+}

@@ -1,0 +1,81 @@
+#include "http/options.h"
+
+#define AT(field) offsetof(struct sl_http_options, field)
+#define KEY_AT(field) offsetof(struct sl_key_options, field)
+#define KEY_MAX 1024 /* the edge refuses longer header values than a few KiB */
+
+const struct sl_option sl_http_option_rows[] = {
+    {.name = "public-url",
+     .type = SL_OPT_TEXT,
+     .offset = AT(public_url),
+     .max = 1024,
+     .fallback = "http://localhost:8080",
+     .help = "Base of the URIs of new lists, as wallets and verifiers reach them: "
+             "http(s)://host[:port][/path]. A list "
+             "keeps the URI it was created with."},
+    {.name = "listen.public",
+     .type = SL_OPT_TEXT,
+     .offset = AT(listen_public),
+     .max = 300,
+     .fallback = "0.0.0.0:8080",
+     .help = "Where tokens are fetched: host:port, [v6]:port or unix:/path."},
+    {.name = "listen.issuer",
+     .type = SL_OPT_TEXT,
+     .offset = AT(listen_issuer),
+     .max = 300,
+     .fallback = "same",
+     .help = "Where issuers reserve and update: an address of its own, or `same` as public."},
+    {.name = "listen.ops",
+     .type = SL_OPT_TEXT,
+     .offset = AT(listen_ops),
+     .max = 300,
+     .fallback = "127.0.0.1:9090",
+     .help = "Where /livez, /readyz, /metrics and /version are: an address of its own that the public does "
+             "not reach."},
+    {.name = "limits.body",
+     .type = SL_OPT_SIZE,
+     .offset = AT(limits.body),
+     .min = 1024,
+     .max = 64 << 20,
+     .fallback = "1MiB",
+     .help = "Bytes of a request's body."},
+    {.name = "limits.batch-entries",
+     .type = SL_OPT_UINT,
+     .offset = AT(limits.batch_entries),
+     .min = 1,
+     .max = 100000,
+     .fallback = "10000",
+     .help = "Entries of one batch-update."},
+    {.name = "limits.connections",
+     .type = SL_OPT_UINT,
+     .offset = AT(limits.connections),
+     .min = 1,
+     .max = 1000000,
+     .fallback = "10000",
+     .help = "Connections over all listeners and workers; one more is closed at once."},
+    {.name = NULL},
+};
+
+/* api-key and api-keys fill one list: what matters is which keys open the pool. */
+const struct sl_option sl_http_pool_option_rows[] = {
+    {.name = "api-key",
+     .type = SL_OPT_SECRETS,
+     .offset = KEY_AT(api_keys),
+     .max = KEY_MAX,
+     .help = "The key with which issuers call (`X-Api-Key`); kept as its SHA-256 only."},
+    {.name = "api-keys",
+     .type = SL_OPT_SECRETS,
+     .offset = KEY_AT(api_keys),
+     .max = KEY_MAX,
+     .help = "Several keys that are valid at once, for changing them."},
+    {.name = "api-key-file",
+     .type = SL_OPT_TEXT,
+     .offset = KEY_AT(api_key_file),
+     .help = "File with one key; one line break at its end is ignored."},
+    {.name = "api-key-sha256",
+     .type = SL_OPT_SECRETS,
+     .offset = KEY_AT(hashes),
+     .max = KEY_MAX,
+     .help = "SHA-256 of a key as 64 hex digits (`printf %s KEY | sha256sum`), or a list of them."},
+    {.name = NULL},
+};
