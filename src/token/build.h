@@ -13,7 +13,7 @@ struct sl_token_spec {
     uint32_t size;                  /* entries */
     unsigned bits;
     const uint8_t *list; /* the status list bytes; may be shorter than the list, the rest is zero */
-    size_t list_len;
+    size_t list_len;     /* what goes beyond the list is left out */
     uint64_t version;
     int64_t iat, exp; /* seconds since 1970 */
     uint32_t ttl;     /* seconds; 0: no ttl claim */
@@ -25,7 +25,7 @@ struct sl_token_cost {
     uint64_t compress_ns, sign_ns; /* compress_ns: the zlib stream of the list only */
 };
 
-/* Scratch of one publisher thread: compressors, EVP contexts, buffers. */
+/* Scratch of one publisher thread: compressors, EVP contexts, buffers as large as the largest list so far. Never NULL. */
 struct sl_token_builder;
 struct sl_token_builder *sl_token_builder_new(const struct sl_clock *clock);
 void sl_token_builder_free(struct sl_token_builder *b);
@@ -38,7 +38,9 @@ SL_CHECKED enum sl_err sl_token_build(struct sl_token_builder *b, const struct s
 extern const int sl_compress_levels[];
 
 /* Chooses the level of a pool's next token: the best whose measured time for a list of this size stays under the budget.
- * Starts at level 6; a level that was not tried is assumed to cost 6 times the one below. One thread. */
+ * Starts at level 6; a level that was not tried is assumed to cost 6 times the one below, and is tried only once that one
+ * was, so the choice climbs a level at a time. Each measurement of a level makes the costs remembered for higher ones
+ * 1/256 smaller: one slow moment does not bar a level for ever. One thread. */
 struct sl_level_chooser {
     uint64_t ns[4]; /* smoothed cost per level; 0 = not tried */
 };

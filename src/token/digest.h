@@ -8,7 +8,7 @@
 
 /* One thread each: keeps the context that a digest needs, so that hashing allocates nothing. */
 struct sl_hasher;
-struct sl_hasher *sl_hasher_new(void);
+struct sl_hasher *sl_hasher_new(void); /* never NULL */
 void sl_hasher_free(struct sl_hasher *h);
 void sl_sha256(struct sl_hasher *h, const void *data, size_t n, uint8_t out[static SL_SHA256]);
 

@@ -1,0 +1,198 @@
+#include <stdlib.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+
+#include "base/assert.h"
+#include "token/key_int.h"
+
+static const struct sl_key_type types[] = {
+    {"ES256", "EC", "P-256", "prime256v1", "SHA256", 32},
+    {"ES384", "EC", "P-384", "secp384r1", "SHA384", 48},
+    {"ES512", "EC", "P-521", "secp521r1", "SHA512", 66},
+    {"EdDSA", "OKP", "Ed25519", NULL, NULL, 32},
+};
+
+struct sl_signer {
+    EVP_MD_CTX *ctx;
+};
+
+const char *sl_key_alg(const struct sl_key *k)
+{
+    return k->type->alg;
+}
+
+int64_t sl_key_not_after(const struct sl_key *k)
+{
+    return k->not_after;
+}
+
+struct sl_span sl_key_jose_header(const struct sl_key *k)
+{
+    return sl_span(k->header.data, k->header.len);
+}
+
+static const struct sl_key_type *find_type(EVP_PKEY *pkey)
+{
+    char group[64];
+    size_t n;
+    bool ec = EVP_PKEY_is_a(pkey, "EC") && EVP_PKEY_get_group_name(pkey, group, sizeof group, &n) == 1;
+    for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
+        const struct sl_key_type *t = &types[i];
+        if (t->group != NULL ? ec && strcmp(t->group, group) == 0 : EVP_PKEY_is_a(pkey, "ED25519"))
+            return t;
+    }
+    return NULL;
+}
+
+/* A key whose halves do not belong together would sign what nobody can verify. */
+static bool halves_agree(EVP_PKEY *pkey)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    bool ok = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+static bool load_private(struct sl_key *k, const char *path, struct sl_buf *why)
+{
+    if (!sl_key_read_private(path, why, &k->pkey))
+        return false;
+    k->type = find_type(k->pkey);
+    if (k->type == NULL) {
+        const char *name = EVP_PKEY_get0_type_name(k->pkey);
+        sl_buf_printf(why,
+                      "the key in %s is of a kind (%s) that is not supported: "
+                      "use an EC key on P-256, P-384 or P-521, or an Ed25519 key",
+                      path, name != NULL ? name : "unknown");
+        return false;
+    }
+    if (!halves_agree(k->pkey)) {
+        sl_buf_printf(why,
+                      "the private and the public part of the key in %s do not belong together: "
+                      "export the key again",
+                      path);
+        return false;
+    }
+    if (k->type->digest != NULL)
+        k->md = EVP_MD_fetch(NULL, k->type->digest, NULL);
+    if (k->type->digest != NULL && k->md == NULL) {
+        sl_buf_printf(why, "OpenSSL offers no %s, which the key in %s needs: enable its default provider",
+                      k->type->digest, path);
+        return false;
+    }
+    return true;
+}
+
+static bool load_pair(struct sl_key *k, const struct sl_signer_options *o, const char *key_path,
+                      const char *certificate_path, const struct sl_clock *clock, struct sl_buf *why)
+{
+    STACK_OF(X509) *chain = NULL;
+    if (!load_private(k, key_path, why))
+        return false;
+    if (certificate_path != NULL &&
+        !sl_key_read_chain(certificate_path, k->pkey, sl_wall_ms(clock) / 1000, why, &chain, &k->not_after))
+        return false;
+    bool ok = sl_key_write_header(k, o, chain);
+    if (!ok)
+        sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
+    sk_X509_pop_free(chain, X509_free);
+    return ok;
+}
+
+bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
+                 const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret)
+{
+    const char *key_path = o->key_file, *certificate_path = o->certificate_file;
+    char *made_key = NULL, *made_certificate = NULL;
+    if (key_path == NULL) {
+        if (!o->generate) {
+            sl_buf_puts(why, "the signer names no key: give signer.pem.key, or signer.generate: true");
+            return false;
+        }
+        if (!sl_key_generate(storage, pool, clock, why, &made_key, &made_certificate)) {
+            ERR_clear_error();
+            return false;
+        }
+        key_path = made_key;
+        certificate_path = made_certificate;
+    }
+    struct sl_key *k = calloc(1, sizeof *k);
+    bool ok = false;
+    if (k != NULL) {
+        k->not_after = INT64_MAX;
+        sl_buf_init(&k->header, SIZE_MAX);
+        ok = load_pair(k, o, key_path, certificate_path, clock, why);
+    } else {
+        sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
+    }
+    free(made_key);
+    free(made_certificate);
+    ERR_clear_error();
+    if (!ok) {
+        sl_key_free(k);
+        return false;
+    }
+    *ret = k;
+    return true;
+}
+
+void sl_key_free(struct sl_key *k)
+{
+    if (k == NULL)
+        return;
+    EVP_PKEY_free(k->pkey);
+    EVP_MD_free(k->md);
+    sl_buf_free(&k->header);
+    free(k);
+}
+
+struct sl_signer *sl_signer_new(void)
+{
+    struct sl_signer *s = sl_xcalloc(1, sizeof *s);
+    s->ctx = EVP_MD_CTX_new();
+    sl_assert(s->ctx != NULL);
+    return s;
+}
+
+void sl_signer_free(struct sl_signer *s)
+{
+    if (s == NULL)
+        return;
+    EVP_MD_CTX_free(s->ctx);
+    free(s);
+}
+
+/* OpenSSL gives an ECDSA signature as DER; JOSE wants both numbers at full length, one behind the other. */
+static bool der_to_rs(const unsigned char *der, size_t len, int coordinate, unsigned char *out)
+{
+    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+    bool ok = sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, coordinate) == coordinate &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + coordinate, coordinate) == coordinate;
+    ECDSA_SIG_free(sig);
+    return ok;
+}
+
+enum sl_err sl_key_sign(const struct sl_key *k, struct sl_signer *s, struct sl_span input,
+                        unsigned char out[static SL_SIGNATURE_MAX], unsigned *ret_len)
+{
+    unsigned char raw[SL_SIGNATURE_MAX + 16]; /* DER adds nine bytes at most */
+    size_t len = sizeof raw;
+    bool ok = EVP_DigestSignInit(s->ctx, NULL, k->md, NULL, k->pkey) == 1 &&
+              EVP_DigestSign(s->ctx, raw, &len, (const unsigned char *)input.at, input.len) == 1;
+    unsigned want = 2 * (unsigned)k->type->coordinate;
+    if (ok && k->md == NULL) {
+        ok = len == want;
+        if (ok)
+            memcpy(out, raw, want);
+    } else if (ok) {
+        ok = der_to_rs(raw, len, k->type->coordinate, out);
+    }
+    EVP_MD_CTX_reset(s->ctx); /* lets go of the key */
+    if (!ok) {
+        ERR_clear_error();
+        return SL_ERR_INTERNAL;
+    }
+    *ret_len = want;
+    return SL_OK;
+}
