@@ -1,10 +1,12 @@
-/* The ring in which reserved references wait: one producer (the keeper), many consumers (the workers), bounded,
- * lock-free. A slot is one 64-bit word: list number in the high half, index in the low half.
+/* The ring in which reserved references wait: one producer (the keeper), many consumers (the workers),
+ * bounded, lock-free. A slot is one 64-bit word: list number in the high half, index in the low half.
  *
  * All-or-nothing pops. The memory orders are the contract, other ones were seen to give duplicates:
- * consumer: head (acquire), THEN tail (acquire), checks tail - head >= n, reads n slots (relaxed) into its own memory,
- *           then CAS head -> head + n (strong, acq_rel / acquire); what was read is discarded when that fails;
- * producer: head (acquire), writes slots (relaxed), stores tail (release).
+ * - consumer: head (acquire), THEN tail (acquire), checks tail - head >= n, reads n slots (relaxed) into its
+ *   own memory, then CAS head -> head + n (strong, acq_rel / acquire); what was read is discarded when that
+ *   fails;
+ * - producer: head (acquire), writes slots (relaxed), stores tail (release).
+ *
  * Positions are 64-bit and never wrap. */
 #pragma once
 #include <stdbool.h>
@@ -27,12 +29,12 @@ static inline uint32_t sl_ring_slot_index(uint64_t slot)
     return (uint32_t)slot;
 }
 
-/* Room for at least `capacity` slots (rounded up to a power of two, at least 8). NULL when memory is short. */
+/* Room for `capacity` slots (rounded up to a power of two, at least 8). NULL when memory is short. */
 struct sl_ring *sl_ring_new(uint32_t capacity);
 void sl_ring_free(struct sl_ring *r); /* NULL ok; no thread may use it any more */
 
-/* Any thread. Takes exactly n slots (1 <= n, asserted) into `out`, oldest first, or none and returns false; `out` has
- * room for n and may have been scribbled on even then. An n beyond the capacity is never there.
+/* Any thread. Takes exactly n slots (1 <= n, asserted) into `out`, oldest first, or none and returns false;
+ * `out` has room for n and may have been scribbled on even then. An n beyond the capacity is never there.
  * *ret_left (untouched on failure) is how many slots were left behind them as seen at that moment. */
 bool sl_ring_pop(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left);
 

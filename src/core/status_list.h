@@ -1,5 +1,6 @@
-/* The Status List byte array of draft-ietf-oauth-status-list, section "Status List": index i of b bits sits in
- * byte i*b/8, shifted left by (i*b) % 8, least significant bit first. Pure functions over the caller's memory. */
+/* The Status List byte array of draft-ietf-oauth-status-list, section "Status List": index i of b bits sits
+ * in byte i*b/8, shifted left by (i*b) % 8, least significant bit first. Pure functions over the caller's
+ * memory. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +26,6 @@ static inline unsigned sl_status_max(unsigned bits)
 uint8_t sl_status_get(const uint8_t *bytes, size_t len, unsigned bits, uint32_t index);
 /* `bytes` must reach to the index, `value` must fit the bits (asserted). */
 void sl_status_set(uint8_t *bytes, unsigned bits, uint32_t index, uint8_t value);
-/* The offset that BITFIELD u<bits> wants for this index: Redis counts from the most significant bit of a byte. */
+/* The offset that BITFIELD u<bits> wants for this index: Redis counts from the most significant bit of a
+ * byte. */
 uint64_t sl_status_redis_offset(unsigned bits, uint32_t index);

@@ -1,0 +1,411 @@
+/* The ring: nothing lost, nothing twice, in order, with every other thread's step at every point of a pop and
+ * a push. The two orders that look right and are not run through the same checks and must be caught by them.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* Runs before each atomic step of the ring's own code, which is included here with these names in between. */
+struct meddler {
+    void (*step)(void *arg);
+    void *arg;
+};
+static _Thread_local struct meddler meddler;
+
+static void meddle(void)
+{
+    if (meddler.step != NULL)
+        meddler.step(meddler.arg);
+}
+
+#ifdef __clang__
+#define LOAD(at, order) __c11_atomic_load((at), (order))
+#define STORE(at, value, order) __c11_atomic_store((at), (value), (order))
+#define CAS(at, expected, value, yes, no)                                                                    \
+    __c11_atomic_compare_exchange_strong((at), (expected), (value), (yes), (no))
+#else
+#define LOAD(at, order) __atomic_load_n((at), (order))
+#define STORE(at, value, order) __atomic_store_n((at), (value), (order))
+#define CAS(at, expected, value, yes, no)                                                                    \
+    __atomic_compare_exchange_n((at), (expected), (value), false, (yes), (no))
+#endif
+#undef atomic_load_explicit
+#undef atomic_store_explicit
+#undef atomic_compare_exchange_strong_explicit
+#define atomic_load_explicit(at, order) (meddle(), LOAD((at), (order)))
+#define atomic_store_explicit(at, value, order) (meddle(), STORE((at), (value), (order)))
+#define atomic_compare_exchange_strong_explicit(at, expected, value, yes, no)                                \
+    (meddle(), CAS((at), (expected), (value), (yes), (no)))
+#include "core/ring.c"
+
+#ifdef __SANITIZE_THREAD__
+#define ENTRIES 300000u
+#else
+#define ENTRIES 3000000u
+#endif
+#define CONSUMERS 4
+#define POP_MAX 32
+
+struct popper {
+    bool (*pop)(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left);
+};
+
+/* Wrong: takes the place first and reads afterwards, when the producer may have written over it. */
+static bool pop_cas_before_read(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire), tail;
+    do {
+        tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+        if (tail - head < n)
+            return false;
+    } while (!atomic_compare_exchange_strong_explicit(&r->head, &head, head + n, memory_order_acq_rel,
+                                                      memory_order_acquire));
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = atomic_load_explicit(&r->slots[(head + i) & r->mask], memory_order_relaxed);
+    *ret_left = tail - head - n;
+    return true;
+}
+
+/* Wrong: a head that was loaded after the tail may have passed it. */
+static bool pop_tail_before_head(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left)
+{
+    for (;;) {
+        uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+        uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+        if (tail - head < n)
+            return false;
+        for (uint32_t i = 0; i < n; i++)
+            out[i] = atomic_load_explicit(&r->slots[(head + i) & r->mask], memory_order_relaxed);
+        if (atomic_compare_exchange_strong_explicit(&r->head, &head, head + n, memory_order_acq_rel,
+                                                    memory_order_acquire)) {
+            *ret_left = tail - head - n;
+            return true;
+        }
+    }
+}
+
+static const struct popper right = {sl_ring_pop}, cas_first = {pop_cas_before_read},
+                           tail_first = {pop_tail_before_head};
+
+static uint64_t next(uint64_t *s)
+{
+    uint64_t z = *s += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+/* ---- many threads ---- */
+
+struct race {
+    struct sl_ring *ring;
+    struct popper p;
+    uint32_t entries, capacity;
+    uint32_t patience;     /* one in `patience` steps gives the processor away */
+    _Atomic uint8_t *seen; /* how often each entry came out */
+    _Atomic uint32_t taken, twice, disorder, overdrawn;
+    _Atomic bool stop;
+};
+
+struct racer {
+    struct race *race;
+    uint64_t rng;
+};
+
+static void yield_sometimes(void *arg)
+{
+    struct racer *me = arg;
+    if (next(&me->rng) % me->race->patience == 0)
+        sched_yield();
+}
+
+static void note(struct race *race, uint64_t entry, uint64_t *last)
+{
+    if (entry <= *last)
+        atomic_fetch_add(&race->disorder, 1);
+    *last = entry;
+    if (atomic_fetch_add(&race->seen[entry], 1) != 0)
+        atomic_fetch_add(&race->twice, 1);
+}
+
+static void *consume(void *arg)
+{
+    struct racer *me = arg;
+    struct race *race = me->race;
+    uint64_t out[POP_MAX], left = 0, last = 0;
+    meddler = (struct meddler){yield_sometimes, me};
+    while (!atomic_load(&race->stop)) {
+        /* Near the end only single entries fit. */
+        uint32_t rest = race->entries - atomic_load(&race->taken);
+        uint32_t n = rest > POP_MAX * CONSUMERS ? 1 + (uint32_t)(next(&me->rng) % POP_MAX) : 1;
+        if (!race->p.pop(race->ring, n, out, &left)) {
+            sched_yield();
+            continue;
+        }
+        if (left > race->capacity)
+            atomic_fetch_add(&race->overdrawn, 1);
+        for (uint32_t i = 0; i < n; i++)
+            note(race, out[i], &last);
+        if (atomic_fetch_add(&race->taken, n) + n >= race->entries)
+            atomic_store(&race->stop, true);
+    }
+    meddler = (struct meddler){0};
+    return NULL;
+}
+
+/* Entries are 1 .. entries; 0 is what an unwritten slot holds. */
+static void *produce(void *arg)
+{
+    struct racer *me = arg;
+    struct race *race = me->race;
+    meddler = (struct meddler){yield_sometimes, me};
+    for (uint32_t at = 1; at <= race->entries && !atomic_load(&race->stop);) {
+        uint64_t slots[64];
+        uint32_t n = 1 + (uint32_t)(next(&me->rng) % 64);
+        n = n > race->entries - at + 1 ? race->entries - at + 1 : n;
+        for (uint32_t i = 0; i < n; i++)
+            slots[i] = at + i;
+        if (sl_ring_push(race->ring, slots, n))
+            at += n;
+        else
+            sched_yield();
+    }
+    meddler = (struct meddler){0};
+    return NULL;
+}
+
+static void run_race(struct race *race, uint64_t rng)
+{
+    pthread_t threads[CONSUMERS + 1];
+    struct racer racers[CONSUMERS + 1];
+    race->ring = sl_ring_new(race->capacity);
+    race->seen = calloc(race->entries + 1, 1);
+    assert_non_null(race->ring);
+    assert_non_null(race->seen);
+    for (unsigned i = 0; i <= CONSUMERS; i++) {
+        racers[i] = (struct racer){race, rng + i * 1000003};
+        assert_int_equal(pthread_create(&threads[i], NULL, i == 0 ? produce : consume, &racers[i]), 0);
+    }
+    for (unsigned i = 0; i <= CONSUMERS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void end_race(struct race *race)
+{
+    sl_ring_free(race->ring);
+    free((void *)race->seen);
+}
+
+static void test_race(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t capacity, patience;
+    } rounds[] = {{1024, UINT32_MAX}, {64, 300}, {4096, 100}, {64, 10}};
+    for (unsigned round = 0; round < 4; round++) {
+        struct race race = {.p = right,
+                            .entries = round == 3 ? ENTRIES / 8 : ENTRIES / 3,
+                            .capacity = rounds[round].capacity,
+                            .patience = rounds[round].patience};
+        run_race(&race, round);
+        assert_int_equal(race.twice, 0);
+        assert_int_equal(race.disorder, 0);
+        assert_int_equal(race.overdrawn, 0);
+        assert_int_equal(race.taken, race.entries);
+        for (uint32_t i = 1; i <= race.entries; i++)
+            assert_int_equal(race.seen[i], 1);
+        assert_int_equal(sl_ring_fill(race.ring), 0);
+        end_race(&race);
+    }
+}
+
+static unsigned races_until_twice(struct popper p)
+{
+    for (unsigned round = 1; round <= 50; round++) {
+        struct race race = {.p = p, .entries = 20000, .capacity = 64, .patience = 4};
+        run_race(&race, round);
+        bool twice = race.twice > 0;
+        end_race(&race);
+        if (twice)
+            return round;
+    }
+    return 0;
+}
+
+static void test_wrong_orders_lose_the_race(void **state)
+{
+    (void)state;
+    assert_int_equal(races_until_twice(right), 0);
+    assert_int_not_equal(races_until_twice(cas_first), 0);
+    assert_int_not_equal(races_until_twice(tail_first), 0);
+}
+
+/* ---- one thread, every interleaving point ---- */
+
+#define SMALL 8
+
+struct bench {
+    struct sl_ring *ring;
+    unsigned countdown; /* steps until the others move */
+    unsigned move;
+    uint64_t pushed;
+    uint8_t seen[256];
+    unsigned twice, unwritten;
+};
+
+static void bench_push(struct bench *b, uint32_t n)
+{
+    uint64_t slots[SMALL];
+    for (uint32_t i = 0; i < n; i++)
+        slots[i] = b->pushed + 1 + i;
+    if (sl_ring_push(b->ring, slots, n))
+        b->pushed += n;
+}
+
+static bool bench_pop(struct bench *b, struct popper p, uint32_t n)
+{
+    uint64_t out[SMALL], left;
+    if (!p.pop(b->ring, n, out, &left))
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        b->unwritten += out[i] == 0 || out[i] > b->pushed;
+        b->twice += b->seen[out[i] & 0xff]++ != 0;
+    }
+    return true;
+}
+
+/* What the others do meanwhile, as pushes (positive) and pops (negative); the others always pop rightly. */
+static const int moves[][5] = {
+    {-1},           {-4},           {-4, 4},           {4}, {-2, 2, -2, 2}, {4, -8}, {-4, 8},
+    {4, -4, 4, -4}, {-4, 8, -8, 8}, {4, -8, 8, -8, 8},
+};
+
+static void others_move(void *arg)
+{
+    struct bench *b = arg;
+    if (b->countdown-- != 1)
+        return;
+    struct meddler mine = meddler;
+    meddler = (struct meddler){0};
+    for (unsigned i = 0; i < 5; i++)
+        if (moves[b->move][i] > 0)
+            bench_push(b, (uint32_t)moves[b->move][i]);
+        else if (moves[b->move][i] < 0)
+            bench_pop(b, right, (uint32_t)-moves[b->move][i]);
+    meddler = mine;
+}
+
+/* Pops with the others moving before step `at`; false when the pop has fewer steps. */
+static bool interleave(struct popper p, uint32_t n, unsigned at, unsigned move, uint64_t turns,
+                       unsigned *ret_wrong)
+{
+    struct bench b = {.ring = sl_ring_new(SMALL), .countdown = at, .move = move};
+    uint64_t rest = 0;
+    assert_non_null(b.ring);
+    for (uint64_t i = 0; i < turns; i++) { /* the ring has gone round before */
+        bench_push(&b, 8);
+        assert_true(bench_pop(&b, right, 8));
+    }
+    bench_push(&b, 4);
+    meddler = (struct meddler){others_move, &b};
+    bench_pop(&b, p, n);
+    meddler = (struct meddler){0};
+    while (rest++ < 100 && bench_pop(&b, right, 1))
+        ;
+    for (uint64_t i = 1; i <= b.pushed; i++)
+        b.twice += b.seen[i] != 1; /* lost */
+    *ret_wrong += b.twice + b.unwritten;
+    bool moved = b.countdown == 0 || b.countdown > at;
+    sl_ring_free(b.ring);
+    return moved;
+}
+
+static unsigned wrong_interleavings(struct popper p, unsigned *ret_tried)
+{
+    unsigned wrong = 0;
+    for (unsigned move = 0; move < sizeof moves / sizeof *moves; move++)
+        for (uint32_t n = 1; n <= 5; n++)
+            for (uint64_t turns = 0; turns < 3; turns++)
+                for (unsigned at = 1; interleave(p, n, at, move, turns, &wrong); at++)
+                    ++*ret_tried;
+    return wrong;
+}
+
+static void test_every_interleaving(void **state)
+{
+    (void)state;
+    unsigned tried = 0;
+    assert_int_equal(wrong_interleavings(right, &tried), 0);
+    assert_true(tried > 500);
+    assert_int_not_equal(wrong_interleavings(cas_first, &tried), 0);
+    assert_int_not_equal(wrong_interleavings(tail_first, &tried), 0);
+}
+
+/* ---- contract ---- */
+
+static void test_all_or_nothing(void **state)
+{
+    (void)state;
+    struct sl_ring *r = sl_ring_new(5); /* rounded up to 8 */
+    uint64_t in[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, out[9] = {0}, left = 77;
+    assert_non_null(r);
+    assert_false(sl_ring_pop(r, 1, out, &left));
+    assert_false(sl_ring_push(r, in, 9));
+    assert_int_equal(sl_ring_fill(r), 0);
+    assert_true(sl_ring_push(r, in, 6));
+    assert_false(sl_ring_push(r, in, 3));
+    assert_true(sl_ring_push(r, in + 6, 2));
+    assert_int_equal(sl_ring_fill(r), 8);
+    assert_false(sl_ring_pop(r, 9, out, &left));
+    assert_false(sl_ring_pop(r, UINT32_MAX, out, &left));
+    assert_int_equal(left, 77);
+    assert_true(sl_ring_pop(r, 5, out, &left));
+    assert_int_equal(left, 3);
+    assert_memory_equal(out, in, 5 * sizeof *in);
+    left = 77;
+    assert_false(sl_ring_pop(r, 4, out, &left));
+    assert_int_equal(left, 77);
+    assert_true(sl_ring_push(r, in, 0));
+    assert_true(sl_ring_push(r, in, 5));
+    assert_true(sl_ring_pop(r, 8, out, &left));
+    assert_int_equal(left, 0);
+    assert_memory_equal(out, in + 5, 3 * sizeof *in);
+    assert_memory_equal(out + 3, in, 5 * sizeof *in);
+    sl_ring_free(r);
+    sl_ring_free(NULL);
+}
+
+static void test_layout(void **state)
+{
+    (void)state;
+    assert_true(offsetof(struct sl_ring, tail) - offsetof(struct sl_ring, head) >= CACHE_LINE);
+    assert_true(offsetof(struct sl_ring, mask) - offsetof(struct sl_ring, tail) >= CACHE_LINE);
+    struct sl_ring *r = sl_ring_new(100000);
+    assert_non_null(r);
+    assert_int_equal((uintptr_t)r % CACHE_LINE, 0);
+    assert_int_equal((uintptr_t)r->slots % CACHE_LINE, 0);
+    assert_int_equal(r->mask, 131071);
+    sl_ring_free(r);
+    uint64_t slot = sl_ring_slot(0xdeadbeef, 0xfffffffe);
+    assert_int_equal(sl_ring_slot_list(slot), 0xdeadbeef);
+    assert_int_equal(sl_ring_slot_index(slot), 0xfffffffe);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_or_nothing),
+        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_every_interleaving),
+        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_wrong_orders_lose_the_race),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
