@@ -106,6 +106,10 @@ bool sl_key_load(const struct sl_signer_options *o, const char *storage, const c
     const char *key_path = o->key_file, *certificate_path = o->certificate_file;
     char *made_key = NULL, *made_certificate = NULL;
     if (key_path == NULL) {
+        if (certificate_path != NULL) {
+            sl_buf_puts(why, "the signer names a certificate but no key: give signer.pem.key too");
+            return false;
+        }
         if (!o->generate) {
             sl_buf_puts(why, "the signer names no key: give signer.pem.key, or signer.generate: true");
             return false;

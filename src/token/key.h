@@ -10,7 +10,7 @@ struct sl_key;
 /* The JWS algorithm follows from the key type (RFC 7518 section 3.1, RFC 8037): P-256 ES256, P-384 ES384, P-521 ES512,
  * Ed25519 EdDSA; other keys are refused. */
 const char *sl_key_alg(const struct sl_key *k);
-/* Seconds since 1970 at which the first certificate of x5c ends; INT64_MAX without a certificate. */
+/* The earliest end of validity in the chain, seconds since 1970; INT64_MAX without a certificate. */
 int64_t sl_key_not_after(const struct sl_key *k);
 
 /* Loads the pair of PEM files, or with `generate` makes `<storage>/keys/<pool>.key.pem` and `.crt.pem` once (P-256, mode
