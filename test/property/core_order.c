@@ -14,7 +14,7 @@
 #include "core/order.h"
 
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SCALE 8u
+#define SCALE 4u
 #else
 #define SCALE 1u
 #endif
@@ -346,8 +346,8 @@ static void test_serial(void **state)
     static const uint32_t sizes[] = {1000000, 1000003, 100000000};
     for (unsigned i = 0; i < 3; i++) {
         for (uint32_t lag = 1; lag <= 4; lag++)
-            accept(serial_z(ours, sizes[i], 20000 * MORE, lag), "serial", sizes[i], lag);
-        accept(step_z(ours, sizes[i], 40000 * MORE, 64), "step", sizes[i], 0);
+            accept(serial_z(ours, sizes[i], 80000, lag), "serial", sizes[i], lag);
+        accept(step_z(ours, sizes[i], 160000, 64), "step", sizes[i], 0);
     }
     accept(serial_z(ours, 1000000, 20000, 1000), "serial across a row", 1000000, 1000);
     refuse(serial_z(bad_shift, 1000000, 20000, 1));
