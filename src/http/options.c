@@ -56,11 +56,10 @@ const struct sl_option sl_http_option_rows[] = {
     {.name = NULL},
 };
 
-/* api-key and api-keys fill one list: what matters is which keys open the pool. */
 const struct sl_option sl_http_pool_option_rows[] = {
     {.name = "api-key",
-     .type = SL_OPT_SECRETS,
-     .offset = KEY_AT(api_keys),
+     .type = SL_OPT_SECRET,
+     .offset = KEY_AT(api_key),
      .max = KEY_MAX,
      .help = "The key with which issuers call (`X-Api-Key`); kept as its SHA-256 only."},
     {.name = "api-keys",

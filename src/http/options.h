@@ -12,7 +12,8 @@ struct sl_http_limits {
     uint32_t connections;   /* over all listeners and workers */
 };
 
-/* A credential is the SHA-256 of an API key and the one pool that it opens; the same key in two pools gives two rows. */
+/* A credential is the SHA-256 of an API key and the one pool that it opens; the same key in two pools gives
+ * two rows. */
 struct sl_credential {
     uint8_t hash[SL_SHA256];
     size_t pool; /* index into the configuration's pools */
@@ -28,9 +29,11 @@ struct sl_http_options {
     size_t credential_count;
 };
 
-/* The credential keys of one pool's map, as read; daemon/ turns them into rows of `credentials` and wipes the secrets. */
+/* The credential keys of one pool's map, as read; daemon/ turns them into rows of `credentials` and wipes the
+ * secrets. */
 struct sl_key_options {
-    struct sl_texts api_keys; /* api-key and api-keys: plain */
+    char *api_key;            /* plain */
+    struct sl_texts api_keys; /* likewise */
     char *api_key_file;       /* path; one key */
     struct sl_texts hashes;   /* api-key-sha256: 64 hex digits */
 };

@@ -1,0 +1,88 @@
+#include "daemon/address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include "base/assert.h"
+
+static bool parse_port(const char *s, uint16_t *ret)
+{
+    size_t n = strlen(s);
+    unsigned v = 0;
+    if (n == 0 || n > 5 || s[0] == '0')
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return false;
+        v = v * 10 + (unsigned)(s[i] - '0');
+    }
+    if (v > 65535)
+        return false;
+    *ret = (uint16_t)v;
+    return true;
+}
+
+/* Something that is all digits and dots has to be an IPv4 address. */
+static bool is_host(const char *host)
+{
+    struct in_addr v4;
+    size_t n = strlen(host);
+    if (n == 0 || host[0] == '-' || host[0] == '.')
+        return false;
+    if (strspn(host, "0123456789.") == n)
+        return inet_pton(AF_INET, host, &v4) == 1;
+    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == n;
+}
+
+static bool parse_unix(const char *path, struct sl_address *ret)
+{
+    size_t n = strlen(path);
+    if (n == 0 || n > SL_UNIX_PATH_MAX || path[n - 1] == '/')
+        return false;
+    struct sl_address a = {0};
+    memcpy(a.path, path, n);
+    *ret = a;
+    return true;
+}
+
+bool sl_address_parse(const char *text, struct sl_address *ret)
+{
+    if (strncmp(text, "unix:", 5) == 0)
+        return parse_unix(text + 5, ret);
+    struct sl_address a = {.v6 = text[0] == '['};
+    const char *host = text + a.v6, *colon = strrchr(text, ':');
+    const char *end = a.v6 ? strchr(text, ']') : colon;
+    if (colon == NULL || end == NULL || (a.v6 && end + 1 != colon) || (size_t)(end - host) >= sizeof a.host)
+        return false;
+    memcpy(a.host, host, (size_t)(end - host));
+    struct in6_addr v6;
+    if (!(a.v6 ? inet_pton(AF_INET6, a.host, &v6) == 1 : is_host(a.host)) || !parse_port(colon + 1, &a.port))
+        return false;
+    *ret = a;
+    return true;
+}
+
+static bool is_wildcard(const struct sl_address *a)
+{
+    struct in6_addr v6;
+    if (a->v6)
+        return inet_pton(AF_INET6, a->host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
+    return strcmp(a->host, "0.0.0.0") == 0;
+}
+
+static bool same_host(const struct sl_address *a, const struct sl_address *b)
+{
+    struct in6_addr x, y;
+    if (a->v6 != b->v6)
+        return false;
+    if (!a->v6)
+        return strcasecmp(a->host, b->host) == 0;
+    sl_assert(inet_pton(AF_INET6, a->host, &x) == 1 && inet_pton(AF_INET6, b->host, &y) == 1);
+    return memcmp(&x, &y, sizeof x) == 0;
+}
+
+bool sl_address_conflict(const struct sl_address *a, const struct sl_address *b)
+{
+    if (a->path[0] != '\0' || b->path[0] != '\0')
+        return strcmp(a->path, b->path) == 0;
+    return a->port == b->port && (is_wildcard(a) || is_wildcard(b) || same_host(a, b));
+}

@@ -1,0 +1,147 @@
+#include <stdlib.h>
+#include <string.h>
+#include "daemon/config_parts.h"
+
+static const char *origin_word(const struct sl_section *s, const char *key)
+{
+    return sl_config_given(s, key) ? "" : " (default)";
+}
+
+/* Two ways to say one thing: refuses the second where both are given. */
+static void exclude(struct sl_loading *l, const struct sl_section *s, const char *key, const char *other)
+{
+    if (sl_config_given(s, key) && sl_config_given(s, other))
+        sl_config_refuse(l, s, other, "given beside %s; expected one of the two", key);
+}
+
+static void check_embedded(struct sl_loading *l)
+{
+    static const char *const foreign[] = {
+        "redis.host",     "redis.port",          "redis.socket",
+        "redis.username", "redis.password",      "redis.password-file",
+        "redis.database", "redis.wait-replicas", "redis.assume-persistence"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (sl_config_given(&l->app, foreign[i]))
+            sl_config_refuse(l, &l->app, foreign[i],
+                             "has no meaning with mode embedded; expected it only with mode external");
+    if (!sl_config_bad(&l->app, "redis.persistence-strategy") &&
+        l->config->redis.persistence != SL_PERSIST_ALWAYS)
+        sl_config_refuse(l, &l->app, "redis.persistence-strategy",
+                         "the embedded Redis always syncs; expected append-fsync-always");
+}
+
+static bool is_redis_host(const char *host)
+{
+    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") ==
+               strlen(host) &&
+           strstr(host, "::") != host + 1;
+}
+
+static void check_redis(struct sl_loading *l)
+{
+    const struct sl_redis_options *r = &l->config->redis;
+    const struct sl_section *s = &l->app;
+    if (r->mode == SL_REDIS_EMBEDDED && !sl_config_bad(s, "redis.mode")) {
+        check_embedded(l);
+        return;
+    }
+    exclude(l, s, "redis.socket", "redis.host");
+    exclude(l, s, "redis.socket", "redis.port");
+    exclude(l, s, "redis.password", "redis.password-file");
+    if (!sl_config_bad(s, "redis.host") && !is_redis_host(r->host))
+        sl_config_refuse(l, s, "redis.host",
+                         "not a host; expected a name or an address alone, with the port in redis.port");
+    if (sl_config_given(s, "redis.username") && !sl_config_given(s, "redis.password") &&
+        !sl_config_given(s, "redis.password-file"))
+        sl_config_refuse(l, s, "redis.username",
+                         "has no password; expected password or password-file beside it");
+    if (r->persistence == SL_PERSIST_DISABLED && !sl_config_bad(s, "redis.persistence-strategy"))
+        sl_config_warn(l, s, "redis.persistence-strategy",
+                       "disabled: a crash of Redis loses all updates since its last snapshot");
+    sl_config_read_password(l);
+}
+
+void sl_config_check_app(struct sl_loading *l)
+{
+    sl_config_check_url(l);
+    sl_config_check_listen(l);
+    check_redis(l);
+}
+
+static void check_size(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
+{
+    if (sl_config_bad(s, "size") || sl_config_bad(s, "bits"))
+        return;
+    uint64_t per_byte = 8 / o->bits;
+    if (o->size % per_byte != 0)
+        sl_config_refuse(
+            l, s, "size", "%u entries of %u bits are not whole bytes; expected a multiple of %u, like %u",
+            o->size, o->bits, (unsigned)per_byte, (unsigned)((o->size / per_byte + 1) * per_byte));
+}
+
+static void check_prefetch(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
+{
+    if (sl_config_bad(s, "prefetch.capacity"))
+        return;
+    if (!sl_config_bad(s, "size") && o->capacity > o->size)
+        sl_config_refuse(l, s, "prefetch.capacity", "%u%s is more than size %u%s; expected at most %u",
+                         o->capacity, origin_word(s, "prefetch.capacity"), o->size, origin_word(s, "size"),
+                         o->size);
+    if (!sl_config_bad(s, "prefetch.threshold") && o->threshold >= o->capacity)
+        sl_config_refuse(l, s, "prefetch.threshold", "%u%s is not below capacity %u%s; expected at most %u",
+                         o->threshold, origin_word(s, "prefetch.threshold"), o->capacity,
+                         origin_word(s, "prefetch.capacity"), o->capacity - 1);
+}
+
+static void check_ttl(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
+{
+    if (sl_config_bad(s, "ttl") || sl_config_bad(s, "list-lifetime") || o->ttl_ms <= o->list_lifetime_ms / 4)
+        return;
+    char mem[128];
+    struct sl_buf b;
+    sl_buf_over(&b, mem, sizeof mem - 1);
+    sl_option_show_duration(o->ttl_ms, &b);
+    sl_buf_printf(&b, "%s is more than a quarter of list-lifetime ", origin_word(s, "ttl"));
+    sl_option_show_duration(o->list_lifetime_ms, &b);
+    sl_buf_printf(&b, "%s; expected at most ", origin_word(s, "list-lifetime"));
+    sl_option_show_duration(o->list_lifetime_ms / 4000 * 1000, &b);
+    mem[b.len] = '\0';
+    sl_config_refuse(l, s, "ttl", "%s", mem);
+}
+
+static void check_signer(struct sl_loading *l, const struct sl_section *s, struct sl_pool_options *o)
+{
+    bool key = sl_config_given(s, "signer.pem.key");
+    if (key && o->signer.generate)
+        sl_config_refuse(l, s, "signer.generate", "true beside pem.key; expected one of the two");
+    if (!key && sl_config_given(s, "signer.pem.certificate"))
+        sl_config_refuse(l, s, "signer.pem.certificate", "has no key; expected signer.pem.key beside it");
+    if (key && !sl_config_given(s, "signer.pem.certificate") && sl_config_given(s, "signer.header.x5c") &&
+        o->signer.x5c && !sl_config_bad(s, "signer.header.x5c"))
+        sl_config_refuse(l, s, "signer.header.x5c",
+                         "there is no certificate; expected signer.pem.certificate or false");
+    if (key || o->signer.generate || sl_config_given(s, "signer.pem.certificate") ||
+        sl_config_given(s, "signer.pkcs12"))
+        return;
+    if (!sl_config_given(s, "signer.generate")) {
+        o->signer.generate = true;
+        sl_config_warn(
+            l, s, "signer.generate",
+            "no key is named: one is generated in storage-directory; verifiers have to be told to trust it");
+    } else if (!sl_config_bad(s, "signer.generate")) {
+        sl_config_refuse(l, s, "signer.generate",
+                         "false, and no key is named; expected signer.pem.key or true");
+    }
+}
+
+void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s)
+{
+    struct sl_pool_options *o = s->objects[0];
+    check_size(l, s, o);
+    check_prefetch(l, s, o);
+    check_ttl(l, s, o);
+    if (!sl_config_bad(s, "final-status") && !sl_config_bad(s, "bits") && o->final_status >= 1 << o->bits)
+        sl_config_refuse(l, s, "final-status", "%d does not fit %u bits; expected at most %d",
+                         o->final_status, o->bits, (1 << o->bits) - 1);
+    check_signer(l, s, o);
+}

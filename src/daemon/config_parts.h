@@ -1,0 +1,40 @@
+/* What config_*.c share while one file is loaded. Everything here reports into `errors` and `warnings` and
+ * goes on. */
+#pragma once
+#include "daemon/config.h"
+#include "daemon/report.h"
+#include "daemon/schema.h"
+#include "daemon/yaml.h"
+
+struct sl_loading {
+    struct sl_config *config;
+    struct sl_report errors, warnings;
+    struct sl_section app;
+    struct sl_section *pools; /* config->pool_count of them */
+    struct sl_node *pools_node;
+};
+
+/* Fills a section from its map: defaults first, then each key by its row. A row of the type SL_OPT_MAP is
+ * left to the caller: `*ret_map` becomes its node. */
+void sl_config_walk(struct sl_loading *l, const struct sl_section *s, const struct sl_node *map,
+                    struct sl_node **ret_map);
+
+/* Rules that hold between values. */
+void sl_config_check_app(struct sl_loading *l);
+void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s);
+/* Trims the URL's trailing slashes. */
+void sl_config_check_url(struct sl_loading *l);
+void sl_config_check_listen(struct sl_loading *l);
+
+/* Reads password-file. */
+void sl_config_read_password(struct sl_loading *l);
+/* Hashes the keys of all pools into the table of credentials, then wipes them. */
+void sl_config_credentials(struct sl_loading *l);
+
+/* Reports at the key's line, or at its map's where the key has a default, and marks it as bad. */
+void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
+                      ...) __attribute__((format(printf, 4, 5)));
+void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
+    __attribute__((format(printf, 4, 5)));
+bool sl_config_given(const struct sl_section *s, const char *key);
+bool sl_config_bad(const struct sl_section *s, const char *key);

@@ -1,0 +1,156 @@
+#include "daemon/schema.h"
+
+#include <string.h>
+#include "base/assert.h"
+#include "daemon/config.h"
+
+#define AT(field) offsetof(struct sl_config, field)
+
+static const char *const auto_words[] = {"auto", NULL};
+
+static const struct sl_option daemon_rows[] = {
+    {.name = "workers",
+     .type = SL_OPT_UINT,
+     .offset = AT(workers),
+     .min = 1,
+     .max = 256,
+     .words = auto_words,
+     .fallback = "auto",
+     .help = "Serving threads; `auto` is as many as there are cores."},
+    {.name = "storage-directory",
+     .type = SL_OPT_TEXT,
+     .offset = AT(storage),
+     .max = 1024,
+     .fallback = "/var/lib/statuslistd",
+     .help = "Directory for generated keys, the embedded Redis and durable marks; belongs to one instance."},
+    {.name = "shutdown.delay",
+     .type = SL_OPT_DURATION,
+     .offset = AT(shutdown_delay_ms),
+     .min = 0,
+     .max = 600000,
+     .fallback = "0s",
+     .help = "At the end /readyz says no for so long before connections are refused."},
+    {.name = "shutdown.deadline",
+     .type = SL_OPT_DURATION,
+     .offset = AT(shutdown_deadline_ms),
+     .min = 100,
+     .max = 600000,
+     .fallback = "10s",
+     .help = "Requests in flight have so long to finish after that."},
+    {.name = "status-list-pools",
+     .type = SL_OPT_MAP,
+     .flags = SL_OPT_REQUIRED,
+     .help = "The pools by name: 1 to 64 of the characters a-z, 0-9, `_` and `-`; at least one pool."},
+    {.name = NULL},
+};
+
+static const struct sl_option_group app_groups[] = {
+    {.prefix = "", .rows = sl_http_option_rows, .base = AT(http)},
+    {.prefix = "", .rows = daemon_rows},
+    {.prefix = "redis", .rows = sl_redis_option_rows, .base = AT(redis)},
+};
+
+static const struct sl_option_group pool_groups[] = {
+    {.prefix = "", .rows = sl_http_pool_option_rows, .object = 1},
+    {.prefix = "", .rows = sl_pool_option_rows},
+    {.prefix = "signer", .rows = sl_signer_option_rows, .base = offsetof(struct sl_pool_options, signer)},
+};
+
+const struct sl_scope sl_app_scope = {app_groups, 3, "app"};
+const struct sl_scope sl_pool_scope = {pool_groups, 3, "app.status-list-pools.<pool>"};
+
+size_t sl_scope_size(const struct sl_scope *scope)
+{
+    size_t n = 0;
+    for (size_t g = 0; g < scope->group_count; g++)
+        for (const struct sl_option *row = scope->groups[g].rows; row->name != NULL; row++)
+            n++;
+    return n;
+}
+
+struct sl_row sl_scope_row(const struct sl_scope *scope, size_t i)
+{
+    for (size_t g = 0; g < scope->group_count; g++)
+        for (const struct sl_option *row = scope->groups[g].rows; row->name != NULL; row++)
+            if (i-- == 0)
+                return (struct sl_row){row, &scope->groups[g]};
+    sl_assert(!"row of the scope");
+    return (struct sl_row){0};
+}
+
+void sl_row_path(struct sl_row row, struct sl_buf *out)
+{
+    const char *prefix = row.group->prefix;
+    sl_buf_printf(out, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "", row.option->name);
+    sl_buf_putc(out, '\0');
+    sl_assert(!out->failed);
+}
+
+/* What the row's path has beyond `path`; NULL when it does not begin with it. Without copying: a file may
+ * have a hundred thousand keys. */
+static const char *rest_of(struct sl_row row, const char *path)
+{
+    const char *prefix = row.group->prefix;
+    size_t n = strlen(prefix);
+    if (n > 0) {
+        if (strcmp(path, prefix) == 0)
+            return ".";
+        if (strncmp(path, prefix, n) != 0 || path[n] != '.')
+            return NULL;
+        path += n + 1;
+    }
+    n = strlen(path);
+    return strncmp(row.option->name, path, n) == 0 ? row.option->name + n : NULL;
+}
+
+/* The first row of which `path` is all (end '\0') or leads to (end '.'). */
+static int find(const struct sl_scope *scope, const char *path, char end)
+{
+    int i = 0;
+    for (size_t g = 0; g < scope->group_count; g++) {
+        for (const struct sl_option *row = scope->groups[g].rows; row->name != NULL; row++, i++) {
+            const char *rest = rest_of((struct sl_row){row, &scope->groups[g]}, path);
+            if (rest != NULL && rest[0] == end)
+                return i;
+        }
+    }
+    return -1;
+}
+
+int sl_scope_find(const struct sl_scope *scope, const char *path)
+{
+    return find(scope, path, '\0');
+}
+
+bool sl_scope_is_map(const struct sl_scope *scope, const char *path)
+{
+    return find(scope, path, '.') >= 0;
+}
+
+void *sl_section_options(const struct sl_section *s, struct sl_row row)
+{
+    return (char *)s->objects[row.group->object] + row.group->base;
+}
+
+struct sl_origin *sl_section_origin(const struct sl_section *s, const char *path)
+{
+    int i = sl_scope_find(s->scope, path);
+    sl_assert(i >= 0);
+    return &s->origins[i];
+}
+
+void sl_section_defaults(const struct sl_section *s)
+{
+    for (size_t g = 0; g < s->scope->group_count; g++) {
+        const struct sl_option_group *group = &s->scope->groups[g];
+        sl_option_defaults(group->rows, (char *)s->objects[group->object] + group->base);
+    }
+}
+
+void sl_section_release(const struct sl_section *s)
+{
+    for (size_t g = 0; g < s->scope->group_count; g++) {
+        const struct sl_option_group *group = &s->scope->groups[g];
+        sl_option_release(group->rows, (char *)s->objects[group->object] + group->base);
+    }
+}
