@@ -1,0 +1,288 @@
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "core/status_list.h"
+#include "store/decode_int.h"
+
+#define LARGEST 9007199254740992 /* 2^53: what a number of a script holds exactly */
+
+static bool is_array(const struct redisReply *r, size_t n)
+{
+    return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+}
+
+static bool text(const struct redisReply *r, size_t min, size_t max, struct sl_span *ret)
+{
+    if (r == NULL || r->type != REDIS_REPLY_STRING || r->len < min || r->len > max)
+        return false;
+    *ret = sl_span(r->str, r->len);
+    return true;
+}
+
+static bool count(const struct redisReply *r, uint64_t max, uint64_t *ret)
+{
+    if (r == NULL || r->type != REDIS_REPLY_INTEGER || r->integer < 0 || (uint64_t)r->integer > max)
+        return false;
+    *ret = (uint64_t)r->integer;
+    return true;
+}
+
+static bool count32(const struct redisReply *r, uint32_t *ret)
+{
+    uint64_t v;
+    if (!count(r, UINT32_MAX, &v))
+        return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+bool sl_decode_decimal(struct sl_span t, uint64_t max, uint64_t *ret)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < t.len; i++) {
+        if (t.at[i] < '0' || t.at[i] > '9' || i >= 19)
+            return false;
+        v = v * 10 + (uint64_t)(t.at[i] - '0');
+    }
+    if (t.len == 0 || v > max)
+        return false;
+    *ret = v;
+    return true;
+}
+
+bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret)
+{
+    if (r->type != REDIS_REPLY_INTEGER || r->integer < min || r->integer > max)
+        return false;
+    *ret = r->integer;
+    return true;
+}
+
+static bool state_of(struct sl_span t, enum sl_list_state *ret)
+{
+    static const struct {
+        struct sl_span name;
+        enum sl_list_state state;
+    } states[] = {{{"open", 4}, SL_LIST_OPEN}, {{"full", 4}, SL_LIST_FULL}, {{"sealed", 6}, SL_LIST_SEALED}};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (sl_span_eq(t, states[i].name)) {
+            *ret = states[i].state;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret)
+{
+    struct sl_span id, uri, seed, state;
+    struct sl_list_record l = {0};
+    uint64_t bits;
+    if (!is_array(r, 9) || !text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &l.id) ||
+        !text(r->element[1], 1, 8192, &uri) || !text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
+        !count32(r->element[3], &l.size) || l.size == 0 || !count(r->element[4], 8, &bits) ||
+        !sl_status_bits_valid((unsigned)bits) || !text(r->element[5], 1, 16, &state) || !state_of(state, &l.state) ||
+        !count32(r->element[6], &l.cursor) || l.cursor > l.size || !count(r->element[7], LARGEST, &l.version) ||
+        !count(r->element[8], LARGEST, &l.change))
+        return false;
+    l.uri = uri;
+    l.bits = (uint8_t)bits;
+    memcpy(l.seed, seed.at, SL_ORDER_SEED);
+    *ret = l;
+    return true;
+}
+
+bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret)
+{
+    struct sl_pool_opened p = {0};
+    uint64_t bits;
+    if (!is_array(r, 7) || !count32(r->element[0], &p.size) || !count(r->element[1], UINT8_MAX, &bits) ||
+        !count(r->element[2], LARGEST, &p.lists) || !count(r->element[3], LARGEST, &p.taken) ||
+        !count(r->element[4], LARGEST, &p.change) || !text(r->element[5], 1, SL_REPLID_MAX, &p.replid) ||
+        !count32(r->element[6], &p.foreign))
+        return false;
+    p.bits = (uint8_t)bits;
+    *ret = p;
+    return true;
+}
+
+void sl_decoded_free(struct sl_decoded *d)
+{
+    free(d->items);
+    free(d->numbers);
+}
+
+/* n + 1, so that an empty array has memory too. */
+static void *items(struct sl_decoded *d, size_t n, size_t size)
+{
+    return d->items = sl_xcalloc(n + 1, size);
+}
+
+static bool block(const struct redisReply *r, uint64_t want, uint32_t *numbers, struct sl_block *ret)
+{
+    struct sl_block b = {0};
+    if (!is_array(r, 4) || !sl_decode_record(r->element[0], &b.list) || !count32(r->element[1], &b.from) ||
+        !count32(r->element[2], &b.count) || r->element[3]->type != REDIS_REPLY_ARRAY)
+        return false;
+    if (b.count > want || b.from > b.list.size || b.count > b.list.size - b.from ||
+        r->element[3]->elements > want - b.count)
+        return false;
+    for (size_t i = 0; i < r->element[3]->elements; i++) {
+        struct sl_span t;
+        uint64_t index;
+        if (!text(r->element[3]->element[i], 1, 10, &t) || !sl_decode_decimal(t, b.list.size - 1, &index))
+            return false;
+        numbers[b.returned_count++] = (uint32_t)index;
+    }
+    b.returned = numbers;
+    *ret = b;
+    return true;
+}
+
+bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken *ret, struct sl_decoded *d)
+{
+    struct sl_taken t = {0};
+    if (!is_array(r, 5) || !count(r->element[0], LARGEST, &t.taken) || !count32(r->element[1], &t.sealed) ||
+        !count32(r->element[2], &t.spares) || !count32(r->element[3], &t.too_young) ||
+        r->element[4]->type != REDIS_REPLY_ARRAY || r->element[4]->elements > want)
+        return false;
+    const struct redisReply *list = r->element[4];
+    struct sl_block *blocks = items(d, list->elements, sizeof *blocks);
+    d->numbers = sl_xcalloc((size_t)want + 1, sizeof *d->numbers);
+    uint32_t left = want, used = 0;
+    for (size_t i = 0; i < list->elements; i++) {
+        if (!block(list->element[i], left, d->numbers + used, &blocks[i]))
+            return false;
+        left -= blocks[i].count + blocks[i].returned_count;
+        used += blocks[i].returned_count;
+    }
+    t.blocks = blocks;
+    t.block_count = (uint32_t)list->elements;
+    *ret = t;
+    return true;
+}
+
+bool sl_decode_records(const struct redisReply *r, const struct sl_list_record **ret, size_t *ret_n,
+                       struct sl_decoded *d)
+{
+    if (r->type != REDIS_REPLY_ARRAY)
+        return false;
+    struct sl_list_record *all = items(d, r->elements, sizeof *all);
+    for (size_t i = 0; i < r->elements; i++)
+        if (!sl_decode_record(r->element[i], &all[i]))
+            return false;
+    *ret = all;
+    *ret_n = r->elements;
+    return true;
+}
+
+bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d)
+{
+    struct sl_changes c = {0};
+    if (!is_array(r, 3) || !count(r->element[0], LARGEST, &c.newest) ||
+        !text(r->element[1], 1, SL_REPLID_MAX, &c.replid) || !sl_decode_records(r->element[2], &c.lists, &c.count, d))
+        return false;
+    *ret = c;
+    return true;
+}
+
+bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n, struct sl_decoded *d)
+{
+    if (r->type != REDIS_REPLY_ARRAY)
+        return false;
+    struct sl_span *all = items(d, r->elements, sizeof *all);
+    for (size_t i = 0; i < r->elements; i++)
+        if (!text(r->element[i], 0, 8192, &all[i]))
+            return false;
+    *ret = all;
+    *ret_n = r->elements;
+    return true;
+}
+
+bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret)
+{
+    uint64_t version, changed;
+    struct sl_span results;
+    if (!is_array(r, 3) || !count(r->element[0], LARGEST, &version) || !count(r->element[1], 1, &changed) ||
+        !text(r->element[2], n, n, &results))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (memchr("01FI", results.at[i], 4) == NULL)
+            return false;
+    *ret = (struct sl_updated){.version = version, .changed = changed != 0, .results = results.at};
+    return true;
+}
+
+static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
+                    uint32_t *ret_at)
+{
+    static const enum sl_err errs[] = {SL_ERR_FORBIDDEN, SL_ERR_INDEX_OUT_OF_BOUNDS, SL_ERR_NO_SUCH_REFERENCE,
+                                       SL_ERR_VALUE_OUT_OF_RANGE};
+    struct sl_span why;
+    if (!is_array(r, 4) || !text(r->element[1], 1, 1, &why))
+        return false;
+    const char *at = memchr("FILV", why.at[0], 4);
+    if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups || !count32(r->element[3], ret_at))
+        return false;
+    *ret = (struct sl_batched){.refused = errs[strchr("FILV", *at) - "FILV"]};
+    return true;
+}
+
+bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
+                       uint32_t *ret_at, struct sl_decoded *d)
+{
+    struct sl_span kind;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !text(r->element[0], 1, 1, &kind))
+        return false;
+    if (kind.at[0] == 'R')
+        return refusal(r, groups, ret, ret_group, ret_at);
+    if (kind.at[0] != 'W' || !is_array(r, 3) || !is_array(r->element[1], groups) || !is_array(r->element[2], groups))
+        return false;
+    uint64_t *versions = items(d, groups, sizeof *versions);
+    bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
+    d->numbers = (uint32_t *)(void *)changed;
+    for (uint32_t i = 0; i < groups; i++) {
+        uint64_t flag;
+        if (!count(r->element[1]->element[i], LARGEST, &versions[i]) || !count(r->element[2]->element[i], 1, &flag))
+            return false;
+        changed[i] = flag != 0;
+    }
+    *ret = (struct sl_batched){.refused = SL_OK, .versions = versions, .changed = changed};
+    return true;
+}
+
+bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value, uint64_t *ret_version)
+{
+    uint64_t value, version;
+    if (is_array(r, 0)) {
+        *ret_outside = true;
+        return true;
+    }
+    if (!is_array(r, 2) || !count(r->element[0], UINT8_MAX, &value) || !count(r->element[1], LARGEST, &version))
+        return false;
+    *ret_outside = false;
+    *ret_value = (uint8_t)value;
+    *ret_version = version;
+    return true;
+}
+
+bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version, struct sl_span *ret_bytes)
+{
+    struct sl_span version, bytes = {0};
+    uint64_t v = 0;
+    if (!is_array(r, 2))
+        return false;
+    if (r->element[0]->type == REDIS_REPLY_NIL) {
+        *ret_gone = true;
+        return true;
+    }
+    if (!text(r->element[0], 1, 16, &version) || !sl_decode_decimal(version, LARGEST, &v))
+        return false;
+    if (r->element[1]->type != REDIS_REPLY_NIL && !text(r->element[1], 0, SIZE_MAX, &bytes))
+        return false;
+    *ret_gone = false;
+    *ret_version = v;
+    *ret_bytes = bytes;
+    return true;
+}

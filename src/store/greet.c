@@ -1,0 +1,106 @@
+/* The first commands of a connection: who we are, which database, and the end of our predecessors. */
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "store/conn_int.h"
+#include "store/decode_int.h"
+#include "store/metrics.h"
+
+static bool is_ok(const struct redisReply *r)
+{
+    return r->type == REDIS_REPLY_STATUS && r->len == 2 && memcmp(r->str, "OK", 2) == 0;
+}
+
+static void on_auth(struct sl_conn *c, const struct redisReply *r)
+{
+    if (!is_ok(r))
+        sl_conn_refused(c, "the password", r);
+}
+
+static void on_select(struct sl_conn *c, const struct redisReply *r)
+{
+    if (!is_ok(r))
+        sl_conn_refused(c, "the database number", r);
+}
+
+static void on_name(struct sl_conn *c, const struct redisReply *r)
+{
+    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOAUTH", 6) == 0)
+        sl_conn_drop(c, true, "Redis asks for a password and none is configured");
+    else if (!is_ok(r))
+        sl_conn_refused(c, "CLIENT SETNAME", r);
+}
+
+static void on_id(struct sl_conn *c, const struct redisReply *r)
+{
+    if (r->type != REDIS_REPLY_INTEGER)
+        sl_conn_refused(c, "CLIENT ID", r);
+    else
+        c->client_id = r->integer;
+}
+
+static void greeted(struct sl_conn *c)
+{
+    if (c->state != SL_STORE_GREETING)
+        return;
+    sl_conn_change(c, SL_STORE_VERIFYING);
+    if (c->state == SL_STORE_VERIFYING) /* on_state may have freed or drained us */
+        c->hooks->prepare(c);
+}
+
+static void on_kill(struct sl_conn *c, const struct redisReply *r)
+{
+    /* 0: it was gone already. */
+    if (r->type != REDIS_REPLY_INTEGER) {
+        sl_conn_refused(c, "CLIENT KILL", r);
+        return;
+    }
+    if (r->integer > 0 && c->setup.metrics != NULL)
+        sl_metric_add(c->setup.metrics, SL_STORE_M_KILLED, (uint64_t)r->integer);
+    if (--c->kills == 0)
+        greeted(c);
+}
+
+static void kill_client(void *arg, int64_t id)
+{
+    struct sl_conn *c = arg;
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, id);
+    sl_log(SL_INFO, "redis", "closing a former connection", SL_KS("role", c->setup.role), SL_KI("client", id));
+    c->kills++;
+    sl_conn_ask(c, on_kill, (const char *const[]){"CLIENT", "KILL", "ID", text, NULL});
+}
+
+static void on_clients(struct sl_conn *c, const struct redisReply *r)
+{
+    if (r->type != REDIS_REPLY_STRING) {
+        sl_conn_refused(c, "CLIENT LIST", r);
+        return;
+    }
+    const struct sl_store_identity *me = c->setup.identity;
+    c->kills = 0;
+    sl_decode_predecessors(sl_span(r->str, r->len), me, c->setup.role, c->client_id, kill_client, c);
+    if (c->kills == 0)
+        greeted(c);
+}
+
+void sl_conn_greet(struct sl_conn *c)
+{
+    const struct sl_redis_options *o = c->setup.options;
+    char name[160], database[16];
+    snprintf(name, sizeof name, "statuslistd:%s:%s:%.64s", c->setup.identity->instance, c->setup.identity->run,
+             c->setup.role);
+    snprintf(database, sizeof database, "%u", o->database);
+    if (o->password != NULL && o->username != NULL)
+        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", o->username, o->password, NULL});
+    else if (o->password != NULL)
+        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", o->password, NULL});
+    sl_conn_ask(c, on_name, (const char *const[]){"CLIENT", "SETNAME", name, NULL});
+    if (o->database != 0)
+        sl_conn_ask(c, on_select, (const char *const[]){"SELECT", database, NULL});
+    sl_conn_ask(c, on_id, (const char *const[]){"CLIENT", "ID", NULL});
+    sl_conn_ask(c, on_clients, (const char *const[]){"CLIENT", "LIST", NULL});
+}

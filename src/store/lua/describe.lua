@@ -1,0 +1,2 @@
+-- ARGV: list id.
+return record(ARGV[1]) or false

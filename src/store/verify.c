@@ -1,0 +1,180 @@
+/* Texts of the server: INFO, CONFIG GET, CLIENT LIST, Pub/Sub payloads; and the verdict on persistence. */
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+
+#include "store/decode_int.h"
+
+/* Cuts the next line (without its end) off `rest`. */
+static bool next_line(struct sl_span *rest, struct sl_span *line)
+{
+    if (rest->len == 0)
+        return false;
+    const char *end = memchr(rest->at, '\n', rest->len);
+    size_t n = end != NULL ? (size_t)(end - rest->at) : rest->len;
+    *line = sl_span(rest->at, n > 0 && rest->at[n - 1] == '\r' ? n - 1 : n);
+    n += end != NULL;
+    *rest = sl_span(rest->at + n, rest->len - n);
+    return true;
+}
+
+static bool after(struct sl_span t, const char *prefix, struct sl_span *ret)
+{
+    size_t n = strlen(prefix);
+    if (t.len < n || memcmp(t.at, prefix, n) != 0)
+        return false;
+    *ret = sl_span(t.at + n, t.len - n);
+    return true;
+}
+
+bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret)
+{
+    struct sl_span line, value;
+    while (next_line(&info, &line)) {
+        if (after(line, name, &value) && value.len > 0 && value.at[0] == ':') {
+            *ret = sl_span(value.at + 1, value.len - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value of `key` ("name=") among the space-separated words of a line. */
+static bool word_after(struct sl_span line, const char *key, struct sl_span *ret)
+{
+    while (line.len > 0) {
+        const char *space = memchr(line.at, ' ', line.len);
+        size_t n = space != NULL ? (size_t)(space - line.at) : line.len;
+        if (after(sl_span(line.at, n), key, ret))
+            return true;
+        n += space != NULL;
+        line = sl_span(line.at + n, line.len - n);
+    }
+    return false;
+}
+
+static bool is_predecessor(struct sl_span name, const struct sl_store_identity *me, const char *role)
+{
+    struct sl_span rest, mine;
+    if (!after(name, "statuslistd:", &rest) || !after(rest, me->instance, &rest) || !after(rest, ":", &rest))
+        return false;
+    if (!after(rest, me->run, &mine) || !after(mine, ":", &mine))
+        return true; /* of another run */
+    return sl_span_eq(mine, sl_span(role, strlen(role)));
+}
+
+void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
+                            int64_t self, void (*found)(void *arg, int64_t id), void *arg)
+{
+    struct sl_span line, name, text;
+    uint64_t id;
+    while (next_line(&client_list, &line))
+        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) && word_after(line, "id=", &text) &&
+            sl_decode_decimal(text, INT64_MAX, &id) && (int64_t)id != self)
+            found(arg, (int64_t)id);
+}
+
+bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version)
+{
+    struct sl_uuid id;
+    if (payload.len < SL_UUID_TEXT + 2 || payload.at[SL_UUID_TEXT] != ' ' ||
+        !sl_uuid_parse(sl_span(payload.at, SL_UUID_TEXT), &id) ||
+        !sl_decode_decimal(sl_span(payload.at + SL_UUID_TEXT + 1, payload.len - SL_UUID_TEXT - 1), INT64_MAX,
+                           ret_version))
+        return false;
+    *ret_list = id;
+    return true;
+}
+
+/* ---- verdict ----------------------------------------------------------------------------------------------- */
+
+static bool is(struct sl_span t, const char *s)
+{
+    return sl_span_eq(t, sl_span(s, strlen(s)));
+}
+
+static struct sl_span info_or_empty(struct sl_span info, const char *name)
+{
+    struct sl_span v = {"", 0};
+    sl_decode_info(info, name, &v);
+    return v;
+}
+
+static bool no(struct sl_buf *why, const char *what, struct sl_span have, const char *must)
+{
+    sl_buf_puts(why, what);
+    sl_buf_puts(why, " is ");
+    sl_buf_put(why, have.at, have.len < 64 ? have.len : 64);
+    if (have.len == 0)
+        sl_buf_puts(why, "missing");
+    sl_buf_puts(why, ", must be ");
+    sl_buf_puts(why, must);
+    return false;
+}
+
+static bool config_value(const struct redisReply *config, const char *name, struct sl_span *ret)
+{
+    for (size_t i = 0; config->type == REDIS_REPLY_ARRAY && i + 1 < config->elements; i += 2) {
+        const struct redisReply *k = config->element[i], *v = config->element[i + 1];
+        if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING && is(sl_span(k->str, k->len), name)) {
+            *ret = sl_span(v->str, v->len);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The rule of one CONFIG parameter: one of two words. */
+static bool config_is(const struct redisReply *config, const char *name, const char *want, const char *or_else,
+                      struct sl_buf *why)
+{
+    struct sl_span v = {"", 0};
+    config_value(config, name, &v);
+    return is(v, want) || is(v, or_else) || no(why, name, v, want);
+}
+
+static bool verify_config(const struct sl_redis_options *o, const struct redisReply *config, struct sl_buf *why)
+{
+    bool always = o->persistence == SL_PERSIST_ALWAYS;
+    struct sl_span policy = {"", 0};
+    if (config->type != REDIS_REPLY_ARRAY) {
+        if (o->assume_persistence)
+            return true;
+        sl_buf_puts(why, "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server");
+        return false;
+    }
+    config_value(config, "maxmemory-policy", &policy);
+    if (policy.len == 0 || (policy.len >= 7 && memcmp(policy.at, "allkeys", 7) == 0))
+        return no(why, "maxmemory-policy", policy, "noeviction (or one that evicts only keys that expire)");
+    if (o->persistence == SL_PERSIST_DISABLED)
+        return true;
+    return config_is(config, "appendonly", "yes", "yes", why) &&
+           config_is(config, "appendfsync", always ? "always" : "everysec", "always", why) &&
+           (!always || config_is(config, "no-appendfsync-on-rewrite", "no", "no", why));
+}
+
+bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, const struct redisReply *config,
+                      struct sl_buf *why, bool *ret_hopeless)
+{
+    struct sl_span version = info_or_empty(info, "redis_version"), v;
+    *ret_hopeless = true;
+    if (version.len < 2 || (version.at[1] == '.' && version.at[0] < '7'))
+        return no(why, "the version of Redis", version, "7.0 or later");
+    if (is(info_or_empty(info, "cluster_enabled"), "1")) {
+        sl_buf_puts(why, "Redis runs in cluster mode, which is not supported: one primary is needed");
+        return false;
+    }
+    if (!verify_config(o, config, why))
+        return false;
+    *ret_hopeless = false; /* what follows passes by itself */
+    if (!is(v = info_or_empty(info, "role"), "master"))
+        return no(why, "the role of the server", v, "master");
+    if (o->persistence == SL_PERSIST_DISABLED)
+        return true;
+    if (!is(v = info_or_empty(info, "aof_enabled"), "1")) {
+        *ret_hopeless = config->type != REDIS_REPLY_ARRAY;
+        return no(why, "aof_enabled", v, "1");
+    }
+    if (!is(v = info_or_empty(info, "aof_last_write_status"), "ok"))
+        return no(why, "aof_last_write_status", v, "ok");
+    return true;
+}

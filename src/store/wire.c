@@ -1,0 +1,56 @@
+#include "store/wire_int.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+
+static char *grow(struct sl_wire *w, size_t n)
+{
+    if (w->cap - w->len < n) {
+        size_t cap = (w->len + n) * 2;
+        w->data = sl_xrealloc(w->data, cap);
+        w->cap = cap;
+    }
+    char *at = w->data + w->len;
+    w->len += n;
+    return at;
+}
+
+static void head(struct sl_wire *w, char mark, size_t n)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "%c%zu\r\n", mark, n);
+    memcpy(grow(w, (size_t)len), text, (size_t)len);
+}
+
+void sl_wire_command(struct sl_wire *w, unsigned argc)
+{
+    head(w, '*', argc);
+}
+
+uint8_t *sl_wire_room(struct sl_wire *w, size_t n)
+{
+    head(w, '$', n);
+    char *at = grow(w, n + 2);
+    memcpy(at + n, "\r\n", 2);
+    return (uint8_t *)at;
+}
+
+void sl_wire_arg(struct sl_wire *w, const void *bytes, size_t n)
+{
+    uint8_t *at = sl_wire_room(w, n);
+    if (n > 0)
+        memcpy(at, bytes, n);
+}
+
+void sl_wire_text(struct sl_wire *w, const char *s)
+{
+    sl_wire_arg(w, s, strlen(s));
+}
+
+void sl_wire_number(struct sl_wire *w, int64_t v)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)v);
+    sl_wire_arg(w, text, (size_t)len);
+}
