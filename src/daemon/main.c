@@ -1,4 +1,117 @@
-int main(void)
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/version.h"
+#include "daemon/config.h"
+#include "daemon/daemon.h"
+#include "daemon/docs.h"
+
+static const char usage[] =
+    "usage: statuslistd --config FILE [--check | --print-config]\n"
+    "       statuslistd --print-docs configuration|metrics\n"
+    "       statuslistd --version | --help\n"
+    "\n"
+    "  --config FILE        run with this configuration (docs/configuration.md)\n"
+    "  --check              only check it: every error with its line, exit status 1 when there is one\n"
+    "  --print-config       print the effective values with their sources; secrets are not shown\n"
+    "  --print-docs PAGE    print the reference page that is generated from the tables\n";
+
+struct arguments {
+    const char *config, *docs;
+    bool check, print, version, help;
+};
+
+static bool parse(int argc, char **argv, struct arguments *a)
 {
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 't'},
+        {"print-config", no_argument, NULL, 'p'}, {"print-docs", required_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {0}};
+    for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        switch (o) {
+        case 'c':
+            a->config = optarg;
+            break;
+        case 't':
+            a->check = true;
+            break;
+        case 'p':
+            a->print = true;
+            break;
+        case 'd':
+            a->docs = optarg;
+            break;
+        case 'v':
+            a->version = true;
+            break;
+        case 'h':
+            a->help = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc && (a->config != NULL || a->docs != NULL || a->version || a->help);
+}
+
+static int print_docs(const char *page)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, 4u << 20);
+    bool known = sl_docs_print(page, &out);
+    if (known)
+        fwrite(out.data, 1, out.len, stdout);
+    else
+        fprintf(stderr, "statuslistd: --print-docs: \"%s\" is no page, use configuration or metrics\n", page);
+    sl_buf_free(&out);
+    return known ? 0 : 2;
+}
+
+static struct sl_config *load(const char *path)
+{
+    struct sl_buf errors, warnings;
+    struct sl_config *c = NULL;
+    sl_buf_init(&errors, 4u << 20);
+    sl_buf_init(&warnings, 4u << 20);
+    bool ok = sl_config_load(path, &errors, &warnings, &c);
+    fwrite(warnings.data, 1, warnings.len, stderr);
+    fwrite(errors.data, 1, errors.len, stderr);
+    sl_buf_free(&errors);
+    sl_buf_free(&warnings);
+    return ok ? c : NULL;
+}
+
+static int print_config(const struct sl_config *c)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, 16u << 20);
+    sl_config_print(c, &out);
+    fwrite(out.data, 1, out.len, stdout);
+    sl_buf_free(&out);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a = {0};
+    if (!parse(argc, argv, &a)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (a.help || a.version) {
+        fputs(a.help ? usage : "", stdout);
+        printf("statuslistd %s\n", sl_version());
+        return 0;
+    }
+    if (a.docs != NULL)
+        return print_docs(a.docs);
+    struct sl_config *c = load(a.config);
+    if (c == NULL)
+        return 1;
+    int code = a.print ? print_config(c) : a.check ? 0 : sl_daemon_run(c);
+    sl_config_free(c);
+    return code;
 }

@@ -1,0 +1,110 @@
+/* The keeper's thread: the keeper itself and the listener for operations. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "daemon/daemon.h"
+#include "pool/metrics.h"
+
+static void on_started(void *arg)
+{
+    struct sl_daemon *d = arg;
+    d->keeper.started.kind = SL_DAEMON_STARTED;
+    sl_mailbox_send(&d->mail, &d->keeper.started);
+}
+
+static void on_fatal(void *arg, const char *why)
+{
+    struct sl_daemon *d = arg;
+    if (d->keeper.why[0] != '\0')
+        return; /* told already */
+    snprintf(d->keeper.why, sizeof d->keeper.why, "%s", why);
+    d->keeper.fatal.kind = SL_DAEMON_FATAL;
+    sl_mailbox_send(&d->mail, &d->keeper.fatal);
+}
+
+static void on_end_tick(void *arg)
+{
+    struct sl_daemon *d = arg;
+    sl_http_drain(d->keeper.http);
+    if (sl_http_connections(d->keeper.http) == 0)
+        sl_loop_stop(d->keeper.loop);
+    else
+        sl_timer_start(d->keeper.loop, &d->keeper.end_tick, 20 * SL_NS_PER_MS);
+}
+
+static void on_gave_back(void *arg)
+{
+    struct sl_daemon *d = arg;
+    sl_timer_init(&d->keeper.end_tick, on_end_tick, d);
+    sl_timer_start(d->keeper.loop, &d->keeper.end_tick, 0);
+}
+
+static void on_mail(void *arg, struct sl_mail *m)
+{
+    struct sl_daemon *d = arg;
+    if (m->kind == SL_DAEMON_DRAIN)
+        sl_keeper_begin_drain(d->keeper.keeper);
+    else if (m->kind == SL_DAEMON_GIVE_BACK)
+        sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back, d);
+    else
+        sl_keeper_mail(d->keeper.keeper, m);
+}
+
+static void run(void *arg)
+{
+    struct sl_daemon *d = arg;
+    struct sl_keeper_thread *k = &d->keeper;
+    k->loop = sl_loop_new(&sl_clock_system);
+    struct sl_keeper_setup setup = {.loop = k->loop, .mail = &k->mail, .shared = &d->shared, .redis = &d->redis,
+                                    .identity = &d->identity, .clerk = d->clerk, .publishers = d->publishers,
+                                    .publisher_count = d->publisher_count, .storage = d->config->storage,
+                                    .public_url = d->config->http.public_url, .workers = d->worker_mail,
+                                    .worker_count = d->config->workers, .store_metrics = k->store_metrics,
+                                    .pool_metrics = k->pool_metrics, .on_started = on_started, .on_fatal = on_fatal,
+                                    .arg = d};
+    k->keeper = sl_keeper_new(&setup);
+    sl_mailbox_attach(&k->mail, k->loop);
+    sl_http_thread_start(k->http, k->loop, NULL, k->keeper);
+    sl_http_listen(k->http, k->ops_fd, SL_LISTEN_OPS);
+    sl_loop_run(k->loop);
+    k->ended.kind = SL_DAEMON_KEEPER_ENDED;
+    sl_mailbox_send(&d->mail, &k->ended);
+}
+
+void sl_keeper_thread_init(struct sl_daemon *d)
+{
+    struct sl_keeper_thread *k = &d->keeper;
+    sl_mailbox_init(&k->mail, on_mail, d);
+    d->shared.keeper = &k->mail;
+    k->http = sl_http_thread_new(d->http, 64);
+    k->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "");
+    k->pool_metrics = sl_xcalloc(d->shared.pool_count, sizeof *k->pool_metrics);
+    for (unsigned i = 0; i < d->shared.pool_count; i++) {
+        char labels[128];
+        snprintf(labels, sizeof labels, "pool=\"%s\"", d->shared.pools[i].options->name);
+        k->pool_metrics[i] = sl_metric_slab_new(&sl_keeper_metric_table, labels);
+    }
+}
+
+void sl_keeper_thread_start(struct sl_daemon *d)
+{
+    d->keeper.thread = sl_thread_start("keeper", run, d);
+}
+
+/* In the main thread, after every thread has ended; the publishers' last jobs wait in the mailbox. */
+void sl_keeper_thread_free(struct sl_daemon *d)
+{
+    struct sl_keeper_thread *k = &d->keeper;
+    if (k->loop != NULL) {
+        sl_mailbox_drain(&k->mail);
+        sl_keeper_free(k->keeper);
+        sl_mailbox_drain(&k->mail);
+        sl_http_thread_stop(k->http);
+        sl_mailbox_detach(&k->mail);
+        sl_loop_free(k->loop);
+    }
+    sl_mailbox_close(&k->mail);
+    sl_http_thread_free(k->http);
+    free(k->pool_metrics);
+}

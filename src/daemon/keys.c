@@ -1,0 +1,40 @@
+/* Keys and rings of all pools, before any thread starts. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+bool sl_keys_load(struct sl_daemon *d)
+{
+    bool ok = true;
+    d->shared.pool_count = (unsigned)d->config->pool_count;
+    d->shared.pools = aligned_alloc(64, d->config->pool_count * sizeof *d->shared.pools);
+    sl_assert(d->shared.pools != NULL);
+    memset(d->shared.pools, 0, d->config->pool_count * sizeof *d->shared.pools);
+    for (unsigned i = 0; i < d->shared.pool_count; i++) {
+        struct sl_pool *p = &d->shared.pools[i];
+        char text[512];
+        struct sl_buf why;
+        sl_buf_over(&why, text, sizeof text - 1);
+        p->options = &d->config->pools[i];
+        p->number = i;
+        p->ring = sl_ring_new(p->options->capacity);
+        sl_assert(p->ring != NULL);
+        if (!sl_key_load(&p->options->signer, d->config->storage, p->options->name, &sl_clock_system, &why, &p->key)) {
+            text[why.len] = '\0';
+            sl_log(SL_ERROR, "signer", text, SL_KS("pool", p->options->name));
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+void sl_keys_free(struct sl_daemon *d)
+{
+    for (unsigned i = 0; d->shared.pools != NULL && i < d->shared.pool_count; i++) {
+        sl_key_free(d->shared.pools[i].key);
+        sl_ring_free(d->shared.pools[i].ring);
+    }
+    free(d->shared.pools);
+}

@@ -1,0 +1,120 @@
+#include "daemon/worker.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+#define DRAIN_TICK_NS (20 * SL_NS_PER_MS)
+
+static void on_drain_tick(void *arg)
+{
+    struct sl_worker *w = arg;
+    uint64_t now = sl_mono_ns(sl_loop_clock(w->loop));
+    sl_http_drain(w->http);
+    if (sl_http_connections(w->http) == 0 && sl_pool_worker_idle(&w->pool)) {
+        sl_loop_stop(w->loop);
+    } else if (now >= w->drain_until_ns) {
+        sl_log(SL_WARN, "worker", "shutdown deadline reached", SL_KU("connections", sl_http_connections(w->http)));
+        sl_loop_stop(w->loop);
+    } else {
+        sl_timer_start(w->loop, &w->drain_tick, DRAIN_TICK_NS);
+    }
+}
+
+static void begin_drain(struct sl_worker *w)
+{
+    w->draining = true;
+    w->drain_until_ns = sl_mono_ns(sl_loop_clock(w->loop)) + w->daemon->config->shutdown_deadline_ms * SL_NS_PER_MS;
+    sl_http_drain(w->http);
+    sl_pool_worker_drain(&w->pool);
+    sl_timer_init(&w->drain_tick, on_drain_tick, w);
+    sl_timer_start(w->loop, &w->drain_tick, 0);
+}
+
+static void on_mail(void *arg, struct sl_mail *m)
+{
+    struct sl_worker *w = arg;
+    if (m->kind == SL_DAEMON_DRAIN)
+        begin_drain(w);
+    else if (m->kind == SL_STORE_MAIL)
+        sl_store_mail(m);
+    else
+        sl_pool_worker_mail(&w->pool, m);
+}
+
+static void on_store_state(void *arg, enum sl_store_state state)
+{
+    (void)arg;
+    (void)state; /* updates look at the state when they come */
+}
+
+static void run(void *arg)
+{
+    struct sl_worker *w = arg;
+    struct sl_daemon *d = w->daemon;
+    char role[32];
+    snprintf(role, sizeof role, "worker-%u", w->id);
+    w->loop = sl_loop_new(&sl_clock_system);
+    sl_mailbox_attach(&w->mail, w->loop);
+    sl_pool_worker_init(&w->pool, w->loop, &w->mail, &d->shared);
+    struct sl_store_setup setup = {.loop = w->loop, .options = &d->redis, .identity = &d->identity, .role = role,
+                                   .clerk = d->clerk, .mail = &w->mail, .metrics = w->store_metrics,
+                                   .on_state = on_store_state, .arg = w};
+    w->store = sl_store_new(&setup);
+    w->pool.store = w->store;
+    sl_http_thread_start(w->http, w->loop, &w->pool, NULL);
+    for (unsigned i = 0; i < 2; i++)
+        if (w->fds[i] >= 0)
+            sl_http_listen(w->http, w->fds[i], w->kinds[i]);
+    sl_loop_run(w->loop);
+    sl_mailbox_send(&d->mail, &d->worker_ended[w->id]);
+}
+
+void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
+{
+    *w = (struct sl_worker){.id = id, .daemon = d, .fds = {-1, -1}};
+    sl_mailbox_init(&w->mail, on_mail, w);
+    uint32_t share = d->config->http.limits.connections / d->config->workers;
+    w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);
+    w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "");
+    sl_pool_worker_metrics(&w->pool, &d->shared);
+}
+
+void sl_worker_start(struct sl_worker *w)
+{
+    char name[16];
+    snprintf(name, sizeof name, "worker-%u", w->id);
+    w->thread = sl_thread_start(name, run, w);
+}
+
+void sl_worker_drain(struct sl_worker *w)
+{
+    struct sl_mail *m = &w->daemon->worker_drain[w->id];
+    m->kind = SL_DAEMON_DRAIN;
+    sl_mailbox_send(&w->mail, m);
+}
+
+void sl_worker_join(struct sl_worker *w)
+{
+    sl_thread_join(w->thread);
+    w->thread = NULL;
+}
+
+/* In the main thread, after all threads have ended: the loop is nobody else's any more. */
+void sl_worker_free(struct sl_worker *w)
+{
+    if (w->loop != NULL) {
+        sl_store_free(w->store);
+        sl_mailbox_drain(&w->mail); /* answers that came after the loop */
+        sl_http_thread_stop(w->http);
+        sl_pool_worker_free(&w->pool);
+        sl_mailbox_detach(&w->mail);
+        sl_loop_free(w->loop);
+    } else {
+        sl_pool_worker_free(&w->pool);
+    }
+    sl_mailbox_close(&w->mail);
+    sl_http_thread_free(w->http);
+}

@@ -1,0 +1,132 @@
+#include "http/dispatch.h"
+
+/* Which listeners serve a route, with which methods, and who answers. */
+static const struct row {
+    bool on_public, on_issuer, on_ops;
+    const char *methods[4];
+    const char *allow;
+    void (*handle)(struct call *c);
+} rows[SL_ROUTE_COUNT] = {
+    [SL_ROUTE_LIST] = {true, false, false, {"GET", "HEAD"}, "GET, HEAD, OPTIONS", sl_call_fetch},
+    [SL_ROUTE_AGGREGATION] = {true, false, false, {"GET", "HEAD"}, "GET, HEAD, OPTIONS", sl_call_aggregation},
+    [SL_ROUTE_RESERVE] = {false, true, false, {"POST"}, "POST", sl_call_reserve},
+    [SL_ROUTE_UPDATE] = {false, true, false, {"PATCH"}, "PATCH", sl_call_update},
+    [SL_ROUTE_BATCH] = {false, true, false, {"PATCH"}, "PATCH", sl_call_batch},
+    [SL_ROUTE_STATUS] = {false, true, false, {"GET", "HEAD"}, "GET, HEAD", sl_call_status},
+    [SL_ROUTE_LIVEZ] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
+    [SL_ROUTE_READYZ] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
+    [SL_ROUTE_METRICS] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
+    [SL_ROUTE_VERSION] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
+};
+
+static bool served_on(enum sl_route r, enum sl_listener_kind kind)
+{
+    switch (kind) {
+    case SL_LISTEN_PUBLIC:
+        return rows[r].on_public;
+    case SL_LISTEN_ISSUER:
+        return rows[r].on_issuer;
+    case SL_LISTEN_BOTH:
+        return rows[r].on_public || rows[r].on_issuer;
+    case SL_LISTEN_OPS:
+        return rows[r].on_ops;
+    case SL_LISTEN_KINDS:
+        break;
+    }
+    return false;
+}
+
+static void line(struct sl_span *lines, unsigned *n, struct sl_span value)
+{
+    if (*n < FIELD_LINES)
+        lines[(*n)++] = value;
+}
+
+static void gather(struct fields *f, const h2o_req_t *req)
+{
+    f->accepts = f->accept_encodings = f->if_none_matches = 0;
+    f->has_modified_since = f->has_content_type = f->has_api_key = false;
+    f->bytes = 0;
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *h = &req->headers.entries[i];
+        struct sl_span value = sl_span(h->value.base, h->value.len);
+        f->bytes += h->name->len + value.len;
+        if (h->name == &H2O_TOKEN_ACCEPT->buf) {
+            line(f->accept, &f->accepts, value);
+        } else if (h->name == &H2O_TOKEN_ACCEPT_ENCODING->buf) {
+            line(f->accept_encoding, &f->accept_encodings, value);
+        } else if (h->name == &H2O_TOKEN_IF_NONE_MATCH->buf) {
+            line(f->if_none_match, &f->if_none_matches, value);
+        } else if (h->name == &H2O_TOKEN_IF_MODIFIED_SINCE->buf) {
+            f->if_modified_since = value;
+            f->has_modified_since = true;
+        } else if (h->name == &H2O_TOKEN_CONTENT_TYPE->buf) {
+            f->content_type = value;
+            f->has_content_type = true;
+        } else if (h->name->len == 9 && h2o_memis(h->name->base, 9, H2O_STRLIT("x-api-key"))) {
+            f->api_key = value;
+            f->has_api_key = true;
+        }
+    }
+}
+
+/* The path without the query, as it came; an absolute-form target (RFC 9112 section 3.2.2) loses its scheme and authority,
+ * which libh2o leaves behind a slash. */
+static struct sl_span path_of(const h2o_req_t *req)
+{
+    size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
+    struct sl_span p = sl_span(req->path.base, len);
+    static const char *const schemes[] = {"/http://", "/https://"};
+    for (unsigned i = 0; i < 2; i++) {
+        size_t n = strlen(schemes[i]);
+        if (p.len > n && memcmp(p.at, schemes[i], n) == 0) {
+            const char *slash = memchr(p.at + n, '/', p.len - n);
+            return slash != NULL ? sl_span(slash, p.len - (size_t)(slash - p.at)) : p;
+        }
+    }
+    return p;
+}
+
+static bool allowed(const struct call *c, const struct row *row)
+{
+    for (unsigned i = 0; row->methods[i] != NULL; i++)
+        if (sl_is_method(c, row->methods[i]))
+            return true;
+    return false;
+}
+
+static void route(struct call *c, enum sl_listener_kind kind)
+{
+    struct sl_http *h = c->t->http;
+    c->target = sl_route_parse(path_of(c->req), h->base);
+    if (c->target.route != SL_ROUTE_NONE && served_on(c->target.route, kind))
+        c->route = c->target.route;
+    const struct row *row = &rows[c->route];
+    if (row->on_public)
+        c->public = true;
+    if (c->route == SL_ROUTE_NONE) {
+        c->public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
+        sl_respond_error(c, SL_ERR_NOT_FOUND, NULL);
+    } else if (row->on_public && sl_is_method(c, "OPTIONS")) {
+        sl_call_preflight(c);
+    } else if (!allowed(c, row)) {
+        sl_respond_not_allowed(c, row->allow);
+    } else {
+        row->handle(c);
+    }
+}
+
+void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t *req)
+{
+    struct fields f;
+    struct call c = {.t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
+    gather(&f, req);
+    if (req->query_at != SIZE_MAX)
+        c.query = sl_span(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
+    if (req->path.len > TARGET_BYTES)
+        sl_respond_error(&c, SL_ERR_URI_TOO_LONG, "The request target may have 2048 bytes");
+    else if (f.bytes > HEADER_BYTES)
+        sl_respond_error(&c, SL_ERR_HEADERS_TOO_LARGE, "The request headers may have 16384 bytes");
+    else
+        route(&c, kind);
+}

@@ -1,0 +1,98 @@
+#include "http/edge.h"
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The byte at in[*at], decoded, and *at moved behind it; -1 for a bad escape. */
+static int next_byte(struct sl_span in, size_t *at)
+{
+    char c = in.at[*at];
+    if (c != '%') {
+        ++*at;
+        return (unsigned char)c;
+    }
+    if (in.len - *at < 3)
+        return -1;
+    int high = hex(in.at[*at + 1]), low = hex(in.at[*at + 2]);
+    if (high < 0 || low < 0)
+        return -1;
+    *at += 3;
+    return high << 4 | low;
+}
+
+bool sl_percent_decode(struct sl_span in, char *out, size_t *ret_len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in.len;) {
+        int c = next_byte(in, &i);
+        if (c < 0x20 || c == 0x7f)
+            return false;
+        out[n++] = (char)c;
+    }
+    *ret_len = n;
+    return true;
+}
+
+static bool name_is(struct sl_span encoded, const char *name)
+{
+    size_t at = 0, n = strlen(name);
+    for (size_t i = 0; i < encoded.len;) {
+        int c = next_byte(encoded, &i);
+        if (c < 0 || at == n || c != (unsigned char)name[at])
+            return false;
+        at++;
+    }
+    return at == n;
+}
+
+enum sl_err sl_query_get(struct sl_span query, const char *name, struct sl_span *ret)
+{
+    struct sl_span found = {NULL, 0};
+    bool any = false;
+    for (size_t begin = 0; begin < query.len;) {
+        const char *at = query.at + begin, *amp = memchr(at, '&', query.len - begin);
+        size_t len = amp != NULL ? (size_t)(amp - at) : query.len - begin;
+        begin += len + 1;
+        if (len == 0)
+            continue;
+        const char *equals = memchr(at, '=', len);
+        size_t name_len = equals != NULL ? (size_t)(equals - at) : len;
+        if (!name_is(sl_span(at, name_len), name))
+            continue;
+        if (any)
+            return SL_ERR_MALFORMED_REQUEST;
+        any = true;
+        found = equals != NULL ? sl_span(equals + 1, len - name_len - 1) : sl_span(at + len, 0);
+    }
+    if (!any)
+        return SL_ERR_NOT_FOUND;
+    *ret = found;
+    return SL_OK;
+}
+
+bool sl_parse_u64(struct sl_span text, uint64_t max, uint64_t *ret)
+{
+    uint64_t v = 0;
+    if (text.len == 0 || (text.len > 1 && text.at[0] == '0'))
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        uint64_t digit = (uint64_t)(text.at[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    if (v > max)
+        return false;
+    *ret = v;
+    return true;
+}

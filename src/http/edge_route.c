@@ -1,0 +1,73 @@
+#include "http/edge.h"
+
+#define POOL_MAX 64
+
+static bool take(struct sl_span *path, struct sl_span prefix)
+{
+    if (path->len < prefix.len || (prefix.len > 0 && memcmp(path->at, prefix.at, prefix.len) != 0))
+        return false;
+    if (prefix.len > 0)
+        *path = sl_span(path->at + prefix.len, path->len - prefix.len);
+    return true;
+}
+
+static bool take_end(struct sl_span *path, struct sl_span suffix)
+{
+    if (path->len < suffix.len || memcmp(path->at + path->len - suffix.len, suffix.at, suffix.len) != 0)
+        return false;
+    path->len -= suffix.len;
+    return true;
+}
+
+static bool is_pool(struct sl_span s)
+{
+    if (s.len == 0 || s.len > POOL_MAX)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static const struct {
+    struct sl_span path;
+    enum sl_route route;
+} fixed[] = {
+    {{"/status-lists/update", 20}, SL_ROUTE_UPDATE},
+    {{"/status-lists/batch-update", 26}, SL_ROUTE_BATCH},
+    {{"/status-lists/status", 20}, SL_ROUTE_STATUS},
+    {{"/livez", 6}, SL_ROUTE_LIVEZ},
+    {{"/readyz", 7}, SL_ROUTE_READYZ},
+    {{"/metrics", 8}, SL_ROUTE_METRICS},
+    {{"/version", 8}, SL_ROUTE_VERSION},
+};
+
+struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)
+{
+    struct sl_target t = {.route = SL_ROUTE_NONE};
+    struct sl_span rest = path;
+    /* Fetches first: they are nearly all of the traffic, and a list id is no other route. */
+    if (take(&rest, base) && take(&rest, SL_SPAN("/")) && sl_uuid_parse(rest, &t.list)) {
+        t.route = SL_ROUTE_LIST;
+        return t;
+    }
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (sl_span_eq(path, fixed[i].path)) {
+            t.route = fixed[i].route;
+            return t;
+        }
+    rest = path;
+    if (take(&rest, SL_SPAN("/pools/")) && take_end(&rest, SL_SPAN("/new-references")) && is_pool(rest)) {
+        t.route = SL_ROUTE_RESERVE;
+        t.pool = rest;
+        return t;
+    }
+    rest = path;
+    if (take(&rest, base) && take(&rest, SL_SPAN("/aggregation/")) && is_pool(rest)) {
+        t.route = SL_ROUTE_AGGREGATION;
+        t.pool = rest;
+    }
+    return t;
+}

@@ -1,0 +1,107 @@
+/* What the files of the HTTP layer share. h2o types end here. */
+#pragma once
+#include <h2o.h>
+#include "http/edge.h"
+#include "http/metrics.h"
+#include "http/server.h"
+
+#define FIELD_LINES 8         /* lines of one field that count */
+#define HEADER_BYTES 16384    /* names and values of a request */
+#define TARGET_BYTES 2048
+#define MAX_LISTENERS 4
+
+struct sl_http {
+    h2o_globalconf_t conf;
+    h2o_hostconf_t *hosts[SL_LISTEN_KINDS][2]; /* NULL-terminated: a listener serves one kind of routes */
+    const struct sl_http_options *options;
+    struct sl_shared *shared;
+    struct sl_span base; /* path of public-url */
+};
+
+/* A share of a token that one thread keeps per list, so that requests touch no counter that other cores touch. Counted by
+ * h2o's plain (not atomic) shared memory: never leaves its thread. */
+struct handle {
+    struct sl_token *token;
+};
+
+struct sl_http_thread {
+    h2o_context_t ctx; /* first */
+    struct sl_http *http;
+    struct sl_loop *loop;
+    const struct sl_clock *clock;
+    struct sl_pool_worker *pool;
+    struct sl_keeper *keeper;
+    struct sl_hasher *hasher;
+    struct handle **handles; /* by list number */
+    uint32_t handle_cap;
+    struct sl_metric_slab *metrics, *routes[SL_ROUTE_COUNT];
+    h2o_accept_ctx_t accept[SL_LISTEN_KINDS];
+    struct listener {
+        struct sl_http_thread *thread;
+        h2o_socket_t *sock;
+        enum sl_listener_kind kind;
+    } listeners[MAX_LISTENERS];
+    unsigned listener_count;
+    uint32_t connections, max_connections;
+    bool accepting, draining;
+};
+
+/* The fields of a request that somebody reads, gathered in one pass. */
+struct fields {
+    struct sl_span accept[FIELD_LINES], accept_encoding[FIELD_LINES], if_none_match[FIELD_LINES];
+    unsigned accepts, accept_encodings, if_none_matches;
+    struct sl_span if_modified_since, content_type, api_key;
+    bool has_modified_since, has_content_type, has_api_key;
+    size_t bytes;
+};
+
+/* One request while it is answered. On the stack for answers given at once; in the request's pool while it waits. */
+struct call {
+    struct sl_http_thread *t;
+    h2o_req_t *req;
+    enum sl_route route;
+    bool public; /* CORS headers */
+    uint64_t begun_ns;
+    struct fields *f; /* during the handler only */
+    struct sl_target target;
+    struct sl_span query; /* without `?`; empty when none */
+};
+
+/* A call that waits. Lives in the request's pool: when the request ends first, `cancel` is called with `waiting`. */
+struct op {
+    struct call call;
+    void *waiting; /* NULL once it was answered */
+    void (*cancel)(void *waiting);
+};
+struct op *sl_op_new(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
+
+/* respond.c: each ends the request. */
+void sl_respond_error(const struct call *c, enum sl_err err, const char *detail); /* detail: NULL = the title */
+void sl_respond_not_allowed(const struct call *c, const char *allow);
+void sl_respond_json(const struct call *c, char *body, size_t len); /* body in the request's pool, or static */
+void sl_respond_empty(const struct call *c, int status);            /* 204, 304: headers were added */
+void sl_respond_body(const struct call *c, int status, struct sl_span body); /* outlives the request */
+void sl_add_header(const struct call *c, const char *name, struct sl_span value); /* value outlives the request */
+char *sl_pool_alloc(const struct call *c, size_t n);
+struct sl_span sl_pool_number(const struct call *c, const char *prefix, uint64_t v);
+bool sl_is_method(const struct call *c, const char *method);
+
+/* auth.c. True and *ret_all... : a credential is known. */
+struct sl_identity {
+    uint8_t hash[SL_SHA256];
+};
+bool sl_authenticate(const struct call *c, struct sl_identity *ret);
+bool sl_may_use(const struct call *c, const struct sl_identity *who, unsigned pool);
+
+/* The calls. */
+void sl_call_fetch(struct call *c);
+void sl_call_aggregation(struct call *c);
+void sl_call_preflight(struct call *c);
+void sl_call_reserve(struct call *c);
+void sl_call_update(struct call *c);
+void sl_call_batch(struct call *c);
+void sl_call_status(struct call *c);
+void sl_call_ops(struct call *c);
+
+/* fetch.c: lets go of the thread's share of a list's replaced token. */
+void sl_handle_drop(void *thread, uint32_t list);

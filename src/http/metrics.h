@@ -1,0 +1,33 @@
+/* Metrics of the HTTP layer: one slab per thread and route. */
+#pragma once
+#include "base/metric.h"
+#include "http/edge.h"
+
+#define SL_HTTP_METRICS(X)                                                                                     \
+    X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",            \
+      sl_http_statuses, NULL, 0)                                                                               \
+    X(SECONDS, "http_request_seconds", SL_HISTOGRAM, "Time from a parsed request to its answer.", NULL, NULL,       \
+      sl_metric_latency_bounds, 1e-9)
+
+#define SL_HTTP_THREAD_METRICS(X)                                                                              \
+    X(CONNECTIONS, "http_connections", SL_GAUGE, "Open client connections.", NULL, NULL, NULL, 0)                  \
+    X(ACCEPTED, "http_connections_accepted_total", SL_COUNTER, "Client connections accepted.", NULL, NULL, NULL, 0)  \
+    X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                             \
+      "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL, NULL, 0) \
+    X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)
+
+enum {
+#define X(id, ...) SL_HM_##id,
+    SL_HTTP_METRICS(X)
+#undef X
+};
+enum {
+#define X(id, ...) SL_HT_##id,
+    SL_HTTP_THREAD_METRICS(X)
+#undef X
+};
+
+extern const struct sl_metric_table sl_http_metric_table, sl_http_thread_metric_table;
+
+const char *sl_route_name(enum sl_route r);
+void sl_http_count(struct sl_metric_slab *route, int status, uint64_t ns);

@@ -1,0 +1,68 @@
+/* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own. */
+#include "http/http_int.h"
+
+#include "base/version.h"
+
+static void plain(const struct call *c, int status, const char *type, const struct sl_buf *b)
+{
+    char *body = sl_pool_alloc(c, b->len + 1);
+    if (b->len > 0)
+        memcpy(body, b->data, b->len);
+    sl_add_header(c, "content-type", sl_span(type, strlen(type)));
+    sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+    sl_respond_body(c, status, sl_span(body, b->len));
+}
+
+static void readyz(struct call *c)
+{
+    struct sl_span who;
+    enum sl_err err = sl_query_get(c->query, "for", &who);
+    if (err != SL_ERR_NOT_FOUND && (err != SL_OK || !sl_span_eq(who, SL_SPAN("issuer")))) {
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "ask /readyz or /readyz?for=issuer");
+        return;
+    }
+    struct sl_buf why, out;
+    sl_buf_init(&why, 1024);
+    sl_buf_init(&out, 8192);
+    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) : sl_keeper_ready_fetch(c->t->keeper, &why);
+    sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
+    if (!ready)
+        sl_buf_json(&out, sl_span(why.data, why.len));
+    sl_buf_puts(&out, "}\n");
+    plain(c, ready ? 200 : 503, "application/json", &out);
+    sl_buf_free(&why);
+    sl_buf_free(&out);
+}
+
+static void metrics(struct call *c)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, 64u << 20);
+    sl_keeper_gauges(c->t->keeper);
+    sl_metric_render(&out);
+    if (out.failed)
+        sl_respond_error(c, SL_ERR_INTERNAL, "the metrics do not fit");
+    else
+        plain(c, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+    sl_buf_free(&out);
+}
+
+void sl_call_ops(struct call *c)
+{
+    struct sl_buf out;
+    if (c->route == SL_ROUTE_READYZ) {
+        readyz(c);
+        return;
+    }
+    if (c->route == SL_ROUTE_METRICS) {
+        metrics(c);
+        return;
+    }
+    sl_buf_init(&out, 256);
+    if (c->route == SL_ROUTE_LIVEZ)
+        sl_buf_puts(&out, "{\"alive\":true}\n");
+    else
+        sl_buf_printf(&out, "{\"name\":\"statuslistd\",\"version\":\"%s\"}\n", sl_version());
+    plain(c, 200, "application/json", &out);
+    sl_buf_free(&out);
+}

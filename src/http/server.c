@@ -1,0 +1,217 @@
+#include "http/server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "http/dispatch.h"
+#include "http/http_int.h"
+
+#define ACCEPTS_PER_TURN 16
+#define WRITE_STALL_MS 30000 /* TCP_USER_TIMEOUT: h2o itself waits for a reader for ever */
+
+struct handler {
+    h2o_handler_t super;
+    enum sl_listener_kind kind;
+};
+
+static int on_req(h2o_handler_t *self, h2o_req_t *req)
+{
+    struct sl_http_thread *t = H2O_STRUCT_FROM_MEMBER(struct sl_http_thread, ctx, req->conn->ctx);
+    sl_dispatch(t, ((struct handler *)self)->kind, req);
+    return 0;
+}
+
+/* `path` of scheme://authority/path, "" when there is none. */
+static struct sl_span url_path(const char *url)
+{
+    const char *at = strstr(url, "://");
+    at = at != NULL ? strchr(at + 3, '/') : NULL;
+    return at != NULL ? sl_span(at, strlen(at)) : SL_SPAN("");
+}
+
+struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared)
+{
+    static const char *const names[SL_LISTEN_KINDS] = {"public", "issuer", "both", "ops"};
+    struct sl_http *h = sl_xcalloc(1, sizeof *h);
+    h->options = options;
+    h->shared = shared;
+    h->base = url_path(options->public_url);
+    h2o_config_init(&h->conf);
+    h->conf.server_name = h2o_iovec_init(NULL, 0);
+    h->conf.max_request_entity_size = options->limits.body;
+    h->conf.http1.upgrade_to_http2 = 0;
+    for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++) {
+        h2o_hostconf_t *host =
+            h2o_config_register_host(&h->conf, h2o_iovec_init(names[kind], strlen(names[kind])), 65535);
+        h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+        struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof *handler);
+        handler->super.on_req = on_req;
+        handler->kind = (enum sl_listener_kind)kind;
+        h->hosts[kind][0] = host;
+    }
+    return h;
+}
+
+void sl_http_free(struct sl_http *h)
+{
+    if (h == NULL)
+        return;
+    h2o_config_dispose(&h->conf);
+    free(h);
+}
+
+struct sl_http_thread *sl_http_thread_new(struct sl_http *h, uint32_t connections)
+{
+    struct sl_http_thread *t = sl_xcalloc(1, sizeof *t);
+    t->http = h;
+    t->max_connections = connections;
+    t->metrics = sl_metric_slab_new(&sl_http_thread_metric_table, "");
+    for (unsigned r = 0; r < SL_ROUTE_COUNT; r++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "route=\"%s\"", sl_route_name((enum sl_route)r));
+        t->routes[r] = sl_metric_slab_new(&sl_http_metric_table, labels);
+    }
+    return t;
+}
+
+void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *pool,
+                          struct sl_keeper *keeper)
+{
+    t->loop = loop;
+    t->clock = sl_loop_clock(loop);
+    t->pool = pool;
+    t->keeper = keeper;
+    t->hasher = sl_hasher_new();
+    if (pool != NULL) {
+        pool->on_replaced = sl_handle_drop;
+        pool->arg = t;
+    }
+    h2o_context_init(&t->ctx, sl_loop_h2o(loop), &t->http->conf);
+    for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++)
+        t->accept[kind] = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = t->http->hosts[kind]};
+    t->accepting = true;
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------- */
+
+static void on_accept(h2o_socket_t *sock, const char *err);
+
+static void accept_more(struct sl_http_thread *t, bool accepting)
+{
+    if (t->accepting == accepting)
+        return;
+    t->accepting = accepting;
+    for (unsigned i = 0; i < t->listener_count; i++) {
+        if (accepting)
+            h2o_socket_read_start(t->listeners[i].sock, on_accept);
+        else
+            h2o_socket_read_stop(t->listeners[i].sock);
+    }
+}
+
+static void on_connection_closed(void *data)
+{
+    struct sl_http_thread *t = data;
+    t->connections--;
+    sl_metric_set(t->metrics, SL_HT_CONNECTIONS, t->connections);
+    if (!t->draining)
+        accept_more(t, true);
+}
+
+static bool accept_one(struct listener *l)
+{
+    struct sl_http_thread *t = l->thread;
+    h2o_socket_t *sock = h2o_evloop_socket_accept(l->sock);
+    if (sock == NULL)
+        return false;
+    int ms = WRITE_STALL_MS; /* refused by unix sockets, which have no such stall to bound */
+    (void)setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    sock->on_close.cb = on_connection_closed;
+    sock->on_close.data = t;
+    t->connections++;
+    sl_metric_add(t->metrics, SL_HT_ACCEPTED, 1);
+    sl_metric_set(t->metrics, SL_HT_CONNECTIONS, t->connections);
+    h2o_accept(&t->accept[l->kind], sock);
+    return true;
+}
+
+static void on_accept(h2o_socket_t *sock, const char *err)
+{
+    struct listener *l = sock->data;
+    struct sl_http_thread *t = l->thread;
+    if (err != NULL)
+        return;
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN && t->connections < t->max_connections; i++)
+        if (!accept_one(l))
+            return;
+    if (t->connections >= t->max_connections) {
+        sl_metric_add(t->metrics, SL_HT_AT_LIMIT, 1);
+        sl_log(SL_WARN, "http", "connection limit reached", SL_KU("connections", t->connections));
+        accept_more(t, false);
+    }
+}
+
+void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind)
+{
+    sl_assert(t->listener_count < MAX_LISTENERS);
+    struct listener *l = &t->listeners[t->listener_count++];
+    *l = (struct listener){.thread = t, .kind = kind};
+    l->sock = h2o_evloop_socket_create(sl_loop_h2o(t->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
+    l->sock->data = l;
+    h2o_socket_read_start(l->sock, on_accept);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------------- */
+
+static int end_connection(h2o_req_t *req, void *arg)
+{
+    (void)arg;
+    if (req->version == 0) /* idle, or its request is not complete */
+        shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RD);
+    else
+        req->http1_is_persistent = 0;
+    return 0;
+}
+
+void sl_http_drain(struct sl_http_thread *t)
+{
+    if (!t->draining) {
+        t->draining = true;
+        for (unsigned i = 0; i < t->listener_count; i++) {
+            h2o_socket_read_stop(t->listeners[i].sock);
+            h2o_socket_close(t->listeners[i].sock);
+        }
+        t->listener_count = 0;
+        h2o_context_request_shutdown(&t->ctx);
+    }
+    t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);
+}
+
+uint32_t sl_http_connections(const struct sl_http_thread *t)
+{
+    return t->connections;
+}
+
+void sl_http_thread_stop(struct sl_http_thread *t)
+{
+    for (uint32_t i = 0; i < t->handle_cap; i++)
+        sl_handle_drop(t, i);
+    sl_hasher_free(t->hasher);
+    t->hasher = NULL;
+    if (t->connections == 0)
+        h2o_context_dispose(&t->ctx);
+}
+
+void sl_http_thread_free(struct sl_http_thread *t)
+{
+    if (t == NULL)
+        return;
+    free(t->handles);
+    free(t);
+}

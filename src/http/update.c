@@ -1,0 +1,359 @@
+/* PATCH /status-lists/update and /status-lists/batch-update, GET /status-lists/status. */
+#include "http/http_int.h"
+
+#include <stdlib.h>
+
+#include "pool/update.h"
+#include "pool/wait.h"
+
+static bool accepts_body(const struct call *c)
+{
+    if (c->f->has_content_type && sl_content_is_json(c->f->content_type))
+        return true;
+    sl_respond_error(c, SL_ERR_UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json");
+    return false;
+}
+
+static bool authenticated(const struct call *c, struct sl_identity *who)
+{
+    if (sl_authenticate(c, who))
+        return true;
+    sl_respond_error(c, SL_ERR_UNAUTHORIZED, "Send a valid API key in X-Api-Key");
+    return false;
+}
+
+static struct sl_span entity(const struct call *c)
+{
+    return sl_span(c->req->entity.base, c->req->entity.len);
+}
+
+/* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at all. */
+static bool is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l, struct sl_span uri)
+{
+    return sl_span_eq(l->uri, uri) && sl_may_use(c, who, l->pool->number);
+}
+
+static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY])
+{
+    unsigned most = (1u << l->bits) - 1;
+    if (index >= l->size) {
+        snprintf(why, SL_WHY, "index must be between 0 and %u", l->size - 1);
+        return SL_ERR_INDEX_OUT_OF_BOUNDS;
+    }
+    if (value > most) {
+        snprintf(why, SL_WHY, "value must be between 0 and %u: the list has %u bits per entry", most, l->bits);
+        return SL_ERR_VALUE_OUT_OF_RANGE;
+    }
+    return SL_OK;
+}
+
+static const char *explain(enum sl_err err)
+{
+    switch (err) {
+    case SL_ERR_FORBIDDEN:
+        return "The present status is final and cannot be replaced";
+    case SL_ERR_UNAVAILABLE:
+        return "The status was not changed: the store is not available";
+    case SL_ERR_OUTCOME_UNKNOWN:
+        return "The status may or may not have been changed: setting the same value again is safe";
+    default:
+        return NULL;
+    }
+}
+
+/* ---- one ---------------------------------------------------------------------------------------------------- */
+
+/* A call about one list that may have to be looked up first. */
+struct list_op {
+    struct op op;
+    struct sl_identity who;
+    struct sl_uuid id;
+    struct sl_span uri; /* in the request's pool */
+    uint32_t index, value;
+    void (*go)(struct list_op *o, struct sl_list *l);
+};
+
+static void on_updated(void *arg, enum sl_err err, uint64_t version)
+{
+    (void)version;
+    struct op *o = arg;
+    o->waiting = NULL;
+    if (err == SL_OK)
+        sl_respond_empty(&o->call, 204);
+    else
+        sl_respond_error(&o->call, err, explain(err));
+}
+
+static void cancel_update(void *waiting)
+{
+    sl_update_cancel(waiting);
+}
+
+static void update_list(struct list_op *o, struct sl_list *l)
+{
+    const struct call *c = &o->op.call;
+    char why[SL_WHY];
+    enum sl_err err = check_entry(l, o->index, o->value, why);
+    if (err != SL_OK) {
+        sl_respond_error(c, err, why);
+        return;
+    }
+    o->op.cancel = cancel_update;
+    o->op.waiting = c->t->draining ? NULL
+                                   : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, &o->op);
+    if (o->op.waiting == NULL)
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, explain(SL_ERR_UNAVAILABLE));
+}
+
+static void found(struct list_op *o, struct sl_list *l)
+{
+    if (l != NULL && is_theirs(&o->op.call, &o->who, l, o->uri))
+        o->go(o, l);
+    else
+        sl_respond_error(&o->op.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
+}
+
+static void on_looked_up(void *arg, enum sl_err err, struct sl_list *l)
+{
+    struct list_op *o = arg;
+    o->op.waiting = NULL;
+    if (err == SL_ERR_UNAVAILABLE)
+        sl_respond_error(&o->op.call, err, "The list cannot be looked up now");
+    else
+        found(o, l);
+}
+
+static void cancel_lookup(void *waiting)
+{
+    sl_lookup_cancel(waiting);
+}
+
+static void find_list(struct list_op *o)
+{
+    struct sl_shared *shared = o->op.call.t->http->shared;
+    struct sl_list *l = sl_table_find(shared->table, &o->id);
+    if (l != NULL || o->op.call.t->draining ||
+        atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+        found(o, l);
+        return;
+    }
+    o->op.cancel = cancel_lookup;
+    o->op.waiting = sl_lookup_start(o->op.call.t->pool, &o->id, on_looked_up, o);
+}
+
+static struct list_op *list_op_new(const struct call *c, const struct sl_identity *who, const struct sl_uuid *id,
+                                   struct sl_span uri, void (*go)(struct list_op *o, struct sl_list *l))
+{
+    struct list_op *o = (struct list_op *)sl_op_new(c, sizeof *o);
+    char *copy = sl_pool_alloc(c, uri.len + 1);
+    memcpy(copy, uri.at, uri.len);
+    o->who = *who;
+    o->id = *id;
+    o->uri = sl_span(copy, uri.len);
+    o->go = go;
+    return o;
+}
+
+void sl_call_update(struct call *c)
+{
+    struct sl_identity who;
+    struct sl_body *body;
+    char why[SL_WHY];
+    size_t n;
+    if (!authenticated(c, &who) || !accepts_body(c))
+        return;
+    enum sl_err err = sl_body_update(entity(c), why, &body);
+    if (err != SL_OK) {
+        sl_respond_error(c, err, why);
+        return;
+    }
+    const struct sl_update_entry *e = sl_body_entries(body, &n);
+    struct list_op *o = list_op_new(c, &who, &e->list, e->uri, update_list);
+    o->index = e->index;
+    o->value = e->value;
+    sl_body_free(body);
+    find_list(o);
+}
+
+/* ---- many --------------------------------------------------------------------------------------------------- */
+
+static void on_batched(void *arg, enum sl_err err, uint32_t position)
+{
+    struct op *o = arg;
+    char why[SL_WHY];
+    o->waiting = NULL;
+    if (err == SL_OK) {
+        sl_respond_empty(&o->call, 204);
+    } else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN) {
+        sl_respond_error(&o->call, err, explain(err));
+    } else {
+        snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", position,
+                 err == SL_ERR_FORBIDDEN ? "the present status is final" : sl_err_title(err));
+        sl_respond_error(&o->call, err, why);
+    }
+}
+
+static void cancel_batch(void *waiting)
+{
+    sl_batch_cancel(waiting);
+}
+
+static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries, size_t n)
+{
+    struct op *o = sl_op_new(c, sizeof *o);
+    o->cancel = cancel_batch;
+    o->waiting = c->t->draining ? NULL
+                                : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);
+    if (o->waiting == NULL)
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: the store is not available");
+}
+
+/* False: refused and answered. */
+static bool batch_entry(const struct call *c, const struct sl_identity *who, const struct sl_update_entry *e, size_t i,
+                        const struct sl_pool *pool, struct sl_batch_entry *ret)
+{
+    struct sl_shared *shared = c->t->http->shared;
+    char why[SL_WHY], full[SL_WHY + 64];
+    struct sl_list *l = sl_table_find(shared->table, &e->list);
+    enum sl_err err = SL_OK;
+    if (l == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: not all lists are known yet");
+        return false;
+    }
+    if (l == NULL || !is_theirs(c, who, l, e->uri)) {
+        err = SL_ERR_NO_SUCH_REFERENCE;
+        snprintf(why, sizeof why, "no such status list");
+    } else if (pool != NULL && l->pool != pool) {
+        err = SL_ERR_MALFORMED_REQUEST;
+        snprintf(why, sizeof why, "all lists of a batch must be of one pool");
+    } else {
+        err = check_entry(l, e->index, e->value, why);
+    }
+    if (err != SL_OK) {
+        snprintf(full, sizeof full, "statusListReferences[%zu]: %s; nothing was changed", i, why);
+        sl_respond_error(c, err, full);
+        return false;
+    }
+    *ret = (struct sl_batch_entry){l, e->index, (uint8_t)e->value};
+    return true;
+}
+
+void sl_call_batch(struct call *c)
+{
+    struct sl_identity who;
+    struct sl_body *body;
+    char why[SL_WHY];
+    size_t n;
+    if (!authenticated(c, &who) || !accepts_body(c))
+        return;
+    enum sl_err err = sl_body_batch(entity(c), c->t->http->options->limits.batch_entries, why, &body);
+    if (err != SL_OK) {
+        sl_respond_error(c, err, why);
+        return;
+    }
+    const struct sl_update_entry *e = sl_body_entries(body, &n);
+    struct sl_batch_entry *entries = calloc(n + 1, sizeof *entries);
+    if (entries == NULL) {
+        sl_respond_error(c, SL_ERR_INTERNAL, NULL);
+        sl_body_free(body);
+        return;
+    }
+    size_t i = 0;
+    while (i < n && batch_entry(c, &who, &e[i], i, i > 0 ? entries[0].list->pool : NULL, &entries[i]))
+        i++;
+    if (i == n && n == 0)
+        sl_respond_empty(c, 204);
+    else if (i == n)
+        start_batch(c, entries[0].list->pool, entries, n);
+    free(entries);
+    sl_body_free(body);
+}
+
+/* ---- reading one --------------------------------------------------------------------------------------------- */
+
+static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+{
+    struct list_op *o = arg;
+    const struct call *c = &o->op.call;
+    o->op.waiting = NULL;
+    if (err != SL_OK) {
+        err = err == SL_ERR_NO_SUCH_LIST ? SL_ERR_NO_SUCH_REFERENCE : SL_ERR_UNAVAILABLE;
+        sl_respond_error(c, err, err == SL_ERR_UNAVAILABLE ? "The store is not available" : NULL);
+        return;
+    }
+    struct sl_buf b;
+    sl_buf_over(&b, sl_pool_alloc(c, 6 * o->uri.len + 128), 6 * o->uri.len + 128);
+    sl_buf_puts(&b, "{\"uri\":");
+    sl_buf_json(&b, o->uri);
+    sl_buf_puts(&b, ",\"index\":");
+    sl_buf_u64(&b, o->index);
+    sl_buf_puts(&b, ",\"value\":");
+    sl_buf_u64(&b, value);
+    sl_buf_puts(&b, ",\"version\":");
+    sl_buf_u64(&b, version);
+    sl_buf_putc(&b, '}');
+    sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+    sl_respond_json(c, b.data, b.len);
+}
+
+static void cancel_status(void *waiting)
+{
+    sl_status_cancel(waiting);
+}
+
+static void status_of(struct list_op *o, struct sl_list *l)
+{
+    const struct call *c = &o->op.call;
+    char why[SL_WHY];
+    enum sl_err err = check_entry(l, o->index, 0, why);
+    if (err != SL_OK) {
+        sl_respond_error(c, err, why);
+        return;
+    }
+    o->op.cancel = cancel_status;
+    o->op.waiting = c->t->draining ? NULL : sl_status_start(c->t->pool, l, o->index, on_status, o);
+    if (o->op.waiting == NULL)
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The store is not available");
+}
+
+/* The value of a required query parameter, decoded into the request's pool. False: refused and answered. */
+static bool parameter(const struct call *c, const char *name, struct sl_span *ret)
+{
+    struct sl_span raw;
+    char why[SL_WHY];
+    size_t len = 0;
+    if (sl_query_get(c->query, name, &raw) != SL_OK || raw.len == 0) {
+        snprintf(why, sizeof why, "%s must be given once: ask /status-lists/status?uri=...&index=...", name);
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, why);
+        return false;
+    }
+    char *text = sl_pool_alloc(c, raw.len);
+    if (!sl_percent_decode(raw, text, &len)) {
+        snprintf(why, sizeof why, "%s is not percent-encoded correctly", name);
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, why);
+        return false;
+    }
+    *ret = sl_span(text, len);
+    return true;
+}
+
+void sl_call_status(struct call *c)
+{
+    struct sl_identity who;
+    struct sl_span uri, index;
+    struct sl_uuid id;
+    uint64_t i;
+    if (!authenticated(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
+        return;
+    if (!sl_parse_u64(index, UINT32_MAX, &i)) {
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");
+        return;
+    }
+    if (uri.len < SL_UUID_TEXT || !sl_uuid_parse(sl_span(uri.at + uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &id)) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, "uri does not end in a list id");
+        return;
+    }
+    struct list_op *o = list_op_new(c, &who, &id, uri, status_of);
+    o->index = (uint32_t)i;
+    find_list(o);
+}

@@ -1,0 +1,91 @@
+/* What an operator and a load balancer ask. */
+#include "base/log.h"
+#include "pool/keeper_int.h"
+#include "pool/reserve.h"
+
+static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
+{
+    int64_t now = sl_wall_ms(k->clock) / 1000;
+    uint32_t missing = 0, expired = 0;
+    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
+        const struct sl_token *t = sl_list_token(sl_table_at(k->s.shared->table, i));
+        missing += t == NULL;
+        expired += t != NULL && t->exp <= now;
+    }
+    if (missing + expired == 0)
+        return true;
+    sl_buf_printf(why, "tokens: %u lists are not signed yet, %u tokens have expired", missing, expired);
+    return false;
+}
+
+bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
+{
+    if (k->draining) {
+        sl_buf_puts(why, "shutdown: the service is ending");
+        return false;
+    }
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+        if (!k->pools[i].started) {
+            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].o->name);
+            const char *reason = sl_store_reason(k->store);
+            if (reason[0] != '\0')
+                sl_buf_printf(why, " (%s)", reason);
+            return false;
+        }
+    }
+    return tokens_fresh(k, why);
+}
+
+bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
+{
+    if (!sl_keeper_ready_fetch(k, why))
+        return false;
+    enum sl_store_state state = sl_store_state(k->store);
+    if (state != SL_STORE_UP) {
+        sl_buf_printf(why, "store: redis is %s", sl_store_state_name(state));
+        const char *reason = sl_store_reason(k->store);
+        if (reason[0] != '\0')
+            sl_buf_printf(why, " (%s)", reason);
+        return false;
+    }
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+        struct kpool *p = &k->pools[i];
+        if (p->state != POOL_SYNCED) {
+            sl_buf_printf(why, "store: pool %s is being read again", p->o->name);
+            return false;
+        }
+        if (!p->o->retired && sl_ring_fill(p->pool->ring) == 0) {
+            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->o->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+void sl_keeper_gauges(struct sl_keeper *k)
+{
+    unsigned count = k->s.shared->pool_count;
+    for (unsigned i = 0; i < count; i++) {
+        struct kpool *p = &k->pools[i];
+        sl_metric_set(p->m, SL_KM_RING_FILL, sl_ring_fill(p->pool->ring));
+        sl_metric_set(p->m, SL_KM_QUEUE, atomic_load_explicit(&p->pool->queued, memory_order_relaxed));
+        sl_metric_set(p->m, SL_KM_LISTS, p->lists);
+        sl_metric_set(p->m, SL_KM_LISTS_UNPUBLISHED, p->unpublished);
+        sl_metric_set(p->m, SL_KM_TOKEN_BYTES, p->token_bytes);
+        sl_metric_set(p->m, SL_KM_OLDEST_IAT, 0);
+        sl_metric_set(p->m, SL_KM_NEAREST_EXP, 0);
+    }
+    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
+        struct tracked *t = sl_keeper_tracked(k, i);
+        const struct sl_token *token = sl_list_token(&t->list);
+        if (token == NULL)
+            continue;
+        struct sl_metric_slab *m = t->pool->m;
+        uint64_t iat = atomic_load_explicit(&m->cells[m->first[SL_KM_OLDEST_IAT]], memory_order_relaxed);
+        uint64_t exp = atomic_load_explicit(&m->cells[m->first[SL_KM_NEAREST_EXP]], memory_order_relaxed);
+        if (iat == 0 || (uint64_t)token->iat < iat)
+            sl_metric_set(m, SL_KM_OLDEST_IAT, (uint64_t)token->iat);
+        if (exp == 0 || (uint64_t)token->exp < exp)
+            sl_metric_set(m, SL_KM_NEAREST_EXP, (uint64_t)token->exp);
+    }
+}

@@ -1,0 +1,141 @@
+/* What the keeper's files share among themselves. */
+#pragma once
+#include "core/order.h"
+#include "pool/keeper.h"
+#include "pool/metrics.h"
+#include "store/feed.h"
+#include "token/build.h"
+
+#define SWEEP_NS (2 * SL_NS_PER_S)
+#define LARGE_LIST (256u * 1024) /* bytes: loaded on a connection of their own, so that they delay no command */
+
+enum sl_publish_state { PUBLISH_IDLE, PUBLISH_QUEUED, PUBLISH_LOADING, PUBLISH_SIGNING };
+
+/* A list with the keeper's own part. */
+struct tracked {
+    struct sl_list list; /* first: what the other threads see */
+    struct kpool *pool;
+    uint64_t committed;    /* highest version that was heard of */
+    uint64_t unseen_ns;    /* when the first version above the published one was heard of; 0: none */
+    uint64_t published_ns; /* monotonic; 0: never */
+    int64_t last_iat;
+    struct sl_timer due; /* next publication: change or renewal */
+    enum sl_publish_state state;
+    bool urgent;      /* somebody waits for its first token */
+    bool rolled_back; /* Redis has an older version than we have published; told once */
+    struct tracked *next_ready;
+    struct sl_cold_mail *cold;
+    char text[]; /* uri, json prefix */
+};
+
+/* Indices taken and not yet handed on: of one list, waiting for its first token or for room. */
+struct segment {
+    struct segment *next;
+    struct tracked *list; /* NULL: its list is published */
+    uint32_t at, count;
+    uint64_t slots[];
+};
+
+/* A pool's life after each connect: CLOSED -> OPENING -> (ADOPTING) -> LISTING -> SYNCED; takes only in SYNCED. */
+enum sl_pool_state { POOL_CLOSED, POOL_OPENING, POOL_ADOPTING, POOL_LISTING, POOL_SYNCED };
+
+struct kpool {
+    struct sl_keeper *k;
+    struct sl_pool *pool;
+    const struct sl_pool_options *o;
+    struct sl_metric_slab *m;
+    enum sl_pool_state state;
+    bool started;   /* was SYNCED once */
+    uint64_t since; /* last change number that was read */
+    bool sweeping, sweep_again;
+    uint64_t mark; /* embedded Redis: last take counter made durable */
+    bool mark_known;
+    bool marking;
+    struct segment *to_mark; /* waits for its mark */
+    /* refill */
+    bool taking;
+    struct sl_timer retry;
+    struct segment *stock, **stock_end;
+    uint64_t stock_count;
+    struct sl_reservation *waiters, **waiters_end;
+    uint64_t waiting; /* references that the waiters still lack */
+    /* spares */
+    bool precreating;
+    struct sl_timer spares;
+    struct sl_level_chooser levels;
+    uint32_t lists, unpublished;
+    uint64_t token_bytes;
+};
+
+/* Tokens that were replaced, waiting for a turn of every worker. */
+struct retired {
+    struct sl_token **tokens;
+    uint32_t *lists;
+    size_t count, cap;
+};
+
+struct sl_keeper {
+    struct sl_keeper_setup s;
+    struct sl_loop *loop;
+    const struct sl_clock *clock;
+    struct sl_store *store, *loader;
+    struct sl_feed *feed;
+    const char **channels; /* pool names, NULL-terminated: the feed's */
+    struct sl_timer sweep;
+    struct kpool *pools;
+    bool started, draining;
+    bool names_checked;
+    /* publishing */
+    struct tracked *ready, **ready_end;
+    unsigned ready_count, active;
+    size_t active_bytes;
+    int64_t wall_offset_ms; /* wall minus monotonic at the last look: a step is noticed by its change */
+    struct retired retiring, on_turn; /* gathering; under way */
+    struct sl_turn_mail *turns;       /* per worker */
+    unsigned turns_out;
+    /* lookups */
+    uint64_t lookup_second;
+    unsigned lookups;
+    /* giving back */
+    unsigned giving_back;
+    struct sl_timer give_up;
+    void (*gave_back)(void *arg);
+    void *gave_back_arg;
+};
+
+/* Jobs of the crews come back as mail. */
+enum { MAIL_SIGNED = 100, MAIL_MARKED };
+
+/* lists.c */
+struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r); /* NULL: cannot be kept */
+struct tracked *sl_keeper_tracked(struct sl_keeper *k, uint32_t number);
+void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room);
+#define URI_ROOM 2048
+/* sync.c */
+void sl_keeper_store_up(struct sl_keeper *k);
+void sl_keeper_store_down(struct sl_keeper *k);
+void sl_keeper_sweep(struct kpool *p);
+void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
+void sl_keeper_update_authority(struct sl_keeper *k);
+/* refill.c */
+void sl_keeper_refill(struct kpool *p);
+void sl_keeper_distribute(struct kpool *p);
+void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r);
+void sl_keeper_returned(struct kpool *p, struct sl_reservation *r);
+void sl_keeper_answer_waiters(struct kpool *p, bool only_gone);
+void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *m);
+void sl_keeper_refill_free(struct kpool *p);
+/* spares.c */
+void sl_keeper_precreate(struct kpool *p);
+/* publish.c */
+void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns);
+void sl_keeper_want_token(struct tracked *t); /* as soon as possible */
+void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
+void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
+void sl_keeper_pump(struct sl_keeper *k);
+void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
+void sl_keeper_watch_wall(struct sl_keeper *k);
+/* retire.c */
+void sl_keeper_retire(struct sl_keeper *k, struct tracked *t, struct sl_token *old);
+void sl_keeper_turned(struct sl_keeper *k);
+void sl_keeper_retire_free(struct sl_keeper *k);

@@ -1,0 +1,42 @@
+/* A list as the threads share it, and the table that finds it. */
+#pragma once
+#include <stdatomic.h>
+#include "base/span.h"
+#include "base/uuid.h"
+#include "token/token.h"
+
+struct sl_pool;
+
+/* Made by the keeper, never changed afterwards but for `token`, never freed before the threads have ended. */
+struct sl_list {
+    struct sl_uuid id;
+    uint32_t number; /* process-wide, counted from 0: what a ring slot names */
+    uint32_t size;
+    uint8_t bits;
+    struct sl_pool *pool;
+    struct sl_span uri;         /* byte for byte the `sub` of its tokens */
+    struct sl_span json_prefix; /* `{"uri":"...","index":` */
+    /* The published slot: written by the keeper (release), read by the workers (acquire). A reader may use what it loaded
+     * until its present loop turn ends, and longer with a share of its own. NULL: not signed yet. */
+    _Atomic(struct sl_token *) token;
+};
+
+static inline struct sl_token *sl_list_token(const struct sl_list *l)
+{
+    return atomic_load_explicit(&l->token, memory_order_acquire);
+}
+
+/* All lists of the process, by id and by number. One writer (the keeper), any reader, no lock: both indices only grow; an
+ * index by id that has become too small is replaced, and the old one kept until the table is freed (their sizes double,
+ * so all old ones together are no larger than the present one). */
+struct sl_table;
+
+struct sl_table *sl_table_new(void);
+void sl_table_free(struct sl_table *t); /* not the lists */
+
+/* Keeper only. Gives the list its number. False when the table is full (4 M lists) or memory is short. */
+bool sl_table_add(struct sl_table *t, struct sl_list *l);
+/* Any thread; NULL when unknown. */
+struct sl_list *sl_table_find(const struct sl_table *t, const struct sl_uuid *id);
+struct sl_list *sl_table_at(const struct sl_table *t, uint32_t number); /* number below sl_table_count (asserted) */
+uint32_t sl_table_count(const struct sl_table *t);

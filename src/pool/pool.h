@@ -1,0 +1,77 @@
+/* A pool as the threads share it, and the mail between workers and keeper. */
+#pragma once
+#include <stdatomic.h>
+#include "base/err.h"
+#include "base/metric.h"
+#include "core/ring.h"
+#include "loop/mailbox.h"
+#include "pool/list.h"
+#include "pool/options.h"
+#include "token/key.h"
+
+struct sl_pool {
+    const struct sl_pool_options *options;
+    unsigned number; /* index in the configuration */
+    struct sl_key *key;
+    struct sl_ring *ring;
+    /* One message for all: who turns `refill_wanted` from false to true sends it; the keeper turns it back. */
+    struct sl_mail refill_mail;
+    _Alignas(64) _Atomic bool refill_wanted;
+    _Atomic uint32_t queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */
+};
+
+/* What the threads of the pool layer have in common. Immutable once the threads run, but for what is atomic. */
+struct sl_shared {
+    struct sl_pool *pools;
+    unsigned pool_count;
+    struct sl_table *table;
+    struct sl_mailbox *keeper; /* where workers send */
+    /* True while the set of ids is authoritative: every pool was enumerated and the feed is up. */
+    _Atomic bool authoritative;
+};
+
+/* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
+enum sl_pool_mail {
+    /* worker -> keeper */
+    SL_MAIL_REFILL = 1, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
+    SL_MAIL_RESERVE,    /* struct sl_reservation: one per waiting request */
+    SL_MAIL_RETURN,     /* struct sl_reservation whose request has gone, with its references */
+    SL_MAIL_CHANGED,    /* struct sl_changed_mail: one per update call; freed by the keeper */
+    SL_MAIL_COLD,       /* struct sl_cold_mail: one per worker and list */
+    SL_MAIL_LOOKUP,     /* struct sl_lookup_mail: one per waiting request */
+    /* keeper -> worker */
+    SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
+};
+
+struct sl_changed_mail {
+    struct sl_mail mail;
+    uint32_t list; /* number */
+    uint64_t version;
+    uint64_t committed_ns; /* monotonic: when the reply came */
+};
+
+struct sl_cold_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    uint32_t list;
+    enum sl_err err; /* the answer: OK (the slot has a token) or UNAVAILABLE */
+    void *next;      /* the keeper's chain */
+};
+
+struct sl_lookup_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    struct sl_uuid id;
+    enum sl_err err; /* OK, NO_SUCH_LIST, UNAVAILABLE */
+    struct sl_list *list;
+    unsigned asked; /* the keeper's: pools whose answer is awaited */
+};
+
+/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old tokens
+ * any more but with a share of his own. The worker lets go of the shares that it keeps for the lists named. */
+struct sl_turn_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    const uint32_t *lists; /* the keeper's memory, until the answer */
+    size_t count;
+};

@@ -1,0 +1,334 @@
+/* The publication path: due lists queue, at most a few are loaded and signed at once, each exactly once. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "core/status_list.h"
+#include "pool/keeper_int.h"
+#include "pool/schedule.h"
+
+#define ACTIVE_BYTES (64u * 1024 * 1024) /* raw bytes under way at once; one list may exceed it */
+#define RETRY_NS (500 * SL_NS_PER_MS)
+#define BACKLOG 64        /* more lists than this are waiting: speed before size */
+#define BACKLOG_LEVEL 6
+
+struct sign_job {
+    struct sl_job job;
+    struct tracked *list;
+    struct sl_token_spec spec;
+    struct sl_token *token;
+    struct sl_token_cost cost;
+    enum sl_err err;
+    uint8_t bytes[];
+};
+
+static size_t raw_bytes(const struct tracked *t)
+{
+    return sl_status_bytes(t->list.size, t->list.bits);
+}
+
+/* ---- the queue --------------------------------------------------------------------------------------------- */
+
+static void enqueue(struct tracked *t)
+{
+    struct sl_keeper *k = t->pool->k;
+    sl_timer_stop(k->loop, &t->due);
+    t->state = PUBLISH_QUEUED;
+    k->ready_count++;
+    if (t->urgent) { /* before all that nobody waits for */
+        t->next_ready = k->ready;
+        if (k->ready == NULL)
+            k->ready_end = &t->next_ready;
+        k->ready = t;
+        return;
+    }
+    t->next_ready = NULL;
+    *k->ready_end = t;
+    k->ready_end = &t->next_ready;
+}
+
+static void unqueue(struct sl_keeper *k, struct tracked **link)
+{
+    struct tracked *t = *link;
+    *link = t->next_ready;
+    if (k->ready_end == &t->next_ready)
+        k->ready_end = link;
+    k->ready_count--;
+    t->state = PUBLISH_IDLE;
+}
+
+static void make_urgent(struct tracked *t)
+{
+    struct sl_keeper *k = t->pool->k;
+    if (t->urgent)
+        return;
+    t->urgent = true;
+    if (t->state != PUBLISH_QUEUED)
+        return;
+    struct tracked **link = &k->ready;
+    while (*link != t)
+        link = &(*link)->next_ready;
+    unqueue(k, link);
+    enqueue(t);
+}
+
+static void on_due(void *arg)
+{
+    struct tracked *t = arg;
+    enqueue(t);
+    sl_keeper_pump(t->pool->k);
+}
+
+static void start_due(struct tracked *t, uint64_t delay_ns)
+{
+    t->due.on_due = on_due;
+    t->due.arg = t;
+    sl_timer_start(t->pool->k->loop, &t->due, delay_ns);
+}
+
+/* When a list with unpublished changes is due: update-interval after its last publication. */
+static void schedule_change(struct tracked *t)
+{
+    uint64_t now = sl_mono_ns(t->pool->k->clock);
+    uint64_t due = t->published_ns + t->pool->o->update_interval_ms * SL_NS_PER_MS;
+    if (t->published_ns == 0 || due <= now) {
+        enqueue(t);
+        sl_keeper_pump(t->pool->k);
+    } else {
+        start_due(t, due - now);
+    }
+}
+
+void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns)
+{
+    if (version <= t->committed)
+        return;
+    t->committed = version;
+    if (t->unseen_ns == 0)
+        t->unseen_ns = when_ns;
+    /* Under way or waiting: what is loaded will tell whether another round is needed. */
+    if (t->state == PUBLISH_IDLE)
+        schedule_change(t);
+}
+
+void sl_keeper_want_token(struct tracked *t)
+{
+    if (sl_list_token(&t->list) != NULL)
+        return;
+    if (t->state == PUBLISH_IDLE && !sl_timer_running(&t->due))
+        enqueue(t);
+    else if (t->cold != NULL || t->pool->waiters != NULL)
+        make_urgent(t);
+}
+
+/* ---- loading and signing ----------------------------------------------------------------------------------- */
+
+static void failed(struct tracked *t, enum sl_err err, const char *what)
+{
+    struct kpool *p = t->pool;
+    sl_metric_add(p->m, SL_KM_PUBLISH_FAILURES, 1);
+    sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->o->name), SL_KN("list", t->list.uri.at, t->list.uri.len),
+           SL_KS("code", sl_err_code(err)));
+    t->state = PUBLISH_IDLE;
+    sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
+    start_due(t, RETRY_NS);
+}
+
+static int level_for(struct kpool *p)
+{
+    uint64_t budget = p->o->update_interval_ms * SL_NS_PER_MS / 10;
+    if (budget < 10 * SL_NS_PER_MS)
+        budget = 10 * SL_NS_PER_MS;
+    int level = sl_level_choose(&p->levels, budget);
+    return p->k->ready_count > BACKLOG && level > BACKLOG_LEVEL ? BACKLOG_LEVEL : level;
+}
+
+static void sign(struct sl_job *job, void *builder)
+{
+    struct sign_job *j = (struct sign_job *)job;
+    j->err = sl_token_build(builder, &j->spec, &j->token, &j->cost);
+}
+
+static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
+{
+    struct kpool *p = t->pool;
+    struct sl_keeper *k = p->k;
+    size_t len = bytes.len < raw_bytes(t) ? bytes.len : raw_bytes(t);
+    struct sign_job *j = calloc(1, sizeof *j + len);
+    struct sl_validity v = sl_schedule_validity(p->o, sl_wall_ms(k->clock) / 1000, t->last_iat,
+                                                sl_key_not_after(p->pool->key));
+    if (j == NULL || v.exp <= v.iat) {
+        free(j);
+        k->active--;
+        k->active_bytes -= raw_bytes(t);
+        failed(t, SL_ERR_INTERNAL, j == NULL ? "no memory to sign a list" : "the signing certificate has expired");
+        return;
+    }
+    memcpy(j->bytes, bytes.at, len);
+    j->list = t;
+    j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->s.mail};
+    struct sl_span iss = p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
+    j->spec = (struct sl_token_spec){.key = p->pool->key, .sub = t->list.uri, .iss = iss, .size = t->list.size,
+                                     .bits = t->list.bits, .list = j->bytes, .list_len = len, .version = version,
+                                     .iat = v.iat, .exp = v.exp, .ttl = p->o->ttl_ms / 1000,
+                                     .iat_shared = v.iat == t->last_iat, .level = level_for(p)};
+    t->state = PUBLISH_SIGNING;
+    sl_crew_submit(k->s.publishers, &j->job);
+}
+
+static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes)
+{
+    struct tracked *t = arg;
+    struct sl_keeper *k = t->pool->k;
+    struct sl_token *token = sl_list_token(&t->list);
+    if (err == SL_OK && (token == NULL || version >= token->version)) {
+        sl_metric_add(t->pool->m, SL_KM_LOADS, 1);
+        submit(t, version, bytes);
+        return;
+    }
+    k->active--;
+    k->active_bytes -= raw_bytes(t);
+    /* Redis has less than readers have seen: they never go back, so the token stays until it expires. */
+    failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
+           err == SL_OK ? "redis has an older version than was published" : "a list was not loaded");
+    sl_keeper_pump(k);
+}
+
+static struct sl_store *store_for(struct sl_keeper *k, const struct tracked *t)
+{
+    struct sl_store *s = raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
+    return sl_store_state(s) == SL_STORE_UP ? s : NULL;
+}
+
+void sl_keeper_pump(struct sl_keeper *k)
+{
+    unsigned limit = 4 * k->s.publisher_count + 16;
+    struct tracked **link = &k->ready;
+    while (*link != NULL && k->active < limit && !k->draining) {
+        struct tracked *t = *link;
+        struct sl_store *s = store_for(k, t);
+        if (s == NULL || (k->active > 0 && k->active_bytes + raw_bytes(t) > ACTIVE_BYTES)) {
+            if (raw_bytes(t) < LARGE_LIST)
+                return;
+            link = &t->next_ready; /* small ones may go on meanwhile */
+            continue;
+        }
+        unqueue(k, link);
+        if (sl_store_load(s, t->pool->o->name, &t->list.id, on_loaded, t) != SL_OK) {
+            failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
+            continue;
+        }
+        t->state = PUBLISH_LOADING;
+        k->active++;
+        k->active_bytes += raw_bytes(t);
+    }
+}
+
+/* ---- publishing -------------------------------------------------------------------------------------------- */
+
+static void count_publication(struct tracked *t, const struct sign_job *j, const struct sl_token *old)
+{
+    struct sl_metric_slab *m = t->pool->m;
+    unsigned cause = old == NULL                      ? SL_PUBLISHED_FIRST
+                     : j->spec.version > old->version ? SL_PUBLISHED_CHANGE
+                                                      : SL_PUBLISHED_RENEWAL;
+    sl_metric_add(m, SL_KM_SIGNINGS, 1);
+    sl_metric_add_label(m, SL_KM_PUBLICATIONS, cause, 1);
+    sl_metric_observe(m, SL_KM_COMPRESS_SECONDS, j->cost.compress_ns);
+    sl_metric_observe(m, SL_KM_SIGN_SECONDS, j->cost.sign_ns);
+    sl_level_measured(&t->pool->levels, j->spec.level, j->cost.compress_ns);
+}
+
+static void publish(struct tracked *t, struct sl_token *token)
+{
+    struct kpool *p = t->pool;
+    struct sl_keeper *k = p->k;
+    uint64_t now = sl_mono_ns(k->clock);
+    struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
+    t->published_ns = now;
+    t->last_iat = token->iat;
+    p->token_bytes += token->memory;
+    if (t->unseen_ns != 0)
+        sl_metric_observe(p->m, SL_KM_VISIBLE_SECONDS, now - t->unseen_ns);
+    t->unseen_ns = 0;
+    t->urgent = false;
+    if (old != NULL) {
+        p->token_bytes -= old->memory;
+        sl_keeper_retire(k, t, old);
+    } else {
+        p->unpublished--;
+    }
+    sl_keeper_answer_cold(t, SL_OK);
+    if (t->committed < token->version)
+        t->committed = token->version; /* loaded before we heard of it */
+    if (t->committed > token->version) {
+        t->unseen_ns = now;
+        schedule_change(t);
+    } else {
+        start_due(t, sl_schedule_renewal(p->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
+    }
+    if (old == NULL && p->stock != NULL)
+        sl_keeper_distribute(p);
+}
+
+void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
+{
+    struct sign_job *j = (struct sign_job *)m;
+    struct tracked *t = j->list;
+    k->active--;
+    k->active_bytes -= raw_bytes(t);
+    if (j->err != SL_OK) {
+        failed(t, j->err, "a token was not signed");
+    } else {
+        t->state = PUBLISH_IDLE;
+        count_publication(t, j, sl_list_token(&t->list));
+        publish(t, j->token);
+    }
+    free(j);
+    sl_keeper_pump(k);
+}
+
+/* ---- cold requests and the wall clock ---------------------------------------------------------------------- */
+
+void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
+{
+    while (t->cold != NULL) {
+        struct sl_cold_mail *m = t->cold;
+        t->cold = m->next;
+        m->err = err;
+        sl_mailbox_send(m->reply_to, &m->mail);
+    }
+}
+
+void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m)
+{
+    struct tracked *t = sl_keeper_tracked(k, m->list);
+    m->next = t->cold;
+    t->cold = m;
+    if (sl_list_token(&t->list) != NULL) {
+        sl_keeper_answer_cold(t, SL_OK);
+    } else if (k->draining || sl_store_state(k->store) != SL_STORE_UP) {
+        sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
+    } else {
+        make_urgent(t);
+        sl_keeper_want_token(t);
+        sl_keeper_pump(k);
+    }
+}
+
+/* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
+void sl_keeper_watch_wall(struct sl_keeper *k)
+{
+    int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
+    int64_t step = offset - k->wall_offset_ms;
+    k->wall_offset_ms = offset;
+    if (step > -1000 && step < 1000)
+        return;
+    sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
+    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
+        struct tracked *t = sl_keeper_tracked(k, i);
+        struct sl_token *token = sl_list_token(&t->list);
+        if (token != NULL && t->state == PUBLISH_IDLE && t->committed <= token->version)
+            start_due(t, sl_schedule_renewal(t->pool->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
+    }
+}

@@ -1,0 +1,229 @@
+/* Knowing what Redis has: opening pools after each connect, reading changes, looking up single lists. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "pool/keeper_int.h"
+
+#define PAGE 1000 /* lists per reading of changes */
+
+static void synced(struct kpool *p)
+{
+    struct sl_keeper *k = p->k;
+    p->state = POOL_SYNCED;
+    if (!p->started) {
+        p->started = true;
+        sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->o->name), SL_KU("lists", p->lists));
+    }
+    sl_keeper_update_authority(k);
+    sl_keeper_precreate(p);
+    sl_keeper_refill(p);
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+        if (!k->pools[i].started)
+            return;
+    if (!k->started) {
+        k->started = true;
+        k->s.on_started(k->s.arg);
+    }
+}
+
+static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
+{
+    struct kpool *p = arg;
+    p->sweeping = false;
+    if (err != SL_OK)
+        return; /* the next sweep, or the next connect, reads again */
+    if (r->newest < p->since) {
+        /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
+        sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->o->name),
+               SL_KU("newest", r->newest), SL_KU("seen", p->since));
+        p->since = 0;
+        sl_keeper_sweep(p);
+        return;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        sl_keeper_learn(p, &r->lists[i]);
+        p->since = r->lists[i].change;
+    }
+    if (r->count == PAGE || p->sweep_again) {
+        sl_keeper_sweep(p);
+    } else {
+        p->since = r->newest;
+        if (p->state == POOL_LISTING)
+            synced(p);
+    }
+    sl_keeper_pump(p->k);
+}
+
+void sl_keeper_sweep(struct kpool *p)
+{
+    if (p->state < POOL_LISTING)
+        return;
+    if (p->sweeping) {
+        p->sweep_again = true;
+        return;
+    }
+    p->sweep_again = false;
+    p->sweeping = sl_store_changes(p->k->store, p->o->name, p->since, PAGE, on_changes, p) == SL_OK;
+}
+
+static void list_pool(struct kpool *p)
+{
+    p->state = POOL_LISTING;
+    sl_keeper_sweep(p);
+}
+
+static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
+{
+    struct kpool *p = arg;
+    if (err != SL_OK)
+        return;
+    if (adopted < 0)
+        sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
+               SL_KS("pool", p->o->name), SL_KU("mark", p->mark));
+    else
+        sl_metric_add(p->m, SL_KM_ADOPTED, (uint64_t)adopted);
+    list_pool(p);
+}
+
+static void fatal(struct sl_keeper *k, const char *why)
+{
+    if (!k->started)
+        k->s.on_fatal(k->s.arg, why);
+    else
+        sl_log(SL_ERROR, "pool", why);
+}
+
+static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r)
+{
+    struct kpool *p = arg;
+    if (err != SL_OK)
+        return;
+    if (r->size != p->o->size || r->bits != p->o->bits) {
+        char why[256];
+        snprintf(why, sizeof why,
+                 "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and bits %u. "
+                 "A live pool cannot change them: use a new pool name",
+                 p->o->name, (unsigned long long)r->lists, r->size, r->bits, p->o->size, p->o->bits);
+        fatal(p->k, why);
+        return;
+    }
+    bool embedded = p->k->s.redis->mode == SL_REDIS_EMBEDDED;
+    if (embedded && r->foreign > 0 && p->mark_known) {
+        p->state = POOL_ADOPTING;
+        if (sl_store_adopt(p->k->store, p->o->name, p->mark, on_adopted, p) == SL_OK)
+            return;
+    }
+    list_pool(p);
+}
+
+static void on_names(void *arg, enum sl_err err, const struct sl_span *names, size_t n)
+{
+    struct sl_keeper *k = arg;
+    if (err != SL_OK)
+        return;
+    k->names_checked = true;
+    for (size_t i = 0; i < n; i++) {
+        bool known = false;
+        for (unsigned j = 0; j < k->s.shared->pool_count && !known; j++)
+            known = sl_span_eq(names[i], sl_span(k->pools[j].o->name, strlen(k->pools[j].o->name)));
+        if (!known)
+            sl_log(SL_WARN, "pool", "a pool in Redis is not in the configuration: its lists are not served",
+                   SL_KN("pool", names[i].at, names[i].len));
+    }
+}
+
+void sl_keeper_store_up(struct sl_keeper *k)
+{
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+        struct kpool *p = &k->pools[i];
+        p->state = POOL_OPENING;
+        /* A refusal means that the connection is going down again: the next connect repeats all this. */
+        if (sl_store_open_pool(k->store, p->o->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
+            p->state = POOL_CLOSED;
+    }
+    if (!k->names_checked && sl_store_pool_names(k->store, on_names, k) != SL_OK)
+        sl_log(SL_WARN, "pool", "pool names were not read");
+    sl_keeper_pump(k);
+}
+
+void sl_keeper_store_down(struct sl_keeper *k)
+{
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+        k->pools[i].state = POOL_CLOSED;
+    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
+        sl_keeper_answer_cold(sl_keeper_tracked(k, i), SL_ERR_UNAVAILABLE);
+}
+
+void sl_keeper_update_authority(struct sl_keeper *k)
+{
+    bool all = sl_feed_state(k->feed) == SL_STORE_UP;
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+        all = all && k->pools[i].started;
+    atomic_store_explicit(&k->s.shared->authoritative, all, memory_order_release);
+}
+
+/* ---- single lists ------------------------------------------------------------------------------------------ */
+
+struct question {
+    struct sl_lookup_mail *mail;
+    struct kpool *pool;
+};
+
+static void answer_lookup(struct sl_lookup_mail *m, enum sl_err err)
+{
+    m->err = err;
+    sl_mailbox_send(m->reply_to, &m->mail);
+}
+
+static void on_described(void *arg, enum sl_err err, const struct sl_list_record *r)
+{
+    struct question *q = arg;
+    struct sl_lookup_mail *m = q->mail;
+    if (err == SL_OK && r != NULL) {
+        struct tracked *t = sl_keeper_learn(q->pool, r);
+        m->list = t != NULL ? &t->list : NULL;
+    } else if (err != SL_OK) {
+        m->err = SL_ERR_UNAVAILABLE;
+    }
+    if (--m->asked == 0)
+        answer_lookup(m, m->list != NULL ? SL_OK : m->err == SL_ERR_UNAVAILABLE ? m->err : SL_ERR_NO_SUCH_LIST);
+    sl_keeper_pump(q->pool->k);
+    free(q);
+}
+
+static bool within_budget(struct sl_keeper *k)
+{
+    uint64_t second = sl_mono_ns(k->clock) / SL_NS_PER_S;
+    if (second != k->lookup_second) {
+        k->lookup_second = second;
+        k->lookups = 0;
+    }
+    return k->lookups++ < 100; /* SL_LOOKUPS_PER_S */
+}
+
+void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m)
+{
+    m->err = SL_OK;
+    m->asked = 0;
+    m->list = sl_table_find(k->s.shared->table, &m->id);
+    if (m->list != NULL) {
+        answer_lookup(m, SL_OK);
+        return;
+    }
+    if (k->draining || sl_store_state(k->store) != SL_STORE_UP || !within_budget(k)) {
+        answer_lookup(m, SL_ERR_UNAVAILABLE);
+        return;
+    }
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+        struct question *q = sl_xcalloc(1, sizeof *q);
+        *q = (struct question){m, &k->pools[i]};
+        if (sl_store_describe(k->store, k->pools[i].o->name, &m->id, on_described, q) == SL_OK)
+            m->asked++;
+        else
+            free(q);
+    }
+    if (m->asked == 0)
+        answer_lookup(m, SL_ERR_UNAVAILABLE);
+}
