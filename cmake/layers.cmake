@@ -1,8 +1,28 @@
 # sl_layer(NAME RANK n LAYERS ... PRIVATE libs...): a static library sl_NAME from src/NAME/*.c.
 # lock_NAME links the whole archive against the declared layers only, so that a symbol which
 # reaches upward is an undefined reference: the link lock of the layer rule.
+# The ranks are those of layers.txt: a layer that links one of its own rank or above does not configure.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/layers.txt)
+function(sl_rank name ret)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/layers.txt line REGEX "^[0-9]+ ${name}( |$)")
+  if(NOT line MATCHES "^([0-9]+) ")
+    message(FATAL_ERROR "layers.txt does not know the layer ${name}")
+  endif()
+  set(${ret} ${CMAKE_MATCH_1} PARENT_SCOPE)
+endfunction()
+
 function(sl_layer name)
   cmake_parse_arguments(L "" "RANK" "LAYERS;PRIVATE" ${ARGN})
+  sl_rank(${name} rank)
+  if(NOT rank EQUAL L_RANK)
+    message(FATAL_ERROR "${name}: rank ${L_RANK} here, ${rank} in layers.txt")
+  endif()
+  foreach(layer ${L_LAYERS})
+    sl_rank(${layer} below)
+    if(NOT below LESS rank)
+      message(FATAL_ERROR "${name} (rank ${rank}) may not link ${layer} (rank ${below})")
+    endif()
+  endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
   list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/daemon/main.c)
   if(NOT sources) # CMake wants at least one
