@@ -272,7 +272,7 @@ static bool parse_text(const struct sl_option *row, struct sl_span text, char **
 
 static bool set_text(const struct sl_option *row, void *field, struct sl_span text, struct sl_buf *why)
 {
-    char *copy;
+    char *copy = NULL; /* gcc 12 at -O2 does not see that success sets it */
     if (!parse_text(row, text, &copy, why))
         return false;
     if (row->type == SL_OPT_SECRETS) {
@@ -289,7 +289,7 @@ static bool set_text(const struct sl_option *row, void *field, struct sl_span te
 bool sl_option_set(const struct sl_option *row, void *options, struct sl_span text, struct sl_buf *why)
 {
     void *field = (char *)options + row->offset;
-    uint64_t v;
+    uint64_t v = 0; /* as above */
     int word;
     switch (row->type) {
     case SL_OPT_BOOL:
