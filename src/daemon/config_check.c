@@ -14,15 +14,28 @@ static void exclude(struct sl_loading *l, const struct sl_section *s, const char
         sl_config_refuse(l, s, other, "given beside %s; expected one of the two", key);
 }
 
+/* Keys that say nothing with the embedded Redis. */
+static const char *const external_only[] = {
+    "redis.host",     "redis.port",          "redis.socket",
+    "redis.username", "redis.password",      "redis.password-file",
+    "redis.database", "redis.wait-replicas", "redis.assume-persistence"};
+
+bool sl_config_idle(const struct sl_config *c, const char *path)
+{
+    if (c->redis.mode == SL_REDIS_EXTERNAL)
+        return c->redis.socket != NULL &&
+               (strcmp(path, "redis.host") == 0 || strcmp(path, "redis.port") == 0);
+    for (size_t i = 0; i < sizeof external_only / sizeof *external_only; i++)
+        if (strcmp(path, external_only[i]) == 0)
+            return true;
+    return false;
+}
+
 static void check_embedded(struct sl_loading *l)
 {
-    static const char *const foreign[] = {
-        "redis.host",     "redis.port",          "redis.socket",
-        "redis.username", "redis.password",      "redis.password-file",
-        "redis.database", "redis.wait-replicas", "redis.assume-persistence"};
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        if (sl_config_given(&l->app, foreign[i]))
-            sl_config_refuse(l, &l->app, foreign[i],
+    for (size_t i = 0; i < sizeof external_only / sizeof *external_only; i++)
+        if (sl_config_given(&l->app, external_only[i]))
+            sl_config_refuse(l, &l->app, external_only[i],
                              "has no meaning with mode embedded; expected it only with mode external");
     if (!sl_config_bad(&l->app, "redis.persistence-strategy") &&
         l->config->redis.persistence != SL_PERSIST_ALWAYS)

@@ -63,6 +63,16 @@ static const char example_text[] =
     "      append-fsync-always: true\n"
     "```\n";
 
+/* Inside a table a '|' ends the cell. */
+static void put_help(const char *help, struct sl_buf *out)
+{
+    for (; *help != '\0'; help++) {
+        if (*help == '|')
+            sl_buf_putc(out, '\\');
+        sl_buf_putc(out, *help);
+    }
+}
+
 static void put_row(struct sl_row row, struct sl_buf *out)
 {
     const struct sl_option *o = row.option;
@@ -80,7 +90,8 @@ static void put_row(struct sl_row row, struct sl_buf *out)
         sl_buf_printf(out, " | `%s` | ", o->fallback);
     else
         sl_buf_puts(out, o->flags & SL_OPT_REQUIRED ? " | required | " : " | | ");
-    sl_buf_printf(out, "%s |\n", o->help);
+    put_help(o->help, out);
+    sl_buf_puts(out, " |\n");
 }
 
 static void put_scope(const struct sl_scope *scope, struct sl_buf *out)

@@ -22,6 +22,8 @@ void sl_config_walk(struct sl_loading *l, const struct sl_section *s, const stru
 /* Rules that hold between values. */
 void sl_config_check_app(struct sl_loading *l);
 void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s);
+/* Whether the `app` key means nothing beside the other values: the host beside a socket, for instance. */
+bool sl_config_idle(const struct sl_config *c, const char *path);
 /* Trims the URL's trailing slashes. */
 void sl_config_check_url(struct sl_loading *l);
 void sl_config_check_listen(struct sl_loading *l);

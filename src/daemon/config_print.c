@@ -60,6 +60,8 @@ static void put_row(struct print *p, const struct sl_section *s, size_t i)
     struct sl_buf b;
     sl_buf_over(&b, path, sizeof path);
     sl_row_path(row, &b);
+    if (s->scope == &sl_app_scope && sl_config_idle(p->c, path))
+        return;
     const char *key = open_maps(p, path, &depth);
     indent(p, depth);
     sl_buf_printf(p->out, "%s: ", key);

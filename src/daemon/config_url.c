@@ -53,8 +53,9 @@ void sl_config_check_url(struct sl_loading *l)
     char *url = l->config->http.public_url;
     if (sl_config_bad(&l->app, "public-url"))
         return;
-    size_t n = strlen(url);
-    while (n > 0 && url[n - 1] == '/' && url[n - 1 - (n > 1)] != ':' && url[n - 1 - (n > 1)] != '/')
+    const char *authority = strstr(url, "://");
+    size_t n = strlen(url), least = authority != NULL ? (size_t)(authority - url) + 3 : 0;
+    while (n > least && url[n - 1] == '/')
         url[--n] = '\0';
     const char *error = url_error(url);
     if (error != NULL)

@@ -52,7 +52,8 @@ static struct sl_node *new_node(struct builder *b, enum sl_node_kind kind, unsig
     struct sl_node *n = sl_xcalloc(1, sizeof *n);
     n->kind = kind;
     n->line = n->key_line = line;
-    if (++b->nodes > SL_YAML_NODES)
+    n->number = ++b->nodes;
+    if (b->nodes > SL_YAML_NODES)
         fail(b, line, "too many values; expected at most 200000");
     return n;
 }
@@ -133,7 +134,7 @@ static int compare_keys(const void *a, const void *b)
     const struct sl_node *x = *(struct sl_node *const *)a, *y = *(struct sl_node *const *)b;
     int order = strcmp(x->key, y->key);
     if (order == 0)
-        order = x->key_line < y->key_line ? -1 : x->key_line > y->key_line;
+        order = x->number < y->number ? -1 : 1;
     return order;
 }
 

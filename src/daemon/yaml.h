@@ -23,6 +23,7 @@ struct sl_node {
     bool quoted;           /* scalar: written in quotes or as a block */
     unsigned line;         /* of the value, from 1 */
     unsigned key_line;     /* of the key, where the parent is a map */
+    unsigned number;       /* in the order of the file */
     char *key;             /* NUL-terminated, without inner NUL; NULL where the parent is a list */
     char *text;            /* scalar: NUL-terminated, yet may contain NULs */
     size_t len;            /* scalar: bytes; map and list: children */

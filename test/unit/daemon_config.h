@@ -1,0 +1,82 @@
+/* What the tests of configuration files share: a directory of their own, and loading a text. */
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/assert.h"
+#include "daemon/config.h"
+#include "token/digest.h"
+
+#define FILE_NAME "statuslistd.yaml"
+#define KEY "af05bedc-ec26-472a-af56-f3b862e8e00d"
+
+struct loaded {
+    struct sl_buf errors, warnings;
+    struct sl_config *config;
+    bool ok;
+};
+
+static char directory[] = "/tmp/sl-config-XXXXXX";
+
+/* The tests run in a directory of their own: messages name the file as it was given. */
+static inline int enter(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) == NULL || chdir(directory) != 0;
+}
+
+static inline int leave(void **state)
+{
+    (void)state;
+    unlink(FILE_NAME);
+    unlink("secret");
+    return chdir("/") != 0 || rmdir(directory) != 0;
+}
+
+static inline void write_file(const char *name, const void *bytes, size_t n, mode_t mode)
+{
+    unlink(name);
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(name, mode), 0);
+}
+
+static inline struct loaded load_path(const char *path)
+{
+    struct loaded l = {0};
+    sl_buf_init(&l.errors, 1 << 20);
+    sl_buf_init(&l.warnings, 1 << 20);
+    l.ok = sl_config_load(path, &l.errors, &l.warnings, &l.config);
+    sl_buf_putc(&l.errors, '\0');
+    sl_buf_putc(&l.warnings, '\0');
+    assert_true(l.ok == (l.config != NULL));
+    assert_true(l.ok == (l.errors.len == 1));
+    return l;
+}
+
+static inline struct loaded load_bytes(const char *text, size_t n)
+{
+    write_file(FILE_NAME, text, n, 0600);
+    return load_path(FILE_NAME);
+}
+
+static inline struct loaded load(const char *text)
+{
+    return load_bytes(text, strlen(text));
+}
+
+static inline void unload(struct loaded *l)
+{
+    sl_config_free(l->config);
+    sl_buf_free(&l->errors);
+    sl_buf_free(&l->warnings);
+}

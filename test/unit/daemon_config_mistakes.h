@@ -1,0 +1,258 @@
+/* One mistake a row, and the exact line that an operator reads about it (after the file's name). */
+#pragma once
+
+struct mistake {
+    enum {
+        IN_FILE,
+        IN_APP,
+        IN_POOL
+    } where; /* the text is the file, keys of `app` (line 2 on), or of a pool (line 5 on) */
+    const char *text, *error;
+};
+
+#define TESTS "app.status-list-pools.p."
+
+static const struct mistake mistakes[] = {
+    /* the file */
+    {IN_FILE, "", "1: app: missing; expected the root key app with a map"},
+    {IN_FILE, "# nothing\n# but comments\n", "1: app: missing; expected the root key app with a map"},
+    {IN_FILE, "~\n", "1: app: missing; expected the root key app with a map"},
+    {IN_FILE, "text\n", "1: app: the file is not a map; expected the root key app with a map"},
+    {IN_FILE, "- app\n", "1: app: the file is not a map; expected the root key app with a map"},
+    {IN_FILE, "{}\n", "1: app: missing; expected the root key app with a map"},
+    {IN_FILE, "app: 5\n", "1: app: is not a map; expected a map with the keys of the service"},
+    {IN_FILE, "\nserver:\n  a: 1\n", "2: server: unknown key; expected app as the only root key"},
+    {IN_FILE, "app: {}\n", "1: app.status-list-pools: missing; expected it in the map that begins here"},
+    {IN_FILE, "app:\n  status-list-pools:\n", "2: app.status-list-pools: has no pool; expected at least one"},
+    {IN_FILE, "app:\n  status-list-pools: {}\n",
+     "2: app.status-list-pools: has no pool; expected at least one"},
+    {IN_FILE, "app:\n  status-list-pools: [a]\n", "2: app.status-list-pools: is a list; expected a map"},
+    {IN_FILE, "app:\n  status-list-pools: a\n", "2: app.status-list-pools: 'a' is not a map; expected a map"},
+    {IN_FILE, "app:\n  status-list-pools:\n    p: 5\n    q: {api-key: 12345678}\n",
+     "3: app.status-list-pools.p: is not a map; expected a map with the pool's keys\n" FILE_NAME ":3: " TESTS
+     "api-key: missing; expected api-key, api-keys, api-key-file or api-key-sha256"},
+    {IN_FILE, "app: {status-list-pools: {a b: {api-key: 12345678}}}\n",
+     "1: app.status-list-pools.a b: not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -"},
+    {IN_FILE, "app: {status-list-pools: {'': {api-key: 12345678}}}\n",
+     "1: app.status-list-pools.: not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -"},
+    /* YAML */
+    {IN_FILE, "app:\n\tworkers: 1\n", "2: yaml: a tab in the indentation; expected spaces"},
+    {IN_FILE, "app: {\n",
+     "2: yaml: did not find expected node content while parsing a flow node; expected valid YAML"},
+    {IN_FILE, "app:\n  a: 'open\n",
+     "3: yaml: found unexpected end of stream while scanning a quoted scalar; expected valid YAML"},
+    {IN_FILE, "app:\n  [a]: 1\n", "2: yaml: a key is a map or a list; expected a plain name"},
+    {IN_FILE, "app:\n  \"a\\0b\": 1\n", "2: yaml: a key contains a NUL character; expected a plain name"},
+    {IN_FILE, "app: {status-list-pools: {p: {api-key: 12345678}}}\n---\napp: {}\n",
+     "2: yaml: a second document begins here (---); expected one document"},
+    {IN_APP, "  listen: &x {ops: '127.0.0.1:1'}\n",
+     "2: yaml: an anchor (&name) is not supported; expected the value written out"},
+    {IN_APP, "  workers: *x\n", "2: yaml: an alias (*name) is not supported; expected the value written out"},
+    {IN_APP, "  workers: !!int 3\n", "2: yaml: a tag (!name) is not supported; expected the plain value"},
+    {IN_APP, "  workers: 2\n  workers: 3\n",
+     "3: app.workers: given twice, first in line 2; expected it once"},
+    {IN_APP, "  redis:\n    port: 1\n    host: a\n    port: 2\n",
+     "5: app.redis.port: given twice, first in line 3; expected it once"},
+    {IN_APP, "  ...\n",
+     "2: ...: is YAML's document end and leaves nothing out; expected the line to be removed"},
+    /* unknown keys */
+    {IN_APP, "  wokers: 2\n", "2: app.wokers: unknown key; did you mean workers?"},
+    {IN_APP, "  host: a\n", "2: app.host: unknown key; did you mean host in the map redis?"},
+    {IN_APP, "  ttl: 1m\n", "2: app.ttl: unknown key; did you mean ttl in app.status-list-pools.<pool>?"},
+    {IN_APP, "  zzzzzzzz: 1\n",
+     "2: app.zzzzzzzz: unknown key; expected one of public-url, listen, limits, workers, storage-directory, "
+     "shutdown, "
+     "status-list-pools, redis"},
+    {IN_APP, "  redis.port: 1\n",
+     "2: app.redis.port: unknown key; expected one of public-url, listen, limits, workers, "
+     "storage-directory, "
+     "shutdown, status-list-pools, redis"},
+    {IN_APP, "  redis:\n    prot: 1\n", "3: app.redis.prot: unknown key; did you mean port?"},
+    {IN_APP, "  shutdown: {delai: 1s}\n", "2: app.shutdown.delai: unknown key; did you mean delay?"},
+    {IN_POOL, "      threshold: 5\n",
+     "5: " TESTS "threshold: unknown key; did you mean threshold in the map prefetch?"},
+    {IN_POOL, "      signer: {pem: {kez: a}}\n",
+     "5: " TESTS "signer.pem.kez: unknown key; did you mean key?"},
+    {IN_POOL, "      <<: {bits: 1}\n",
+     "5: " TESTS
+     "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, size, bits, "
+     "jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, retired, signer"},
+    /* types */
+    {IN_APP, "  listen: 8080\n",
+     "2: app.listen: is not a map; expected a map with the keys public, issuer, ops"},
+    {IN_APP, "  redis: [a]\n",
+     "2: app.redis: is not a map; expected a map with the keys mode, host, port, socket, username, password, "
+     "password-file, database, tls, persistence-strategy, wait-replicas, assume-persistence, "
+     "command-timeout"},
+    {IN_APP, "  workers: two\n",
+     "2: app.workers: 'two' is not a whole number; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers: 0\n",
+     "2: app.workers: '0' is out of range; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers: -3\n",
+     "2: app.workers: '-3' is out of range; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers: \"2\"\n",
+     "2: app.workers: is in quotes, which makes it a text; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers: [2]\n", "2: app.workers: is a list; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers: {a: 2}\n",
+     "2: app.workers: is a map; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  workers:\n", "2: app.workers: it is empty; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  storage-directory: ''\n",
+     "2: app.storage-directory: it is empty; expected a text of 1 to 1024 bytes"},
+    {IN_APP, "  storage-directory: \"a\\nb\"\n",
+     "2: app.storage-directory: 'a?b' has a line break or another control character; expected a text of 1 to "
+     "1024 bytes"},
+    {IN_POOL, "      size: 1e6\n",
+     "5: " TESTS "size: '1e6' is not a whole number; expected a whole number from 1 to 100000000"},
+    {IN_POOL, "      size: 0100\n",
+     "5: " TESTS "size: '0100' is not a whole number; expected a whole number from 1 to 100000000"},
+    {IN_POOL, "      size: 100000008\n",
+     "5: " TESTS "size: '100000008' is out of range; expected a whole number from 1 to 100000000"},
+    {IN_POOL, "      size: 99999999999999999999999\n",
+     "5: " TESTS
+     "size: '99999999999999999999999' is out of range; expected a whole number from 1 to 100000000"},
+    {IN_POOL, "      retired: yes\n", "5: " TESTS "retired: 'yes' is neither; expected true or false"},
+    {IN_POOL, "      retired: 'true'\n",
+     "5: " TESTS "retired: is in quotes, which makes it a text; expected true or false"},
+    {IN_POOL, "      bits: 3\n", "5: " TESTS "bits: '3' is none of them; expected 1, 2, 4 or 8"},
+    {IN_POOL, "      prefetch: {on-underflow: wait}\n",
+     "5: " TESTS "prefetch.on-underflow: 'wait' is none of them; expected delay or fail"},
+    {IN_POOL, "      update-interval: 5\n",
+     "5: " TESTS
+     "update-interval: '5' has no unit; expected a duration from 0s to 24h, like 500ms, 40s, 1m or 24h"},
+    {IN_POOL, "      update-interval: 1.5s\n",
+     "5: " TESTS "update-interval: '1.5s' is not a duration; expected a duration from 0s to 24h, like 500ms, "
+                 "40s, 1m or 24h"},
+    {IN_POOL, "      update-interval: 2d\n",
+     "5: " TESTS "update-interval: '2d' is not a duration; expected a duration from 0s to 24h, like 500ms, "
+                 "40s, 1m or 24h"},
+    {IN_POOL, "      update-interval: 25h\n",
+     "5: " TESTS "update-interval: '25h' is out of range; expected a duration from 0s to 24h, like 500ms, "
+                 "40s, 1m or 24h"},
+    {IN_POOL, "      ttl: 1500ms\n",
+     "5: " TESTS "ttl: '1500ms' is not whole seconds; expected a duration of whole seconds from 1s to 250h, "
+                 "like 40s, 1m or 24h"},
+    {IN_APP, "  limits: {body: 1MB}\n",
+     "2: app.limits.body: '1MB' is not a size; expected a size from 1KiB to 64MiB, like 512, 64KiB or 1MiB"},
+    {IN_APP, "  limits: {body: 1GiB}\n",
+     "2: app.limits.body: '1GiB' is out of range; expected a size from 1KiB to 64MiB, like 512, 64KiB or "
+     "1MiB"},
+    /* later */
+    {IN_APP, "  redis: {tls: false}\n",
+     "2: app.redis.tls: is not available yet; run a TLS tunnel (stunnel, for instance) and name its socket "
+     "or port"},
+    {IN_POOL, "      jwt-auth: {keys: [a]}\n",
+     "5: " TESTS "jwt-auth: is not available yet; use api-key, api-keys, api-key-file or api-key-sha256"},
+    {IN_POOL, "      signer: {pkcs12: {keystore: a}}\n",
+     "5: " TESTS
+     "signer.pkcs12: is not available yet; convert the keystore with `openssl pkcs12` and use pem.key and "
+     "pem.certificate"},
+    /* addresses */
+    {IN_APP, "  public-url: ftp://a\n",
+     "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: http://\n",
+     "2: app.public-url: has no host; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: https://a?b\n",
+     "2: app.public-url: has a query or a fragment; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: https://me:hidden@a\n",
+     "2: app.public-url: contains a user name; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: http://a:99999/b\n",
+     "2: app.public-url: has a host or port that is none; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: http://a/b//c\n",
+     "2: app.public-url: has a path that is not plain; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  listen: {issuer: '8080'}\n",
+     "2: app.listen.issuer: '8080' is not an address; expected host:port, [v6]:port or unix:/path, or same"},
+    {IN_APP, "  listen: {ops: '0.0.0.0:8080'}\n",
+     "2: app.listen.ops: takes the same address as listen.public; expected another one"},
+    {IN_APP, "  listen: {issuer: '127.0.0.1:8080'}\n",
+     "2: app.listen.issuer: takes the same address as listen.public; expected another one, or same"},
+    {IN_APP, "  listen: {ops: 'unix:/run/r'}\n  redis: {socket: /run/r}\n",
+     "2: app.listen.ops: is the socket of redis.socket; expected another path"},
+    /* Redis */
+    {IN_APP, "  redis: {mode: inside}\n",
+     "2: app.redis.mode: 'inside' is none of them; expected external or embedded"},
+    {IN_APP, "  redis: {port: 65536}\n",
+     "2: app.redis.port: '65536' is out of range; expected a whole number from 1 to 65535"},
+    {IN_APP, "  redis: {host: 'redis://:hidden@a'}\n",
+     "2: app.redis.host: not a host; expected a name or an address alone, with the port in redis.port"},
+    {IN_APP, "  redis: {socket: /a, host: b}\n",
+     "2: app.redis.host: given beside redis.socket; expected one of the two"},
+    {IN_APP, "  redis: {password: a, password-file: b}\n",
+     "2: app.redis.password-file: given beside redis.password; expected one of the two"},
+    {IN_APP, "  redis: {username: a}\n",
+     "2: app.redis.username: has no password; expected password or password-file beside it"},
+    {IN_APP, "  redis: {mode: embedded, host: a}\n",
+     "2: app.redis.host: has no meaning with mode embedded; expected it only with mode external"},
+    {IN_APP, "  redis: {mode: embedded, persistence-strategy: disabled}\n",
+     "2: app.redis.persistence-strategy: the embedded Redis always syncs; expected append-fsync-always"},
+    {IN_APP, "  redis:\n    persistence-strategy: {append-fsync-always: true, disabled: true}\n",
+     "3: app.redis.persistence-strategy: needs exactly one key that is true; expected append-fsync-always, "
+     "append-fsync-everysec or disabled"},
+    {IN_APP, "  redis:\n    persistence-strategy:\n      disabled: false\n",
+     "3: app.redis.persistence-strategy: needs exactly one key that is true; expected append-fsync-always, "
+     "append-fsync-everysec or disabled"},
+    {IN_APP, "  redis:\n    persistence-strategy:\n      always: true\n",
+     "4: app.redis.persistence-strategy: is a map with an unknown key; expected append-fsync-always, "
+     "append-fsync-everysec or disabled"},
+    {IN_APP, "  redis:\n    persistence-strategy:\n      disabled: 1\n",
+     "4: app.redis.persistence-strategy: is a map with something else than true or false; expected "
+     "append-fsync-always, append-fsync-everysec or disabled"},
+    {IN_APP, "  redis: {persistence-strategy: sometimes}\n",
+     "2: app.redis.persistence-strategy: 'sometimes' is none of them; expected append-fsync-always, "
+     "append-fsync-everysec or disabled"},
+    /* pools */
+    {IN_POOL, "      size: 1001\n",
+     "5: " TESTS "size: 1001 entries of 1 bits are not whole bytes; expected a multiple of 8, like 1008"},
+    {IN_POOL, "      bits: 4\n      size: 1001\n",
+     "6: " TESTS "size: 1001 entries of 4 bits are not whole bytes; expected a multiple of 2, like 1002"},
+    {IN_POOL, "      size: 80\n",
+     "3: " TESTS "prefetch.capacity: 400 (default) is more than size 80; expected at most 80"},
+    {IN_POOL, "      prefetch: {threshold: 500}\n",
+     "5: " TESTS "prefetch.threshold: 500 is not below capacity 400 (default); expected at most 399"},
+    {IN_POOL, "      prefetch: {threshold: 0}\n",
+     "5: " TESTS "prefetch.threshold: '0' is out of range; expected a whole number from 1 to 10000000"},
+    {IN_POOL, "      list-lifetime: 2m\n",
+     "3: " TESTS "ttl: 1m (default) is more than a quarter of list-lifetime 2m; expected at most 30s"},
+    {IN_POOL, "      final-status: 2\n",
+     "5: " TESTS "final-status: 2 does not fit 1 bits; expected at most 1"},
+    {IN_POOL, "      final-status: -1\n",
+     "5: " TESTS "final-status: '-1' is out of range; expected a whole number from 0 to 255"},
+    {IN_POOL, "      signer: {generate: false}\n",
+     "5: " TESTS "signer.generate: false, and no key is named; expected signer.pem.key or true"},
+    {IN_POOL, "      signer: {generate: true, pem: {key: a}}\n",
+     "5: " TESTS "signer.generate: true beside pem.key; expected one of the two"},
+    {IN_POOL, "      signer: {pem: {certificate: a}}\n",
+     "5: " TESTS "signer.pem.certificate: has no key; expected signer.pem.key beside it"},
+    {IN_POOL, "      signer: {pem: {key: a}, header: {x5c: true}}\n",
+     "5: " TESTS "signer.header.x5c: there is no certificate; expected signer.pem.certificate or false"},
+    /* credentials: never the value */
+    {IN_POOL, "      api-keys: []\n",
+     "5: " TESTS "api-keys: is an empty list; expected a text of 1 to 1024 bytes or a list of them"},
+    {IN_POOL, "      api-keys: [{hidden: hidden}]\n",
+     "5: " TESTS
+     "api-keys: has a map or a list inside; expected a text of 1 to 1024 bytes or a list of them"},
+    {IN_POOL, "      api-keys:\n        - hidden-one\n        - \"hidden\\ntwo\"\n",
+     "7: " TESTS
+     "api-keys: the value (not shown) has a line break or another control character; expected a text of 1 to "
+     "1024 bytes or a list of them"},
+    {IN_POOL, "      api-keys: [hidden one]\n",
+     "5: " TESTS "api-keys: the key (not shown) cannot be sent in a header; expected visible ASCII "
+                 "characters without spaces"},
+    {IN_POOL, "      api-keys: [" KEY "]\n",
+     "5: " TESTS "api-keys: the same API key twice in one pool; expected it once"},
+    {IN_POOL, "      api-keys: ['***']\n",
+     "5: " TESTS "api-keys: *** stands for a key that was not printed; expected the key itself"},
+    {IN_POOL, "      api-key-sha256: hidden\n",
+     "5: " TESTS "api-key-sha256: the value (not shown) is not a SHA-256; expected 64 hex digits"},
+    {IN_POOL, "      api-key-file: nowhere/key\n",
+     "5: " TESTS
+     "api-key-file: 'nowhere/key' cannot be used (No such file or directory); expected a readable file with "
+     "the secret in one line"},
+    {IN_POOL, "      api-key-file: /tmp\n",
+     "5: " TESTS
+     "api-key-file: '/tmp' cannot be used (not a regular file); expected a readable file with the secret in "
+     "one line"},
+    {IN_POOL, "      api-key-file: \"-----BEGIN PRIVATE KEY-----hidden\"\n",
+     "5: " TESTS
+     "api-key-file: the value (not shown) cannot be used (No such file or directory); expected a readable "
+     "file with the secret in one line"},
+};
