@@ -9,10 +9,12 @@
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
+#define TRIES 100000         /* a line takes microseconds; a writer that was descheduled is not waited for */
 #define WINDOW_NS (10 * SL_NS_PER_S)
 
 static _Atomic int min_level = SL_INFO;
 static _Atomic uint64_t dropped;
+static atomic_flag writing = ATOMIC_FLAG_INIT; /* between poll and write: two writers could fill what one was promised */
 
 void sl_log_set_level(enum sl_log_level level)
 {
@@ -65,6 +67,18 @@ static void put_field(struct sl_buf *b, const struct sl_log_field *f)
     }
 }
 
+static bool write_line(const char *line, size_t n)
+{
+    unsigned tries = 0;
+    while (atomic_flag_test_and_set_explicit(&writing, memory_order_acquire))
+        if (++tries == TRIES)
+            return false;
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    bool ok = poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 && write(STDERR_FILENO, line, n) >= 0;
+    atomic_flag_clear_explicit(&writing, memory_order_release);
+    return ok;
+}
+
 void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char *subject, const char *msg,
                   const struct sl_log_field *fields)
 {
@@ -83,7 +97,6 @@ void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char 
     if (suppressed > 0)
         sl_buf_printf(&b, " suppressed=%u", suppressed);
     mem[b.len++] = '\n';
-    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) || write(STDERR_FILENO, mem, b.len) < 0)
+    if (!write_line(mem, b.len))
         atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
 }

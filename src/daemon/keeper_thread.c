@@ -68,6 +68,14 @@ static void run(void *arg)
     sl_http_thread_start(k->http, k->loop, NULL, k->keeper);
     sl_http_listen(k->http, k->ops_fd, SL_LISTEN_OPS);
     sl_loop_run(k->loop);
+    while (sl_crew_pending(d->publishers) + sl_crew_pending(d->clerk) > 0)
+        sl_loop_turn(k->loop, 1);
+    sl_mailbox_drain(&k->mail);
+    sl_keeper_free(k->keeper);
+    k->keeper = NULL;
+    sl_http_thread_stop(k->http);
+    sl_mailbox_detach(&k->mail);
+    sl_loop_free(k->loop);
     k->ended.kind = SL_DAEMON_KEEPER_ENDED;
     sl_mailbox_send(&d->mail, &k->ended);
 }
@@ -92,18 +100,10 @@ void sl_keeper_thread_start(struct sl_daemon *d)
     d->keeper.thread = sl_thread_start("keeper", run, d);
 }
 
-/* In the main thread, after every thread has ended; the publishers' last jobs wait in the mailbox. */
+/* In the main thread, after every thread has ended. */
 void sl_keeper_thread_free(struct sl_daemon *d)
 {
     struct sl_keeper_thread *k = &d->keeper;
-    if (k->loop != NULL) {
-        sl_mailbox_drain(&k->mail);
-        sl_keeper_free(k->keeper);
-        sl_mailbox_drain(&k->mail);
-        sl_http_thread_stop(k->http);
-        sl_mailbox_detach(&k->mail);
-        sl_loop_free(k->loop);
-    }
     sl_mailbox_close(&k->mail);
     sl_http_thread_free(k->http);
     free(k->pool_metrics);

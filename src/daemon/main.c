@@ -57,13 +57,19 @@ static bool parse(int argc, char **argv, struct arguments *a)
     return optind == argc && (a->config != NULL || a->docs != NULL || a->version || a->help);
 }
 
+static void put(const struct sl_buf *b, FILE *to)
+{
+    if (b->len > 0)
+        fwrite(b->data, 1, b->len, to);
+}
+
 static int print_docs(const char *page)
 {
     struct sl_buf out;
     sl_buf_init(&out, 4u << 20);
     bool known = sl_docs_print(page, &out);
     if (known)
-        fwrite(out.data, 1, out.len, stdout);
+        put(&out, stdout);
     else
         fprintf(stderr, "statuslistd: --print-docs: \"%s\" is no page, use configuration or metrics\n", page);
     sl_buf_free(&out);
@@ -77,8 +83,8 @@ static struct sl_config *load(const char *path)
     sl_buf_init(&errors, 4u << 20);
     sl_buf_init(&warnings, 4u << 20);
     bool ok = sl_config_load(path, &errors, &warnings, &c);
-    fwrite(warnings.data, 1, warnings.len, stderr);
-    fwrite(errors.data, 1, errors.len, stderr);
+    put(&warnings, stderr);
+    put(&errors, stderr);
     sl_buf_free(&errors);
     sl_buf_free(&warnings);
     return ok ? c : NULL;
@@ -89,7 +95,7 @@ static int print_config(const struct sl_config *c)
     struct sl_buf out;
     sl_buf_init(&out, 16u << 20);
     sl_config_print(c, &out);
-    fwrite(out.data, 1, out.len, stdout);
+    put(&out, stdout);
     sl_buf_free(&out);
     return 0;
 }

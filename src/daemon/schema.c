@@ -74,8 +74,7 @@ struct sl_row sl_scope_row(const struct sl_scope *scope, size_t i)
         for (const struct sl_option *row = scope->groups[g].rows; row->name != NULL; row++)
             if (i-- == 0)
                 return (struct sl_row){row, &scope->groups[g]};
-    sl_assert(!"row of the scope");
-    return (struct sl_row){0};
+    sl_assert_failed("no such row", __FILE__, __LINE__);
 }
 
 void sl_row_path(struct sl_row row, struct sl_buf *out)

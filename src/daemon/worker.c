@@ -69,6 +69,12 @@ static void run(void *arg)
         if (w->fds[i] >= 0)
             sl_http_listen(w->http, w->fds[i], w->kinds[i]);
     sl_loop_run(w->loop);
+    /* Sockets use memory of the thread that made them, so they end here. */
+    sl_store_free(w->store);
+    sl_pool_worker_stop(&w->pool);
+    sl_http_thread_stop(w->http);
+    sl_mailbox_detach(&w->mail);
+    sl_loop_free(w->loop);
     sl_mailbox_send(&d->mail, &d->worker_ended[w->id]);
 }
 
@@ -102,19 +108,11 @@ void sl_worker_join(struct sl_worker *w)
     w->thread = NULL;
 }
 
-/* In the main thread, after all threads have ended: the loop is nobody else's any more. */
+/* In the main thread, after all threads have ended. */
 void sl_worker_free(struct sl_worker *w)
 {
-    if (w->loop != NULL) {
-        sl_store_free(w->store);
-        sl_mailbox_drain(&w->mail); /* answers that came after the loop */
-        sl_http_thread_stop(w->http);
-        sl_pool_worker_free(&w->pool);
-        sl_mailbox_detach(&w->mail);
-        sl_loop_free(w->loop);
-    } else {
-        sl_pool_worker_free(&w->pool);
-    }
+    sl_mailbox_drain(&w->mail); /* answers that came after the loop */
+    sl_pool_worker_free(&w->pool);
     sl_mailbox_close(&w->mail);
     sl_http_thread_free(w->http);
 }

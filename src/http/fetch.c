@@ -174,7 +174,7 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *l)
 
 static struct fetch_op *fetch_op(struct call *c)
 {
-    struct fetch_op *o = (struct fetch_op *)sl_op_new(c, sizeof *o);
+    struct fetch_op *o = (struct fetch_op *)sl_call_park(c, sizeof *o);
     o->f = *c->f;
     return o;
 }

@@ -73,7 +73,7 @@ struct op {
     void *waiting; /* NULL once it was answered */
     void (*cancel)(void *waiting);
 };
-struct op *sl_op_new(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
+struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
 
 /* respond.c: each ends the request. */
 void sl_respond_error(const struct call *c, enum sl_err err, const char *detail); /* detail: NULL = the title */

@@ -120,7 +120,7 @@ void sl_call_reserve(struct call *c)
         sl_metric_add(c->t->pool->metrics[p->number], SL_PW_UNDERFLOWS, 1);
         sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
     } else {
-        struct op *o = sl_op_new(c, sizeof *o);
+        struct op *o = sl_call_park(c, sizeof *o);
         o->cancel = cancel;
         o->waiting = sl_reserve_wait(c->t->pool, p, n, on_reserved, o);
     }

@@ -168,7 +168,7 @@ static void on_request_gone(void *p)
         o->cancel(waiting);
 }
 
-struct op *sl_op_new(const struct call *c, size_t size)
+struct op *sl_call_park(const struct call *c, size_t size)
 {
     struct op *o = h2o_mem_alloc_shared(&c->req->pool, size, on_request_gone);
     memset(o, 0, size);

@@ -188,7 +188,8 @@ void sl_http_drain(struct sl_http_thread *t)
             h2o_socket_close(t->listeners[i].sock);
         }
         t->listener_count = 0;
-        h2o_context_request_shutdown(&t->ctx);
+        /* Not h2o_context_request_shutdown: it starts an HTTP/2 timer that would outlive the context. */
+        t->ctx.shutdown_requested = 1;
     }
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);
 }

@@ -144,7 +144,7 @@ static void find_list(struct list_op *o)
 static struct list_op *list_op_new(const struct call *c, const struct sl_identity *who, const struct sl_uuid *id,
                                    struct sl_span uri, void (*go)(struct list_op *o, struct sl_list *l))
 {
-    struct list_op *o = (struct list_op *)sl_op_new(c, sizeof *o);
+    struct list_op *o = (struct list_op *)sl_call_park(c, sizeof *o);
     char *copy = sl_pool_alloc(c, uri.len + 1);
     memcpy(copy, uri.at, uri.len);
     o->who = *who;
@@ -200,7 +200,7 @@ static void cancel_batch(void *waiting)
 
 static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries, size_t n)
 {
-    struct op *o = sl_op_new(c, sizeof *o);
+    struct op *o = sl_call_park(c, sizeof *o);
     o->cancel = cancel_batch;
     o->waiting = c->t->draining ? NULL
                                 : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);

@@ -69,9 +69,9 @@ static void on_mail(void *arg, struct sl_mail *m)
     }
     struct sl_job *job = (struct sl_job *)m;
     job->work(job, me->state);
-    /* Before the job goes back: afterwards it is no longer ours to count. */
-    atomic_fetch_sub_explicit(&me->pending, 1, memory_order_relaxed);
     sl_mailbox_send(job->reply_to, &job->mail);
+    /* Afterwards, so that none pending means that all are in their mailboxes. */
+    atomic_fetch_sub_explicit(&me->pending, 1, memory_order_release);
 }
 
 static void member_run(void *arg)
@@ -120,7 +120,7 @@ unsigned sl_crew_pending(const struct sl_crew *c)
 {
     unsigned sum = 0;
     for (unsigned i = 0; i < c->count; i++)
-        sum += atomic_load_explicit(&c->members[i].pending, memory_order_relaxed);
+        sum += atomic_load_explicit(&c->members[i].pending, memory_order_acquire);
     return sum;
 }
 

@@ -16,7 +16,7 @@ struct sl_crew *sl_crew_new(const char *name, unsigned threads, void *(*thread_s
                             void (*thread_state_free)(void *state), void *arg);
 /* Any one thread at a time that owns the job; goes to the thread with the fewest jobs. */
 void sl_crew_submit(struct sl_crew *c, struct sl_job *job);
-unsigned sl_crew_pending(const struct sl_crew *c); /* submitted and not yet sent back */
+unsigned sl_crew_pending(const struct sl_crew *c); /* submitted and not yet in the mailbox it goes back to */
 /* Finishes what was submitted, then joins. NULL ok. */
 void sl_crew_free(struct sl_crew *c);
 

@@ -164,7 +164,8 @@ static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
         failed(t, SL_ERR_INTERNAL, j == NULL ? "no memory to sign a list" : "the signing certificate has expired");
         return;
     }
-    memcpy(j->bytes, bytes.at, len);
+    if (len > 0)
+        memcpy(j->bytes, bytes.at, len);
     j->list = t;
     j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->s.mail};
     struct sl_span iss = p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);

@@ -248,10 +248,18 @@ bool sl_gathers_idle(const struct sl_pool_worker *w)
     return true;
 }
 
+void sl_gathers_stop(struct sl_pool_worker *w)
+{
+    for (unsigned i = 0; i < w->shared->pool_count; i++) {
+        if (w->gathers[i].refused != NULL)
+            on_refusal(&w->gathers[i]);
+        sl_timer_stop(w->loop, &w->gathers[i].timer);
+        sl_timer_stop(w->loop, &w->gathers[i].refusal);
+    }
+}
+
 void sl_gathers_free(struct sl_pool_worker *w)
 {
-    for (unsigned i = 0; w->gathers != NULL && i < w->shared->pool_count; i++)
-        sl_timer_stop(w->loop, &w->gathers[i].timer);
     free(w->gathers);
     w->gathers = NULL;
 }

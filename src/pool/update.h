@@ -29,6 +29,7 @@ void sl_batch_cancel(struct sl_batch *b);
 
 /* Internal to the layer. */
 struct sl_gather *sl_gathers_new(struct sl_pool_worker *w);
+void sl_gathers_stop(struct sl_pool_worker *w);
 void sl_gathers_free(struct sl_pool_worker *w);
 void sl_gathers_flush(struct sl_pool_worker *w); /* sends what has gathered, now */
 bool sl_gathers_idle(const struct sl_pool_worker *w);

@@ -72,6 +72,13 @@ bool sl_pool_worker_idle(const struct sl_pool_worker *w)
     return w->awaited == 0 && sl_gathers_idle(w);
 }
 
+void sl_pool_worker_stop(struct sl_pool_worker *w)
+{
+    w->store = NULL;
+    w->on_replaced = NULL;
+    sl_gathers_stop(w);
+}
+
 void sl_pool_worker_free(struct sl_pool_worker *w)
 {
     sl_gathers_free(w);

@@ -32,4 +32,7 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m);
 void sl_pool_worker_drain(struct sl_pool_worker *w);
 /* Nothing is pending, in flight or awaited. */
 bool sl_pool_worker_idle(const struct sl_pool_worker *w);
+/* The last thing in the thread, after the store was freed: stops timers. Mail that comes later may still be handled. */
+void sl_pool_worker_stop(struct sl_pool_worker *w);
+/* Any thread, after the owner has ended. */
 void sl_pool_worker_free(struct sl_pool_worker *w);
