@@ -1,8 +1,6 @@
 /* A configuration file that loads: to which values, where secrets go, and what is printed about it. */
 #include "daemon_config.h"
 
-#include "daemon/address.h"
-
 #define POOL "  status-list-pools: {p: {api-key: " KEY ", signer: {generate: true}}}\n"
 
 /* Formats into a file and loads it; it has to be right. */
@@ -138,31 +136,6 @@ static void test_durations_and_sizes(void **state)
     }
 }
 
-static void test_listen_addresses(void **state)
-{
-    (void)state;
-    static const char *const wrong[] = {"",         ":80",    "a",     "a:",           "a:0",     "a:65536",
-                                        "a:080",    "::1:80", "[::1]", "[::1]80",      "[::1:80", "[a]:80",
-                                        "1.2.3:80", "a b:80", "-a:80", "256.1.1.1:80", "unix:",   "unix:/a/",
-                                        "a:+80",    "a:80x"};
-    struct sl_address a, b;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_false(sl_address_parse(wrong[i], &a));
-    char path[200] = "unix:";
-    memset(path + 5, 'a', 107);
-    assert_true(sl_address_parse(path, &a));
-    path[5 + 107] = 'a';
-    assert_false(sl_address_parse(path, &a));
-    assert_true(sl_address_parse("[0:0::1]:65535", &a) && a.v6 && a.port == 65535);
-    assert_true(sl_address_parse("[::1]:65535", &b) && sl_address_conflict(&a, &b));
-    assert_true(sl_address_parse("localhost:65535", &b) && !b.v6 && !sl_address_conflict(&a, &b));
-    assert_string_equal(b.host, "localhost");
-    assert_true(sl_address_parse("[::]:65535", &a) && sl_address_conflict(&a, &b));
-    assert_true(sl_address_parse("[::]:65534", &a) && !sl_address_conflict(&a, &b));
-    assert_true(sl_address_parse("unix:run/x", &a) && !sl_address_conflict(&a, &b));
-    assert_string_equal(a.path, "run/x");
-}
-
 static void test_public_urls(void **state)
 {
     (void)state;
@@ -287,7 +260,7 @@ static void test_warnings(void **state)
         l.warnings.data, FILE_NAME
         ":2: app.redis.persistence-strategy: disabled: a crash of Redis loses all updates since its last "
         "snapshot\n" FILE_NAME ":3: app.status-list-pools.p.signer.generate: no key is named: one is "
-                               "generated in storage-directory; "
+        "generated in storage-directory; "
         "verifiers have to be told to trust it\n" FILE_NAME
         ":3: app.status-list-pools: every pool is retired: no references will be given out\n" FILE_NAME
         ":3: app.status-list-pools.p.api-key: an API key shorter than 8 characters can be guessed\n");
@@ -419,7 +392,6 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_everything_given),
         cmocka_unit_test(test_durations_and_sizes),
-        cmocka_unit_test(test_listen_addresses),
         cmocka_unit_test(test_public_urls),
         cmocka_unit_test(test_strategy_as_a_map),
         cmocka_unit_test(test_api_keys_become_hashes),
