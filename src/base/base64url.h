@@ -14,6 +14,6 @@ static inline size_t sl_base64url_len(size_t n)
 size_t sl_base64url_encode(char *out, const void *in, size_t n);
 /* Standard alphabet with padding (x5c wants it, RFC 7515 section 4.1.6): 4 * ceil(n / 3) characters. */
 size_t sl_base64_encode(char *out, const void *in, size_t n);
-/* Strict: no padding, no white space, no other alphabet, unused bits zero. `out` has room for n * 3 / 4 bytes.
- * False when the text is not base64url. */
+/* Strict: no padding, no white space, no other alphabet, unused bits zero. `out` has room for n * 3 / 4
+ * bytes. False when the text is not base64url. */
 bool sl_base64url_decode(uint8_t *out, const char *in, size_t n, size_t *ret_len);

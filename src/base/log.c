@@ -9,12 +9,13 @@
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
-#define TRIES 100000         /* a line takes microseconds; a writer that was descheduled is not waited for */
+#define TRIES 100000        /* a line takes microseconds; a writer that was descheduled is not waited for */
 #define WINDOW_NS (10 * SL_NS_PER_S)
 
 static _Atomic int min_level = SL_INFO;
 static _Atomic uint64_t dropped;
-static atomic_flag writing = ATOMIC_FLAG_INIT; /* between poll and write: two writers could fill what one was promised */
+static atomic_flag writing =
+    ATOMIC_FLAG_INIT; /* between poll and write: two writers could fill what one was promised */
 
 void sl_log_set_level(enum sl_log_level level)
 {
@@ -84,7 +85,8 @@ void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char 
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     uint32_t suppressed = 0;
-    if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed) || !site_allows(site, &suppressed))
+    if ((int)level < atomic_load_explicit(&min_level, memory_order_relaxed) ||
+        !site_allows(site, &suppressed))
         return;
     char mem[LINE_MAX_BYTES];
     struct sl_buf b;

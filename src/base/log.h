@@ -18,10 +18,22 @@ struct sl_log_field {
     uint64_t u;
 };
 
-#define SL_KS(k, s) {.key = (k), .kind = SL_LOG_TEXT, .text = {(s), strlen(s)}}
-#define SL_KN(k, s, n) {.key = (k), .kind = SL_LOG_TEXT, .text = {(s), (n)}}
-#define SL_KU(k, v) {.key = (k), .kind = SL_LOG_U64, .u = (uint64_t)(v)}
-#define SL_KI(k, v) {.key = (k), .kind = SL_LOG_I64, .u = (uint64_t)(int64_t)(v)}
+#define SL_KS(k, s)                                                                                          \
+    {                                                                                                        \
+        .key = (k), .kind = SL_LOG_TEXT, .text = {(s), strlen(s) }                                           \
+    }
+#define SL_KN(k, s, n)                                                                                       \
+    {                                                                                                        \
+        .key = (k), .kind = SL_LOG_TEXT, .text = {(s), (n) }                                                 \
+    }
+#define SL_KU(k, v)                                                                                          \
+    {                                                                                                        \
+        .key = (k), .kind = SL_LOG_U64, .u = (uint64_t)(v)                                                   \
+    }
+#define SL_KI(k, v)                                                                                          \
+    {                                                                                                        \
+        .key = (k), .kind = SL_LOG_I64, .u = (uint64_t)(int64_t)(v)                                          \
+    }
 
 #define SL_LOG_BURST 20
 
@@ -31,11 +43,11 @@ struct sl_log_site {
 };
 
 /* sl_log(SL_WARN, "redis", "reconnecting", SL_KU("attempt", n)): the fields may be absent. */
-#define sl_log(level, subject, msg, ...)                                                                       \
-    do {                                                                                                       \
-        static struct sl_log_site sl_site_;                                                                    \
-        const struct sl_log_field sl_fields_[] = {__VA_ARGS__ __VA_OPT__(, ){.key = NULL}};                    \
-        sl_log_write(&sl_site_, (level), (subject), (msg), sl_fields_);                                        \
+#define sl_log(level, subject, msg, ...)                                                                     \
+    do {                                                                                                     \
+        static struct sl_log_site sl_site_;                                                                  \
+        const struct sl_log_field sl_fields_[] = {__VA_ARGS__ __VA_OPT__(, ){.key = NULL}};                  \
+        sl_log_write(&sl_site_, (level), (subject), (msg), sl_fields_);                                      \
     } while (0)
 
 void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char *subject, const char *msg,

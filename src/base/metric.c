@@ -7,10 +7,11 @@
 
 #define PREFIX "statuslist_"
 
-const uint64_t sl_metric_latency_bounds[] = {50000,    100000,    250000,    500000,    1000000,    2500000,    5000000,    10000000,
-                                             25000000, 50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000,
-                                             10000000000, 0};
-const uint64_t sl_metric_size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 0};
+const uint64_t sl_metric_latency_bounds[] = {
+    50000,    100000,    250000,    500000,    1000000,    2500000,    5000000,    10000000,    25000000,
+    50000000, 100000000, 250000000, 500000000, 1000000000, 2500000000, 5000000000, 10000000000, 0};
+const uint64_t sl_metric_size_bounds[] = {1,   2,   4,    8,    16,   32,   64,    128,
+                                          256, 512, 1024, 2048, 4096, 8192, 16384, 0};
 
 static struct sl_metric_slab *registry; /* written before the threads start */
 
@@ -115,8 +116,8 @@ static void put_value(struct sl_buf *out, const struct sl_metric_def *d, uint64_
     sl_buf_putc(out, '\n');
 }
 
-static void put_sample(struct sl_buf *out, const struct sl_metric_def *d, const char *suffix, const char *labels,
-                       const char *key, const char *value)
+static void put_sample(struct sl_buf *out, const struct sl_metric_def *d, const char *suffix,
+                       const char *labels, const char *key, const char *value)
 {
     const char *comma = labels[0] != '\0' && key != NULL ? "," : "";
     sl_buf_printf(out, PREFIX "%s%s", d->name, suffix);

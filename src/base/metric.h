@@ -1,6 +1,6 @@
-/* Metrics as tables. A layer declares its rows once (X-macro -> enum of ids + array of sl_metric_def); a slab holds
- * the values of one table for one owner thread and one label set (e.g. pool="tests"); the registry sums slabs with
- * the same table and labels when it renders. docs/metrics.md is generated from the same rows.
+/* Metrics as tables. A layer declares its rows once (X-macro -> enum of ids + array of sl_metric_def); a slab
+ * holds the values of one table for one owner thread and one label set (e.g. pool="tests"); the registry sums
+ * slabs with the same table and labels when it renders. docs/metrics.md is generated from the same rows.
  *
  * Threads: one writer per slab (relaxed load + store, no locked instruction); any thread may render.
  * Slabs are registered before the threads start and live until they have ended. */
@@ -28,9 +28,9 @@ struct sl_metric_table {
 
 struct sl_metric_slab {
     const struct sl_metric_table *table;
-    char *labels;              /* e.g. `pool="tests"`, or "" */
-    uint32_t *first;           /* first[id]: index of the metric's first cell */
-    _Atomic uint64_t *cells;   /* on cache lines of its own */
+    char *labels;            /* e.g. `pool="tests"`, or "" */
+    uint32_t *first;         /* first[id]: index of the metric's first cell */
+    _Atomic uint64_t *cells; /* on cache lines of its own */
     struct sl_metric_slab *next;
 };
 
@@ -39,7 +39,8 @@ struct sl_metric_slab *sl_metric_slab_new(const struct sl_metric_table *table, c
 void sl_metric_registry_free(void); /* every slab; after all threads have ended */
 /* Prometheus text format 0.0.4 of all slabs. */
 void sl_metric_render(struct sl_buf *out);
-/* Sum over all slabs of one table (labels ignored) of a counter's or gauge's cells: for tests and readiness. */
+/* Sum over all slabs of one table (labels ignored) of a counter's or gauge's cells: for tests and readiness.
+ */
 uint64_t sl_metric_sum(const struct sl_metric_table *table, unsigned id);
 
 extern const uint64_t sl_metric_latency_bounds[]; /* 50 us .. 10 s in ns; use with scale 1e-9 */

@@ -19,8 +19,8 @@ struct sl_config {
     char *storage; /* storage-directory */
     uint32_t shutdown_delay_ms, shutdown_deadline_ms;
 
-    /* For sl_config_print: where each value came from, by row of the scope (daemon/schema.h); of the pools one after
-     * another. */
+    /* For sl_config_print: where each value came from, by row of the scope (daemon/schema.h); of the pools
+     * one after another. */
     struct sl_origin *app_origins, *pool_origins;
     struct sl_key_options *keys; /* of each pool; the secrets are gone */
     char *path;

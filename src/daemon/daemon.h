@@ -1,4 +1,5 @@
-/* The whole process: what its threads share, in order of birth. The main thread owns it and lives in its loop. */
+/* The whole process: what its threads share, in order of birth. The main thread owns it and lives in its
+ * loop. */
 #pragma once
 #include "daemon/config.h"
 #include "daemon/worker.h"
@@ -7,7 +8,14 @@
 #include "store/embedded.h"
 
 /* What the main thread's mailbox carries. */
-enum sl_daemon_mail { SL_DAEMON_DRAIN = 500, SL_DAEMON_GIVE_BACK, SL_DAEMON_STARTED, SL_DAEMON_FATAL, SL_DAEMON_WORKER_ENDED, SL_DAEMON_KEEPER_ENDED };
+enum sl_daemon_mail {
+    SL_DAEMON_DRAIN = 500,
+    SL_DAEMON_GIVE_BACK,
+    SL_DAEMON_STARTED,
+    SL_DAEMON_FATAL,
+    SL_DAEMON_WORKER_ENDED,
+    SL_DAEMON_KEEPER_ENDED
+};
 
 struct sl_keeper_thread {
     struct sl_mailbox mail;
@@ -17,9 +25,9 @@ struct sl_keeper_thread {
     struct sl_http_thread *http;
     struct sl_metric_slab *store_metrics, **pool_metrics;
     int ops_fd;
-    struct sl_mail drain, give_back;       /* from the main thread */
-    struct sl_mail started, fatal, ended;  /* to it */
-    char why[512];                         /* of `fatal` */
+    struct sl_mail drain, give_back;      /* from the main thread */
+    struct sl_mail started, fatal, ended; /* to it */
+    char why[512];                        /* of `fatal` */
     struct sl_timer end_tick;
 };
 
@@ -40,7 +48,14 @@ struct sl_daemon {
     struct sl_mail *worker_drain, *worker_ended;
     unsigned workers_left;
     struct sl_timer delay;
-    enum { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_DELAYING, DAEMON_DRAINING, DAEMON_GIVING_BACK, DAEMON_ENDED } state;
+    enum {
+        DAEMON_STARTING,
+        DAEMON_RUNNING,
+        DAEMON_DELAYING,
+        DAEMON_DRAINING,
+        DAEMON_GIVING_BACK,
+        DAEMON_ENDED
+    } state;
     int exit_code;
     int storage_lock; /* flock on the storage directory; -1: none */
 };
@@ -49,10 +64,11 @@ struct sl_daemon {
 int sl_daemon_run(const struct sl_config *config);
 
 /* Parts of it. */
-bool sl_keys_load(struct sl_daemon *d);      /* keys.c: keys and rings of all pools */
+bool sl_keys_load(struct sl_daemon *d); /* keys.c: keys and rings of all pools */
 void sl_keys_free(struct sl_daemon *d);
-bool sl_listen_all(struct sl_daemon *d);     /* listen.c: binds every address; false and a log line when one fails */
-bool sl_storage_open(struct sl_daemon *d);   /* storage.c: makes the directory, locks it, reads the identity */
+bool sl_listen_all(
+    struct sl_daemon *d); /* listen.c: binds every address; false and a log line when one fails */
+bool sl_storage_open(struct sl_daemon *d); /* storage.c: makes the directory, locks it, reads the identity */
 void sl_keeper_thread_init(struct sl_daemon *d);
 void sl_keeper_thread_start(struct sl_daemon *d);
 void sl_keeper_thread_free(struct sl_daemon *d);

@@ -46,7 +46,8 @@ static void on_mail(void *arg, struct sl_mail *m)
     if (m->kind == SL_DAEMON_DRAIN)
         sl_keeper_begin_drain(d->keeper.keeper);
     else if (m->kind == SL_DAEMON_GIVE_BACK)
-        sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back, d);
+        sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,
+                            d);
     else
         sl_keeper_mail(d->keeper.keeper, m);
 }
@@ -56,12 +57,22 @@ static void run(void *arg)
     struct sl_daemon *d = arg;
     struct sl_keeper_thread *k = &d->keeper;
     k->loop = sl_loop_new(&sl_clock_system);
-    struct sl_keeper_setup setup = {.loop = k->loop, .mail = &k->mail, .shared = &d->shared, .redis = &d->redis,
-                                    .identity = &d->identity, .clerk = d->clerk, .publishers = d->publishers,
-                                    .publisher_count = d->publisher_count, .storage = d->config->storage,
-                                    .public_url = d->config->http.public_url, .workers = d->worker_mail,
-                                    .worker_count = d->config->workers, .store_metrics = k->store_metrics,
-                                    .pool_metrics = k->pool_metrics, .on_started = on_started, .on_fatal = on_fatal,
+    struct sl_keeper_setup setup = {.loop = k->loop,
+                                    .mail = &k->mail,
+                                    .shared = &d->shared,
+                                    .redis = &d->redis,
+                                    .identity = &d->identity,
+                                    .clerk = d->clerk,
+                                    .publishers = d->publishers,
+                                    .publisher_count = d->publisher_count,
+                                    .storage = d->config->storage,
+                                    .public_url = d->config->http.public_url,
+                                    .workers = d->worker_mail,
+                                    .worker_count = d->config->workers,
+                                    .store_metrics = k->store_metrics,
+                                    .pool_metrics = k->pool_metrics,
+                                    .on_started = on_started,
+                                    .on_fatal = on_fatal,
                                     .arg = d};
     k->keeper = sl_keeper_new(&setup);
     sl_mailbox_attach(&k->mail, k->loop);

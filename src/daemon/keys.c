@@ -21,7 +21,8 @@ bool sl_keys_load(struct sl_daemon *d)
         p->number = i;
         p->ring = sl_ring_new(p->options->capacity);
         sl_assert(p->ring != NULL);
-        if (!sl_key_load(&p->options->signer, d->config->storage, p->options->name, &sl_clock_system, &why, &p->key)) {
+        if (!sl_key_load(&p->options->signer, d->config->storage, p->options->name, &sl_clock_system, &why,
+                         &p->key)) {
             text[why.len] = '\0';
             sl_log(SL_ERROR, "signer", text, SL_KS("pool", p->options->name));
             ok = false;

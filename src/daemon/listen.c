@@ -70,7 +70,8 @@ static struct addrinfo *resolve(const char *address)
         host[n - 1] = '\0';
         name++;
     }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found = NULL;
     if (getaddrinfo(name[0] != '\0' ? name : NULL, colon + 1, &hints, &found) != 0)
         return NULL;
     return found;
@@ -85,10 +86,11 @@ static int listen_tcp(const char *address, bool shared)
         errno = EADDRNOTAVAIL;
     } else {
         fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-                  (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
-                  (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
-                  bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+        bool ok =
+            fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+            (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+            bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
         if (!ok && fd >= 0) {
             int why = errno;
             close(fd);
@@ -102,7 +104,8 @@ static int listen_tcp(const char *address, bool shared)
     return fd;
 }
 
-/* SO_REUSEPORT would let a second process of ours take half of the connections unnoticed: one socket without it first. */
+/* SO_REUSEPORT would let a second process of ours take half of the connections unnoticed: one socket without
+ * it first. */
 static bool is_free(const char *address)
 {
     int fd = listen_tcp(address, false);
@@ -111,7 +114,8 @@ static bool is_free(const char *address)
     return fd >= 0;
 }
 
-static bool listen_workers(struct sl_daemon *d, const char *address, unsigned slot, enum sl_listener_kind kind)
+static bool listen_workers(struct sl_daemon *d, const char *address, unsigned slot,
+                           enum sl_listener_kind kind)
 {
     bool local = strncmp(address, "unix:", 5) == 0;
     if (!local && !is_free(address))
@@ -119,7 +123,9 @@ static bool listen_workers(struct sl_daemon *d, const char *address, unsigned sl
     for (unsigned i = 0; i < d->config->workers; i++) {
         struct sl_worker *w = &d->workers[i];
         w->kinds[slot] = kind;
-        w->fds[slot] = !local ? listen_tcp(address, true) : i == 0 ? listen_unix(address) : dup(d->workers[0].fds[slot]);
+        w->fds[slot] = !local   ? listen_tcp(address, true)
+                       : i == 0 ? listen_unix(address)
+                                : dup(d->workers[0].fds[slot]);
         if (w->fds[slot] < 0)
             return false;
     }
@@ -152,7 +158,8 @@ bool sl_listen_all(struct sl_daemon *d)
     bool same = strcmp(o->listen_issuer, "same") == 0;
     if (!descriptors_suffice(d->config))
         return false;
-    d->keeper.ops_fd = strncmp(o->listen_ops, "unix:", 5) == 0 ? listen_unix(o->listen_ops) : listen_tcp(o->listen_ops, false);
+    d->keeper.ops_fd = strncmp(o->listen_ops, "unix:", 5) == 0 ? listen_unix(o->listen_ops)
+                                                               : listen_tcp(o->listen_ops, false);
     return d->keeper.ops_fd >= 0 &&
            listen_workers(d, o->listen_public, 0, same ? SL_LISTEN_BOTH : SL_LISTEN_PUBLIC) &&
            (same || listen_workers(d, o->listen_issuer, 1, SL_LISTEN_ISSUER));

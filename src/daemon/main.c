@@ -25,11 +25,13 @@ struct arguments {
 
 static bool parse(int argc, char **argv, struct arguments *a)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 't'},
-        {"print-config", no_argument, NULL, 'p'}, {"print-docs", required_argument, NULL, 'd'},
-        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
-        {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, 't'},
+                                            {"print-config", no_argument, NULL, 'p'},
+                                            {"print-docs", required_argument, NULL, 'd'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     for (int o; (o = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         switch (o) {
         case 'c':

@@ -16,7 +16,8 @@ static void on_drain_tick(void *arg)
     if (sl_http_connections(w->http) == 0 && sl_pool_worker_idle(&w->pool)) {
         sl_loop_stop(w->loop);
     } else if (now >= w->drain_until_ns) {
-        sl_log(SL_WARN, "worker", "shutdown deadline reached", SL_KU("connections", sl_http_connections(w->http)));
+        sl_log(SL_WARN, "worker", "shutdown deadline reached",
+               SL_KU("connections", sl_http_connections(w->http)));
         sl_loop_stop(w->loop);
     } else {
         sl_timer_start(w->loop, &w->drain_tick, DRAIN_TICK_NS);
@@ -26,7 +27,8 @@ static void on_drain_tick(void *arg)
 static void begin_drain(struct sl_worker *w)
 {
     w->draining = true;
-    w->drain_until_ns = sl_mono_ns(sl_loop_clock(w->loop)) + w->daemon->config->shutdown_deadline_ms * SL_NS_PER_MS;
+    w->drain_until_ns =
+        sl_mono_ns(sl_loop_clock(w->loop)) + w->daemon->config->shutdown_deadline_ms * SL_NS_PER_MS;
     sl_http_drain(w->http);
     sl_pool_worker_drain(&w->pool);
     sl_timer_init(&w->drain_tick, on_drain_tick, w);
@@ -59,9 +61,15 @@ static void run(void *arg)
     w->loop = sl_loop_new(&sl_clock_system);
     sl_mailbox_attach(&w->mail, w->loop);
     sl_pool_worker_init(&w->pool, w->loop, &w->mail, &d->shared);
-    struct sl_store_setup setup = {.loop = w->loop, .options = &d->redis, .identity = &d->identity, .role = role,
-                                   .clerk = d->clerk, .mail = &w->mail, .metrics = w->store_metrics,
-                                   .on_state = on_store_state, .arg = w};
+    struct sl_store_setup setup = {.loop = w->loop,
+                                   .options = &d->redis,
+                                   .identity = &d->identity,
+                                   .role = role,
+                                   .clerk = d->clerk,
+                                   .mail = &w->mail,
+                                   .metrics = w->store_metrics,
+                                   .on_state = on_store_state,
+                                   .arg = w};
     w->store = sl_store_new(&setup);
     w->pool.store = w->store;
     sl_http_thread_start(w->http, w->loop, &w->pool, NULL);

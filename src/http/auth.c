@@ -6,7 +6,8 @@ bool sl_may_use(const struct call *c, const struct sl_identity *who, unsigned po
     const struct sl_http_options *o = c->t->http->options;
     bool may = false;
     for (size_t i = 0; i < o->credential_count; i++)
-        may |= sl_equal_constant_time(o->credentials[i].hash, who->hash, SL_SHA256) & (o->credentials[i].pool == pool);
+        may |= sl_equal_constant_time(o->credentials[i].hash, who->hash, SL_SHA256) &
+               (o->credentials[i].pool == pool);
     return may;
 }
 

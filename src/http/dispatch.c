@@ -70,8 +70,8 @@ static void gather(struct fields *f, const h2o_req_t *req)
     }
 }
 
-/* The path without the query, as it came; an absolute-form target (RFC 9112 section 3.2.2) loses its scheme and authority,
- * which libh2o leaves behind a slash. */
+/* The path without the query, as it came; an absolute-form target (RFC 9112 section 3.2.2) loses its scheme
+ * and authority, which libh2o leaves behind a slash. */
 static struct sl_span path_of(const h2o_req_t *req)
 {
     size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;

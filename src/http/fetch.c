@@ -6,7 +6,8 @@
 #include "http/conditional.h"
 #include "pool/wait.h"
 
-/* ---- the thread's own shares of tokens --------------------------------------------------------------------- */
+/* ---- the thread's own shares of tokens
+ * --------------------------------------------------------------------- */
 
 static void on_handle_dispose(void *p)
 {
@@ -49,7 +50,8 @@ static void hold(const struct call *c, const struct sl_list *l, struct sl_token 
     h2o_mem_link_shared(&c->req->pool, t->handles[l->number]);
 }
 
-/* ---- answering --------------------------------------------------------------------------------------------- */
+/* ---- answering
+ * --------------------------------------------------------------------------------------------- */
 
 static const struct sl_span offers[] = {SL_SPAN("application/statuslist+jwt")};
 
@@ -64,8 +66,8 @@ static enum sl_err choose(const struct fields *f, enum sl_variant *ret)
     return SL_OK;
 }
 
-static bool not_modified(const struct fields *f, const struct sl_token *token, const struct sl_token_body *body,
-                         int64_t now)
+static bool not_modified(const struct fields *f, const struct sl_token *token,
+                         const struct sl_token_body *body, int64_t now)
 {
     if (f->if_none_matches > 0)
         return sl_etag_matches(f->if_none_match, f->if_none_matches, body->etag);
@@ -84,14 +86,17 @@ static void add_headers(const struct call *c, const struct sl_token *token, cons
     uint64_t age = token->ttl != 0 && token->ttl < left ? token->ttl : left;
     struct sl_span cache = sl_pool_number(c, "max-age=", age);
     h2o_add_header(pool, headers, H2O_TOKEN_ETAG, NULL, body->etag.at, body->etag.len);
-    h2o_add_header(pool, headers, H2O_TOKEN_LAST_MODIFIED, NULL, token->last_modified, sizeof token->last_modified);
+    h2o_add_header(pool, headers, H2O_TOKEN_LAST_MODIFIED, NULL, token->last_modified,
+                   sizeof token->last_modified);
     h2o_add_header(pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, cache.at, cache.len);
     h2o_add_header(pool, headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("Accept, Accept-Encoding"));
     h2o_add_header(pool, headers, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, NULL, H2O_STRLIT("*"));
-    h2o_add_header_by_str(pool, headers, H2O_STRLIT("access-control-expose-headers"), 0, NULL, H2O_STRLIT("ETag"));
+    h2o_add_header_by_str(pool, headers, H2O_STRLIT("access-control-expose-headers"), 0, NULL,
+                          H2O_STRLIT("ETag"));
 }
 
-static void serve(const struct call *c, const struct fields *f, const struct sl_list *l, struct sl_token *token)
+static void serve(const struct call *c, const struct fields *f, const struct sl_list *l,
+                  struct sl_token *token)
 {
     /* The loop's wall clock, read once a turn. */
     int64_t now = (int64_t)(h2o_now(sl_loop_h2o(c->t->loop)) / 1000);
@@ -113,7 +118,8 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
     }
     h2o_mem_pool_t *pool = &c->req->pool;
     h2o_headers_t *headers = &c->req->res.headers;
-    h2o_add_header(pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL, body->content_type.at, body->content_type.len);
+    h2o_add_header(pool, headers, H2O_TOKEN_CONTENT_TYPE, NULL, body->content_type.at,
+                   body->content_type.len);
     if (body->content_encoding.len > 0)
         h2o_add_header(pool, headers, H2O_TOKEN_CONTENT_ENCODING, NULL, body->content_encoding.at,
                        body->content_encoding.len);
@@ -121,7 +127,8 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
     sl_respond_body(c, 200, body->bytes);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------------------- */
+/* ---- waiting
+ * ----------------------------------------------------------------------------------------------- */
 
 struct fetch_op {
     struct op op;
@@ -161,7 +168,8 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *l)
     struct fetch_op *o = arg;
     o->op.waiting = NULL;
     if (err != SL_OK) {
-        sl_respond_error(&o->op.call, err, err == SL_ERR_UNAVAILABLE ? "The list cannot be looked up now" : NULL);
+        sl_respond_error(&o->op.call, err,
+                         err == SL_ERR_UNAVAILABLE ? "The list cannot be looked up now" : NULL);
         return;
     }
     o->list = l;

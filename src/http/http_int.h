@@ -5,8 +5,8 @@
 #include "http/metrics.h"
 #include "http/server.h"
 
-#define FIELD_LINES 8         /* lines of one field that count */
-#define HEADER_BYTES 16384    /* names and values of a request */
+#define FIELD_LINES 8      /* lines of one field that count */
+#define HEADER_BYTES 16384 /* names and values of a request */
 #define TARGET_BYTES 2048
 #define MAX_LISTENERS 4
 
@@ -18,8 +18,8 @@ struct sl_http {
     struct sl_span base; /* path of public-url */
 };
 
-/* A share of a token that one thread keeps per list, so that requests touch no counter that other cores touch. Counted by
- * h2o's plain (not atomic) shared memory: never leaves its thread. */
+/* A share of a token that one thread keeps per list, so that requests touch no counter that other cores
+ * touch. Counted by h2o's plain (not atomic) shared memory: never leaves its thread. */
 struct handle {
     struct sl_token *token;
 };
@@ -55,7 +55,8 @@ struct fields {
     size_t bytes;
 };
 
-/* One request while it is answered. On the stack for answers given at once; in the request's pool while it waits. */
+/* One request while it is answered. On the stack for answers given at once; in the request's pool while it
+ * waits. */
 struct call {
     struct sl_http_thread *t;
     h2o_req_t *req;
@@ -67,7 +68,8 @@ struct call {
     struct sl_span query; /* without `?`; empty when none */
 };
 
-/* A call that waits. Lives in the request's pool: when the request ends first, `cancel` is called with `waiting`. */
+/* A call that waits. Lives in the request's pool: when the request ends first, `cancel` is called with
+ * `waiting`. */
 struct op {
     struct call call;
     void *waiting; /* NULL once it was answered */
@@ -76,12 +78,15 @@ struct op {
 struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
 
 /* respond.c: each ends the request. */
-void sl_respond_error(const struct call *c, enum sl_err err, const char *detail); /* detail: NULL = the title */
+void sl_respond_error(const struct call *c, enum sl_err err,
+                      const char *detail); /* detail: NULL = the title */
 void sl_respond_not_allowed(const struct call *c, const char *allow);
-void sl_respond_json(const struct call *c, char *body, size_t len); /* body in the request's pool, or static */
-void sl_respond_empty(const struct call *c, int status);            /* 204, 304: headers were added */
+void sl_respond_json(const struct call *c, char *body,
+                     size_t len);                        /* body in the request's pool, or static */
+void sl_respond_empty(const struct call *c, int status); /* 204, 304: headers were added */
 void sl_respond_body(const struct call *c, int status, struct sl_span body); /* outlives the request */
-void sl_add_header(const struct call *c, const char *name, struct sl_span value); /* value outlives the request */
+void sl_add_header(const struct call *c, const char *name,
+                   struct sl_span value); /* value outlives the request */
 char *sl_pool_alloc(const struct call *c, size_t n);
 struct sl_span sl_pool_number(const struct call *c, const char *prefix, uint64_t v);
 bool sl_is_method(const struct call *c, const char *method);

@@ -3,17 +3,19 @@
 #include "base/metric.h"
 #include "http/edge.h"
 
-#define SL_HTTP_METRICS(X)                                                                                     \
-    X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",            \
-      sl_http_statuses, NULL, 0)                                                                               \
-    X(SECONDS, "http_request_seconds", SL_HISTOGRAM, "Time from a parsed request to its answer.", NULL, NULL,       \
-      sl_metric_latency_bounds, 1e-9)
+#define SL_HTTP_METRICS(X)                                                                                   \
+    X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",      \
+      sl_http_statuses, NULL, 0)                                                                             \
+    X(SECONDS, "http_request_seconds", SL_HISTOGRAM, "Time from a parsed request to its answer.", NULL,      \
+      NULL, sl_metric_latency_bounds, 1e-9)
 
-#define SL_HTTP_THREAD_METRICS(X)                                                                              \
-    X(CONNECTIONS, "http_connections", SL_GAUGE, "Open client connections.", NULL, NULL, NULL, 0)                  \
-    X(ACCEPTED, "http_connections_accepted_total", SL_COUNTER, "Client connections accepted.", NULL, NULL, NULL, 0)  \
-    X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                             \
-      "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL, NULL, 0) \
+#define SL_HTTP_THREAD_METRICS(X)                                                                            \
+    X(CONNECTIONS, "http_connections", SL_GAUGE, "Open client connections.", NULL, NULL, NULL, 0)            \
+    X(ACCEPTED, "http_connections_accepted_total", SL_COUNTER, "Client connections accepted.", NULL, NULL,   \
+      NULL, 0)                                                                                               \
+    X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                           \
+      "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL,     \
+      NULL, 0)                                                                                               \
     X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)
 
 enum {

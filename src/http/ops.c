@@ -1,4 +1,5 @@
-/* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own. */
+/* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own.
+ */
 #include "http/http_int.h"
 
 #include "base/version.h"
@@ -24,7 +25,8 @@ static void readyz(struct call *c)
     struct sl_buf why, out;
     sl_buf_init(&why, 1024);
     sl_buf_init(&out, 8192);
-    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) : sl_keeper_ready_fetch(c->t->keeper, &why);
+    bool ready =
+        err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) : sl_keeper_ready_fetch(c->t->keeper, &why);
     sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
     if (!ready)
         sl_buf_json(&out, sl_span(why.data, why.len));

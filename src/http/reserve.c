@@ -32,7 +32,8 @@ static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
     }
     memcpy(at, tail, sizeof tail - 1);
     at += sizeof tail - 1;
-    h2o_add_header(&c->req->pool, &c->req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+    h2o_add_header(&c->req->pool, &c->req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL,
+                   H2O_STRLIT("no-store"));
     sl_respond_json(c, body, (size_t)(at - body));
 }
 

@@ -24,7 +24,8 @@ bool sl_is_method(const struct call *c, const char *method)
 
 void sl_add_header(const struct call *c, const char *name, struct sl_span value)
 {
-    h2o_add_header_by_str(&c->req->pool, &c->req->res.headers, name, strlen(name), 1, NULL, value.at, value.len);
+    h2o_add_header_by_str(&c->req->pool, &c->req->res.headers, name, strlen(name), 1, NULL, value.at,
+                          value.len);
 }
 
 static const char *reason(int status)
@@ -95,7 +96,8 @@ void sl_respond_empty(const struct call *c, int status)
 
 void sl_respond_json(const struct call *c, char *body, size_t len)
 {
-    h2o_add_header(&c->req->pool, &c->req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
+    h2o_add_header(&c->req->pool, &c->req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("application/json"));
     finish(c, 200, sl_span(body, len), len);
 }
 

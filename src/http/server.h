@@ -1,4 +1,5 @@
-/* The HTTP server: one per thread, on that thread's loop. HTTP/1.1 only (HTTP/2 of this libh2o can be aborted remotely).
+/* The HTTP server: one per thread, on that thread's loop. HTTP/1.1 only (HTTP/2 of this libh2o can be aborted
+ * remotely).
  *
  * sl_http holds what the threads share, read-only once they run; sl_http_thread is what one thread owns. */
 #pragma once
@@ -17,12 +18,14 @@ void sl_http_free(struct sl_http *h); /* after the threads */
 
 /* Before the threads start: its metrics. `connections`: how many clients it may have at once. */
 struct sl_http_thread *sl_http_thread_new(struct sl_http *h, uint32_t connections);
-/* In the thread. `pool` is the worker's part of the pool layer, or NULL for the ops thread, which has `keeper` instead. */
+/* In the thread. `pool` is the worker's part of the pool layer, or NULL for the ops thread, which has
+ * `keeper` instead. */
 void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *pool,
                           struct sl_keeper *keeper);
 /* Takes over the bound and listening descriptor. */
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind);
-/* Stops accepting; idle connections are closed, busy ones after their answer. Call again until no connection is left. */
+/* Stops accepting; idle connections are closed, busy ones after their answer. Call again until no connection
+ * is left. */
 void sl_http_drain(struct sl_http_thread *t);
 uint32_t sl_http_connections(const struct sl_http_thread *t);
 /* The thread's own loop, at its end. Connections that are still open are abandoned to process exit. */

@@ -27,13 +27,16 @@ static struct sl_span entity(const struct call *c)
     return sl_span(c->req->entity.base, c->req->entity.len);
 }
 
-/* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at all. */
-static bool is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l, struct sl_span uri)
+/* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at
+ * all. */
+static bool is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
+                      struct sl_span uri)
 {
     return sl_span_eq(l->uri, uri) && sl_may_use(c, who, l->pool->number);
 }
 
-static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY])
+static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t value,
+                               char why[static SL_WHY])
 {
     unsigned most = (1u << l->bits) - 1;
     if (index >= l->size) {
@@ -41,7 +44,8 @@ static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t
         return SL_ERR_INDEX_OUT_OF_BOUNDS;
     }
     if (value > most) {
-        snprintf(why, SL_WHY, "value must be between 0 and %u: the list has %u bits per entry", most, l->bits);
+        snprintf(why, SL_WHY, "value must be between 0 and %u: the list has %u bits per entry", most,
+                 l->bits);
         return SL_ERR_VALUE_OUT_OF_RANGE;
     }
     return SL_OK;
@@ -61,7 +65,8 @@ static const char *explain(enum sl_err err)
     }
 }
 
-/* ---- one ---------------------------------------------------------------------------------------------------- */
+/* ---- one
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* A call about one list that may have to be looked up first. */
 struct list_op {
@@ -99,8 +104,9 @@ static void update_list(struct list_op *o, struct sl_list *l)
         return;
     }
     o->op.cancel = cancel_update;
-    o->op.waiting = c->t->draining ? NULL
-                                   : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, &o->op);
+    o->op.waiting = c->t->draining
+                        ? NULL
+                        : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, &o->op);
     if (o->op.waiting == NULL)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, explain(SL_ERR_UNAVAILABLE));
 }
@@ -141,8 +147,9 @@ static void find_list(struct list_op *o)
     o->op.waiting = sl_lookup_start(o->op.call.t->pool, &o->id, on_looked_up, o);
 }
 
-static struct list_op *list_op_new(const struct call *c, const struct sl_identity *who, const struct sl_uuid *id,
-                                   struct sl_span uri, void (*go)(struct list_op *o, struct sl_list *l))
+static struct list_op *list_op_new(const struct call *c, const struct sl_identity *who,
+                                   const struct sl_uuid *id, struct sl_span uri,
+                                   void (*go)(struct list_op *o, struct sl_list *l))
 {
     struct list_op *o = (struct list_op *)sl_call_park(c, sizeof *o);
     char *copy = sl_pool_alloc(c, uri.len + 1);
@@ -175,7 +182,8 @@ void sl_call_update(struct call *c)
     find_list(o);
 }
 
-/* ---- many --------------------------------------------------------------------------------------------------- */
+/* ---- many
+ * --------------------------------------------------------------------------------------------------- */
 
 static void on_batched(void *arg, enum sl_err err, uint32_t position)
 {
@@ -198,19 +206,20 @@ static void cancel_batch(void *waiting)
     sl_batch_cancel(waiting);
 }
 
-static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries, size_t n)
+static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries,
+                        size_t n)
 {
     struct op *o = sl_call_park(c, sizeof *o);
     o->cancel = cancel_batch;
-    o->waiting = c->t->draining ? NULL
-                                : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);
+    o->waiting =
+        c->t->draining ? NULL : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);
     if (o->waiting == NULL)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: the store is not available");
 }
 
 /* False: refused and answered. */
-static bool batch_entry(const struct call *c, const struct sl_identity *who, const struct sl_update_entry *e, size_t i,
-                        const struct sl_pool *pool, struct sl_batch_entry *ret)
+static bool batch_entry(const struct call *c, const struct sl_identity *who, const struct sl_update_entry *e,
+                        size_t i, const struct sl_pool *pool, struct sl_batch_entry *ret)
 {
     struct sl_shared *shared = c->t->http->shared;
     char why[SL_WHY], full[SL_WHY + 64];
@@ -269,7 +278,8 @@ void sl_call_batch(struct call *c)
     sl_body_free(body);
 }
 
-/* ---- reading one --------------------------------------------------------------------------------------------- */
+/* ---- reading one
+ * --------------------------------------------------------------------------------------------- */
 
 static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
 {
@@ -349,7 +359,8 @@ void sl_call_status(struct call *c)
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");
         return;
     }
-    if (uri.len < SL_UUID_TEXT || !sl_uuid_parse(sl_span(uri.at + uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &id)) {
+    if (uri.len < SL_UUID_TEXT ||
+        !sl_uuid_parse(sl_span(uri.at + uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &id)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, "uri does not end in a list id");
         return;
     }

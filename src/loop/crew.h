@@ -1,5 +1,6 @@
-/* Threads that do what a loop must not: compress and sign, resolve names, sync files. A job runs on one crew thread, then
- * its struct comes back to the sender's mailbox as mail. Bounded by the callers: a job struct exists per thing that waits. */
+/* Threads that do what a loop must not: compress and sign, resolve names, sync files. A job runs on one crew
+ * thread, then its struct comes back to the sender's mailbox as mail. Bounded by the callers: a job struct
+ * exists per thing that waits. */
 #pragma once
 #include "loop/mailbox.h"
 
@@ -11,7 +12,8 @@ struct sl_job {
 
 struct sl_crew;
 
-/* `threads` >= 1 named name-0.. ; thread_state_new / _free run on each crew thread (may be NULL). Signals are blocked. */
+/* `threads` >= 1 named name-0.. ; thread_state_new / _free run on each crew thread (may be NULL). Signals are
+ * blocked. */
 struct sl_crew *sl_crew_new(const char *name, unsigned threads, void *(*thread_state_new)(void *arg),
                             void (*thread_state_free)(void *state), void *arg);
 /* Any one thread at a time that owns the job; goes to the thread with the fewest jobs. */

@@ -32,8 +32,9 @@ static void arm(struct sl_loop *l)
         return;
     l->armed_ns = first->due_ns;
     /* A due time of zero would disarm; one that has passed fires at once. */
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(first->due_ns / SL_NS_PER_S),
-                                         .tv_nsec = (long)(first->due_ns % SL_NS_PER_S) + (first->due_ns == 0)}};
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(first->due_ns / SL_NS_PER_S),
+                     .tv_nsec = (long)(first->due_ns % SL_NS_PER_S) + (first->due_ns == 0)}};
     sl_assert(timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0);
 }
 

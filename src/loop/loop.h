@@ -1,8 +1,8 @@
-/* An event loop, its timers and its foreign file descriptors. One loop belongs to one thread: every function here but
- * the mailbox's send (loop/mailbox.h) is for that thread only.
+/* An event loop, its timers and its foreign file descriptors. One loop belongs to one thread: every function
+ * here but the mailbox's send (loop/mailbox.h) is for that thread only.
  *
- * Timers run on CLOCK_MONOTONIC through a timerfd, because the h2o loop's own timeouts follow the wall clock and stall
- * when it steps back. A callback may start, stop or free any timer or watch, itself included. */
+ * Timers run on CLOCK_MONOTONIC through a timerfd, because the h2o loop's own timeouts follow the wall clock
+ * and stall when it steps back. A callback may start, stop or free any timer or watch, itself included. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,8 @@ void sl_loop_turn(struct sl_loop *l, int max_ms);
 const struct sl_clock *sl_loop_clock(const struct sl_loop *l);
 struct st_h2o_evloop_t *sl_loop_h2o(struct sl_loop *l);
 
-/* ---- timers ------------------------------------------------------------------------------------------------ */
+/* ---- timers
+ * ------------------------------------------------------------------------------------------------ */
 
 struct sl_timer {
     void (*on_due)(void *arg);
@@ -48,13 +49,15 @@ static inline bool sl_timer_running(const struct sl_timer *t)
     return t->position != 0;
 }
 
-/* ---- foreign descriptors ----------------------------------------------------------------------------------- */
+/* ---- foreign descriptors
+ * ----------------------------------------------------------------------------------- */
 
 struct sl_watch;
 
 /* Takes over `fd`: the watch closes it when it is freed. Readable events are off until sl_watch_read. */
 struct sl_watch *sl_watch_new(struct sl_loop *l, int fd, void *arg);
-/* Calls on_ready while the descriptor is readable (level-triggered; the callback reads it itself); NULL stops. */
+/* Calls on_ready while the descriptor is readable (level-triggered; the callback reads it itself); NULL
+ * stops. */
 void sl_watch_read(struct sl_watch *w, void (*on_ready)(void *arg));
 /* Calls on_ready once when the descriptor is writable; may be asked again from the callback. */
 void sl_watch_write(struct sl_watch *w, void (*on_ready)(void *arg));

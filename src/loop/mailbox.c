@@ -87,7 +87,8 @@ void sl_mailbox_send(struct sl_mailbox *b, struct sl_mail *m)
     struct sl_mail *head = atomic_load_explicit(&b->head, memory_order_relaxed);
     do {
         m->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&b->head, &head, m, memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&b->head, &head, m, memory_order_release,
+                                                    memory_order_relaxed));
     uint64_t one = 1;
     while (head == NULL && write(b->event_fd, &one, sizeof one) < 0)
         sl_assert(errno == EINTR || errno == EAGAIN);

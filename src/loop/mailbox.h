@@ -1,9 +1,11 @@
-/* Typed messages between threads: many senders, one receiver, no lock. A message is a struct of the sender's that begins
- * with struct sl_mail; it belongs to the receiver from the moment it is sent until the receiver has handled it.
+/* Typed messages between threads: many senders, one receiver, no lock. A message is a struct of the sender's
+ * that begins with struct sl_mail; it belongs to the receiver from the moment it is sent until the receiver
+ * has handled it.
  *
- * A lock-free stack that the receiver takes whole and reverses (R. K. Treiber, IBM RJ 5118, 1986), so messages of one
- * sender arrive in order. Only the send that finds the stack empty writes to the eventfd. The queue is bounded by its
- * senders: each kind of message states how many of it can exist (e.g. one per request, one per pool and worker). */
+ * A lock-free stack that the receiver takes whole and reverses (R. K. Treiber, IBM RJ 5118, 1986), so
+ * messages of one sender arrive in order. Only the send that finds the stack empty writes to the eventfd. The
+ * queue is bounded by its senders: each kind of message states how many of it can exist (e.g. one per
+ * request, one per pool and worker). */
 #pragma once
 #include <stdatomic.h>
 #include "loop/loop.h"
@@ -31,7 +33,8 @@ void sl_mailbox_drain(struct sl_mailbox *b);
 void sl_mailbox_detach(struct sl_mailbox *b);
 /* After all senders have ended. Mail that still waits is the caller's: see sl_mailbox_take. */
 void sl_mailbox_close(struct sl_mailbox *b);
-/* Everything that waits, in order, linked by `next`. The receiver's thread, or any once the threads have ended. */
+/* Everything that waits, in order, linked by `next`. The receiver's thread, or any once the threads have
+ * ended. */
 struct sl_mail *sl_mailbox_take(struct sl_mailbox *b);
 /* Blocks until there is mail: for a thread without a loop. */
 void sl_mailbox_wait(struct sl_mailbox *b);

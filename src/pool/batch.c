@@ -78,8 +78,9 @@ static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct scratch
     return b;
 }
 
-struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p, const struct sl_batch_entry *entries,
-                                uint32_t n, void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg)
+struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
+                                const struct sl_batch_entry *entries, uint32_t n,
+                                void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg)
 {
     if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
         return NULL;
@@ -89,8 +90,8 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p, con
     struct sl_batch *b = batch_new(w, &s, groups);
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->options->name, p->options->final_status, s.groups, groups, on_batched, b) ==
-        SL_OK) {
+    if (sl_store_batch(w->store, p->options->name, p->options->final_status, s.groups, groups, on_batched,
+                       b) == SL_OK) {
         w->awaited++;
         sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);
     } else {

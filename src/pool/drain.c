@@ -8,7 +8,8 @@
 void sl_keeper_begin_drain(struct sl_keeper *k)
 {
     k->draining = true;
-    atomic_store_explicit(&k->s.shared->authoritative, true, memory_order_release); /* nobody is looked up any more */
+    atomic_store_explicit(&k->s.shared->authoritative, true,
+                          memory_order_release); /* nobody is looked up any more */
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
         sl_keeper_answer_waiters(&k->pools[i], false);
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
@@ -61,8 +62,7 @@ static void give_list(struct kpool *p, const uint64_t *slots, uint32_t n)
         indices[i] = sl_ring_slot_index(slots[i]);
     *g = (struct giving){p, n};
     k->giving_back++;
-    enum sl_err err =
-        sl_store_give_back(k->store, p->o->name, &t->list.id, indices, n, on_given_back, g);
+    enum sl_err err = sl_store_give_back(k->store, p->o->name, &t->list.id, indices, n, on_given_back, g);
     free(indices);
     if (err != SL_OK)
         on_given_back(g, err, 0);

@@ -76,9 +76,15 @@ static void on_spares(void *arg)
 static struct sl_store_setup connection(struct sl_keeper *k, const char *role,
                                         void (*on_state)(void *arg, enum sl_store_state state))
 {
-    return (struct sl_store_setup){.loop = k->loop, .options = k->s.redis, .identity = k->s.identity, .role = role,
-                                   .clerk = k->s.clerk, .mail = k->s.mail, .metrics = k->s.store_metrics,
-                                   .on_state = on_state, .arg = k};
+    return (struct sl_store_setup){.loop = k->loop,
+                                   .options = k->s.redis,
+                                   .identity = k->s.identity,
+                                   .role = role,
+                                   .clerk = k->s.clerk,
+                                   .mail = k->s.mail,
+                                   .metrics = k->s.store_metrics,
+                                   .on_state = on_state,
+                                   .arg = k};
 }
 
 static void pool_init(struct sl_keeper *k, unsigned i)
@@ -118,8 +124,10 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->store = sl_store_new(&s);
     s = connection(k, "loader", on_loader_state);
     k->loader = sl_store_new(&s);
-    struct sl_feed_setup f = {.connection = connection(k, "feed", on_feed_state), .pools = k->channels,
-                              .on_version = on_version, .arg = k};
+    struct sl_feed_setup f = {.connection = connection(k, "feed", on_feed_state),
+                              .pools = k->channels,
+                              .on_version = on_version,
+                              .arg = k};
     k->feed = sl_feed_new(&f);
     return k;
 }

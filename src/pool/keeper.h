@@ -1,5 +1,5 @@
-/* The keeper: one thread that refills rings, precreates lists, learns of changed versions, and decides what is published
- * and when. It owns the Redis connections for commands, for large loads and the subscription.
+/* The keeper: one thread that refills rings, precreates lists, learns of changed versions, and decides what
+ * is published and when. It owns the Redis connections for commands, for large loads and the subscription.
  *
  * Every function but the mailbox's send is for the keeper's thread. */
 #pragma once
@@ -22,8 +22,9 @@ struct sl_keeper_setup {
     unsigned worker_count;
     struct sl_metric_slab *store_metrics;
     struct sl_metric_slab *const *pool_metrics; /* per pool, of sl_keeper_metric_table */
-    void (*on_started)(void *arg);                 /* once: every pool is known, references are ready or on their way */
-    void (*on_fatal)(void *arg, const char *why); /* before on_started only: the process must not run like this */
+    void (*on_started)(void *arg); /* once: every pool is known, references are ready or on their way */
+    void (*on_fatal)(void *arg,
+                     const char *why); /* before on_started only: the process must not run like this */
     void *arg;
 };
 
@@ -32,17 +33,19 @@ struct sl_keeper;
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup);
 void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m);
 
-/* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list without a
- * fresh token. For issuers also: store up, persistence as configured, references ready. */
+/* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list
+ * without a fresh token. For issuers also: store up, persistence as configured, references ready. */
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why);
 bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why);
 /* Brings gauges up to date; before /metrics is rendered. */
 void sl_keeper_gauges(struct sl_keeper *k);
 
-/* From now on: not ready, waiting reservations and cold requests are answered UNAVAILABLE, nothing new is taken. */
+/* From now on: not ready, waiting reservations and cold requests are answered UNAVAILABLE, nothing new is
+ * taken. */
 void sl_keeper_begin_drain(struct sl_keeper *k);
-/* After the workers have ended: waits for takes under way, empties the rings and gives back what they held, once; then
- * `done`. At most `deadline_ns`. */
+/* After the workers have ended: waits for takes under way, empties the rings and gives back what they held,
+ * once; then `done`. At most `deadline_ns`. */
 void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, void (*done)(void *arg), void *arg);
-/* Frees lists and tokens too; rings and keys are the shared struct's owner's. No job may be pending with a crew. */
+/* Frees lists and tokens too; rings and keys are the shared struct's owner's. No job may be pending with a
+ * crew. */
 void sl_keeper_free(struct sl_keeper *k);

@@ -7,7 +7,8 @@
 #include "token/build.h"
 
 #define SWEEP_NS (2 * SL_NS_PER_S)
-#define LARGE_LIST (256u * 1024) /* bytes: loaded on a connection of their own, so that they delay no command */
+#define LARGE_LIST                                                                                           \
+    (256u * 1024) /* bytes: loaded on a connection of their own, so that they delay no command */
 
 enum sl_publish_state { PUBLISH_IDLE, PUBLISH_QUEUED, PUBLISH_LOADING, PUBLISH_SIGNING };
 
@@ -36,7 +37,8 @@ struct segment {
     uint64_t slots[];
 };
 
-/* A pool's life after each connect: CLOSED -> OPENING -> (ADOPTING) -> LISTING -> SYNCED; takes only in SYNCED. */
+/* A pool's life after each connect: CLOSED -> OPENING -> (ADOPTING) -> LISTING -> SYNCED; takes only in
+ * SYNCED. */
 enum sl_pool_state { POOL_CLOSED, POOL_OPENING, POOL_ADOPTING, POOL_LISTING, POOL_SYNCED };
 
 struct kpool {

@@ -16,8 +16,9 @@ struct sl_list {
     struct sl_pool *pool;
     struct sl_span uri;         /* byte for byte the `sub` of its tokens */
     struct sl_span json_prefix; /* `{"uri":"...","index":` */
-    /* The published slot: written by the keeper (release), read by the workers (acquire). A reader may use what it loaded
-     * until its present loop turn ends, and longer with a share of its own. NULL: not signed yet. */
+    /* The published slot: written by the keeper (release), read by the workers (acquire). A reader may use
+     * what it loaded until its present loop turn ends, and longer with a share of its own. NULL: not signed
+     * yet. */
     _Atomic(struct sl_token *) token;
 };
 
@@ -26,9 +27,9 @@ static inline struct sl_token *sl_list_token(const struct sl_list *l)
     return atomic_load_explicit(&l->token, memory_order_acquire);
 }
 
-/* All lists of the process, by id and by number. One writer (the keeper), any reader, no lock: both indices only grow; an
- * index by id that has become too small is replaced, and the old one kept until the table is freed (their sizes double,
- * so all old ones together are no larger than the present one). */
+/* All lists of the process, by id and by number. One writer (the keeper), any reader, no lock: both indices
+ * only grow; an index by id that has become too small is replaced, and the old one kept until the table is
+ * freed (their sizes double, so all old ones together are no larger than the present one). */
 struct sl_table;
 
 struct sl_table *sl_table_new(void);
@@ -38,5 +39,6 @@ void sl_table_free(struct sl_table *t); /* not the lists */
 bool sl_table_add(struct sl_table *t, struct sl_list *l);
 /* Any thread; NULL when unknown. */
 struct sl_list *sl_table_find(const struct sl_table *t, const struct sl_uuid *id);
-struct sl_list *sl_table_at(const struct sl_table *t, uint32_t number); /* number below sl_table_count (asserted) */
+struct sl_list *sl_table_at(const struct sl_table *t,
+                            uint32_t number); /* number below sl_table_count (asserted) */
 uint32_t sl_table_count(const struct sl_table *t);

@@ -47,7 +47,8 @@ static struct tracked *tracked_new(struct kpool *p, const struct sl_list_record 
     return t;
 }
 
-/* Redis has an older version than readers have seen: it was restored, or failed over to a replica that lagged. */
+/* Redis has an older version than readers have seen: it was restored, or failed over to a replica that
+ * lagged. */
 static void rolled_back(struct tracked *t, uint64_t version, uint64_t published)
 {
     if (t->rolled_back)

@@ -1,55 +1,69 @@
-/* Metrics of the pool layer: one table for what workers count per pool, one for what the keeper counts per pool. */
+/* Metrics of the pool layer: one table for what workers count per pool, one for what the keeper counts per
+ * pool. */
 #pragma once
 #include "base/metric.h"
 
-enum sl_update_result { SL_UPDATED_CHANGED, SL_UPDATED_SAME, SL_UPDATED_REFUSED, SL_UPDATED_FAILED, SL_UPDATED_UNKNOWN };
+enum sl_update_result {
+    SL_UPDATED_CHANGED,
+    SL_UPDATED_SAME,
+    SL_UPDATED_REFUSED,
+    SL_UPDATED_FAILED,
+    SL_UPDATED_UNKNOWN
+};
 
-#define SL_POOL_WORKER_METRICS(X)                                                                              \
-    X(RESERVED, "references_reserved_total", SL_COUNTER, "References handed to issuers.", NULL, NULL, NULL, 0)     \
-    X(RESERVE_WAITS, "reservations_queued_total", SL_COUNTER,                                                  \
-      "Reservations that queued with the keeper instead of taking from the ring.", NULL, NULL, NULL, 0)        \
-    X(UNDERFLOWS, "reservation_underflows_total", SL_COUNTER,                                                  \
-      "Reservations refused because too few references were ready (on-underflow: fail, or underflow-timeout).",  \
-      NULL, NULL, NULL, 0)                                                                                     \
-    X(UPDATES, "updates_total", SL_COUNTER, "Status updates by result.", "result", sl_update_results, NULL, 0)     \
-    X(BATCHES, "batches_total", SL_COUNTER, "Batch updates sent to Redis.", NULL, NULL, NULL, 0)                   \
-    X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that one flush to Redis carried.", NULL,    \
-      NULL, sl_metric_size_bounds, 0)
+#define SL_POOL_WORKER_METRICS(X)                                                                            \
+    X(RESERVED, "references_reserved_total", SL_COUNTER, "References handed to issuers.", NULL, NULL, NULL,  \
+      0)                                                                                                     \
+    X(RESERVE_WAITS, "reservations_queued_total", SL_COUNTER,                                                \
+      "Reservations that queued with the keeper instead of taking from the ring.", NULL, NULL, NULL, 0)      \
+    X(UNDERFLOWS, "reservation_underflows_total", SL_COUNTER,                                                \
+      "Reservations refused because too few references were ready (on-underflow: fail, or "                  \
+      "underflow-timeout).",                                                                                 \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(UPDATES, "updates_total", SL_COUNTER, "Status updates by result.", "result", sl_update_results, NULL,  \
+      0)                                                                                                     \
+    X(BATCHES, "batches_total", SL_COUNTER, "Batch updates sent to Redis.", NULL, NULL, NULL, 0)             \
+    X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that one flush to Redis carried.",      \
+      NULL, NULL, sl_metric_size_bounds, 0)
 
-#define SL_KEEPER_METRICS(X)                                                                                   \
-    X(RING_FILL, "ring_fill", SL_GAUGE, "References ready in the ring.", NULL, NULL, NULL, 0)                      \
-    X(QUEUE, "reservation_queue", SL_GAUGE, "Reservations waiting in the keeper's queue.", NULL, NULL, NULL, 0)    \
-    X(REFILLS, "refills_total", SL_COUNTER, "Blocks of indices taken from Redis.", NULL, NULL, NULL, 0)            \
-    X(REFILL_FAILURES, "refill_failures_total", SL_COUNTER, "Takes that failed; their indices, if any, are lost.",   \
-      NULL, NULL, NULL, 0)                                                                                     \
-    X(GIVEN_BACK, "references_given_back_total", SL_COUNTER, "References given back to Redis at shutdown.", NULL,    \
-      NULL, NULL, 0)                                                                                           \
-    X(LISTS, "lists", SL_GAUGE, "Lists of the pool that this instance knows.", NULL, NULL, NULL, 0)                \
-    X(LISTS_UNPUBLISHED, "lists_unpublished", SL_GAUGE, "Known lists without a token yet.", NULL, NULL, NULL, 0)   \
-    X(SEALED, "lists_sealed_total", SL_COUNTER,                                                                \
-      "Lists sealed because Redis was restarted, restored or failed over since they were created.", NULL, NULL,    \
-      NULL, 0)                                                                                                 \
-    X(ADOPTED, "lists_adopted_total", SL_COUNTER,                                                              \
-      "Open lists taken into a new epoch because the embedded Redis had lost nothing.", NULL, NULL, NULL, 0)       \
-    X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                        \
-      "Lists found in Redis with an older version than this instance has seen.", NULL, NULL, NULL, 0)              \
-    X(LOADS, "loads_total", SL_COUNTER, "Lists loaded from Redis for publication.", NULL, NULL, NULL, 0)           \
-    X(SIGNINGS, "signings_total", SL_COUNTER, "Tokens signed.", NULL, NULL, NULL, 0)                               \
-    X(PUBLICATIONS, "publications_total", SL_COUNTER, "Tokens published, by cause.", "cause",                      \
-      sl_publication_causes, NULL, 0)                                                                          \
-    X(PUBLISH_FAILURES, "publish_failures_total", SL_COUNTER, "Loads or signings that failed.", NULL, NULL, NULL,   \
-      0)                                                                                                       \
-    X(COMPRESS_SECONDS, "compress_seconds", SL_HISTOGRAM, "Time to compress a list.", NULL, NULL,                  \
-      sl_metric_latency_bounds, 1e-9)                                                                          \
-    X(SIGN_SECONDS, "sign_seconds", SL_HISTOGRAM, "Time to sign a token.", NULL, NULL, sl_metric_latency_bounds,    \
-      1e-9)                                                                                                    \
-    X(VISIBLE_SECONDS, "commit_to_visible_seconds", SL_HISTOGRAM,                                              \
-      "Time from the first commit that a token was missing to its publication.", NULL, NULL,                    \
-      sl_metric_latency_bounds, 1e-9)                                                                          \
-    X(TOKEN_BYTES, "token_bytes", SL_GAUGE, "Memory of all published tokens of the pool.", NULL, NULL, NULL, 0)    \
-    X(OLDEST_IAT, "oldest_token_iat_seconds", SL_GAUGE,                                                        \
-      "iat of the oldest published token: now minus this is the greatest token age.", NULL, NULL, NULL, 0)       \
-    X(NEAREST_EXP, "nearest_token_exp_seconds", SL_GAUGE, "exp of the token that expires first.", NULL, NULL, NULL, 0)
+#define SL_KEEPER_METRICS(X)                                                                                 \
+    X(RING_FILL, "ring_fill", SL_GAUGE, "References ready in the ring.", NULL, NULL, NULL, 0)                \
+    X(QUEUE, "reservation_queue", SL_GAUGE, "Reservations waiting in the keeper's queue.", NULL, NULL, NULL, \
+      0)                                                                                                     \
+    X(REFILLS, "refills_total", SL_COUNTER, "Blocks of indices taken from Redis.", NULL, NULL, NULL, 0)      \
+    X(REFILL_FAILURES, "refill_failures_total", SL_COUNTER,                                                  \
+      "Takes that failed; their indices, if any, are lost.", NULL, NULL, NULL, 0)                            \
+    X(GIVEN_BACK, "references_given_back_total", SL_COUNTER, "References given back to Redis at shutdown.",  \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(LISTS, "lists", SL_GAUGE, "Lists of the pool that this instance knows.", NULL, NULL, NULL, 0)          \
+    X(LISTS_UNPUBLISHED, "lists_unpublished", SL_GAUGE, "Known lists without a token yet.", NULL, NULL,      \
+      NULL, 0)                                                                                               \
+    X(SEALED, "lists_sealed_total", SL_COUNTER,                                                              \
+      "Lists sealed because Redis was restarted, restored or failed over since they were created.", NULL,    \
+      NULL, NULL, 0)                                                                                         \
+    X(ADOPTED, "lists_adopted_total", SL_COUNTER,                                                            \
+      "Open lists taken into a new epoch because the embedded Redis had lost nothing.", NULL, NULL, NULL, 0) \
+    X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                      \
+      "Lists found in Redis with an older version than this instance has seen.", NULL, NULL, NULL, 0)        \
+    X(LOADS, "loads_total", SL_COUNTER, "Lists loaded from Redis for publication.", NULL, NULL, NULL, 0)     \
+    X(SIGNINGS, "signings_total", SL_COUNTER, "Tokens signed.", NULL, NULL, NULL, 0)                         \
+    X(PUBLICATIONS, "publications_total", SL_COUNTER, "Tokens published, by cause.", "cause",                \
+      sl_publication_causes, NULL, 0)                                                                        \
+    X(PUBLISH_FAILURES, "publish_failures_total", SL_COUNTER, "Loads or signings that failed.", NULL, NULL,  \
+      NULL, 0)                                                                                               \
+    X(COMPRESS_SECONDS, "compress_seconds", SL_HISTOGRAM, "Time to compress a list.", NULL, NULL,            \
+      sl_metric_latency_bounds, 1e-9)                                                                        \
+    X(SIGN_SECONDS, "sign_seconds", SL_HISTOGRAM, "Time to sign a token.", NULL, NULL,                       \
+      sl_metric_latency_bounds, 1e-9)                                                                        \
+    X(VISIBLE_SECONDS, "commit_to_visible_seconds", SL_HISTOGRAM,                                            \
+      "Time from the first commit that a token was missing to its publication.", NULL, NULL,                 \
+      sl_metric_latency_bounds, 1e-9)                                                                        \
+    X(TOKEN_BYTES, "token_bytes", SL_GAUGE, "Memory of all published tokens of the pool.", NULL, NULL, NULL, \
+      0)                                                                                                     \
+    X(OLDEST_IAT, "oldest_token_iat_seconds", SL_GAUGE,                                                      \
+      "iat of the oldest published token: now minus this is the greatest token age.", NULL, NULL, NULL, 0)   \
+    X(NEAREST_EXP, "nearest_token_exp_seconds", SL_GAUGE, "exp of the token that expires first.", NULL,      \
+      NULL, NULL, 0)
 
 enum sl_publication_cause { SL_PUBLISHED_FIRST, SL_PUBLISHED_CHANGE, SL_PUBLISHED_RENEWAL };
 

@@ -15,7 +15,7 @@ struct sl_pool_options {
     uint32_t threshold, capacity;
     enum sl_underflow on_underflow;
     uint32_t underflow_timeout_ms;
-    uint32_t update_interval_ms; /* 0: at once */
+    uint32_t update_interval_ms;       /* 0: at once */
     uint32_t list_lifetime_ms, ttl_ms; /* whole seconds */
     bool retired;
     struct sl_signer_options signer;

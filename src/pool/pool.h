@@ -14,13 +14,16 @@ struct sl_pool {
     unsigned number; /* index in the configuration */
     struct sl_key *key;
     struct sl_ring *ring;
-    /* One message for all: who turns `refill_wanted` from false to true sends it; the keeper turns it back. */
+    /* One message for all: who turns `refill_wanted` from false to true sends it; the keeper turns it back.
+     */
     struct sl_mail refill_mail;
     _Alignas(64) _Atomic bool refill_wanted;
-    _Atomic uint32_t queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */
+    _Atomic uint32_t
+        queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */
 };
 
-/* What the threads of the pool layer have in common. Immutable once the threads run, but for what is atomic. */
+/* What the threads of the pool layer have in common. Immutable once the threads run, but for what is atomic.
+ */
 struct sl_shared {
     struct sl_pool *pools;
     unsigned pool_count;
@@ -67,8 +70,9 @@ struct sl_lookup_mail {
     unsigned asked; /* the keeper's: pools whose answer is awaited */
 };
 
-/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old tokens
- * any more but with a share of his own. The worker lets go of the shares that it keeps for the lists named. */
+/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old
+ * tokens any more but with a share of his own. The worker lets go of the shares that it keeps for the lists
+ * named. */
 struct sl_turn_mail {
     struct sl_mail mail;
     struct sl_mailbox *reply_to;

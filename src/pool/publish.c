@@ -9,7 +9,7 @@
 
 #define ACTIVE_BYTES (64u * 1024 * 1024) /* raw bytes under way at once; one list may exceed it */
 #define RETRY_NS (500 * SL_NS_PER_MS)
-#define BACKLOG 64        /* more lists than this are waiting: speed before size */
+#define BACKLOG 64 /* more lists than this are waiting: speed before size */
 #define BACKLOG_LEVEL 6
 
 struct sign_job {
@@ -27,7 +27,8 @@ static size_t raw_bytes(const struct tracked *t)
     return sl_status_bytes(t->list.size, t->list.bits);
 }
 
-/* ---- the queue --------------------------------------------------------------------------------------------- */
+/* ---- the queue
+ * --------------------------------------------------------------------------------------------- */
 
 static void enqueue(struct tracked *t)
 {
@@ -121,14 +122,15 @@ void sl_keeper_want_token(struct tracked *t)
         make_urgent(t);
 }
 
-/* ---- loading and signing ----------------------------------------------------------------------------------- */
+/* ---- loading and signing
+ * ----------------------------------------------------------------------------------- */
 
 static void failed(struct tracked *t, enum sl_err err, const char *what)
 {
     struct kpool *p = t->pool;
     sl_metric_add(p->m, SL_KM_PUBLISH_FAILURES, 1);
-    sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->o->name), SL_KN("list", t->list.uri.at, t->list.uri.len),
-           SL_KS("code", sl_err_code(err)));
+    sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->o->name),
+           SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
     t->state = PUBLISH_IDLE;
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, RETRY_NS);
@@ -155,24 +157,35 @@ static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
     struct sl_keeper *k = p->k;
     size_t len = bytes.len < raw_bytes(t) ? bytes.len : raw_bytes(t);
     struct sign_job *j = calloc(1, sizeof *j + len);
-    struct sl_validity v = sl_schedule_validity(p->o, sl_wall_ms(k->clock) / 1000, t->last_iat,
-                                                sl_key_not_after(p->pool->key));
+    struct sl_validity v =
+        sl_schedule_validity(p->o, sl_wall_ms(k->clock) / 1000, t->last_iat, sl_key_not_after(p->pool->key));
     if (j == NULL || v.exp <= v.iat) {
         free(j);
         k->active--;
         k->active_bytes -= raw_bytes(t);
-        failed(t, SL_ERR_INTERNAL, j == NULL ? "no memory to sign a list" : "the signing certificate has expired");
+        failed(t, SL_ERR_INTERNAL,
+               j == NULL ? "no memory to sign a list" : "the signing certificate has expired");
         return;
     }
     if (len > 0)
         memcpy(j->bytes, bytes.at, len);
     j->list = t;
     j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->s.mail};
-    struct sl_span iss = p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
-    j->spec = (struct sl_token_spec){.key = p->pool->key, .sub = t->list.uri, .iss = iss, .size = t->list.size,
-                                     .bits = t->list.bits, .list = j->bytes, .list_len = len, .version = version,
-                                     .iat = v.iat, .exp = v.exp, .ttl = p->o->ttl_ms / 1000,
-                                     .iat_shared = v.iat == t->last_iat, .level = level_for(p)};
+    struct sl_span iss =
+        p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
+    j->spec = (struct sl_token_spec){.key = p->pool->key,
+                                     .sub = t->list.uri,
+                                     .iss = iss,
+                                     .size = t->list.size,
+                                     .bits = t->list.bits,
+                                     .list = j->bytes,
+                                     .list_len = len,
+                                     .version = version,
+                                     .iat = v.iat,
+                                     .exp = v.exp,
+                                     .ttl = p->o->ttl_ms / 1000,
+                                     .iat_shared = v.iat == t->last_iat,
+                                     .level = level_for(p)};
     t->state = PUBLISH_SIGNING;
     sl_crew_submit(k->s.publishers, &j->job);
 }
@@ -225,7 +238,8 @@ void sl_keeper_pump(struct sl_keeper *k)
     }
 }
 
-/* ---- publishing -------------------------------------------------------------------------------------------- */
+/* ---- publishing
+ * -------------------------------------------------------------------------------------------- */
 
 static void count_publication(struct tracked *t, const struct sign_job *j, const struct sl_token *old)
 {
@@ -289,7 +303,8 @@ void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
     sl_keeper_pump(k);
 }
 
-/* ---- cold requests and the wall clock ---------------------------------------------------------------------- */
+/* ---- cold requests and the wall clock
+ * ---------------------------------------------------------------------- */
 
 void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
 {
@@ -330,6 +345,7 @@ void sl_keeper_watch_wall(struct sl_keeper *k)
         struct tracked *t = sl_keeper_tracked(k, i);
         struct sl_token *token = sl_list_token(&t->list);
         if (token != NULL && t->state == PUBLISH_IDLE && t->committed <= token->version)
-            start_due(t, sl_schedule_renewal(t->pool->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
+            start_due(
+                t, sl_schedule_renewal(t->pool->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
     }
 }

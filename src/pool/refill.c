@@ -8,10 +8,11 @@
 #include "store/mark.h"
 
 #define RETRY_NS (100 * SL_NS_PER_MS)
-#define TAKE_MAX 200000u  /* indices in one take: bounds the time it holds Redis and this loop */
+#define TAKE_MAX 200000u   /* indices in one take: bounds the time it holds Redis and this loop */
 #define OPEN_AFTER_MS 2000 /* under everysec a crash may lose this much, a list's creation included */
 
-/* ---- stock ------------------------------------------------------------------------------------------------- */
+/* ---- stock
+ * ------------------------------------------------------------------------------------------------- */
 
 static struct segment *segment_new(struct tracked *t, uint32_t count)
 {
@@ -37,7 +38,8 @@ static void stock_drop_first(struct kpool *p)
     free(s);
 }
 
-/* References that were handed to nobody: first in line again. Their lists are published, or they would not have been given. */
+/* References that were handed to nobody: first in line again. Their lists are published, or they would not
+ * have been given. */
 static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
 {
     struct segment *s = segment_new(NULL, n);
@@ -49,7 +51,8 @@ static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
     p->stock_count += n;
 }
 
-/* ---- waiting reservations ---------------------------------------------------------------------------------- */
+/* ---- waiting reservations
+ * ---------------------------------------------------------------------------------- */
 
 static void answer(struct kpool *p, struct sl_reservation *r, enum sl_err err)
 {
@@ -112,7 +115,8 @@ void sl_keeper_returned(struct kpool *p, struct sl_reservation *r)
     sl_keeper_distribute(p);
 }
 
-/* ---- handing on -------------------------------------------------------------------------------------------- */
+/* ---- handing on
+ * -------------------------------------------------------------------------------------------- */
 
 static uint32_t give_waiter(struct kpool *p, struct segment *s)
 {
@@ -162,7 +166,8 @@ void sl_keeper_distribute(struct kpool *p)
     }
 }
 
-/* ---- taking ------------------------------------------------------------------------------------------------ */
+/* ---- taking
+ * ------------------------------------------------------------------------------------------------ */
 
 static void retry_later(struct kpool *p)
 {

@@ -70,9 +70,9 @@ static void on_deadline(void *arg)
     give_up(r, fail ? SL_ERR_RATE_LIMIT_REACHED : SL_ERR_UNAVAILABLE);
 }
 
-struct sl_reservation *sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
-                                       void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n),
-                                       void *arg)
+struct sl_reservation *
+sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
+                void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n), void *arg)
 {
     struct sl_reservation *r = sl_xcalloc(1, sizeof *r + n * sizeof r->slots[0]);
     *r = (struct sl_reservation){.pool = p, .amount = n, .worker = w, .done = done, .arg = arg};

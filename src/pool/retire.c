@@ -1,5 +1,5 @@
-/* Old tokens are let go of when no worker can still be using the bare pointer: each answers one turn message, and
- * between two turns of its loop it holds nothing but shares of its own. At most one turn is under way. */
+/* Old tokens are let go of when no worker can still be using the bare pointer: each answers one turn message,
+ * and between two turns of its loop it holds nothing but shares of its own. At most one turn is under way. */
 #include <stdlib.h>
 
 #include "base/assert.h"

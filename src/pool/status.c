@@ -19,7 +19,8 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
 }
 
 struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index,
-                                  void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version), void *arg)
+                                  void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
+                                  void *arg)
 {
     if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
         return NULL;

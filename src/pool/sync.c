@@ -103,7 +103,8 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
     if (r->size != p->o->size || r->bits != p->o->bits) {
         char why[256];
         snprintf(why, sizeof why,
-                 "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and bits %u. "
+                 "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
+                 "bits %u. "
                  "A live pool cannot change them: use a new pool name",
                  p->o->name, (unsigned long long)r->lists, r->size, r->bits, p->o->size, p->o->bits);
         fatal(p->k, why);
@@ -164,7 +165,8 @@ void sl_keeper_update_authority(struct sl_keeper *k)
     atomic_store_explicit(&k->s.shared->authoritative, all, memory_order_release);
 }
 
-/* ---- single lists ------------------------------------------------------------------------------------------ */
+/* ---- single lists
+ * ------------------------------------------------------------------------------------------ */
 
 struct question {
     struct sl_lookup_mail *mail;
@@ -188,7 +190,9 @@ static void on_described(void *arg, enum sl_err err, const struct sl_list_record
         m->err = SL_ERR_UNAVAILABLE;
     }
     if (--m->asked == 0)
-        answer_lookup(m, m->list != NULL ? SL_OK : m->err == SL_ERR_UNAVAILABLE ? m->err : SL_ERR_NO_SUCH_LIST);
+        answer_lookup(m, m->list != NULL                ? SL_OK
+                         : m->err == SL_ERR_UNAVAILABLE ? m->err
+                                                        : SL_ERR_NO_SUCH_LIST);
     sl_keeper_pump(q->pool->k);
     free(q);
 }

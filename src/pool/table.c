@@ -7,8 +7,8 @@
 #define CHUNK 1024u
 #define CHUNKS 4096u
 
-/* Open addressing with linear probing; a cell is a list's number + 1, 0 is empty. Ids are random, so their first bytes hash
- * themselves. Filled to at most one half. */
+/* Open addressing with linear probing; a cell is a list's number + 1, 0 is empty. Ids are random, so their
+ * first bytes hash themselves. Filled to at most one half. */
 struct index {
     struct index *older;
     uint32_t mask;

@@ -11,22 +11,24 @@ struct sl_update {
     struct sl_list *list;
     uint32_t index;
     uint8_t value;
-    uint32_t sequence; /* of arrival in its flush */
+    uint32_t sequence;                                          /* of arrival in its flush */
     void (*done)(void *arg, enum sl_err err, uint64_t version); /* NULL: cancelled */
     void *arg;
     struct sl_update *next;
 };
 
-/* Per pool. Phases: nothing in flight and no timer (the next request leaves at once); in flight; gathering (timer runs). */
+/* Per pool. Phases: nothing in flight and no timer (the next request leaves at once); in flight; gathering
+ * (timer runs). */
 struct sl_gather {
     struct sl_pool_worker *worker;
     struct sl_pool *pool;
     struct sl_update *first, **end;
     uint32_t pending;
-    uint32_t carried;  /* by the last flush */
+    uint32_t carried;   /* by the last flush */
     unsigned in_flight; /* script calls of the present flush that await their reply */
     struct sl_timer timer;
-    struct group *refused; /* calls that the store did not take: answered by `refusal`, never inside sl_update_start */
+    struct group
+        *refused; /* calls that the store did not take: answered by `refusal`, never inside sl_update_start */
     struct sl_timer refusal;
 };
 
@@ -123,8 +125,9 @@ static void send(struct group *group)
     struct sl_change *changes = sl_xcalloc(group->count, sizeof *changes);
     for (uint32_t i = 0; i < group->count; i++)
         changes[i] = (struct sl_change){group->updates[i]->index, group->updates[i]->value};
-    enum sl_err err = sl_store_update(g->worker->store, g->pool->options->name, &group->list->id,
-                                      g->pool->options->final_status, changes, group->count, on_updated, group);
+    enum sl_err err =
+        sl_store_update(g->worker->store, g->pool->options->name, &group->list->id,
+                        g->pool->options->final_status, changes, group->count, on_updated, group);
     free(changes);
     if (err == SL_OK) {
         g->in_flight++;

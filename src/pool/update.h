@@ -1,15 +1,16 @@
 /* Setting statuses, the worker's side. One thread: the worker's.
  *
- * Gathering: per pool and worker one flush is in flight; the next leaves when as many requests have gathered as the last one
- * carried, or an eighth of the measured round trip after its reply; a lone client never waits. */
+ * Gathering: per pool and worker one flush is in flight; the next leaves when as many requests have gathered
+ * as the last one carried, or an eighth of the measured round trip after its reply; a lone client never
+ * waits. */
 #pragma once
 #include "pool/worker.h"
 
 struct sl_update; /* one request; ends by itself after `done` */
 
-/* `done`: OK (durable; `version` is the list's after it), FORBIDDEN, INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE, UNAVAILABLE (has
- * not happened), OUTCOME_UNKNOWN. Never called inside this call. The value has to fit the list's bits.
- * NULL: the store is down (UNAVAILABLE), nothing was started. */
+/* `done`: OK (durable; `version` is the list's after it), FORBIDDEN, INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE,
+ * UNAVAILABLE (has not happened), OUTCOME_UNKNOWN. Never called inside this call. The value has to fit the
+ * list's bits. NULL: the store is down (UNAVAILABLE), nothing was started. */
 struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
                                   void (*done)(void *arg, enum sl_err err, uint64_t version), void *arg);
 /* The request is gone: `done` is not called, the update goes its way. */
@@ -21,10 +22,12 @@ struct sl_batch_entry {
     uint8_t value;
 };
 struct sl_batch;
-/* All or nothing; every list has to be of pool `p`. `position`: which entry was refused (FORBIDDEN, INDEX_OUT_OF_BOUNDS,
- * NO_SUCH_REFERENCE). `entries` is read during the call only. NULL: the store is down. */
-struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p, const struct sl_batch_entry *entries,
-                                uint32_t n, void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg);
+/* All or nothing; every list has to be of pool `p`. `position`: which entry was refused (FORBIDDEN,
+ * INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE). `entries` is read during the call only. NULL: the store is down.
+ */
+struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
+                                const struct sl_batch_entry *entries, uint32_t n,
+                                void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg);
 void sl_batch_cancel(struct sl_batch *b);
 
 /* Internal to the layer. */
@@ -39,5 +42,6 @@ void sl_tell_keeper(struct sl_pool_worker *w, struct sl_list *l, uint64_t versio
 /* The status as the store has it. NULL: the store is down. */
 struct sl_status;
 struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index,
-                                  void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version), void *arg);
+                                  void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
+                                  void *arg);
 void sl_status_cancel(struct sl_status *s);

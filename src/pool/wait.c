@@ -52,12 +52,13 @@ static struct sl_parked *parked_for(struct sl_pool_worker *w, struct sl_list *l)
     return p;
 }
 
-struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l, void (*done)(void *arg, enum sl_err err),
-                                void *arg)
+struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l,
+                                void (*done)(void *arg, enum sl_err err), void *arg)
 {
     struct sl_parked *p = parked_for(w, l);
     struct sl_waiter *x = sl_xcalloc(1, sizeof *x);
-    *x = (struct sl_waiter){.worker = w, .parked = p, .done = done, .arg = arg, .next = p->first, .link = &p->first};
+    *x = (struct sl_waiter){
+        .worker = w, .parked = p, .done = done, .arg = arg, .next = p->first, .link = &p->first};
     if (p->first != NULL)
         p->first->link = &x->next;
     p->first = x;
@@ -85,7 +86,8 @@ void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
     free(p);
 }
 
-/* ---- unknown ids ------------------------------------------------------------------------------------------- */
+/* ---- unknown ids
+ * ------------------------------------------------------------------------------------------- */
 
 struct sl_lookup {
     struct sl_lookup_mail mail;

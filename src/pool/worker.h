@@ -9,8 +9,8 @@ struct sl_pool_worker {
     struct sl_shared *shared;
     struct sl_store *store;
     struct sl_metric_slab **metrics; /* per pool; of sl_pool_worker_metric_table */
-    struct sl_gather *gathers; /* per pool: pool/update.c */
-    struct sl_parked **parked; /* by list number: pool/wait.c */
+    struct sl_gather *gathers;       /* per pool: pool/update.c */
+    struct sl_parked **parked;       /* by list number: pool/wait.c */
     uint32_t parked_cap;
     struct sl_reservation *reservations; /* under way */
     struct sl_lookup *lookups;           /* under way */
@@ -32,7 +32,8 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m);
 void sl_pool_worker_drain(struct sl_pool_worker *w);
 /* Nothing is pending, in flight or awaited. */
 bool sl_pool_worker_idle(const struct sl_pool_worker *w);
-/* The last thing in the thread, after the store was freed: stops timers. Mail that comes later may still be handled. */
+/* The last thing in the thread, after the store was freed: stops timers. Mail that comes later may still be
+ * handled. */
 void sl_pool_worker_stop(struct sl_pool_worker *w);
 /* Any thread, after the owner has ended. */
 void sl_pool_worker_free(struct sl_pool_worker *w);
