@@ -121,16 +121,16 @@ static const struct mistake mistakes[] = {
      "update-interval: '5' has no unit; expected a duration from 0s to 24h, like 500ms, 40s, 1m or 24h"},
     {IN_POOL, "      update-interval: 1.5s\n",
      "5: " TESTS "update-interval: '1.5s' is not a duration; expected a duration from 0s to 24h, like 500ms, "
-                 "40s, 1m or 24h"},
+     "40s, 1m or 24h"},
     {IN_POOL, "      update-interval: 2d\n",
      "5: " TESTS "update-interval: '2d' is not a duration; expected a duration from 0s to 24h, like 500ms, "
-                 "40s, 1m or 24h"},
+     "40s, 1m or 24h"},
     {IN_POOL, "      update-interval: 25h\n",
      "5: " TESTS "update-interval: '25h' is out of range; expected a duration from 0s to 24h, like 500ms, "
-                 "40s, 1m or 24h"},
+     "40s, 1m or 24h"},
     {IN_POOL, "      ttl: 1500ms\n",
      "5: " TESTS "ttl: '1500ms' is not whole seconds; expected a duration of whole seconds from 1s to 250h, "
-                 "like 40s, 1m or 24h"},
+     "like 40s, 1m or 24h"},
     {IN_APP, "  limits: {body: 1MB}\n",
      "2: app.limits.body: '1MB' is not a size; expected a size from 1KiB to 64MiB, like 512, 64KiB or 1MiB"},
     {IN_APP, "  limits: {body: 1GiB}\n",
@@ -236,7 +236,7 @@ static const struct mistake mistakes[] = {
      "1024 bytes or a list of them"},
     {IN_POOL, "      api-keys: [hidden one]\n",
      "5: " TESTS "api-keys: the key (not shown) cannot be sent in a header; expected visible ASCII "
-                 "characters without spaces"},
+     "characters without spaces"},
     {IN_POOL, "      api-keys: [" KEY "]\n",
      "5: " TESTS "api-keys: the same API key twice in one pool; expected it once"},
     {IN_POOL, "      api-keys: ['***']\n",
