@@ -1,11 +1,9 @@
 #include "store/conn_int.h"
 
-#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -13,9 +11,6 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 2000
-#define READ_BYTES 65536
-#define READS_PER_EVENT 4 /* so that one connection does not hold the loop */
-#define IOV_PER_WRITE 64
 
 void sl_conn_hold(struct sl_conn *c)
 {
@@ -29,7 +24,8 @@ void sl_conn_release(struct sl_conn *c)
         c->hooks->destroy(c);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------- */
+/* ---- state
+ * ------------------------------------------------------------------------------------------------- */
 
 #define TO(s) (1u << SL_STORE_##s)
 static const unsigned allowed[] = {
@@ -108,8 +104,8 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
     va_end(ap);
     c->hopeless = hopeless;
     sl_conn_hold(c);
-    sl_log(SL_WARN, "redis", c->reason, SL_KS("role", c->setup.role), SL_KS("state", sl_store_state_name(c->state)),
-           SL_KU("attempt", c->failures + 1));
+    sl_log(SL_WARN, "redis", c->reason, SL_KS("role", c->setup.role),
+           SL_KS("state", sl_store_state_name(c->state)), SL_KU("attempt", c->failures + 1));
     if (c->setup.metrics != NULL)
         sl_metric_add(c->setup.metrics, SL_STORE_M_RECONNECTS, 1);
     close_socket(c);
@@ -150,78 +146,7 @@ static void on_beat(void *arg)
     sl_conn_release(c);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------- */
-
-static void dispatch(struct sl_conn *c, struct redisReply *r)
-{
-    struct sl_call *call = c->head;
-    if (c->hooks->news != NULL && c->hooks->news(c, r)) {
-        freeReplyObject(r);
-        return;
-    }
-    if (call == NULL || call->sent == 0) { /* such as: -ERR max number of clients reached */
-        sl_conn_drop(c, false, "Redis sent what nobody asked for: %.100s", r->str != NULL ? r->str : "");
-        freeReplyObject(r);
-        return;
-    }
-    if (call->first == NULL)
-        call->first = r;
-    if (--call->awaits > 0) {
-        if (call->first != r)
-            freeReplyObject(r);
-        return;
-    }
-    c->head = call->next;
-    if (c->head == NULL)
-        c->tail = NULL;
-    if (c->unsent == call)
-        c->unsent = c->head;
-    struct redisReply *first = call->first;
-    call->first = NULL;
-    call->next = NULL;
-    call->on_reply(c, call, first, r);
-    if (first != r)
-        freeReplyObject(first);
-    freeReplyObject(r);
-}
-
-static void parse(struct sl_conn *c)
-{
-    void *r;
-    while (c->reader != NULL) {
-        if (redisReaderGetReply(c->reader, &r) != REDIS_OK) {
-            sl_conn_drop(c, false, "Redis does not speak its protocol: %s", c->reader->errstr);
-            return;
-        }
-        if (r == NULL)
-            return;
-        dispatch(c, r);
-    }
-}
-
-static void read_some(struct sl_conn *c)
-{
-    char bytes[READ_BYTES];
-    for (int i = 0; i < READS_PER_EVENT && c->watch != NULL; i++) {
-        ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n <= 0) {
-            sl_conn_drop(c, false, "connection lost: %s", n == 0 ? "closed by Redis" : strerror(errno));
-            return;
-        }
-        c->progress_ns = sl_conn_now(c);
-        if (redisReaderFeed(c->reader, bytes, (size_t)n) != REDIS_OK) {
-            sl_conn_drop(c, false, "connection given up: %s", c->reader->errstr);
-            return;
-        }
-        parse(c);
-        if ((size_t)n < sizeof bytes)
-            return;
-    }
-}
-
-static void finish_drain(struct sl_conn *c)
+void sl_conn_finish_drain(struct sl_conn *c)
 {
     if (c->state == SL_STORE_DRAINING && c->head == NULL) {
         sl_timer_stop(c->setup.loop, &c->retry);
@@ -230,95 +155,8 @@ static void finish_drain(struct sl_conn *c)
     }
 }
 
-static void on_readable(void *arg)
-{
-    struct sl_conn *c = arg;
-    sl_conn_hold(c);
-    read_some(c);
-    finish_drain(c);
-    sl_conn_release(c);
-}
-
-/* ---- writing ----------------------------------------------------------------------------------------------- */
-
-static void on_writable(void *arg)
-{
-    struct sl_conn *c = arg;
-    struct iovec iov[IOV_PER_WRITE];
-    struct msghdr m = {.msg_iov = iov};
-    for (struct sl_call *call = c->unsent; call != NULL && m.msg_iovlen < IOV_PER_WRITE; call = call->next)
-        iov[m.msg_iovlen++] = (struct iovec){call->bytes + call->sent, call->len - call->sent};
-    if (m.msg_iovlen == 0)
-        return;
-    ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        sl_conn_hold(c);
-        sl_conn_drop(c, false, "connection lost: %s", strerror(errno));
-        sl_conn_release(c);
-        return;
-    }
-    for (size_t left = n > 0 ? (size_t)n : 0; left > 0;) {
-        struct sl_call *call = c->unsent;
-        size_t part = call->len - call->sent < left ? call->len - call->sent : left;
-        call->sent += part;
-        left -= part;
-        if (call->sent == call->len)
-            c->unsent = call->next;
-    }
-    if (c->unsent != NULL)
-        sl_watch_write(c->watch, on_writable);
-}
-
-void sl_conn_send(struct sl_conn *c, struct sl_call *call)
-{
-    sl_assert(c->watch != NULL && call->awaits > 0);
-    call->next = NULL;
-    call->sent = 0;
-    call->started_ns = sl_conn_now(c);
-    if (c->tail != NULL)
-        c->tail->next = call;
-    else
-        c->head = call;
-    c->tail = call;
-    if (c->unsent == NULL)
-        c->unsent = call;
-    if (!sl_watch_writing(c->watch))
-        sl_watch_write(c->watch, on_writable);
-    sl_conn_watch_deadline(c);
-}
-
-struct question {
-    struct sl_call call;
-    void (*on_answer)(struct sl_conn *c, const struct redisReply *r);
-};
-
-static void on_answer(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
-                      const struct redisReply *last)
-{
-    struct question *q = (struct question *)call;
-    if (last != NULL)
-        q->on_answer(c, first);
-    free(call->bytes);
-    free(q);
-}
-
-void sl_conn_ask(struct sl_conn *c, void (*handler)(struct sl_conn *c, const struct redisReply *r),
-                 const char *const *argv)
-{
-    struct sl_wire w = {0};
-    unsigned argc = 0;
-    while (argv[argc] != NULL)
-        argc++;
-    sl_wire_command(&w, argc);
-    for (unsigned i = 0; i < argc; i++)
-        sl_wire_text(&w, argv[i]);
-    struct question *q = sl_xcalloc(1, sizeof *q);
-    q->on_answer = handler;
-    q->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_answer};
-    sl_conn_send(c, &q->call);
-}
-
-/* ---- time -------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -------------------------------------------------------------------------------------------------- */
 
 void sl_conn_watch_deadline(struct sl_conn *c)
 {
@@ -333,8 +171,8 @@ static void on_deadline(void *arg)
     sl_conn_hold(c);
     /* When it was us who stood still, the replies lie in the socket. */
     if (c->reader != NULL)
-        read_some(c);
-    finish_drain(c);
+        sl_conn_read(c);
+    sl_conn_finish_drain(c);
     uint64_t since = c->progress_ns;
     if (c->head != NULL && c->head->started_ns > since)
         since = c->head->started_ns;
@@ -364,7 +202,8 @@ static void on_retry(void *arg)
     sl_conn_release(c);
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -------------------------------------------------------------------------------------------------- */
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks)
 {
@@ -384,9 +223,7 @@ void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const s
 void sl_conn_attach(struct sl_conn *c, int fd)
 {
     c->fd = fd;
-    c->reader = redisReaderCreate();
-    sl_assert(c->reader != NULL);
-    sl_watch_read(c->watch, on_readable);
+    sl_conn_listen(c);
     sl_conn_change(c, SL_STORE_GREETING);
     if (c->state == SL_STORE_GREETING) /* on_state may have freed us */
         sl_conn_greet(c);

@@ -1,7 +1,9 @@
-/* The connection that store and feed share: its state, its socket, the calls that await replies. Internal to the store
- * layer. hiredis parses the replies; sockets, queue and deadlines are ours, so that what was sent is known to the byte.
+/* The connection that store and feed share: its state, its socket, the calls that await replies. Internal to
+ * the store layer. hiredis parses the replies; sockets, queue and deadlines are ours, so that what was sent
+ * is known to the byte.
  *
- * Owner: one loop thread. Calls are answered in the order in which they were sent (the protocol has no other). */
+ * Owner: one loop thread. Calls are answered in the order in which they were sent (the protocol has no
+ * other). */
 #pragma once
 #include <sys/socket.h>
 #include "store/store.h"
@@ -12,8 +14,9 @@ struct redisReader;
 struct sl_conn;
 struct sl_resolve;
 
-/* One or more commands in one piece. `first` and `last` are the first and the last reply (the same when one is awaited);
- * both NULL: the connection was lost, and `sent` says whether a byte had left. on_reply owns the call from then on. */
+/* One or more commands in one piece. `first` and `last` are the first and the last reply (the same when one
+ * is awaited); both NULL: the connection was lost, and `sent` says whether a byte had left. on_reply owns the
+ * call from then on. */
 struct sl_call {
     struct sl_call *next;
     char *bytes; /* owned; kept until on_reply has the call */
@@ -63,17 +66,18 @@ struct sl_conn {
     struct sl_timer deadline; /* of the oldest call, or of connecting */
     struct sl_timer retry;    /* backoff while DOWN; the end of DRAINING */
     struct sl_timer beat;
-    unsigned failures;      /* since UP, for the backoff */
-    bool was_up;            /* at least once */
+    unsigned failures; /* since UP, for the backoff */
+    bool was_up;       /* at least once */
     uint64_t drain_until_ns;
     int64_t client_id;
-    unsigned kills;         /* replies to CLIENT KILL that are awaited */
-    unsigned busy;          /* an event of ours is on the stack */
-    bool doomed;            /* freed while busy: destroyed when the stack has unwound */
+    unsigned kills; /* replies to CLIENT KILL that are awaited */
+    unsigned busy;  /* an event of ours is on the stack */
+    bool doomed;    /* freed while busy: destroyed when the stack has unwound */
 };
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks);
-void sl_conn_free(struct sl_conn *c); /* fails the calls, then hooks->destroy, at the latest when the stack unwinds */
+void sl_conn_free(
+    struct sl_conn *c); /* fails the calls, then hooks->destroy, at the latest when the stack unwinds */
 void sl_conn_drain(struct sl_conn *c, uint64_t deadline_ns);
 
 /* Any state with a socket. The call belongs to the connection until its on_reply. */
@@ -83,7 +87,8 @@ void sl_conn_ask(struct sl_conn *c, void (*on_reply)(struct sl_conn *c, const st
                  const char *const *argv);
 void sl_conn_up(struct sl_conn *c);
 /* Closes the socket, tells the calls, tries again later. Only from the loop's callbacks. */
-void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same for an error reply: names the command and what Redis said. */
 void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *r);
 
@@ -91,11 +96,14 @@ void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisRepl
 void sl_conn_change(struct sl_conn *c, enum sl_store_state to); /* the one function that changes the state */
 void sl_conn_hold(struct sl_conn *c);
 void sl_conn_release(struct sl_conn *c);
-void sl_conn_dial(struct sl_conn *c);    /* resolve, connect: dial.c */
-void sl_conn_forget(struct sl_conn *c);  /* a resolver job under way, if any */
+void sl_conn_dial(struct sl_conn *c);           /* resolve, connect: dial.c */
+void sl_conn_forget(struct sl_conn *c);         /* a resolver job under way, if any */
 void sl_conn_attach(struct sl_conn *c, int fd); /* connected: greets */
-void sl_conn_greet(struct sl_conn *c);   /* greet.c; ends in VERIFYING */
+void sl_conn_greet(struct sl_conn *c);          /* greet.c; ends in VERIFYING */
 void sl_conn_watch_deadline(struct sl_conn *c);
+void sl_conn_listen(struct sl_conn *c); /* conn_io.c: reads from now on */
+void sl_conn_read(struct sl_conn *c);   /* what has come; may drop the connection */
+void sl_conn_finish_drain(struct sl_conn *c);
 static inline uint64_t sl_conn_now(const struct sl_conn *c)
 {
     return sl_mono_ns(sl_loop_clock(c->setup.loop));

@@ -79,12 +79,13 @@ bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret)
     struct sl_span id, uri, seed, state;
     struct sl_list_record l = {0};
     uint64_t bits;
-    if (!is_array(r, 9) || !text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &l.id) ||
-        !text(r->element[1], 1, 8192, &uri) || !text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
-        !count32(r->element[3], &l.size) || l.size == 0 || !count(r->element[4], 8, &bits) ||
-        !sl_status_bits_valid((unsigned)bits) || !text(r->element[5], 1, 16, &state) || !state_of(state, &l.state) ||
-        !count32(r->element[6], &l.cursor) || l.cursor > l.size || !count(r->element[7], LARGEST, &l.version) ||
-        !count(r->element[8], LARGEST, &l.change))
+    if (!is_array(r, 9) || !text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
+        !sl_uuid_parse(id, &l.id) || !text(r->element[1], 1, 8192, &uri) ||
+        !text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) || !count32(r->element[3], &l.size) ||
+        l.size == 0 || !count(r->element[4], 8, &bits) || !sl_status_bits_valid((unsigned)bits) ||
+        !text(r->element[5], 1, 16, &state) || !state_of(state, &l.state) ||
+        !count32(r->element[6], &l.cursor) || l.cursor > l.size ||
+        !count(r->element[7], LARGEST, &l.version) || !count(r->element[8], LARGEST, &l.change))
         return false;
     l.uri = uri;
     l.bits = (uint8_t)bits;
@@ -181,13 +182,15 @@ bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struc
 {
     struct sl_changes c = {0};
     if (!is_array(r, 3) || !count(r->element[0], LARGEST, &c.newest) ||
-        !text(r->element[1], 1, SL_REPLID_MAX, &c.replid) || !sl_decode_records(r->element[2], &c.lists, &c.count, d))
+        !text(r->element[1], 1, SL_REPLID_MAX, &c.replid) ||
+        !sl_decode_records(r->element[2], &c.lists, &c.count, d))
         return false;
     *ret = c;
     return true;
 }
 
-bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n, struct sl_decoded *d)
+bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
+                     struct sl_decoded *d)
 {
     if (r->type != REDIS_REPLY_ARRAY)
         return false;
@@ -223,28 +226,31 @@ static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batch
     if (!is_array(r, 4) || !text(r->element[1], 1, 1, &why))
         return false;
     const char *at = memchr("FILV", why.at[0], 4);
-    if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups || !count32(r->element[3], ret_at))
+    if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups ||
+        !count32(r->element[3], ret_at))
         return false;
     *ret = (struct sl_batched){.refused = errs[strchr("FILV", *at) - "FILV"]};
     return true;
 }
 
-bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
-                       uint32_t *ret_at, struct sl_decoded *d)
+bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+                       uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
 {
     struct sl_span kind;
     if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !text(r->element[0], 1, 1, &kind))
         return false;
     if (kind.at[0] == 'R')
         return refusal(r, groups, ret, ret_group, ret_at);
-    if (kind.at[0] != 'W' || !is_array(r, 3) || !is_array(r->element[1], groups) || !is_array(r->element[2], groups))
+    if (kind.at[0] != 'W' || !is_array(r, 3) || !is_array(r->element[1], groups) ||
+        !is_array(r->element[2], groups))
         return false;
     uint64_t *versions = items(d, groups, sizeof *versions);
     bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
     d->numbers = (uint32_t *)(void *)changed;
     for (uint32_t i = 0; i < groups; i++) {
         uint64_t flag;
-        if (!count(r->element[1]->element[i], LARGEST, &versions[i]) || !count(r->element[2]->element[i], 1, &flag))
+        if (!count(r->element[1]->element[i], LARGEST, &versions[i]) ||
+            !count(r->element[2]->element[i], 1, &flag))
             return false;
         changed[i] = flag != 0;
     }
@@ -252,14 +258,16 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
     return true;
 }
 
-bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value, uint64_t *ret_version)
+bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value,
+                      uint64_t *ret_version)
 {
     uint64_t value, version;
     if (is_array(r, 0)) {
         *ret_outside = true;
         return true;
     }
-    if (!is_array(r, 2) || !count(r->element[0], UINT8_MAX, &value) || !count(r->element[1], LARGEST, &version))
+    if (!is_array(r, 2) || !count(r->element[0], UINT8_MAX, &value) ||
+        !count(r->element[1], LARGEST, &version))
         return false;
     *ret_outside = false;
     *ret_value = (uint8_t)value;
@@ -267,7 +275,8 @@ bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *re
     return true;
 }
 
-bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version, struct sl_span *ret_bytes)
+bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version,
+                      struct sl_span *ret_bytes)
 {
     struct sl_span version, bytes = {0};
     uint64_t v = 0;

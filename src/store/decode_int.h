@@ -1,5 +1,6 @@
-/* Replies into values: pure functions that check every type, count and range before use. False means that Redis sent
- * another shape, whatever it was. Internal to the store layer. Spans and pointers point into the reply. */
+/* Replies into values: pure functions that check every type, count and range before use. False means that
+ * Redis sent another shape, whatever it was. Internal to the store layer. Spans and pointers point into the
+ * reply. */
 #pragma once
 #include "store/store.h"
 
@@ -21,17 +22,21 @@ bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken 
 bool sl_decode_records(const struct redisReply *r, const struct sl_list_record **ret, size_t *ret_n,
                        struct sl_decoded *d);
 bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d);
-bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n, struct sl_decoded *d);
+bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
+                     struct sl_decoded *d);
 bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret);
 /* `ret_group` and `ret_at`: the refused entry, when ret->refused is not SL_OK. */
-bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
-                       uint32_t *ret_at, struct sl_decoded *d);
+bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+                       uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d);
 /* {} means an index outside: ret_outside. */
-bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value, uint64_t *ret_version);
+bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value,
+                      uint64_t *ret_version);
 /* The reply of EXEC to HGET version, GET data. nil version: no such list, ret_gone. */
-bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version, struct sl_span *ret_bytes);
+bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version,
+                      struct sl_span *ret_bytes);
 
-/* Clients of the instance that belong to another run, or to this run and role, but `self`: found(arg, id) for each. */
+/* Clients of the instance that belong to another run, or to this run and role, but `self`: found(arg, id) for
+ * each. */
 void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
                             int64_t self, void (*found)(void *arg, int64_t id), void *arg);
 /* The payload of a Pub/Sub message: "<id> <version>". */
@@ -40,7 +45,7 @@ bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *
 bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret);
 bool sl_decode_decimal(struct sl_span text, uint64_t max, uint64_t *ret);
 
-/* Whether the server keeps what the options promise. `config`: the reply of CONFIG GET (an error where it is forbidden).
- * False: one sentence in why, and whether waiting cannot help. */
+/* Whether the server keeps what the options promise. `config`: the reply of CONFIG GET (an error where it is
+ * forbidden). False: one sentence in why, and whether waiting cannot help. */
 bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, const struct redisReply *config,
                       struct sl_buf *why, bool *ret_hopeless);

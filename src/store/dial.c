@@ -1,5 +1,5 @@
-/* From an address in the options to a connected socket: name resolution on the clerk, non-blocking connect, each address
- * in turn. */
+/* From an address in the options to a connected socket: name resolution on the clerk, non-blocking connect,
+ * each address in turn. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -55,7 +55,8 @@ void sl_store_mail(struct sl_mail *m)
         if (r->count > 0)
             connect_next(c);
         else
-            sl_conn_drop(c, false, "cannot resolve %.100s: %s", r->host, r->why != NULL ? r->why : "no address");
+            sl_conn_drop(c, false, "cannot resolve %.100s: %s", r->host,
+                         r->why != NULL ? r->why : "no address");
         sl_conn_release(c);
     }
     free(r->host);

@@ -1,9 +1,10 @@
-/* A private redis-server child: unix socket only, in `<storage>/redis` (mode 0700), append-only file with fsync always.
+/* A private redis-server child: unix socket only, in `<storage>/redis` (mode 0700), append-only file with
+ * fsync always.
  *
- * It dies with us: PR_SET_PDEATHSIG follows the thread that forks, so that has to be the process' main thread, which owns
- * this struct and its loop. It cannot run twice on one directory: an flock on `<storage>/redis/lock` whose descriptor the
- * child inherits, so that an orphan still holds it. When it crashes it is started again, with backoff.
- * Its own log lines become ours (subject=redis-server). */
+ * It dies with us: PR_SET_PDEATHSIG follows the thread that forks, so that has to be the process' main
+ * thread, which owns this struct and its loop. It cannot run twice on one directory: an flock on
+ * `<storage>/redis/lock` whose descriptor the child inherits, so that an orphan still holds it. When it
+ * crashes it is started again, with backoff. Its own log lines become ours (subject=redis-server). */
 #pragma once
 #include "base/buf.h"
 #include "loop/loop.h"
@@ -12,7 +13,8 @@ struct sl_embedded;
 
 /* Takes the lock (waits up to 10 s for a dying orphan) and starts the child. False: one sentence in `why` (no
  * redis-server in PATH, directory not writable, locked by process N, socket path longer than a sun_path). */
-bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf *why, struct sl_embedded **ret);
+bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf *why,
+                       struct sl_embedded **ret);
 const char *sl_embedded_socket(const struct sl_embedded *e); /* path; the server may not listen yet */
 uint32_t sl_embedded_restarts(const struct sl_embedded *e);
 int sl_embedded_pid(const struct sl_embedded *e); /* 0 while it is down */

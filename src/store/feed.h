@@ -1,5 +1,5 @@
-/* The subscription: versions that any instance has committed, as they happen. A connection of its own. Hints only: what
- * a feed misses, the sweep of changes finds. Owner: one loop thread. */
+/* The subscription: versions that any instance has committed, as they happen. A connection of its own. Hints
+ * only: what a feed misses, the sweep of changes finds. Owner: one loop thread. */
 #pragma once
 #include "store/store.h"
 

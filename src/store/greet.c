@@ -69,7 +69,8 @@ static void kill_client(void *arg, int64_t id)
     struct sl_conn *c = arg;
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, id);
-    sl_log(SL_INFO, "redis", "closing a former connection", SL_KS("role", c->setup.role), SL_KI("client", id));
+    sl_log(SL_INFO, "redis", "closing a former connection", SL_KS("role", c->setup.role),
+           SL_KI("client", id));
     c->kills++;
     sl_conn_ask(c, on_kill, (const char *const[]){"CLIENT", "KILL", "ID", text, NULL});
 }
@@ -91,8 +92,8 @@ void sl_conn_greet(struct sl_conn *c)
 {
     const struct sl_redis_options *o = c->setup.options;
     char name[160], database[16];
-    snprintf(name, sizeof name, "statuslistd:%s:%s:%.64s", c->setup.identity->instance, c->setup.identity->run,
-             c->setup.role);
+    snprintf(name, sizeof name, "statuslistd:%s:%s:%.64s", c->setup.identity->instance,
+             c->setup.identity->run, c->setup.role);
     snprintf(database, sizeof database, "%u", o->database);
     if (o->password != NULL && o->username != NULL)
         sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", o->username, o->password, NULL});

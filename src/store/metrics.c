@@ -13,7 +13,8 @@ static const char *const failure_names[] = {"unavailable", "unknown", "reply", "
 static const char *const verification_names[] = {"passed", "failed", NULL};
 
 static const struct sl_metric_def defs[] = {
-#define X(id, name, type, help, label, values, bounds, scale) {name, type, help, label, values, bounds, scale},
+#define X(id, name, type, help, label, values, bounds, scale)                                                \
+    {name, type, help, label, values, bounds, scale},
     SL_STORE_METRICS(X)
 #undef X
 };

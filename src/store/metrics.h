@@ -2,19 +2,20 @@
 #pragma once
 #include "base/metric.h"
 
-/* Operations: enum, name (of script or command, and the value of the label), whether it writes, whether a script. */
-#define SL_STORE_OPS(X)                                                                                                \
-    X(OPEN_POOL, open_pool, true, true)                                                                                \
-    X(ADOPT, adopt, true, true)                                                                                        \
-    X(TAKE, take, true, true)                                                                                          \
-    X(PRECREATE, precreate, true, true)                                                                                \
-    X(GIVE_BACK, give_back, true, true)                                                                                \
-    X(CHANGES, changes, false, true)                                                                                   \
-    X(DESCRIBE, describe, false, true)                                                                                 \
-    X(UPDATE, update, true, true)                                                                                      \
-    X(BATCH, batch, true, true)                                                                                        \
-    X(STATUS, status, false, true)                                                                                     \
-    X(LOAD, load, false, false)                                                                                        \
+/* Operations: enum, name (of script or command, and the value of the label), whether it writes, whether a
+ * script. */
+#define SL_STORE_OPS(X)                                                                                      \
+    X(OPEN_POOL, open_pool, true, true)                                                                      \
+    X(ADOPT, adopt, true, true)                                                                              \
+    X(TAKE, take, true, true)                                                                                \
+    X(PRECREATE, precreate, true, true)                                                                      \
+    X(GIVE_BACK, give_back, true, true)                                                                      \
+    X(CHANGES, changes, false, true)                                                                         \
+    X(DESCRIBE, describe, false, true)                                                                       \
+    X(UPDATE, update, true, true)                                                                            \
+    X(BATCH, batch, true, true)                                                                              \
+    X(STATUS, status, false, true)                                                                           \
+    X(LOAD, load, false, false)                                                                              \
     X(POOL_NAMES, pool_names, false, false)
 
 enum sl_store_op {
@@ -27,23 +28,26 @@ enum sl_store_op {
 /* Errors of operations, as a label. */
 enum sl_store_failure { SL_FAIL_UNAVAILABLE, SL_FAIL_UNKNOWN, SL_FAIL_REPLY, SL_FAIL_BOUND };
 
-#define SL_STORE_METRICS(X)                                                                                            \
-    X(STATE, "store_state", SL_GAUGE, "1 for the state the Redis connection is in", "state", state_names, NULL, 0)     \
-    X(RECONNECTS, "store_reconnects_total", SL_COUNTER, "Redis connections that were lost or could not be made", NULL, \
-      NULL, NULL, 0)                                                                                                   \
-    X(INFLIGHT, "store_inflight", SL_GAUGE, "Operations that await a reply of Redis", NULL, NULL, NULL, 0)             \
-    X(OPERATIONS, "store_operations_total", SL_COUNTER, "Operations sent to Redis", "operation", op_names, NULL, 0)    \
-    X(ERRORS, "store_errors_total", SL_COUNTER,                                                                        \
-      "Failed operations: unavailable = has not happened, unknown = may have, reply = not understood, bound = too many " \
-      "in flight",                                                                                                     \
-      "kind", failure_names, NULL, 0)                                                                                  \
-    X(LATENCY, "store_operation_seconds", SL_HISTOGRAM, "From sending an operation to its reply", NULL, NULL,          \
-      sl_metric_latency_bounds, 1e-9)                                                                                  \
-    X(KILLED, "store_predecessors_killed_total", SL_COUNTER, "Former connections of this instance that were closed",   \
-      NULL, NULL, NULL, 0)                                                                                             \
-    X(SCRIPT_LOADS, "store_script_reloads_total", SL_COUNTER, "Operations sent again after NOSCRIPT", NULL, NULL,      \
-      NULL, 0)                                                                                                         \
-    X(VERIFICATIONS, "store_verifications_total", SL_COUNTER, "Checks of persistence and role", "result",              \
+#define SL_STORE_METRICS(X)                                                                                  \
+    X(STATE, "store_state", SL_GAUGE, "1 for the state the Redis connection is in", "state", state_names,    \
+      NULL, 0)                                                                                               \
+    X(RECONNECTS, "store_reconnects_total", SL_COUNTER,                                                      \
+      "Redis connections that were lost or could not be made", NULL, NULL, NULL, 0)                          \
+    X(INFLIGHT, "store_inflight", SL_GAUGE, "Operations that await a reply of Redis", NULL, NULL, NULL, 0)   \
+    X(OPERATIONS, "store_operations_total", SL_COUNTER, "Operations sent to Redis", "operation", op_names,   \
+      NULL, 0)                                                                                               \
+    X(ERRORS, "store_errors_total", SL_COUNTER,                                                              \
+      "Failed operations: unavailable = has not happened, unknown = may have, reply = not understood, "      \
+      "bound = too many "                                                                                    \
+      "in flight",                                                                                           \
+      "kind", failure_names, NULL, 0)                                                                        \
+    X(LATENCY, "store_operation_seconds", SL_HISTOGRAM, "From sending an operation to its reply", NULL,      \
+      NULL, sl_metric_latency_bounds, 1e-9)                                                                  \
+    X(KILLED, "store_predecessors_killed_total", SL_COUNTER,                                                 \
+      "Former connections of this instance that were closed", NULL, NULL, NULL, 0)                           \
+    X(SCRIPT_LOADS, "store_script_reloads_total", SL_COUNTER, "Operations sent again after NOSCRIPT", NULL,  \
+      NULL, NULL, 0)                                                                                         \
+    X(VERIFICATIONS, "store_verifications_total", SL_COUNTER, "Checks of persistence and role", "result",    \
       verification_names, NULL, 0)
 
 enum sl_store_metric {

@@ -28,7 +28,8 @@ static void count_inflight(struct sl_store *s)
         sl_metric_set(s->conn.setup.metrics, SL_STORE_M_INFLIGHT, s->inflight);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------ */
+/* ---- errors
+ * ------------------------------------------------------------------------------------------------ */
 
 enum consequence { NOTHING, RECONNECT, GIVE_UP };
 
@@ -38,20 +39,13 @@ static const struct {
     enum sl_err err;
     enum consequence then;
 } known[] = {
-    {"READONLY", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"MASTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"LOADING", SL_ERR_UNAVAILABLE, NOTHING},
-    {"OOM", SL_ERR_UNAVAILABLE, NOTHING},
-    {"MISCONF", SL_ERR_UNAVAILABLE, NOTHING},
-    {"BUSY", SL_ERR_UNAVAILABLE, NOTHING},
-    {"NOREPLICAS", SL_ERR_UNAVAILABLE, NOTHING},
-    {"NOAUTH", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"NOSCRIPT", SL_ERR_UNAVAILABLE, NOTHING},
-    {"EXECABORT", SL_ERR_UNAVAILABLE, NOTHING},
-    {"CLUSTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"MOVED", SL_ERR_UNAVAILABLE, GIVE_UP},
-    {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING},
-    {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
+    {"READONLY", SL_ERR_UNAVAILABLE, RECONNECT},     {"MASTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},
+    {"LOADING", SL_ERR_UNAVAILABLE, NOTHING},        {"OOM", SL_ERR_UNAVAILABLE, NOTHING},
+    {"MISCONF", SL_ERR_UNAVAILABLE, NOTHING},        {"BUSY", SL_ERR_UNAVAILABLE, NOTHING},
+    {"NOREPLICAS", SL_ERR_UNAVAILABLE, NOTHING},     {"NOAUTH", SL_ERR_UNAVAILABLE, RECONNECT},
+    {"NOSCRIPT", SL_ERR_UNAVAILABLE, NOTHING},       {"EXECABORT", SL_ERR_UNAVAILABLE, NOTHING},
+    {"CLUSTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},  {"MOVED", SL_ERR_UNAVAILABLE, GIVE_UP},
+    {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING}, {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
 };
 
 static enum sl_err judge(struct sl_operation *op, const struct redisReply *r, enum consequence *ret_then)
@@ -69,7 +63,8 @@ static enum sl_err judge(struct sl_operation *op, const struct redisReply *r, en
 
 enum sl_err sl_op_bad_shape(struct sl_operation *op)
 {
-    sl_log(SL_ERROR, "redis", "a reply has not the shape it must have", SL_KS("operation", kinds[op->kind].name));
+    sl_log(SL_ERROR, "redis", "a reply has not the shape it must have",
+           SL_KS("operation", kinds[op->kind].name));
     return kinds[op->kind].writes ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
 }
 
@@ -86,8 +81,8 @@ static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const st
         count_failure(s, SL_FAIL_REPLY);
         return judge(op, r, ret_then);
     }
-    if (op->waits &&
-        (last->type != REDIS_REPLY_INTEGER || last->integer < (long long)s->conn.setup.options->wait_replicas)) {
+    if (op->waits && (last->type != REDIS_REPLY_INTEGER ||
+                      last->integer < (long long)s->conn.setup.options->wait_replicas)) {
         count_failure(s, SL_FAIL_UNKNOWN);
         sl_log(SL_WARN, "redis", "fewer replicas than asked have the update");
         return SL_ERR_OUTCOME_UNKNOWN;
@@ -134,14 +129,16 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
         measure(s, op);
     op->deliver(op, err, err != SL_OK ? NULL : op->waits ? first : last);
     if (then != NOTHING && c->watch != NULL)
-        sl_conn_drop(c, then == GIVE_UP, "Redis answered %.100s", first->type == REDIS_REPLY_ERROR ? first->str : last->str);
+        sl_conn_drop(c, then == GIVE_UP, "Redis answered %.100s",
+                     first->type == REDIS_REPLY_ERROR ? first->str : last->str);
     free(op->positions);
     free(op->group_first);
     free(op->call.bytes);
     free(op);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ----------------------------------------------------------------------------------------------- */
 
 size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap)
 {
@@ -195,8 +192,8 @@ enum sl_err sl_op_plain(struct sl_store *s, enum sl_store_op kind, struct sl_ope
     return SL_OK;
 }
 
-enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc, struct sl_wire *w,
-                      struct sl_operation **ret_op)
+enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc,
+                      struct sl_wire *w, struct sl_operation **ret_op)
 {
     enum sl_err err = sl_op_plain(s, kind, ret_op);
     if (err != SL_OK)

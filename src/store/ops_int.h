@@ -1,5 +1,5 @@
-/* What the typed operations share: sending a script with its arguments, and what its errors mean. Internal to the store
- * layer. */
+/* What the typed operations share: sending a script with its arguments, and what its errors mean. Internal to
+ * the store layer. */
 #pragma once
 #include "store/conn_int.h"
 #include "store/decode_int.h"
@@ -19,15 +19,16 @@ struct sl_store {
 };
 
 struct sl_operation;
-/* err == SL_OK: r is the reply to decode; otherwise NULL. Calls `done`; a shape that is wrong is sl_op_bad_shape. */
+/* err == SL_OK: r is the reply to decode; otherwise NULL. Calls `done`; a shape that is wrong is
+ * sl_op_bad_shape. */
 typedef void sl_op_deliver(struct sl_operation *op, enum sl_err err, const struct redisReply *r);
 
 struct sl_operation {
     struct sl_call call; /* first */
     enum sl_store_op kind;
-    bool waits;    /* the last reply is that of WAIT */
-    bool reloaded; /* sent again after NOSCRIPT */
-    uint32_t want; /* take: indices; update: changes; batch: groups */
+    bool waits;                        /* the last reply is that of WAIT */
+    bool reloaded;                     /* sent again after NOSCRIPT */
+    uint32_t want;                     /* take: indices; update: changes; batch: groups */
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */
     sl_op_deliver *deliver;
     union {
@@ -47,10 +48,10 @@ struct sl_operation {
     void *arg;
 };
 
-/* SL_OK: *ret_op and its wire, with the head of EVALSHA and `nkeys` = 1 (the pool's config) already in it; `argc`
- * arguments are to follow. SL_ERR_UNAVAILABLE: not UP, or too many in flight. */
-enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc, struct sl_wire *w,
-                      struct sl_operation **ret_op);
+/* SL_OK: *ret_op and its wire, with the head of EVALSHA and `nkeys` = 1 (the pool's config) already in it;
+ * `argc` arguments are to follow. SL_ERR_UNAVAILABLE: not UP, or too many in flight. */
+enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc,
+                      struct sl_wire *w, struct sl_operation **ret_op);
 /* The same for plain commands: the wire is empty. */
 enum sl_err sl_op_plain(struct sl_store *s, enum sl_store_op kind, struct sl_operation **ret_op);
 void sl_op_send(struct sl_store *s, struct sl_operation *op, struct sl_wire *w, unsigned replies);

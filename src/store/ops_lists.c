@@ -13,7 +13,8 @@ static void give_pool(struct sl_operation *op, enum sl_err err, const struct red
 }
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                               void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r), void *arg)
+                               void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r),
+                               void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;
@@ -42,7 +43,8 @@ static void give_names(struct sl_operation *op, enum sl_err err, const struct re
 }
 
 enum sl_err sl_store_pool_names(struct sl_store *s,
-                                void (*done)(void *arg, enum sl_err err, const struct sl_span *names, size_t n),
+                                void (*done)(void *arg, enum sl_err err, const struct sl_span *names,
+                                             size_t n),
                                 void *arg)
 {
     struct sl_wire w = {0};
@@ -134,10 +136,9 @@ static void give_made(struct sl_operation *op, enum sl_err err, const struct red
     sl_decoded_free(&d);
 }
 
-enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
-                               const struct sl_list_draft *drafts, size_t n,
-                               void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n),
-                               void *arg)
+enum sl_err sl_store_precreate(
+    struct sl_store *s, const char *pool, uint32_t spares, const struct sl_list_draft *drafts, size_t n,
+    void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n), void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;
@@ -222,7 +223,8 @@ static void give_record(struct sl_operation *op, enum sl_err err, const struct r
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                              void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r), void *arg)
+                              void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r),
+                              void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;

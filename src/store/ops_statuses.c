@@ -17,7 +17,8 @@ static void give_loaded(struct sl_operation *op, enum sl_err err, const struct r
 
 /* A transaction, not a script: a hundred megabytes need not become a Lua string first. */
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                          void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes), void *arg)
+                          void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes),
+                          void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;
@@ -103,11 +104,13 @@ static void keep_positions(struct sl_operation *op, const struct sl_batch_group 
     op->positions = sl_xcalloc((size_t)op->group_first[n] + 1, sizeof *op->positions);
     for (uint32_t i = 0; i < n; i++)
         if (groups[i].count > 0)
-            memcpy(op->positions + op->group_first[i], groups[i].positions, groups[i].count * sizeof *op->positions);
+            memcpy(op->positions + op->group_first[i], groups[i].positions,
+                   groups[i].count * sizeof *op->positions);
 }
 
-enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final, const struct sl_batch_group *groups,
-                           uint32_t n, void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
+enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
+                           const struct sl_batch_group *groups, uint32_t n,
+                           void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;
@@ -142,7 +145,8 @@ static void give_status(struct sl_operation *op, enum sl_err err, const struct r
 }
 
 enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                            void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version), void *arg)
+                            void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
+                            void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;

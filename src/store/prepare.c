@@ -100,8 +100,8 @@ static void on_info(struct sl_conn *c, const struct redisReply *r)
     if (sl_span_eq(cluster, SL_SPAN("1")))
         sl_conn_drop(c, true, "Redis runs in cluster mode, which is not supported: one primary is needed");
     else if (!sl_span_eq(role, SL_SPAN("master")))
-        sl_conn_drop(c, false, "the role of the server is %.*s, must be master", (int)(role.len < 32 ? role.len : 32),
-                     role.at);
+        sl_conn_drop(c, false, "the role of the server is %.*s, must be master",
+                     (int)(role.len < 32 ? role.len : 32), role.at);
     else if (c->state == SL_STORE_VERIFYING)
         sl_conn_up(c);
 }
@@ -113,8 +113,8 @@ void sl_store_verify(struct sl_store *s)
     sl_conn_ask(c, on_info, (const char *const[]){"INFO", NULL});
     if (c->setup.verifies)
         sl_conn_ask(c, on_config,
-                    (const char *const[]){"CONFIG", "GET", "appendonly", "appendfsync", "no-appendfsync-on-rewrite",
-                                          "maxmemory-policy", NULL});
+                    (const char *const[]){"CONFIG", "GET", "appendonly", "appendfsync",
+                                          "no-appendfsync-on-rewrite", "maxmemory-policy", NULL});
 }
 
 void sl_store_prepare(struct sl_conn *c)

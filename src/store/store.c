@@ -45,7 +45,8 @@ struct sl_store *sl_store_new(const struct sl_store_setup *setup)
 {
     struct sl_store *s = sl_xcalloc(1, sizeof *s);
     if (setup->verifies && setup->options->persistence == SL_PERSIST_DISABLED)
-        sl_log(SL_WARN, "redis", "persistence is disabled: a crash of Redis loses all status changes since its last snapshot");
+        sl_log(SL_WARN, "redis",
+               "persistence is disabled: a crash of Redis loses all status changes since its last snapshot");
     sl_conn_init(&s->conn, setup, &hooks);
     return s;
 }

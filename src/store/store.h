@@ -1,15 +1,17 @@
-/* One Redis connection with typed operations. Keys, fields, scripts and their failure behaviour: docs/redis.md.
+/* One Redis connection with typed operations. Keys, fields, scripts and their failure behaviour:
+ * docs/redis.md.
  *
- * Owner: one loop thread; every function is for that thread, every callback runs on its loop, never inside the call that
- * caused it (a refused operation answers through its return value instead, and its callback is not called).
+ * Owner: one loop thread; every function is for that thread, every callback runs on its loop, never inside
+ * the call that caused it (a refused operation answers through its return value instead, and its callback is
+ * not called).
  *
- * Outcome of a write. SL_ERR_UNAVAILABLE: has not happened. SL_ERR_OUTCOME_UNKNOWN: was sent, and the connection broke
- * or the reply did not come in time. A script that answered with an error of its own has not happened. A write is never
- * sent again. Reads answer SL_ERR_UNAVAILABLE only.
+ * Outcome of a write. SL_ERR_UNAVAILABLE: has not happened. SL_ERR_OUTCOME_UNKNOWN: was sent, and the
+ * connection broke or the reply did not come in time. A script that answered with an error of its own has not
+ * happened. A write is never sent again. Reads answer SL_ERR_UNAVAILABLE only.
  *
- * Predecessors: after AUTH the first commands name the connection `statuslistd:<instance>:<run>:<role>` and kill every
- * client of the same instance that belongs to another run, or to this run and role; no operation is sent before those
- * replies, so a write that was given up cannot arrive after a later one.
+ * Predecessors: after AUTH the first commands name the connection `statuslistd:<instance>:<run>:<role>` and
+ * kill every client of the same instance that belongs to another run, or to this run and role; no operation
+ * is sent before those replies, so a write that was given up cannot arrive after a later one.
  *
  * Bounded: at most SL_STORE_INFLIGHT operations await replies; beyond that SL_ERR_UNAVAILABLE at once. */
 #pragma once
@@ -24,10 +26,12 @@
 #define SL_STORE_INFLIGHT 4096
 #define SL_REPLID_MAX 40 /* hex characters of master_replid */
 
-/* ---- connection -------------------------------------------------------------------------------------------- */
+/* ---- connection
+ * -------------------------------------------------------------------------------------------- */
 
-/* DOWN -> RESOLVING -> CONNECTING -> GREETING (AUTH, SELECT, name, kill predecessors) -> VERIFYING (persistence, role,
- * scripts) -> UP; any -> DOWN (with backoff and jitter); UP -> DRAINING -> CLOSED. One function changes it. */
+/* DOWN -> RESOLVING -> CONNECTING -> GREETING (AUTH, SELECT, name, kill predecessors) -> VERIFYING
+ * (persistence, role, scripts) -> UP; any -> DOWN (with backoff and jitter); UP -> DRAINING -> CLOSED. One
+ * function changes it. */
 enum sl_store_state {
     SL_STORE_DOWN,
     SL_STORE_RESOLVING,
@@ -53,7 +57,7 @@ struct sl_store_setup {
     struct sl_crew *clerk;   /* resolves host names off the loop */
     struct sl_mailbox *mail; /* of the loop's thread: resolver jobs come back as mail of kind SL_STORE_MAIL */
     struct sl_metric_slab *metrics; /* of sl_store_metric_table; one writer, this loop */
-    bool verifies;           /* checks persistence at every connect and every 10 s (the keeper's) */
+    bool verifies;                  /* checks persistence at every connect and every 10 s (the keeper's) */
     void (*on_state)(void *arg, enum sl_store_state state);
     void *arg;
 };
@@ -62,12 +66,14 @@ struct sl_store_setup {
 #define SL_STORE_MAIL 1000
 void sl_store_mail(struct sl_mail *m);
 
-struct sl_store *sl_store_new(const struct sl_store_setup *setup); /* starts to connect at the loop's next turn */
+struct sl_store *
+sl_store_new(const struct sl_store_setup *setup); /* starts to connect at the loop's next turn */
 enum sl_store_state sl_store_state(const struct sl_store *s);
-/* Why the store is not UP, or was not before: one sentence, "" when all is well; e.g. "appendfsync is everysec, must be
- * always". Valid until the next state change. */
+/* Why the store is not UP, or was not before: one sentence, "" when all is well; e.g. "appendfsync is
+ * everysec, must be always". Valid until the next state change. */
 const char *sl_store_reason(const struct sl_store *s);
-/* True when the reason cannot mend itself (wrong persistence, MOVED, wrong password): at start the process refuses. */
+/* True when the reason cannot mend itself (wrong persistence, MOVED, wrong password): at start the process
+ * refuses. */
 bool sl_store_hopeless(const struct sl_store *s);
 unsigned sl_store_inflight(const struct sl_store *s);
 uint64_t sl_store_rtt_ns(const struct sl_store *s); /* smoothed round trip of updates; 0 before the first */
@@ -77,7 +83,8 @@ void sl_store_free(struct sl_store *s); /* at once: callbacks get OUTCOME_UNKNOW
 
 extern const struct sl_metric_table sl_store_metric_table;
 
-/* ---- records ----------------------------------------------------------------------------------------------- */
+/* ---- records
+ * ----------------------------------------------------------------------------------------------- */
 
 enum sl_list_state { SL_LIST_OPEN, SL_LIST_FULL, SL_LIST_SEALED };
 
@@ -101,11 +108,13 @@ struct sl_list_draft {
     uint8_t seed[SL_ORDER_SEED];
 };
 
-/* ---- operations of the keeper ------------------------------------------------------------------------------ */
+/* ---- operations of the keeper
+ * ------------------------------------------------------------------------------ */
 
 /* Opens a pool: registers its name, fixes size and bits at the first call ever.
- * `existing_size/bits`: what the pool has; `lists`: how many lists it has. A difference is the caller's to judge.
- * `taken`: the pool's take counter, `replid`: the epoch now; `free_lists`: open lists of another epoch. */
+ * `existing_size/bits`: what the pool has; `lists`: how many lists it has. A difference is the caller's to
+ * judge. `taken`: the pool's take counter, `replid`: the epoch now; `free_lists`: open lists of another
+ * epoch. */
 struct sl_pool_opened {
     uint32_t size;
     uint8_t bits;
@@ -113,24 +122,26 @@ struct sl_pool_opened {
     struct sl_span replid;
     uint32_t foreign; /* open lists of another epoch: the next take seals them, unless they are adopted */
 };
-SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                                          void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r),
-                                          void *arg);
+SL_CHECKED enum sl_err
+sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
+                   void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r), void *arg);
 
 /* All pool names that were ever opened in this database. */
 SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s,
-                                           void (*done)(void *arg, enum sl_err err, const struct sl_span *names,
-                                                        size_t n),
+                                           void (*done)(void *arg, enum sl_err err,
+                                                        const struct sl_span *names, size_t n),
                                            void *arg);
 
-/* Embedded Redis only: gives the open lists of other epochs the present one, if the pool's take counter is not behind
- * `mark`; answers how many, or -1 when Redis is behind (the lists are then sealed by the next take). */
+/* Embedded Redis only: gives the open lists of other epochs the present one, if the pool's take counter is
+ * not behind `mark`; answers how many, or -1 when Redis is behind (the lists are then sealed by the next
+ * take). */
 SL_CHECKED enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
                                       void (*done)(void *arg, enum sl_err err, int64_t adopted), void *arg);
 
-/* Takes up to `want` indices: of each open list its returned ones first, then from the cursor on; moves on to the next
- * open list; creates the first draft that is not used where none is left (and the second where that is too small). Lists of another
- * epoch are sealed on the way; lists younger than `min_age_ms` are passed over. May give fewer than asked. */
+/* Takes up to `want` indices: of each open list its returned ones first, then from the cursor on; moves on to
+ * the next open list; creates the first draft that is not used where none is left (and the second where that
+ * is too small). Lists of another epoch are sealed on the way; lists younger than `min_age_ms` are passed
+ * over. May give fewer than asked. */
 struct sl_block {
     struct sl_list_record list; /* as after the take */
     uint32_t from, count;       /* reservations k = from .. from+count-1: indices order(seed, k) */
@@ -138,31 +149,33 @@ struct sl_block {
     uint32_t returned_count;
 };
 struct sl_taken {
-    uint64_t taken;   /* the pool's take counter after this take: to be made durable before a block is used */
-    uint32_t sealed;  /* lists that this take sealed */
-    uint32_t spares;  /* open lists of this epoch of which nothing was taken yet */
+    uint64_t taken;  /* the pool's take counter after this take: to be made durable before a block is used */
+    uint32_t sealed; /* lists that this take sealed */
+    uint32_t spares; /* open lists of this epoch of which nothing was taken yet */
     uint32_t too_young; /* open lists that were passed over */
     const struct sl_block *blocks;
     uint32_t block_count;
 };
 SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
                                      const struct sl_list_draft drafts[static 2],
-                                     void (*done)(void *arg, enum sl_err err, const struct sl_taken *r), void *arg);
+                                     void (*done)(void *arg, enum sl_err err, const struct sl_taken *r),
+                                     void *arg);
 
-/* Creates lists until `spares` open ones of this epoch are untouched; at most `n` drafts. Answers the new records. */
-SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
-                                          const struct sl_list_draft *drafts, size_t n,
-                                          void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made,
-                                                       size_t n),
-                                          void *arg);
+/* Creates lists until `spares` open ones of this epoch are untouched; at most `n` drafts. Answers the new
+ * records. */
+SL_CHECKED enum sl_err sl_store_precreate(
+    struct sl_store *s, const char *pool, uint32_t spares, const struct sl_list_draft *drafts, size_t n,
+    void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n), void *arg);
 
 /* Gives indices of one list back; refused (accepted = 0) when the list is sealed or of another epoch. */
 SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                           const uint32_t *indices, uint32_t n,
-                                          void (*done)(void *arg, enum sl_err err, uint32_t accepted), void *arg);
+                                          void (*done)(void *arg, enum sl_err err, uint32_t accepted),
+                                          void *arg);
 
-/* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change. `newest`: the
- * pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads all lists. */
+/* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change.
+ * `newest`: the pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads
+ * all lists. */
 struct sl_changes {
     uint64_t newest;
     struct sl_span replid;
@@ -170,36 +183,39 @@ struct sl_changes {
     size_t count;
 };
 SL_CHECKED enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
-                                        void (*done)(void *arg, enum sl_err err, const struct sl_changes *r), void *arg);
+                                        void (*done)(void *arg, enum sl_err err, const struct sl_changes *r),
+                                        void *arg);
 
 /* One list by id; NULL record: the pool has no such list. */
-SL_CHECKED enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                         void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r),
-                                         void *arg);
+SL_CHECKED enum sl_err
+sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                  void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r), void *arg);
 
 /* The status list bytes with their version, atomically. SL_ERR_NO_SUCH_LIST when it is gone. */
-SL_CHECKED enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                     void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes),
-                                     void *arg);
+SL_CHECKED enum sl_err
+sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+              void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes), void *arg);
 
-/* ---- operations of the workers ----------------------------------------------------------------------------- */
+/* ---- operations of the workers
+ * ----------------------------------------------------------------------------- */
 
 struct sl_change {
     uint32_t index;
     uint8_t value;
 };
 
-/* Sets statuses of one list in order, each with a result of its own: `results[i]` is '0' already so, '1' changed,
- * 'F' refused because the present status is final and another, 'I' index outside. version: the list's after it.
- * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
+/* Sets statuses of one list in order, each with a result of its own: `results[i]` is '0' already so, '1'
+ * changed, 'F' refused because the present status is final and another, 'I' index outside. version: the
+ * list's after it. SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
 struct sl_updated {
     uint64_t version;
     bool changed;
     const char *results;
 };
-SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
-                                       const struct sl_change *changes, uint32_t n,
-                                       void (*done)(void *arg, enum sl_err err, const struct sl_updated *r), void *arg);
+SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                                       int final, const struct sl_change *changes, uint32_t n,
+                                       void (*done)(void *arg, enum sl_err err, const struct sl_updated *r),
+                                       void *arg);
 
 /* All or nothing over many lists of one pool: validated whole, as if applied in order, then written. */
 struct sl_batch_group {
@@ -209,16 +225,18 @@ struct sl_batch_group {
     uint32_t count;
 };
 struct sl_batched {
-    enum sl_err refused;      /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE: nothing was written */
+    enum sl_err
+        refused; /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE: nothing was written */
     uint32_t refused_position; /* the caller's position of the entry that was refused */
-    const uint64_t *versions; /* per group, after the batch */
-    const bool *changed;      /* per group */
+    const uint64_t *versions;  /* per group, after the batch */
+    const bool *changed;       /* per group */
 };
 SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                                       const struct sl_batch_group *groups, uint32_t n,
-                                      void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg);
+                                      void (*done)(void *arg, enum sl_err err, const struct sl_batched *r),
+                                      void *arg);
 
 /* The status as Redis has it. */
-SL_CHECKED enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                                       void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
-                                       void *arg);
+SL_CHECKED enum sl_err
+sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
+                void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version), void *arg);

@@ -68,8 +68,8 @@ void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_id
     struct sl_span line, name, text;
     uint64_t id;
     while (next_line(&client_list, &line))
-        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) && word_after(line, "id=", &text) &&
-            sl_decode_decimal(text, INT64_MAX, &id) && (int64_t)id != self)
+        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) &&
+            word_after(line, "id=", &text) && sl_decode_decimal(text, INT64_MAX, &id) && (int64_t)id != self)
             found(arg, (int64_t)id);
 }
 
@@ -85,7 +85,8 @@ bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *
     return true;
 }
 
-/* ---- verdict ----------------------------------------------------------------------------------------------- */
+/* ---- verdict
+ * ----------------------------------------------------------------------------------------------- */
 
 static bool is(struct sl_span t, const char *s)
 {
@@ -115,7 +116,8 @@ static bool config_value(const struct redisReply *config, const char *name, stru
 {
     for (size_t i = 0; config->type == REDIS_REPLY_ARRAY && i + 1 < config->elements; i += 2) {
         const struct redisReply *k = config->element[i], *v = config->element[i + 1];
-        if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING && is(sl_span(k->str, k->len), name)) {
+        if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING &&
+            is(sl_span(k->str, k->len), name)) {
             *ret = sl_span(v->str, v->len);
             return true;
         }
@@ -124,22 +126,24 @@ static bool config_value(const struct redisReply *config, const char *name, stru
 }
 
 /* The rule of one CONFIG parameter: one of two words. */
-static bool config_is(const struct redisReply *config, const char *name, const char *want, const char *or_else,
-                      struct sl_buf *why)
+static bool config_is(const struct redisReply *config, const char *name, const char *want,
+                      const char *or_else, struct sl_buf *why)
 {
     struct sl_span v = {"", 0};
     config_value(config, name, &v);
     return is(v, want) || is(v, or_else) || no(why, name, v, want);
 }
 
-static bool verify_config(const struct sl_redis_options *o, const struct redisReply *config, struct sl_buf *why)
+static bool verify_config(const struct sl_redis_options *o, const struct redisReply *config,
+                          struct sl_buf *why)
 {
     bool always = o->persistence == SL_PERSIST_ALWAYS;
     struct sl_span policy = {"", 0};
     if (config->type != REDIS_REPLY_ARRAY) {
         if (o->assume_persistence)
             return true;
-        sl_buf_puts(why, "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server");
+        sl_buf_puts(
+            why, "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server");
         return false;
     }
     config_value(config, "maxmemory-policy", &policy);

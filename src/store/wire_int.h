@@ -1,5 +1,5 @@
-/* Commands in the Redis protocol: counts and lengths only, so no byte of an argument can be taken for syntax. Internal
- * to the store layer. */
+/* Commands in the Redis protocol: counts and lengths only, so no byte of an argument can be taken for syntax.
+ * Internal to the store layer. */
 #pragma once
 #include "base/span.h"
 #include <stdint.h>

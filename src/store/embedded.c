@@ -1,0 +1,249 @@
+#include "store/embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "store/embedded_int.h"
+
+#define LOCK_WAIT_MS 10000
+#define STOP_WAIT_MS 10000
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS 5000
+#define STEADY_NS (10 * SL_NS_PER_S) /* ran so long: the backoff begins anew */
+
+struct sl_embedded {
+    struct sl_loop *loop;
+    struct sl_embedded_child child;
+    char socket[sizeof((struct sockaddr_un *)0)->sun_path];
+    struct sl_watch *exit_watch, *log_watch; /* own the pidfd and the pipe's reading end */
+    int pidfd, log_fd;
+    struct sl_timer again;
+    uint64_t started_ns;
+    uint32_t restarts, failures;
+    int pid;
+    char line[1024]; /* of the child's log, not ended yet */
+    size_t line_len;
+};
+
+/* ---- its log
+ * ----------------------------------------------------------------------------------------------- */
+
+static void log_line(struct sl_embedded *e)
+{
+    if (e->line_len > 0)
+        sl_log(SL_INFO, "redis-server", "log", SL_KN("line", e->line, e->line_len));
+    e->line_len = 0;
+}
+
+static void on_log(void *arg)
+{
+    struct sl_embedded *e = arg;
+    char bytes[4096];
+    ssize_t n = read(e->log_fd, bytes, sizeof bytes);
+    for (ssize_t i = 0; i < n; i++) {
+        if (bytes[i] == '\n' || e->line_len == sizeof e->line)
+            log_line(e);
+        if (bytes[i] != '\n')
+            e->line[e->line_len++] = bytes[i];
+    }
+}
+
+/* ---- start and restart
+ * ------------------------------------------------------------------------------------- */
+
+static void start_again_later(struct sl_embedded *e)
+{
+    uint64_t ms = BACKOFF_FIRST_MS << (e->failures < 6 ? e->failures : 6);
+    e->failures++;
+    sl_timer_start(e->loop, &e->again, (ms < BACKOFF_LAST_MS ? ms : BACKOFF_LAST_MS) * SL_NS_PER_MS);
+}
+
+static void on_exit_of_child(void *arg)
+{
+    struct sl_embedded *e = arg;
+    int status = 0;
+    if (waitpid(e->pid, &status, WNOHANG) != e->pid)
+        return;
+    sl_watch_free(e->exit_watch);
+    e->exit_watch = NULL;
+    sl_log(SL_ERROR, "redis-server", "the embedded redis-server has ended; starting it again",
+           SL_KI("pid", e->pid), SL_KI("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+           SL_KI("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
+    e->pid = 0;
+    if (sl_mono_ns(sl_loop_clock(e->loop)) - e->started_ns > STEADY_NS)
+        e->failures = 0;
+    start_again_later(e);
+}
+
+static bool launch(struct sl_embedded *e)
+{
+    int pid = sl_embedded_fork(&e->child);
+    if (pid < 0)
+        return false;
+    e->pid = pid;
+    e->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (e->pidfd < 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        e->pid = 0;
+        return false;
+    }
+    e->started_ns = sl_mono_ns(sl_loop_clock(e->loop));
+    e->exit_watch = sl_watch_new(e->loop, e->pidfd, e);
+    sl_watch_read(e->exit_watch, on_exit_of_child);
+    sl_embedded_note_pid(&e->child, pid);
+    return true;
+}
+
+static void on_again(void *arg)
+{
+    struct sl_embedded *e = arg;
+    if (launch(e)) {
+        e->restarts++;
+        return;
+    }
+    sl_log(SL_ERROR, "redis-server", "cannot start the embedded redis-server",
+           SL_KS("error", strerror(errno)));
+    start_again_later(e);
+}
+
+/* ---- what it needs
+ * ----------------------------------------------------------------------------------------- */
+
+static bool find_server(struct sl_embedded_child *c, struct sl_buf *why)
+{
+    const char *path = getenv("PATH");
+    char dirs[4096], *rest = dirs;
+    snprintf(dirs, sizeof dirs, "%s", path != NULL ? path : "/usr/bin:/bin");
+    for (char *dir; (dir = strsep(&rest, ":")) != NULL;) {
+        int n = snprintf(c->program, sizeof c->program, "%s/redis-server", dir);
+        if (n > 0 && (size_t)n < sizeof c->program && access(c->program, X_OK) == 0)
+            return true;
+    }
+    sl_buf_puts(why, "there is no redis-server in PATH: install it, or use redis mode external");
+    return false;
+}
+
+static bool lock(struct sl_embedded_child *c, struct sl_buf *why)
+{
+    char path[PATH_MAX + 8], holder[64] = {0};
+    size_t n = 0;
+    snprintf(path, sizeof path, "%s/lock", c->dir);
+    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (c->lock_fd < 0) {
+        sl_buf_printf(why, "cannot open %s: %s", path, strerror(errno));
+        return false;
+    }
+    for (int waited = 0; flock(c->lock_fd, LOCK_EX | LOCK_NB) != 0; waited += 50) {
+        ssize_t got = pread(c->lock_fd, holder, sizeof holder - 1, 0);
+        n = got > 0 ? strcspn(holder, "\n") : 0;
+        int owner = atoi(holder); /* our own second start need not wait for us to die */
+        if (waited >= LOCK_WAIT_MS || owner == getpid()) {
+            sl_buf_printf(why, "%s is in use by another redis-server (processes %.*s)", c->dir, (int)n,
+                          holder);
+            close(c->lock_fd);
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000000}, NULL);
+    }
+    return true;
+}
+
+static bool prepare_directory(struct sl_embedded *e, const char *storage, struct sl_buf *why)
+{
+    struct sl_embedded_child *c = &e->child;
+    int n = snprintf(c->dir, sizeof c->dir, "%s/redis", storage);
+    int m = snprintf(e->socket, sizeof e->socket, "%s/redis/redis.sock", storage);
+    if (n < 0 || (size_t)n >= sizeof c->dir || m < 0 || (size_t)m >= sizeof e->socket) {
+        sl_buf_printf(why, "the path of the socket in the storage directory is longer than %zu bytes",
+                      sizeof e->socket - 1);
+        return false;
+    }
+    if ((mkdir(c->dir, 0700) != 0 && errno != EEXIST) || chmod(c->dir, 0700) != 0 ||
+        access(c->dir, W_OK | X_OK) != 0) {
+        sl_buf_printf(why, "cannot use the directory %s: %s", c->dir, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf *why,
+                       struct sl_embedded **ret)
+{
+    struct sl_embedded *e = sl_xcalloc(1, sizeof *e);
+    int pipe_fds[2];
+    e->loop = loop;
+    sl_timer_init(&e->again, on_again, e);
+    if (!find_server(&e->child, why) || !prepare_directory(e, storage, why) || !lock(&e->child, why)) {
+        free(e);
+        return false;
+    }
+    sl_assert(pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    e->log_fd = pipe_fds[0];
+    e->child.log_fd = pipe_fds[1];
+    e->log_watch = sl_watch_new(loop, e->log_fd, e);
+    sl_watch_read(e->log_watch, on_log);
+    if (!launch(e)) {
+        sl_buf_printf(why, "cannot start redis-server: %s", strerror(errno));
+        sl_embedded_stop(e);
+        return false;
+    }
+    *ret = e;
+    return true;
+}
+
+const char *sl_embedded_socket(const struct sl_embedded *e)
+{
+    return e->socket;
+}
+
+uint32_t sl_embedded_restarts(const struct sl_embedded *e)
+{
+    return e->restarts;
+}
+
+int sl_embedded_pid(const struct sl_embedded *e)
+{
+    return e->pid;
+}
+
+void sl_embedded_stop(struct sl_embedded *e)
+{
+    if (e == NULL)
+        return;
+    sl_timer_stop(e->loop, &e->again);
+    if (e->pid > 0) {
+        struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
+        kill(e->pid, SIGTERM);
+        int rc;
+        while ((rc = poll(&p, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
+            ;
+        if (rc == 0) {
+            sl_log(SL_ERROR, "redis-server", "the embedded redis-server does not end; killing it");
+            kill(e->pid, SIGKILL);
+        }
+        while (waitpid(e->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    on_log(e);
+    log_line(e);
+    sl_watch_free(e->exit_watch);
+    sl_watch_free(e->log_watch);
+    close(e->child.log_fd);
+    close(e->child.lock_fd);
+    free(e);
+}

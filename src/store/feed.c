@@ -1,0 +1,116 @@
+#include "store/feed.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "store/ops_int.h"
+
+struct sl_feed {
+    struct sl_conn conn; /* first */
+    const char *const *pools;
+    void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
+    void *arg;
+    unsigned awaited; /* subscriptions that are not confirmed */
+};
+
+static bool is_word(const struct redisReply *r, const char *word)
+{
+    return r->type == REDIS_REPLY_STRING && sl_span_eq(sl_span(r->str, r->len), sl_span(word, strlen(word)));
+}
+
+static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
+{
+    char name[512];
+    for (const char *const *p = f->pools; *p != NULL; p++) {
+        size_t n = sl_store_channel(f->conn.setup.options->database, *p, name, sizeof name);
+        if (sl_span_eq(channel, sl_span(name, n)))
+            return *p;
+    }
+    return NULL;
+}
+
+static bool news(struct sl_conn *c, const struct redisReply *r)
+{
+    struct sl_feed *f = (struct sl_feed *)c;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "message"))
+        return false;
+    struct sl_uuid list;
+    uint64_t version;
+    const struct redisReply *channel = r->element[1], *payload = r->element[2];
+    const char *pool =
+        channel->type == REDIS_REPLY_STRING ? pool_of(f, sl_span(channel->str, channel->len)) : NULL;
+    if (pool == NULL || payload->type != REDIS_REPLY_STRING ||
+        !sl_decode_news(sl_span(payload->str, payload->len), &list, &version)) {
+        sl_log(SL_WARN, "redis", "a message of the subscription has not the shape it must have");
+        return true;
+    }
+    if (c->state == SL_STORE_UP)
+        f->on_version(f->arg, pool, &list, version);
+    return true;
+}
+
+static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
+{
+    struct sl_feed *f = (struct sl_feed *)c;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "subscribe"))
+        sl_conn_refused(c, "SUBSCRIBE", r);
+    else if (--f->awaited == 0 && c->state == SL_STORE_VERIFYING)
+        sl_conn_up(c);
+}
+
+static void prepare(struct sl_conn *c)
+{
+    struct sl_feed *f = (struct sl_feed *)c;
+    char name[512];
+    f->awaited = 0;
+    for (const char *const *p = f->pools; *p != NULL; p++) {
+        sl_store_channel(c->setup.options->database, *p, name, sizeof name);
+        f->awaited++;
+        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
+    }
+    if (f->awaited == 0)
+        sl_conn_up(c);
+}
+
+static void on_pong(struct sl_conn *c, const struct redisReply *r)
+{
+    if (r->type == REDIS_REPLY_ERROR)
+        sl_conn_refused(c, "PING", r);
+}
+
+static void beat(struct sl_conn *c)
+{
+    if (c->head == NULL)
+        sl_conn_ask(c, on_pong, (const char *const[]){"PING", NULL});
+}
+
+static void destroy(struct sl_conn *c)
+{
+    free(c);
+}
+
+static const struct sl_conn_hooks hooks = {
+    .prepare = prepare, .news = news, .beat = beat, .destroy = destroy};
+
+struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
+{
+    struct sl_feed *f = sl_xcalloc(1, sizeof *f);
+    f->pools = setup->pools;
+    f->on_version = setup->on_version;
+    f->arg = setup->arg;
+    sl_conn_init(&f->conn, &setup->connection, &hooks);
+    return f;
+}
+
+enum sl_store_state sl_feed_state(const struct sl_feed *f)
+{
+    return f->conn.state;
+}
+
+void sl_feed_free(struct sl_feed *f)
+{
+    if (f != NULL)
+        sl_conn_free(&f->conn);
+}

@@ -1,0 +1,305 @@
+/* Statuses on a real Redis: single updates, batches, loads; and batches against a naive model. */
+#include "store_server.h"
+
+#include "core/status_list.h"
+
+static struct bench b;
+
+static int begin(void **state)
+{
+    (void)state;
+    bench_begin(&b, NULL);
+    bench_up(&b);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    bench_end(&b);
+    return 0;
+}
+
+static void update(const char *pool, const struct sl_uuid *id, int final, const struct sl_change *c,
+                   uint32_t n)
+{
+    AWAIT(&b, sl_store_update(b.store, pool, id, final, c, n, on_updated, NULL));
+}
+
+static void each_change_has_a_result_of_its_own(void **state)
+{
+    (void)state;
+    struct sl_uuid id = bench_list(&b, "u", 16, 2);
+    const struct sl_change c[] = {{3, 2}, {3, 2}, {16, 1}, {5, 0}, {4, 1}, {4, 2}, {0, 3}, {UINT32_MAX, 0}};
+    update("u", &id, 1, c, 8);
+    assert_int_equal(got.err, SL_OK);
+    assert_string_equal(got.results, "10I01F1I");
+    assert_true(got.changed);
+    assert_int_equal(got.version, 1);
+    update("u", &id, 1, c, 1);
+    assert_string_equal(got.results, "0");
+    assert_false(got.changed);
+    assert_int_equal(got.version, 1);
+    AWAIT(&b, sl_store_load(b.store, "u", &id, on_load, NULL));
+    assert_int_equal(got.version, 1);
+    assert_int_equal(sl_status_get(got.bytes, got.len, 2, 3), 2);
+    assert_int_equal(sl_status_get(got.bytes, got.len, 2, 4), 1);
+    assert_int_equal(sl_status_get(got.bytes, got.len, 2, 0), 3);
+}
+
+static void a_value_too_large_changes_nothing(void **state)
+{
+    (void)state;
+    struct sl_uuid id = bench_list(&b, "v", 16, 2);
+    const struct sl_change c[] = {{1, 1}, {2, 4}};
+    update("v", &id, -1, c, 2);
+    assert_int_equal(got.err, SL_ERR_VALUE_OUT_OF_RANGE);
+    AWAIT(&b, sl_store_status(b.store, "v", &id, 1, on_status, NULL));
+    assert_int_equal(got.value, 0);
+    assert_int_equal(got.version, 0);
+}
+
+static void what_is_not_there(void **state)
+{
+    (void)state;
+    struct sl_uuid id = bench_list(&b, "n", 16, 1), other = sl_uuid_v4(&sl_clock_system);
+    struct sl_change c = {1, 1};
+    update("n", &other, -1, &c, 1);
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+    update("foreign", &id, -1, &c, 1);
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+    AWAIT(&b, sl_store_load(b.store, "n", &other, on_load, NULL));
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+    AWAIT(&b, sl_store_status(b.store, "n", &other, 0, on_status, NULL));
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+    AWAIT(&b, sl_store_status(b.store, "n", &id, 16, on_status, NULL));
+    assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
+    AWAIT(&b, sl_store_load(b.store, "n", &id, on_load, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.len, 0); /* nothing was ever set */
+    update("n", &id, -1, &(struct sl_change){9, 1}, 1);
+    AWAIT(&b, sl_store_load(b.store, "n", &id, on_load, NULL));
+    assert_int_equal(got.len, 2);
+    assert_int_equal(got.bytes[1], 2);
+}
+
+static void many_changes_in_one_update(void **state)
+{
+    (void)state;
+    enum { N = 7000 };
+    static struct sl_change c[N];
+    struct sl_uuid id = bench_list(&b, "many", 100000, 4);
+    for (uint32_t i = 0; i < N; i++)
+        c[i] = (struct sl_change){(uint32_t)(i * 7919u % 100000u), (uint8_t)(1 + i % 15)};
+    update("many", &id, -1, c, N);
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(strspn(got.results, "1"), N);
+    assert_int_equal(got.version, 1);
+    AWAIT(&b, sl_store_load(b.store, "many", &id, on_load, NULL));
+    for (uint32_t i = 0; i < N; i++)
+        assert_int_equal(sl_status_get(got.bytes, got.len, 4, c[i].index), c[i].value);
+}
+
+static void a_batch_is_all_or_nothing(void **state)
+{
+    (void)state;
+    struct sl_uuid one = bench_list(&b, "one", 16, 1), two;
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_precreate(b.store, "one", 2, d, 2, on_records, NULL));
+    two = d[0].id;
+    const struct sl_change c1[] = {{0, 1}, {1, 1}}, good[] = {{5, 1}}, outside[] = {{5, 1}, {16, 1}},
+                           final[] = {{6, 1}, {6, 0}};
+    const uint32_t p1[] = {0, 2}, p2[] = {1, 3};
+    struct sl_batch_group g[2] = {{one, c1, p1, 2}, {two, outside, p2, 2}};
+    uint32_t n = 2;
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
+    assert_int_equal(got.batched.refused_position, 3);
+    g[1].changes = final;
+    AWAIT(&b, sl_store_batch(b.store, "one", 1, g, n, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_ERR_FORBIDDEN);
+    assert_int_equal(got.batched.refused_position, 3);
+    g[1].list = sl_uuid_v4(&sl_clock_system);
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
+    assert_int_equal(got.batched.refused_position, 1);
+    AWAIT(&b, sl_store_load(b.store, "one", &one, on_load, NULL));
+    assert_int_equal(got.version, 0);
+    assert_int_equal(got.len, 0);
+    g[1] = (struct sl_batch_group){two, good, p2, 1};
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_OK);
+    assert_int_equal(got.versions[0], 1);
+    assert_true(got.flags[1]);
+    g[0].changes = (const struct sl_change[]){{0, 1}, {2, 1}};
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    assert_int_equal(got.versions[0], 2);
+    assert_int_equal(got.versions[1], 1);
+    assert_false(got.flags[1]);
+}
+
+/* ---- model
+ * ------------------------------------------------------------------------------------------------- */
+
+enum { LISTS = 3, SIZE = 40, PER_GROUP = 12 };
+
+struct model {
+    uint8_t status[LISTS][SIZE];
+    uint64_t version[LISTS];
+};
+
+static enum sl_err model_batch(struct model *m, int final, const struct sl_batch_group *g,
+                               const unsigned *lists, uint32_t n, uint32_t *position)
+{
+    struct model trial = *m;
+    bool dirty[LISTS] = {false};
+    for (uint32_t i = 0; i < n; i++) {
+        enum sl_err err = SL_OK;
+        /* Indices of a group are judged before its statuses. */
+        for (uint32_t j = 0; j < g[i].count && err == SL_OK; j++)
+            if (g[i].changes[j].index >= SIZE) {
+                *position = g[i].positions[j];
+                err = SL_ERR_INDEX_OUT_OF_BOUNDS;
+            }
+        for (uint32_t j = 0; j < g[i].count && err == SL_OK; j++) {
+            uint8_t *at = &trial.status[lists[i]][g[i].changes[j].index];
+            if (*at == g[i].changes[j].value)
+                continue;
+            if (*at == final) {
+                *position = g[i].positions[j];
+                err = SL_ERR_FORBIDDEN;
+            } else {
+                *at = g[i].changes[j].value;
+                dirty[lists[i]] = true;
+            }
+        }
+        if (err != SL_OK)
+            return err;
+    }
+    for (unsigned l = 0; l < LISTS; l++)
+        trial.version[l] += dirty[l];
+    *m = trial;
+    return SL_OK;
+}
+
+static void compare(const struct model *m, const char *pool, const struct sl_uuid *ids, unsigned bits)
+{
+    for (unsigned l = 0; l < LISTS; l++) {
+        AWAIT(&b, sl_store_load(b.store, pool, &ids[l], on_load, NULL));
+        assert_int_equal(got.version, m->version[l]);
+        for (uint32_t i = 0; i < SIZE; i++)
+            assert_int_equal(sl_status_get(got.bytes, got.len, bits, i), m->status[l][i]);
+    }
+}
+
+static uint32_t below(uint32_t n)
+{
+    return (uint32_t)sl_random_below(&sl_clock_system, n);
+}
+
+static void one_random_batch(struct model *m, const char *pool, const struct sl_uuid *ids, unsigned bits,
+                             int final)
+{
+    struct sl_change c[LISTS][PER_GROUP];
+    uint32_t p[LISTS][PER_GROUP], at = 0, n = 1 + below(LISTS), want_at = 0;
+    struct sl_batch_group g[LISTS];
+    unsigned lists[LISTS];
+    for (uint32_t i = 0; i < n; i++) {
+        lists[i] = below(LISTS); /* the same list may come twice */
+        uint32_t count = 1 + below(PER_GROUP);
+        for (uint32_t j = 0; j < count; j++) {
+            c[i][j] = (struct sl_change){below(60) == 0 ? SIZE : below(SIZE), (uint8_t)below(1u << bits)};
+            p[i][j] = at++ * 3;
+        }
+        g[i] = (struct sl_batch_group){ids[lists[i]], c[i], p[i], count};
+    }
+    enum sl_err want = model_batch(m, final, g, lists, n, &want_at);
+    AWAIT(&b, sl_store_batch(b.store, pool, final, g, n, on_batched, &n));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.batched.refused, want);
+    if (want != SL_OK) {
+        assert_int_equal(got.batched.refused_position, want_at);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(got.versions[i], m->version[lists[i]]);
+}
+
+static void batches_do_what_the_model_does(void **state)
+{
+    (void)state;
+    for (unsigned bits = 1; bits <= 8; bits *= 2) {
+        for (int final = -1; final <= 1; final += 2) {
+            char pool[16];
+            struct sl_list_draft d[LISTS] = {draft(), draft(), draft()};
+            struct sl_uuid ids[LISTS] = {d[0].id, d[1].id, d[2].id};
+            struct model m = {0};
+            snprintf(pool, sizeof pool, "m%u_%d", bits, final + 1);
+            AWAIT(&b, sl_store_open_pool(b.store, pool, SIZE, bits, on_pool, NULL));
+            AWAIT(&b, sl_store_precreate(b.store, pool, LISTS, d, LISTS, on_records, NULL));
+            assert_int_equal(got.count, LISTS);
+            for (int round = 0; round < 60; round++)
+                one_random_batch(&m, pool, ids, bits, final);
+            compare(&m, pool, ids, bits);
+        }
+    }
+}
+
+static void a_batch_of_many(void **state)
+{
+    (void)state;
+    enum { N = 9000 };
+    static struct sl_change c[2][N];
+    static uint32_t p[N];
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_open_pool(b.store, "big", 50000, 1, on_pool, NULL));
+    AWAIT(&b, sl_store_precreate(b.store, "big", 2, d, 2, on_records, NULL));
+    for (uint32_t i = 0; i < N; i++) {
+        p[i] = i;
+        c[0][i] = (struct sl_change){i * 5, 1};
+        c[1][i] = (struct sl_change){49999 - i * 3, 1};
+    }
+    struct sl_batch_group g[2] = {{d[0].id, c[0], p, N}, {d[1].id, c[1], p, N}};
+    uint32_t n = 2;
+    AWAIT(&b, sl_store_batch(b.store, "big", 1, g, n, on_batched, &n));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.batched.refused, SL_OK);
+    AWAIT(&b, sl_store_load(b.store, "big", &d[1].id, on_load, NULL));
+    assert_int_equal(got.len, 6250);
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < 50000; i++)
+        set += sl_status_get(got.bytes, got.len, 1, i);
+    assert_int_equal(set, N);
+    assert_int_equal(sl_status_get(got.bytes, got.len, 1, 49999 - 3 * 8999), 1);
+}
+
+static void the_status_as_redis_has_it(void **state)
+{
+    (void)state;
+    struct sl_uuid id = bench_list(&b, "s", 100, 4);
+    update("s", &id, -1, &(struct sl_change){99, 11}, 1);
+    AWAIT(&b, sl_store_status(b.store, "s", &id, 99, on_status, NULL));
+    assert_int_equal(got.value, 11);
+    assert_int_equal(got.version, 1);
+    AWAIT(&b, sl_store_status(b.store, "s", &id, 98, on_status, NULL));
+    assert_int_equal(got.value, 0);
+    assert_true(sl_store_rtt_ns(b.store) > 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(each_change_has_a_result_of_its_own),
+        T(a_value_too_large_changes_nothing),
+        T(what_is_not_there),
+        T(many_changes_in_one_update),
+        T(a_batch_is_all_or_nothing),
+        T(batches_do_what_the_model_does),
+        T(a_batch_of_many),
+        T(the_status_as_redis_has_it),
+    };
+    return cmocka_run_group_tests_name("store statuses", tests, NULL, NULL);
+}
