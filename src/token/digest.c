@@ -18,7 +18,7 @@ struct sl_hasher *sl_hasher_new(void)
     h->ctx = EVP_MD_CTX_new();
     h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
     sl_assert(h->ctx != NULL && h->md != NULL);
-    /* The first digest makes the context allocate what every later one uses again. */
+    /* From here on the context holds the block that the next digest frees and takes again. */
     uint8_t out[SL_SHA256];
     sl_sha256(h, "", 0, out);
     return h;

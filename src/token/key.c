@@ -193,10 +193,10 @@ enum sl_err sl_key_sign(const struct sl_key *k, struct sl_signer *s, struct sl_s
         ok = der_to_rs(raw, len, k->type->coordinate, out);
     }
     EVP_MD_CTX_reset(s->ctx); /* lets go of the key */
-    if (!ok) {
+    if (ERR_peek_error() != 0)
         ERR_clear_error();
+    if (!ok)
         return SL_ERR_INTERNAL;
-    }
     *ret_len = want;
     return SL_OK;
 }

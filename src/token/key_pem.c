@@ -146,11 +146,13 @@ static bool chain_linked(STACK_OF(X509) * chain)
     return true;
 }
 
-static void drop_anchors(STACK_OF(X509) * chain)
+/* In a chain that is linked only the last certificate can be the anchor. */
+static void drop_anchor(STACK_OF(X509) * chain)
 {
-    for (int i = sk_X509_num(chain) - 1; i > 0; i--)
-        if (X509_self_signed(sk_X509_value(chain, i), 0) == 1)
-            X509_free(sk_X509_delete(chain, i));
+    int last = sk_X509_num(chain) - 1;
+    X509 *x = sk_X509_value(chain, last);
+    if (last > 0 && X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0)
+        X509_free(sk_X509_pop(chain));
 }
 
 static void put_date(struct sl_buf *why, int64_t seconds)
@@ -208,7 +210,7 @@ static bool check_chain(const char *path, EVP_PKEY *pkey, int64_t now, const str
             path);
         return false;
     }
-    drop_anchors(chain);
+    drop_anchor(chain);
     return chain_valid(path, chain, now, why, ret_not_after);
 }
 
