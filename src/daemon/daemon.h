@@ -65,6 +65,8 @@ int sl_daemon_run(const struct sl_config *config);
 
 /* Parts of it. */
 bool sl_keys_load(struct sl_daemon *d); /* keys.c: keys and rings of all pools */
+/* For --check: the key files that the configuration names, each problem on stderr; makes nothing. */
+bool sl_keys_check(const struct sl_config *c);
 void sl_keys_free(struct sl_daemon *d);
 bool sl_listen_all(
     struct sl_daemon *d); /* listen.c: binds every address; false and a log line when one fails */

@@ -1,9 +1,30 @@
 /* Keys and rings of all pools, before any thread starts. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+
+bool sl_keys_check(const struct sl_config *c)
+{
+    bool ok = true;
+    for (size_t i = 0; i < c->pool_count; i++) {
+        char text[512];
+        struct sl_buf why;
+        struct sl_key *key = NULL;
+        sl_buf_over(&why, text, sizeof text - 1);
+        if (c->pools[i].signer.generate)
+            continue; /* made at the first start */
+        if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why, &key)) {
+            fprintf(stderr, "%s: app.status-list-pools.%s.signer: %.*s\n", c->path, c->pools[i].name,
+                    (int)why.len, text);
+            ok = false;
+        }
+        sl_key_free(key);
+    }
+    return ok;
+}
 
 bool sl_keys_load(struct sl_daemon *d)
 {

@@ -1,9 +1,7 @@
 /* Listening sockets: bound before any thread starts, so that an address in use stops the start. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,7 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
+#include "daemon/address.h"
 #include "daemon/daemon.h"
 
 #define BACKLOG 1024
@@ -22,31 +22,28 @@ static void complain(const char *address, const char *what)
     sl_log(SL_ERROR, "listen", what, SL_KS("address", address), SL_KS("error", strerror(errno)));
 }
 
-static int listen_unix(const char *address)
+/* Whether the path is free; a socket left by a process that ended is removed. */
+static bool claim_path(const struct sockaddr_un *sa)
+{
+    struct stat st;
+    if (stat(sa->sun_path, &st) != 0)
+        return errno == ENOENT;
+    int fd = S_ISSOCK(st.st_mode) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+    bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof *sa) != 0 && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    if (dead)
+        return unlink(sa->sun_path) == 0;
+    errno = EADDRINUSE;
+    return false;
+}
+
+static int listen_unix(const char *address, const struct sl_address *a)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    const char *path = address + strlen("unix:");
-    if (strlen(path) >= sizeof sa.sun_path) {
-        errno = ENAMETOOLONG;
-        complain(address, "cannot listen");
-        return -1;
-    }
-    memcpy(sa.sun_path, path, strlen(path));
-    /* A socket left by a process that ended; one in use is noticed by connecting to it. */
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct stat st;
-    if (fd >= 0 && stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        if (connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
-            errno = EADDRINUSE;
-        else if (errno == ECONNREFUSED && unlink(path) == 0)
-            errno = 0;
-        close(fd);
-        if (errno != 0) {
-            complain(address, "cannot listen");
-            return -1;
-        }
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    }
+    _Static_assert(sizeof sa.sun_path > SL_UNIX_PATH_MAX, "a path that was parsed fits");
+    memcpy(sa.sun_path, a->path, strlen(a->path));
+    int fd = claim_path(&sa) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) != 0 || listen(fd, BACKLOG) != 0) {
         complain(address, "cannot listen");
         if (fd >= 0)
@@ -56,33 +53,14 @@ static int listen_unix(const char *address)
     return fd;
 }
 
-static struct addrinfo *resolve(const char *address)
-{
-    char host[256];
-    const char *colon = strrchr(address, ':');
-    size_t n = colon != NULL ? (size_t)(colon - address) : 0;
-    if (colon == NULL || n >= sizeof host)
-        return NULL;
-    memcpy(host, address, n);
-    host[n] = '\0';
-    char *name = host;
-    if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
-        host[n - 1] = '\0';
-        name++;
-    }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
-                    *found = NULL;
-    if (getaddrinfo(name[0] != '\0' ? name : NULL, colon + 1, &hints, &found) != 0)
-        return NULL;
-    return found;
-}
-
 /* `shared`: several sockets on one address, among which the kernel spreads connections. */
-static int listen_tcp(const char *address, bool shared)
+static int listen_tcp(const char *address, const struct sl_address *a, bool shared)
 {
-    struct addrinfo *ai = resolve(address);
+    char port[6];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *ai = NULL;
     int fd = -1, on = 1;
-    if (ai == NULL) {
+    snprintf(port, sizeof port, "%u", (unsigned)a->port);
+    if (getaddrinfo(a->host, port, &hints, &ai) != 0) {
         errno = EADDRNOTAVAIL;
     } else {
         fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -106,9 +84,9 @@ static int listen_tcp(const char *address, bool shared)
 
 /* SO_REUSEPORT would let a second process of ours take half of the connections unnoticed: one socket without
  * it first. */
-static bool is_free(const char *address)
+static bool is_free(const char *address, const struct sl_address *a)
 {
-    int fd = listen_tcp(address, false);
+    int fd = listen_tcp(address, a, false);
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -117,14 +95,16 @@ static bool is_free(const char *address)
 static bool listen_workers(struct sl_daemon *d, const char *address, unsigned slot,
                            enum sl_listener_kind kind)
 {
-    bool local = strncmp(address, "unix:", 5) == 0;
-    if (!local && !is_free(address))
+    struct sl_address a;
+    sl_assert(sl_address_parse(address, &a)); /* the configuration was checked */
+    bool local = a.path[0] != '\0';
+    if (!local && !is_free(address, &a))
         return false;
     for (unsigned i = 0; i < d->config->workers; i++) {
         struct sl_worker *w = &d->workers[i];
         w->kinds[slot] = kind;
-        w->fds[slot] = !local   ? listen_tcp(address, true)
-                       : i == 0 ? listen_unix(address)
+        w->fds[slot] = !local   ? listen_tcp(address, &a, true)
+                       : i == 0 ? listen_unix(address, &a)
                                 : dup(d->workers[0].fds[slot]);
         if (w->fds[slot] < 0)
             return false;
@@ -158,8 +138,10 @@ bool sl_listen_all(struct sl_daemon *d)
     bool same = strcmp(o->listen_issuer, "same") == 0;
     if (!descriptors_suffice(d->config))
         return false;
-    d->keeper.ops_fd = strncmp(o->listen_ops, "unix:", 5) == 0 ? listen_unix(o->listen_ops)
-                                                               : listen_tcp(o->listen_ops, false);
+    struct sl_address ops;
+    sl_assert(sl_address_parse(o->listen_ops, &ops));
+    d->keeper.ops_fd =
+        ops.path[0] != '\0' ? listen_unix(o->listen_ops, &ops) : listen_tcp(o->listen_ops, &ops, false);
     return d->keeper.ops_fd >= 0 &&
            listen_workers(d, o->listen_public, 0, same ? SL_LISTEN_BOTH : SL_LISTEN_PUBLIC) &&
            (same || listen_workers(d, o->listen_issuer, 1, SL_LISTEN_ISSUER));

@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     struct sl_config *c = load(a.config);
     if (c == NULL)
         return 1;
-    int code = a.print ? print_config(c) : a.check ? 0 : sl_daemon_run(c);
+    int code = a.print ? print_config(c) : a.check ? !sl_keys_check(c) : sl_daemon_run(c);
     sl_config_free(c);
     return code;
 }
