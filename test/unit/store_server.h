@@ -116,6 +116,18 @@ __attribute__((unused)) static void new_identity(struct sl_store_identity *id)
              (unsigned long long)sl_random_below(&sl_clock_system, UINT64_MAX));
 }
 
+__attribute__((unused)) static struct sl_store *bench_store_as(struct bench *b, const char *role,
+                                                               const struct sl_store_identity *identity)
+{
+    struct sl_store_setup setup = {.loop = b->loop,
+                                   .options = &b->options,
+                                   .identity = identity,
+                                   .role = role,
+                                   .clerk = b->clerk,
+                                   .mail = &b->mail};
+    return sl_store_new(&setup);
+}
+
 __attribute__((unused)) static struct sl_store *bench_store(struct bench *b, const char *role, bool verifies)
 {
     struct sl_store_setup setup = {.loop = b->loop,

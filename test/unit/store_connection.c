@@ -1,0 +1,399 @@
+/* The connection on a real Redis: who is killed, what is verified, and what is said when Redis goes away. */
+#include "store_server.h"
+
+static struct bench b;
+
+static int begin(void **state)
+{
+    (void)state;
+    bench_begin(&b, NULL);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    bench_end(&b);
+    return 0;
+}
+
+static void connects_over_tcp_by_name_and_by_address(void **state)
+{
+    (void)state;
+    /* A port of its own: the unix socket's server has none. */
+    struct server tcp = {.pid = 0};
+    char port[8];
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_storage any = {.ss_family = AF_INET};
+    socklen_t len = sizeof any;
+    assert_int_equal(bind(s, (struct sockaddr *)&any, 16), 0);
+    assert_int_equal(getsockname(s, (struct sockaddr *)&any, &len), 0);
+    const uint8_t *raw = (const uint8_t *)&any + 2;
+    uint16_t number = (uint16_t)(raw[0] << 8 | raw[1]);
+    close(s);
+    snprintf(port, sizeof port, "%u", number);
+    strcpy(tcp.dir, b.server.dir);
+    snprintf(tcp.socket, sizeof tcp.socket, "%s/redis.sock", tcp.dir);
+    sl_store_free(b.store);
+    server_stop(&b.server, SIGTERM);
+    server_start(&tcp, (const char *const[]){"--port", port, NULL});
+    b.options.socket = NULL;
+    b.options.port = number;
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "::1"};
+    for (int i = 0; i < 3; i++) {
+        b.options.host = (char *)hosts[i];
+        b.store = bench_store(&b, "keeper", true);
+        bench_up(&b);
+        sl_store_free(b.store);
+    }
+    b.options.host = "no-such-host.invalid";
+    b.store = bench_store(&b, "keeper", true);
+    TURN_UNTIL(&b, strstr(sl_store_reason(b.store), "cannot resolve") != NULL);
+    assert_int_equal(sl_store_state(b.store), SL_STORE_DOWN);
+    sl_store_free(b.store);
+    b.options.host = "localhost"; /* freed while the name is being resolved */
+    b.store = bench_store(&b, "keeper", true);
+    sl_loop_turn(b.loop, 0);
+    server_stop(&tcp, SIGKILL);
+}
+
+static void operations_are_refused_until_up(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_store_pool_names(b.store, NULL, NULL), SL_ERR_UNAVAILABLE);
+    assert_string_not_equal(sl_store_reason(b.store), "");
+    bench_up(&b);
+    assert_string_equal(sl_store_reason(b.store), "");
+}
+
+static void a_former_connection_is_killed(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    assert_string_equal(cli(&b.server, "client list | grep -c 'name=statuslistd:%s:%s:keeper '",
+                            b.identity.instance, b.identity.run),
+                        "1");
+    /* Of another instance, or of the same run with another role: left alone. */
+    struct sl_store_identity other, later = b.identity;
+    new_identity(&other);
+    struct sl_store *first = b.store, *worker = bench_store(&b, "worker-0", false);
+    struct sl_store *stranger = bench_store_as(&b, "keeper", &other);
+    TURN_UNTIL(&b, sl_store_state(worker) == SL_STORE_UP && sl_store_state(stranger) == SL_STORE_UP);
+    assert_int_equal(sl_store_state(first), SL_STORE_UP);
+    /* The same role in the same run. */
+    b.store = bench_store(&b, "keeper", true);
+    TURN_UNTIL(&b, sl_store_state(first) == SL_STORE_DOWN);
+    sl_store_free(first);
+    bench_up(&b);
+    assert_int_equal(sl_store_state(worker), SL_STORE_UP);
+    /* The same instance in another run: everything of the former one. */
+    strcpy(later.run, "feedfeedfeedfeed");
+    struct sl_store *loader = bench_store_as(&b, "loader", &later);
+    TURN_UNTIL(&b, sl_store_state(worker) == SL_STORE_DOWN && sl_store_state(b.store) == SL_STORE_DOWN);
+    sl_store_free(worker);
+    sl_store_free(b.store);
+    b.store = loader;
+    bench_up(&b);
+    assert_int_equal(sl_store_state(stranger), SL_STORE_UP);
+    sl_store_free(stranger);
+    AWAIT(&b, sl_store_status(b.store, "p", &id, 0, on_status, NULL));
+    assert_int_equal(got.err, SL_OK);
+}
+
+/* A store against the present server: refused with a sentence that contains `reason`. */
+static void refused(const char *reason, bool hopeless)
+{
+    struct sl_store *s = bench_store(&b, "check", true);
+    TURN_UNTIL(&b, strstr(sl_store_reason(s), reason) != NULL);
+    assert_int_equal(sl_store_state(s), SL_STORE_DOWN);
+    assert_int_equal(sl_store_hopeless(s), hopeless);
+    sl_store_free(s);
+}
+
+static void persistence_is_verified(void **state)
+{
+    (void)state;
+    cli(&b.server, "config set appendfsync everysec");
+    refused("appendfsync is everysec, must be always", true);
+    b.options.persistence = SL_PERSIST_EVERYSEC;
+    bench_up(&b);
+    b.options.persistence = SL_PERSIST_ALWAYS;
+    cli(&b.server, "config set appendfsync always");
+    cli(&b.server, "config set no-appendfsync-on-rewrite yes");
+    refused("no-appendfsync-on-rewrite is yes, must be no", true);
+    cli(&b.server, "config set no-appendfsync-on-rewrite no");
+    cli(&b.server, "config set maxmemory-policy allkeys-lru");
+    refused("maxmemory-policy is allkeys-lru, must be noeviction", true);
+    cli(&b.server, "config set maxmemory-policy volatile-lru");
+    cli(&b.server, "replicaof 127.0.0.1 1");
+    refused("the role of the server is slave, must be master", false);
+    cli(&b.server, "replicaof no one");
+    cli(&b.server, "config set appendonly no");
+    refused("appendonly is no, must be yes", true);
+    b.options.persistence = SL_PERSIST_DISABLED;
+    struct sl_store *s = bench_store(&b, "check", true);
+    TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
+    sl_store_free(s);
+}
+
+static void a_mismatch_is_noticed_while_up(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    cli(&b.server, "config set appendfsync everysec");
+    uint64_t until = sl_mono_ns(&sl_clock_system) + 13 * SL_NS_PER_S;
+    while (sl_store_state(b.store) == SL_STORE_UP && sl_mono_ns(&sl_clock_system) < until)
+        sl_loop_turn(b.loop, 50);
+    assert_string_equal(sl_store_reason(b.store), "appendfsync is everysec, must be always");
+    cli(&b.server, "config set appendfsync always");
+    bench_up(&b);
+    assert_false(sl_store_hopeless(b.store));
+}
+
+static void passwords_and_permissions(void **state)
+{
+    (void)state;
+    cli(&b.server, "acl setuser app on '>s3cret' '~*' '&*' +@all -config");
+    cli(&b.server, "acl setuser default '>other'");
+    refused("Redis asks for a password", true);
+    b.options.password = "wrong";
+    refused("Redis refuses the password: WRONGPASS", true);
+    b.options.username = "app";
+    b.options.password = "s3cret";
+    refused("CONFIG GET is not permitted", true);
+    b.options.assume_persistence = true;
+    b.options.database = 3;
+    struct sl_store *s = bench_store(&b, "check", true);
+    TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
+    assert_non_null(
+        strstr(cli(&b.server, "--no-auth-warning -a other client list | grep ':check '"), " db=3 "));
+    sl_store_free(s);
+}
+
+static void it_comes_back_after_a_kill(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    for (int i = 0; i < 3; i++) {
+        cli(&b.server, "client kill type normal");
+        TURN_UNTIL(&b, sl_store_state(b.store) != SL_STORE_UP);
+        bench_up(&b);
+    }
+}
+
+static void scripts_are_loaded_again(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    cli(&b.server, "script flush");
+    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_string_equal(got.results, "1");
+    assert_int_equal(got.version, 1);
+}
+
+struct tally {
+    unsigned calls;
+    unsigned count[SL_ERR_COUNT];
+};
+
+static void tally_update(void *arg, enum sl_err err, const struct sl_updated *r)
+{
+    struct tally *t = arg;
+    assert_int_equal(err == SL_OK, r != NULL);
+    t->calls++;
+    t->count[err]++;
+}
+
+static void tally_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+{
+    struct tally *t = arg;
+    (void)value;
+    (void)version;
+    t->calls++;
+    t->count[err]++;
+}
+
+static void a_crash_leaves_the_outcome_unknown(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 80, 1);
+    struct tally sent = {0}, unsent = {0}, reads = {0};
+    kill(b.server.pid, SIGSTOP);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(
+            sl_store_update(b.store, "p", &id, -1, &(struct sl_change){i, 1}, 1, tally_update, &sent), SL_OK);
+    assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &reads), SL_OK);
+    sl_loop_turn(b.loop, 20); /* leaves */
+    sl_loop_turn(b.loop, 20);
+    assert_int_equal(sl_store_inflight(b.store), 11);
+    server_stop(&b.server, SIGKILL);
+    assert_int_equal(
+        sl_store_update(b.store, "p", &id, -1, &(struct sl_change){70, 1}, 1, tally_update, &unsent), SL_OK);
+    TURN_UNTIL(&b, sent.calls == 10 && unsent.calls == 1 && reads.calls == 1);
+    assert_int_equal(sent.count[SL_ERR_OUTCOME_UNKNOWN], 10);
+    assert_int_equal(unsent.count[SL_ERR_UNAVAILABLE] + unsent.count[SL_ERR_OUTCOME_UNKNOWN], 1);
+    assert_int_equal(reads.count[SL_ERR_UNAVAILABLE], 1);
+    assert_int_equal(sl_store_inflight(b.store), 0);
+    assert_int_equal(
+        sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &sent),
+        SL_ERR_UNAVAILABLE);
+    server_start(&b.server, NULL);
+    bench_up(&b);
+}
+
+static void a_server_that_stands_still_is_noticed(void **state)
+{
+    (void)state;
+    b.options.command_timeout_ms = 300;
+    bench_up(&b);
+    kill(b.server.pid, SIGSTOP); /* while nothing is awaited */
+    TURN_UNTIL(&b, sl_store_state(b.store) != SL_STORE_UP);
+    assert_string_equal(sl_store_reason(b.store), "no reply of Redis for 300 ms");
+    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_GREETING); /* connects, but is not UP */
+    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_DOWN);
+    kill(b.server.pid, SIGCONT);
+    bench_up(&b);
+}
+
+static void what_is_in_flight_is_bounded(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    struct tally t = {0};
+    for (int i = 0; i < SL_STORE_INFLIGHT; i++)
+        assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &t), SL_OK);
+    assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
+    TURN_UNTIL(&b, t.calls == SL_STORE_INFLIGHT);
+    assert_int_equal(t.count[SL_OK], SL_STORE_INFLIGHT);
+}
+
+static void a_replica_refuses_writes_that_have_not_happened(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    cli(&b.server, "replicaof 127.0.0.1 1");
+    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_UNAVAILABLE);
+    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_DOWN);
+    cli(&b.server, "replicaof no one");
+    bench_up(&b);
+    cli(&b.server, "config set maxmemory 1");
+    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_UNAVAILABLE); /* OOM */
+    cli(&b.server, "config set maxmemory 0");
+    AWAIT(&b, sl_store_status(b.store, "p", &id, 1, on_status, NULL));
+    assert_int_equal(got.value, 0);
+}
+
+static void an_update_waits_for_replicas(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    b.options.command_timeout_ms = 600;
+    b.options.wait_replicas = 1; /* there is none */
+    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
+    AWAIT(&b, sl_store_status(b.store, "p", &id, 1, on_status, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.value, 1);
+    cli(&b.server, "script flush");
+    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){2, 1}, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
+}
+
+static unsigned closed;
+
+static void count_closed(void *arg, enum sl_store_state state)
+{
+    (void)arg;
+    closed += state == SL_STORE_CLOSED;
+}
+
+static void draining_waits_for_replies(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    struct sl_store_setup setup = {.loop = b.loop,
+                                   .options = &b.options,
+                                   .identity = &b.identity,
+                                   .role = "w",
+                                   .clerk = b.clerk,
+                                   .mail = &b.mail,
+                                   .on_state = count_closed};
+    struct tally t = {0};
+    for (int round = 0; round < 3; round++) {
+        struct sl_store *s = sl_store_new(&setup);
+        closed = 0;
+        if (round < 2)
+            TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
+        for (uint32_t i = 0; round == 0 && i < 50; i++)
+            assert_int_equal(
+                sl_store_update(s, "p", &id, -1, &(struct sl_change){i % 8, i & 1}, 1, tally_update, &t),
+                SL_OK);
+        sl_store_drain(s, SL_NS_PER_S);
+        assert_int_equal(closed, 0); /* never inside the call */
+        assert_int_equal(sl_store_status(s, "p", &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
+        TURN_UNTIL(&b, closed == 1);
+        sl_store_free(s);
+    }
+    assert_int_equal(t.count[SL_OK], 50);
+}
+
+static struct sl_store *victim;
+
+static void free_victim(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+{
+    tally_status(arg, err, value, version);
+    sl_store_free(victim);
+    victim = NULL;
+}
+
+static void it_may_be_freed_in_its_own_callback(void **state)
+{
+    (void)state;
+    bench_up(&b);
+    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    struct tally t = {0};
+    victim = b.store;
+    b.store = NULL;
+    assert_int_equal(sl_store_status(victim, "p", &id, 0, free_victim, &t), SL_OK);
+    assert_int_equal(sl_store_status(victim, "p", &id, 0, tally_status, &t), SL_OK);
+    assert_int_equal(sl_store_update(victim, "p", &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &t),
+                     SL_OK);
+    TURN_UNTIL(&b, victim == NULL);
+    assert_int_equal(t.calls, 3);
+    assert_int_equal(t.count[SL_ERR_OUTCOME_UNKNOWN], 1);
+    assert_int_equal(t.count[SL_ERR_UNAVAILABLE], 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(connects_over_tcp_by_name_and_by_address),
+        T(operations_are_refused_until_up),
+        T(a_former_connection_is_killed),
+        T(persistence_is_verified),
+        T(a_mismatch_is_noticed_while_up),
+        T(passwords_and_permissions),
+        T(it_comes_back_after_a_kill),
+        T(scripts_are_loaded_again),
+        T(a_crash_leaves_the_outcome_unknown),
+        T(a_server_that_stands_still_is_noticed),
+        T(what_is_in_flight_is_bounded),
+        T(a_replica_refuses_writes_that_have_not_happened),
+        T(an_update_waits_for_replicas),
+        T(draining_waits_for_replies),
+        T(it_may_be_freed_in_its_own_callback),
+    };
+    return cmocka_run_group_tests_name("store connection", tests, NULL, NULL);
+}

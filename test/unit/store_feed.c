@@ -1,0 +1,125 @@
+/* The subscription on a real Redis. */
+#include "store_server.h"
+
+static struct bench b;
+
+static struct seen {
+    unsigned count;
+    char pool[16];
+    struct sl_uuid list;
+    uint64_t version;
+} seen;
+
+static void on_version(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version)
+{
+    (void)arg;
+    seen.count++;
+    snprintf(seen.pool, sizeof seen.pool, "%s", pool);
+    seen.list = *list;
+    seen.version = version;
+}
+
+static struct sl_feed *new_feed(const char *const *pools)
+{
+    struct sl_feed_setup setup = {.connection = {.loop = b.loop,
+                                                 .options = &b.options,
+                                                 .identity = &b.identity,
+                                                 .role = "feed",
+                                                 .clerk = b.clerk,
+                                                 .mail = &b.mail},
+                                  .pools = pools,
+                                  .on_version = on_version};
+    return sl_feed_new(&setup);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&seen, 0, sizeof seen);
+    bench_begin(&b, NULL);
+    bench_up(&b);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    bench_end(&b);
+    return 0;
+}
+
+static const char *const pools[] = {"a", "b", NULL};
+
+static void versions_arrive(void **state)
+{
+    (void)state;
+    struct sl_feed *f = new_feed(pools);
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    struct sl_uuid id = bench_list(&b, "b", 16, 1);
+    TURN_UNTIL(&b, seen.count == 1); /* a new list is a change */
+    assert_int_equal(seen.version, 0);
+    AWAIT(&b, sl_store_update(b.store, "b", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    TURN_UNTIL(&b, seen.count == 2);
+    assert_string_equal(seen.pool, "b");
+    assert_memory_equal(&seen.list, &id, sizeof id);
+    assert_int_equal(seen.version, 1);
+    AWAIT(&b, sl_store_update(b.store, "b", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    bench_list(&b, "other", 16, 1);
+    cli(&b.server, "publish 'statuslist:0:{a}' nonsense");
+    cli(&b.server, "publish 'statuslist:0:{a}' '%s 7'", "00000000-0000-4000-8000-000000000001");
+    TURN_UNTIL(&b, seen.version == 7);
+    assert_int_equal(seen.count, 3);
+    assert_string_equal(seen.pool, "a");
+    sl_feed_free(f);
+}
+
+static void it_subscribes_again(void **state)
+{
+    (void)state;
+    struct sl_feed *f = new_feed(pools);
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    cli(&b.server, "client kill type pubsub");
+    TURN_UNTIL(&b, sl_feed_state(f) != SL_STORE_UP);
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    bench_list(&b, "a", 16, 1);
+    TURN_UNTIL(&b, seen.count == 1);
+    sl_feed_free(f);
+}
+
+static void a_dead_peer_is_noticed_without_messages(void **state)
+{
+    (void)state;
+    b.options.command_timeout_ms = 300;
+    struct sl_feed *f = new_feed(pools);
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    kill(b.server.pid, SIGSTOP);
+    TURN_UNTIL(&b, sl_feed_state(f) != SL_STORE_UP);
+    kill(b.server.pid, SIGCONT);
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    sl_feed_free(f);
+}
+
+static void without_pools_it_is_up_as_well(void **state)
+{
+    (void)state;
+    struct sl_feed *f = new_feed((const char *const[]){NULL});
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    uint64_t until = sl_mono_ns(&sl_clock_system) + 1500 * SL_NS_PER_MS;
+    while (sl_mono_ns(&sl_clock_system) < until) /* over a heartbeat */
+        sl_loop_turn(b.loop, 50);
+    assert_int_equal(sl_feed_state(f), SL_STORE_UP);
+    sl_feed_free(f);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(versions_arrive),
+        T(it_subscribes_again),
+        T(a_dead_peer_is_noticed_without_messages),
+        T(without_pools_it_is_up_as_well),
+    };
+    return cmocka_run_group_tests_name("store feed", tests, NULL, NULL);
+}
