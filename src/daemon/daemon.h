@@ -23,7 +23,7 @@ struct sl_keeper_thread {
     struct sl_loop *loop;
     struct sl_keeper *keeper;
     struct sl_http_thread *http;
-    struct sl_metric_slab *store_metrics, **pool_metrics;
+    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS], **pool_metrics;
     int ops_fd;
     struct sl_mail drain, give_back;      /* from the main thread */
     struct sl_mail started, fatal, ended; /* to it */

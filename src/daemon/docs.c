@@ -37,7 +37,7 @@ static void metrics_page(struct sl_buf *out)
     put_table(out, "HTTP", &sl_http_thread_metric_table, "");
     put_table(out, "Issuer calls, by pool", &sl_pool_worker_metric_table, "`pool`");
     put_table(out, "Lists and tokens, by pool", &sl_keeper_metric_table, "`pool`");
-    put_table(out, "Redis", &sl_store_metric_table, "");
+    put_table(out, "Redis", &sl_store_metric_table, "`connection`");
 }
 
 bool sl_docs_print(const char *page, struct sl_buf *out)

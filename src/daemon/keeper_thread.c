@@ -69,11 +69,11 @@ static void run(void *arg)
                                     .public_url = d->config->http.public_url,
                                     .workers = d->worker_mail,
                                     .worker_count = d->config->workers,
-                                    .store_metrics = k->store_metrics,
                                     .pool_metrics = k->pool_metrics,
                                     .on_started = on_started,
                                     .on_fatal = on_fatal,
                                     .arg = d};
+    memcpy(setup.store_metrics, k->store_metrics, sizeof setup.store_metrics);
     k->keeper = sl_keeper_new(&setup);
     sl_mailbox_attach(&k->mail, k->loop);
     sl_http_thread_start(k->http, k->loop, NULL, k->keeper);
@@ -97,7 +97,11 @@ void sl_keeper_thread_init(struct sl_daemon *d)
     sl_mailbox_init(&k->mail, on_mail, d);
     d->shared.keeper = &k->mail;
     k->http = sl_http_thread_new(d->http, 64);
-    k->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "");
+    for (unsigned i = 0; i < SL_KEEPER_CONNECTIONS; i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "connection=\"%s\"", sl_keeper_roles[i]);
+        k->store_metrics[i] = sl_metric_slab_new(&sl_store_metric_table, labels);
+    }
     k->pool_metrics = sl_xcalloc(d->shared.pool_count, sizeof *k->pool_metrics);
     for (unsigned i = 0; i < d->shared.pool_count; i++) {
         char labels[128];

@@ -92,7 +92,7 @@ void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
     sl_mailbox_init(&w->mail, on_mail, w);
     uint32_t share = d->config->http.limits.connections / d->config->workers;
     w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);
-    w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "");
+    w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "connection=\"worker\"");
     sl_pool_worker_metrics(&w->pool, &d->shared);
 }
 

@@ -73,16 +73,18 @@ static void on_spares(void *arg)
     sl_keeper_precreate(arg);
 }
 
-static struct sl_store_setup connection(struct sl_keeper *k, const char *role,
+const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS] = {"keeper", "loader", "feed"};
+
+static struct sl_store_setup connection(struct sl_keeper *k, unsigned which,
                                         void (*on_state)(void *arg, enum sl_store_state state))
 {
     return (struct sl_store_setup){.loop = k->loop,
                                    .options = k->s.redis,
                                    .identity = k->s.identity,
-                                   .role = role,
+                                   .role = sl_keeper_roles[which],
                                    .clerk = k->s.clerk,
                                    .mail = k->s.mail,
-                                   .metrics = k->s.store_metrics,
+                                   .metrics = k->s.store_metrics[which],
                                    .on_state = on_state,
                                    .arg = k};
 }
@@ -119,12 +121,12 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
         pool_init(k, i);
     sl_timer_init(&k->sweep, on_sweep, k);
     sl_timer_start(k->loop, &k->sweep, SWEEP_NS);
-    struct sl_store_setup s = connection(k, "keeper", on_command_state);
+    struct sl_store_setup s = connection(k, SL_KEEPER_COMMANDS, on_command_state);
     s.verifies = true;
     k->store = sl_store_new(&s);
-    s = connection(k, "loader", on_loader_state);
+    s = connection(k, SL_KEEPER_LOADER, on_loader_state);
     k->loader = sl_store_new(&s);
-    struct sl_feed_setup f = {.connection = connection(k, "feed", on_feed_state),
+    struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
                               .on_version = on_version,
                               .arg = k};

@@ -8,6 +8,10 @@
 #include "pool/pool.h"
 #include "store/store.h"
 
+/* The keeper's connections to Redis, and their roles. */
+enum { SL_KEEPER_COMMANDS, SL_KEEPER_LOADER, SL_KEEPER_FEED, SL_KEEPER_CONNECTIONS };
+extern const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS];
+
 struct sl_keeper_setup {
     struct sl_loop *loop;
     struct sl_mailbox *mail;  /* shared->keeper; its owner passes messages to sl_keeper_mail */
@@ -20,8 +24,8 @@ struct sl_keeper_setup {
     const char *storage, *public_url;
     struct sl_mailbox *const *workers; /* where turn messages go */
     unsigned worker_count;
-    struct sl_metric_slab *store_metrics;
-    struct sl_metric_slab *const *pool_metrics; /* per pool, of sl_keeper_metric_table */
+    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS]; /* of sl_store_metric_table */
+    struct sl_metric_slab *const *pool_metrics;                  /* per pool, of sl_keeper_metric_table */
     void (*on_started)(void *arg); /* once: every pool is known, references are ready or on their way */
     void (*on_fatal)(void *arg,
                      const char *why); /* before on_started only: the process must not run like this */
