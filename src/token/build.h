@@ -1,5 +1,5 @@
-/* Makes Status List Tokens (draft-ietf-oauth-status-list, sections "Status List Token in JWT Format"): compress once, sign
- * once, every variant in one blob. Runs on a publisher thread; no I/O. */
+/* Makes Status List Tokens (draft-ietf-oauth-status-list, sections "Status List Token in JWT Format"):
+ * compress once, sign once, every variant in one blob. Runs on a publisher thread; no I/O. */
 #pragma once
 #include "base/err.h"
 #include "token/key.h"
@@ -25,7 +25,8 @@ struct sl_token_cost {
     uint64_t compress_ns, sign_ns; /* compress_ns: the zlib stream of the list only */
 };
 
-/* Scratch of one publisher thread: compressors, EVP contexts, buffers as large as the largest list so far. Never NULL. */
+/* Scratch of one publisher thread: compressors, EVP contexts, buffers as large as the largest list so far.
+ * Never NULL. */
 struct sl_token_builder;
 struct sl_token_builder *sl_token_builder_new(const struct sl_clock *clock);
 void sl_token_builder_free(struct sl_token_builder *b);
@@ -37,10 +38,11 @@ SL_CHECKED enum sl_err sl_token_build(struct sl_token_builder *b, const struct s
 /* The levels worth using, ascending in effort (libdeflate: 1, 6, 9, 12), 0-terminated. */
 extern const int sl_compress_levels[];
 
-/* Chooses the level of a pool's next token: the best whose measured time for a list of this size stays under the budget.
- * Starts at level 6; a level that was not tried is assumed to cost 6 times the one below, and is tried only once that one
- * was, so the choice climbs a level at a time. Each measurement of a level makes the costs remembered for higher ones
- * 1/256 smaller: one slow moment does not bar a level for ever. One thread. */
+/* Chooses the level of a pool's next token: the best whose measured time for a list of this size stays under
+ * the budget. Starts at level 6; a level that was not tried is assumed to cost 6 times the one below, and is
+ * tried only once that one was, so the choice climbs a level at a time. Each measurement of a level makes the
+ * costs remembered for higher ones 1/256 smaller: one slow moment does not bar a level for ever. One thread.
+ */
 struct sl_level_chooser {
     uint64_t ns[4]; /* smoothed cost per level; 0 = not tried */
 };

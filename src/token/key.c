@@ -170,8 +170,10 @@ void sl_signer_free(struct sl_signer *s)
 /* OpenSSL gives an ECDSA signature as DER; JOSE wants both numbers at full length, one behind the other. */
 static bool der_to_rs(const unsigned char *der, size_t len, int coordinate, unsigned char *out)
 {
+    const unsigned char *end = der + len;
     ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
-    bool ok = sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, coordinate) == coordinate &&
+    bool ok = sig != NULL && der == end &&
+              BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, coordinate) == coordinate &&
               BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + coordinate, coordinate) == coordinate;
     ECDSA_SIG_free(sig);
     return ok;
@@ -184,6 +186,7 @@ enum sl_err sl_key_sign(const struct sl_key *k, struct sl_signer *s, struct sl_s
     size_t len = sizeof raw;
     bool ok = EVP_DigestSignInit(s->ctx, NULL, k->md, NULL, k->pkey) == 1 &&
               EVP_DigestSign(s->ctx, raw, &len, (const unsigned char *)input.at, input.len) == 1;
+    ok = ok && len <= sizeof raw; /* short of memory, OpenSSL 3.0 reports success and a length beyond any */
     unsigned want = 2 * (unsigned)k->type->coordinate;
     if (ok && k->md == NULL) {
         ok = len == want;

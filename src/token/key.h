@@ -1,4 +1,5 @@
-/* A signing key with its certificate chain: loaded or generated at start, immutable, read by every publisher thread. */
+/* A signing key with its certificate chain: loaded or generated at start, immutable, read by every publisher
+ * thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/clock.h"
@@ -7,31 +8,32 @@
 
 struct sl_key;
 
-/* The JWS algorithm follows from the key type (RFC 7518 section 3.1, RFC 8037): P-256 ES256, P-384 ES384, P-521 ES512,
- * Ed25519 EdDSA; other keys are refused. */
+/* The JWS algorithm follows from the key type (RFC 7518 section 3.1, RFC 8037): P-256 ES256, P-384 ES384,
+ * P-521 ES512, Ed25519 EdDSA; other keys are refused. */
 const char *sl_key_alg(const struct sl_key *k);
 /* The earliest end of validity in the chain, seconds since 1970; INT64_MAX without a certificate. */
 int64_t sl_key_not_after(const struct sl_key *k);
 
-/* Loads the pair of PEM files, or with `generate` makes `<storage>/keys/<pool>.key.pem` and `.crt.pem` once (P-256, mode
- * 0600, directory 0700, written to a temporary name, synced and renamed) and loads them ever after.
- * Refuses (false, and one sentence into `why`: what is wrong and what would be right): unreadable file, not PEM, encrypted
- * (never prompts), unknown key type, certificate that does not match the key, expired or not yet valid, key file
- * readable by others (mode & 077), halves of the key that do not belong together, certificates that are not each signed by
- * the next (RFC 7515 section 4.1.6), a generated certificate whose key is gone. Self-signed leaf: kept in x5c; a trust
- * anchor behind a leaf is left out. A key file goes before `generate`; without a certificate there is no x5c. */
+/* Loads the pair of PEM files, or with `generate` makes `<storage>/keys/<pool>.key.pem` and `.crt.pem` once
+ * (P-256, mode 0600, directory 0700, written to a temporary name, synced and renamed) and loads them ever
+ * after. Refuses (false, and one sentence into `why`: what is wrong and what would be right): unreadable
+ * file, not PEM, encrypted (never prompts), unknown key type, certificate that does not match the key,
+ * expired or not yet valid, key file readable by others (mode & 077), halves of the key that do not belong
+ * together, certificates that are not each signed by the next (RFC 7515 section 4.1.6), a generated
+ * certificate whose key is gone. Self-signed leaf: kept in x5c; a trust anchor behind a leaf is left out. A
+ * key file goes before `generate`; without a certificate there is no x5c. */
 SL_CHECKED bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
                             const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret);
 void sl_key_free(struct sl_key *k); /* NULL ok */
 
-/* The JOSE header of a Status List Token as JSON: alg, typ "statuslist+jwt", then kid (RFC 7638 thumbprint), x5c, jwk as
- * configured. Constant for the key's life. */
+/* The JOSE header of a Status List Token as JSON: alg, typ "statuslist+jwt", then kid (RFC 7638 thumbprint),
+ * x5c, jwk as configured. Constant for the key's life. */
 struct sl_span sl_key_jose_header(const struct sl_key *k);
 
-/* JWS signature (RFC 7515; ECDSA as r||s, RFC 7518 section 3.4) over `input`. Any thread; `signer` is per thread.
- * At most SL_SIGNATURE_MAX bytes. */
+/* JWS signature (RFC 7515; ECDSA as r||s, RFC 7518 section 3.4) over `input`. Any thread; `signer` is per
+ * thread. At most SL_SIGNATURE_MAX bytes. */
 #define SL_SIGNATURE_MAX 132
-struct sl_signer; /* scratch of one thread: EVP contexts */
+struct sl_signer;                      /* scratch of one thread: EVP contexts */
 struct sl_signer *sl_signer_new(void); /* never NULL */
 void sl_signer_free(struct sl_signer *s);
 SL_CHECKED enum sl_err sl_key_sign(const struct sl_key *k, struct sl_signer *s, struct sl_span input,

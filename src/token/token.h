@@ -1,5 +1,5 @@
-/* The published form of a list: an immutable blob with every variant of the Status List Token, shared by threads through an
- * atomic count. Built once by a publisher thread, then only read. */
+/* The published form of a list: an immutable blob with every variant of the Status List Token, shared by
+ * threads through an atomic count. Built once by a publisher thread, then only read. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,11 +19,12 @@ struct sl_token_body {
 
 struct sl_token {
     _Atomic uint32_t refs;
-    uint32_t ttl;       /* seconds */
-    uint64_t version;   /* of the list's bytes it was made from */
-    int64_t iat, exp;   /* seconds since 1970 */
-    bool iat_shared;    /* another token of this list carried the same iat: Last-Modified cannot tell them apart */
-    size_t memory;      /* bytes of this allocation */
+    uint32_t ttl;     /* seconds */
+    uint64_t version; /* of the list's bytes it was made from */
+    int64_t iat, exp; /* seconds since 1970 */
+    bool iat_shared;  /* another token of this list carried the same iat: Last-Modified cannot tell them apart
+                       */
+    size_t memory;    /* bytes of this allocation */
     char last_modified[29]; /* IMF-fixdate of iat, no NUL (RFC 9110 section 5.6.7) */
     struct sl_token_body body[SL_VARIANT_COUNT];
     char storage[]; /* what the spans above point to */
