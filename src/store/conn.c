@@ -51,7 +51,6 @@ void sl_conn_change(struct sl_conn *c, enum sl_store_state to)
         c->reason[0] = '\0';
         c->hopeless = false;
         c->failures = 0;
-        c->was_up = true;
     }
     if (c->setup.on_state != NULL)
         c->setup.on_state(c->setup.arg, to);

@@ -67,7 +67,6 @@ struct sl_conn {
     struct sl_timer retry;    /* backoff while DOWN; the end of DRAINING */
     struct sl_timer beat;
     unsigned failures; /* since UP, for the backoff */
-    bool was_up;       /* at least once */
     uint64_t drain_until_ns;
     int64_t client_id;
     unsigned kills; /* replies to CLIENT KILL that are awaited */

@@ -15,7 +15,6 @@ struct sl_store {
     uint64_t verified_ns;
     struct sl_span info; /* of the verification under way: owned copy, waits for CONFIG GET */
     bool verifying;
-    unsigned loading; /* index of the next script whose SCRIPT LOAD answers */
 };
 
 struct sl_operation;

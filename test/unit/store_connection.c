@@ -101,76 +101,6 @@ static void a_former_connection_is_killed(void **state)
     assert_int_equal(got.err, SL_OK);
 }
 
-/* A store against the present server: refused with a sentence that contains `reason`. */
-static void refused(const char *reason, bool hopeless)
-{
-    struct sl_store *s = bench_store(&b, "check", true);
-    TURN_UNTIL(&b, strstr(sl_store_reason(s), reason) != NULL);
-    assert_int_equal(sl_store_state(s), SL_STORE_DOWN);
-    assert_int_equal(sl_store_hopeless(s), hopeless);
-    sl_store_free(s);
-}
-
-static void persistence_is_verified(void **state)
-{
-    (void)state;
-    cli(&b.server, "config set appendfsync everysec");
-    refused("appendfsync is everysec, must be always", true);
-    b.options.persistence = SL_PERSIST_EVERYSEC;
-    bench_up(&b);
-    b.options.persistence = SL_PERSIST_ALWAYS;
-    cli(&b.server, "config set appendfsync always");
-    cli(&b.server, "config set no-appendfsync-on-rewrite yes");
-    refused("no-appendfsync-on-rewrite is yes, must be no", true);
-    cli(&b.server, "config set no-appendfsync-on-rewrite no");
-    cli(&b.server, "config set maxmemory-policy allkeys-lru");
-    refused("maxmemory-policy is allkeys-lru, must be noeviction", true);
-    cli(&b.server, "config set maxmemory-policy volatile-lru");
-    cli(&b.server, "replicaof 127.0.0.1 1");
-    refused("the role of the server is slave, must be master", false);
-    cli(&b.server, "replicaof no one");
-    cli(&b.server, "config set appendonly no");
-    refused("appendonly is no, must be yes", true);
-    b.options.persistence = SL_PERSIST_DISABLED;
-    struct sl_store *s = bench_store(&b, "check", true);
-    TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
-    sl_store_free(s);
-}
-
-static void a_mismatch_is_noticed_while_up(void **state)
-{
-    (void)state;
-    bench_up(&b);
-    cli(&b.server, "config set appendfsync everysec");
-    uint64_t until = sl_mono_ns(&sl_clock_system) + 13 * SL_NS_PER_S;
-    while (sl_store_state(b.store) == SL_STORE_UP && sl_mono_ns(&sl_clock_system) < until)
-        sl_loop_turn(b.loop, 50);
-    assert_string_equal(sl_store_reason(b.store), "appendfsync is everysec, must be always");
-    cli(&b.server, "config set appendfsync always");
-    bench_up(&b);
-    assert_false(sl_store_hopeless(b.store));
-}
-
-static void passwords_and_permissions(void **state)
-{
-    (void)state;
-    cli(&b.server, "acl setuser app on '>s3cret' '~*' '&*' +@all -config");
-    cli(&b.server, "acl setuser default '>other'");
-    refused("Redis asks for a password", true);
-    b.options.password = "wrong";
-    refused("Redis refuses the password: WRONGPASS", true);
-    b.options.username = "app";
-    b.options.password = "s3cret";
-    refused("CONFIG GET is not permitted", true);
-    b.options.assume_persistence = true;
-    b.options.database = 3;
-    struct sl_store *s = bench_store(&b, "check", true);
-    TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
-    assert_non_null(
-        strstr(cli(&b.server, "--no-auth-warning -a other client list | grep ':check '"), " db=3 "));
-    sl_store_free(s);
-}
-
 static void it_comes_back_after_a_kill(void **state)
 {
     (void)state;
@@ -382,9 +312,6 @@ int main(void)
         T(connects_over_tcp_by_name_and_by_address),
         T(operations_are_refused_until_up),
         T(a_former_connection_is_killed),
-        T(persistence_is_verified),
-        T(a_mismatch_is_noticed_while_up),
-        T(passwords_and_permissions),
         T(it_comes_back_after_a_kill),
         T(scripts_are_loaded_again),
         T(a_crash_leaves_the_outcome_unknown),

@@ -1,0 +1,303 @@
+/* Decoders: each takes the reply its script makes and nothing else, whatever the server sends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <hiredis/hiredis.h>
+
+#include "store/decode_int.h"
+
+#define ID "11111111-2222-4333-8444-555555555555"
+#define RECORD                                                                                               \
+    "*9\r\n$36\r\n" ID                                                                                       \
+    "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nopen\r\n"                \
+    ":10\r\n:3\r\n:7\r\n"
+
+static redisReply *reply(const char *text, size_t n)
+{
+    redisReader *r = redisReaderCreate();
+    void *out = NULL;
+    redisReaderFeed(r, text, n);
+    if (redisReaderGetReply(r, &out) != REDIS_OK)
+        out = NULL;
+    redisReaderFree(r);
+    return out;
+}
+
+enum { RECORD_, POOL, INTEGER, TAKEN, RECORDS, CHANGES, NAMES, UPDATED, BATCHED, STATUS, LOADED, KINDS };
+
+static bool decode(int kind, const redisReply *r)
+{
+    struct sl_decoded d = {0};
+    struct sl_list_record l;
+    struct sl_pool_opened p;
+    struct sl_taken t;
+    struct sl_changes c;
+    struct sl_updated u;
+    struct sl_batched b;
+    const struct sl_list_record *records;
+    const struct sl_span *names;
+    struct sl_span bytes;
+    size_t n;
+    int64_t i;
+    uint32_t group, at;
+    uint64_t version;
+    uint8_t value;
+    bool flag, ok = false;
+    switch (kind) {
+    case RECORD_:
+        ok = sl_decode_record(r, &l);
+        break;
+    case POOL:
+        ok = sl_decode_pool(r, &p);
+        break;
+    case INTEGER:
+        ok = sl_decode_integer(r, -1, 100, &i);
+        break;
+    case TAKEN:
+        ok = sl_decode_taken(r, 12, &t, &d);
+        break;
+    case RECORDS:
+        ok = sl_decode_records(r, &records, &n, &d);
+        break;
+    case CHANGES:
+        ok = sl_decode_changes(r, &c, &d);
+        break;
+    case NAMES:
+        ok = sl_decode_names(r, &names, &n, &d);
+        break;
+    case UPDATED:
+        ok = sl_decode_updated(r, 4, &u);
+        break;
+    case BATCHED:
+        ok = sl_decode_batched(r, 2, &b, &group, &at, &d);
+        break;
+    case STATUS:
+        ok = sl_decode_status(r, &flag, &value, &version);
+        break;
+    case LOADED:
+        ok = sl_decode_loaded(r, &flag, &version, &bytes);
+        break;
+    }
+    sl_decoded_free(&d);
+    return ok;
+}
+
+static const struct {
+    int kind;
+    const char *text;
+} good[] = {
+    {RECORD_, RECORD},
+    {POOL, "*7\r\n:80\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"},
+    {INTEGER, ":-1\r\n"},
+    {TAKEN,
+     "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:10\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
+    {RECORDS, "*2\r\n" RECORD RECORD},
+    {CHANGES, "*3\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD},
+    {NAMES, "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},
+    {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FI\r\n"},
+    {BATCHED, "*3\r\n$1\r\nW\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n"},
+    {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:1\r\n:3\r\n"},
+    {STATUS, "*2\r\n:255\r\n:8\r\n"},
+    {STATUS, "*0\r\n"},
+    {LOADED, "*2\r\n$2\r\n17\r\n$3\r\n\x01\x02\x03\r\n"},
+    {LOADED, "*2\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*2\r\n$1\r\n0\r\n$-1\r\n"},
+};
+
+static const struct {
+    int kind;
+    const char *text;
+} bad[] = {
+    {RECORD_,
+     "*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$31\r\n123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nopen"
+     "\r\n:10\r\n:3\r\n:7\r\n"}, /* seed too short */
+    {RECORD_,
+     "*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:3\r\n$4\r\nopen"
+     "\r\n:10\r\n:3\r\n:7\r\n"}, /* bits */
+    {RECORD_,
+     "*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nodd!"
+     "\r\n:10\r\n:3\r\n:7\r\n"}, /* state */
+    {RECORD_,
+     "*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nopen"
+     "\r\n:81\r\n:3\r\n:7\r\n"}, /* cursor beyond the size */
+    {POOL, "*7\r\n:-1\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"},
+    {INTEGER, ":101\r\n"},
+    {TAKEN,
+     "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:11\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
+    {TAKEN, "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":75\r\n:6\r\n*0\r\n"},
+    {TAKEN, "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:1\r\n*1\r\n$2\r\n80\r\n"},
+    {UPDATED, "*3\r\n:5\r\n:1\r\n$3\r\n01F\r\n"},
+    {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FX\r\n"},
+    {UPDATED, "*3\r\n:5\r\n:2\r\n$4\r\n01FI\r\n"},
+    {BATCHED, "*3\r\n$1\r\nW\r\n*1\r\n:1\r\n*2\r\n:0\r\n:1\r\n"},
+    {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:2\r\n:3\r\n"},
+    {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nX\r\n:1\r\n:3\r\n"},
+    {STATUS, "*2\r\n:256\r\n:8\r\n"},
+    {LOADED, "*2\r\n$2\r\n1x\r\n$-1\r\n"},
+    {LOADED, "*2\r\n:1\r\n$-1\r\n"},
+};
+
+static void each_takes_its_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        redisReply *r = reply(good[i].text, strlen(good[i].text));
+        assert_non_null(r);
+        assert_true(decode(good[i].kind, r));
+        for (int kind = 0; kind < KINDS; kind++)
+            if (kind != good[i].kind) /* some shapes fit two; none may crash */
+                decode(kind, r);
+        freeReplyObject(r);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        redisReply *r = reply(bad[i].text, strlen(bad[i].text));
+        assert_non_null(r);
+        if (decode(bad[i].kind, r))
+            fail_msg("row %zu was taken", i);
+        freeReplyObject(r);
+    }
+}
+
+static void mutations_never_crash(void **state)
+{
+    (void)state;
+    static const char alphabet[] = ":*$-0123456789\r\nWRF+";
+    for (int round = 0; round < 40000; round++) {
+        char text[1024];
+        size_t i = sl_random_below(&sl_clock_system, sizeof good / sizeof good[0]), n = strlen(good[i].text);
+        memcpy(text, good[i].text, n);
+        for (uint64_t m = 1 + sl_random_below(&sl_clock_system, 3); m > 0; m--)
+            text[sl_random_below(&sl_clock_system, n)] =
+                alphabet[sl_random_below(&sl_clock_system, sizeof alphabet - 1)];
+        if (memmem(text, n, "*9", 2) != NULL && strstr(good[i].text, "*9") == NULL)
+            continue; /* an array of billions is the reader's business */
+        redisReply *r = reply(text, n);
+        if (r != NULL) {
+            decode(good[i].kind, r);
+            freeReplyObject(r);
+        }
+    }
+}
+
+static int64_t victims[8];
+static unsigned victim_count;
+
+static void found(void *arg, int64_t id)
+{
+    (void)arg;
+    victims[victim_count++] = id;
+}
+
+static void predecessors_by_name(void **state)
+{
+    (void)state;
+    struct sl_store_identity me = {.instance = "11111111-2222-4333-8444-555555555555",
+                                   .run = "aaaaaaaaaaaaaaaa"};
+    static const char list[] =
+        "id=1 addr=x name=statuslistd:" ID ":aaaaaaaaaaaaaaaa:keeper db=0\n"   /* ourselves */
+        "id=2 addr=x name=statuslistd:" ID ":aaaaaaaaaaaaaaaa:keeper db=0\n"   /* our role before */
+        "id=3 addr=x name=statuslistd:" ID ":aaaaaaaaaaaaaaaa:keeper2 db=0\n"  /* another role */
+        "id=4 addr=x name=statuslistd:" ID ":bbbbbbbbbbbbbbbb:worker-0 db=0\n" /* another run */
+        "id=5 addr=x name=statuslistd:91111111-2222-4333-8444-555555555555:bbbbbbbbbbbbbbbb:keeper db=0\n"
+        "id=6 addr=x name= db=0\n"
+        "id=x addr=x name=statuslistd:" ID ":bbbbbbbbbbbbbbbb:keeper db=0\n"
+        "id=7 addr=x lib-name=statuslistd:" ID ":bbbbbbbbbbbbbbbb:keeper db=0\n"
+        "id=8 name=statuslistd:" ID ":bbbbbbbbbbbbbbbb:keeper";
+    sl_decode_predecessors(sl_span(list, sizeof list - 1), &me, "keeper", 1, found, NULL);
+    assert_int_equal(victim_count, 3);
+    assert_int_equal(victims[0], 2);
+    assert_int_equal(victims[1], 4);
+    assert_int_equal(victims[2], 8);
+}
+
+static void news_and_numbers(void **state)
+{
+    (void)state;
+    struct sl_uuid id;
+    uint64_t v;
+    assert_true(sl_decode_news(SL_SPAN(ID " 42"), &id, &v));
+    assert_int_equal(v, 42);
+    assert_false(sl_decode_news(SL_SPAN(ID " "), &id, &v));
+    assert_false(sl_decode_news(SL_SPAN(ID "x42"), &id, &v));
+    assert_false(sl_decode_news(SL_SPAN(ID " 4x"), &id, &v));
+    assert_false(sl_decode_news(SL_SPAN(""), &id, &v));
+    assert_true(sl_decode_decimal(SL_SPAN("9223372036854775807"), INT64_MAX, &v));
+    assert_false(sl_decode_decimal(SL_SPAN("9223372036854775808"), INT64_MAX, &v));
+    assert_false(sl_decode_decimal(SL_SPAN("92233720368547758070"), UINT64_MAX, &v));
+    assert_false(sl_decode_decimal(SL_SPAN(""), 9, &v));
+    assert_false(sl_decode_decimal(SL_SPAN("-1"), 9, &v));
+}
+
+struct verdict {
+    const char *info, *config, *why;
+    enum sl_persistence want;
+    bool hopeless;
+};
+
+#define CONFIG(fsync, policy)                                                                                \
+    "*8\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n$11\r\nappendfsync\r\n" fsync                                   \
+    "$25\r\nno-appendfsync-on-rewrite\r\n$2\r\nno\r\n$16\r\nmaxmemory-policy\r\n" policy
+#define ALWAYS "$6\r\nalways\r\n"
+#define EVERYSEC "$8\r\neverysec\r\n"
+#define KEEPS "$10\r\nnoeviction\r\n"
+#define INFO7 "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\naof_last_write_status:ok\r\n"
+
+static void verdicts(void **state)
+{
+    (void)state;
+    static const struct verdict rows[] = {
+        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_ALWAYS, true},
+        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_EVERYSEC, true},
+        {INFO7, CONFIG(EVERYSEC, KEEPS), "", SL_PERSIST_EVERYSEC, true},
+        {INFO7, CONFIG("$2\r\nno\r\n", KEEPS), "appendfsync is no, must be everysec", SL_PERSIST_EVERYSEC,
+         true},
+        {INFO7, CONFIG(ALWAYS, "$11\r\nallkeys-lfu\r\n"),
+         "maxmemory-policy is allkeys-lfu, must be noeviction (or one that evicts only keys that expire)",
+         SL_PERSIST_DISABLED, true},
+        {INFO7 "cluster_enabled:1\r\n", CONFIG(ALWAYS, KEEPS),
+         "Redis runs in cluster mode, which is not supported: one primary is needed", SL_PERSIST_ALWAYS,
+         true},
+        {"redis_version:6.2.1\r\nrole:master\r\n", CONFIG(ALWAYS, KEEPS),
+         "the version of Redis is 6.2.1, must be 7.0 or later", SL_PERSIST_ALWAYS, true},
+        {"redis_version:10.0.0\nrole:master\naof_enabled:1\naof_last_write_status:err\n",
+         CONFIG(ALWAYS, KEEPS), "aof_last_write_status is err, must be ok", SL_PERSIST_ALWAYS, false},
+        {"redis_version:7.0.0\r\nrole:master\r\naof_enabled:0\r\n", CONFIG(ALWAYS, KEEPS),
+         "aof_enabled is 0, must be 1", SL_PERSIST_ALWAYS, false},
+        {"", CONFIG(ALWAYS, KEEPS), "the version of Redis is missing, must be 7.0 or later",
+         SL_PERSIST_ALWAYS, true},
+        {INFO7, "*0\r\n",
+         "maxmemory-policy is missing, must be noeviction (or one that evicts only keys that expire)",
+         SL_PERSIST_ALWAYS, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sl_redis_options o = {.persistence = rows[i].want};
+        char text[200];
+        struct sl_buf why;
+        bool hopeless = false;
+        redisReply *r = reply(rows[i].config, strlen(rows[i].config));
+        assert_non_null(r);
+        sl_buf_over(&why, text, sizeof text - 1);
+        bool ok = sl_verify_server(&o, sl_span(rows[i].info, strlen(rows[i].info)), r, &why, &hopeless);
+        text[why.len] = '\0';
+        assert_string_equal(text, rows[i].why);
+        assert_int_equal(ok, rows[i].why[0] == '\0');
+        if (!ok)
+            assert_int_equal(hopeless, rows[i].hopeless);
+        freeReplyObject(r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_takes_its_own),
+        cmocka_unit_test(mutations_never_crash),
+        cmocka_unit_test(predecessors_by_name),
+        cmocka_unit_test(news_and_numbers),
+        cmocka_unit_test(verdicts),
+    };
+    return cmocka_run_group_tests_name("store decode", tests, NULL, NULL);
+}
