@@ -46,8 +46,8 @@ struct sl_log_site {
 #define sl_log(level, subject, msg, ...)                                                                     \
     do {                                                                                                     \
         static struct sl_log_site sl_site_;                                                                  \
-        const struct sl_log_field sl_fields_[] = {__VA_ARGS__ __VA_OPT__(, ){.key = NULL}};                  \
-        sl_log_write(&sl_site_, (level), (subject), (msg), sl_fields_);                                      \
+        const struct sl_log_field sl_fields_[] = {{.key = NULL}, ##__VA_ARGS__, {.key = NULL}};              \
+        sl_log_write(&sl_site_, (level), (subject), (msg), sl_fields_ + 1);                                  \
     } while (0)
 
 void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char *subject, const char *msg,
