@@ -1,0 +1,274 @@
+"""The processes under test: a real statuslistd and a real redis-server, each in a temporary directory, ended by pid."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import redis as redis_library
+import yaml
+
+from client import Client, Connection, until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SL_BUILD", ROOT / "build" / "release")).resolve()
+BINARY = BUILD / "bin" / "statuslistd"
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|assertion failed", re.I)
+
+
+def instrumented():
+    """Whether the binary carries a sanitizer: then deadlines are longer."""
+    if not hasattr(instrumented, "answer"):
+        with open(BINARY, "rb") as f:
+            data = f.read()
+        instrumented.answer = b"__asan_init" in data or b"__tsan_init" in data
+    return instrumented.answer
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Redis:
+    """An external redis-server. persistence: always, everysec or none."""
+
+    def __init__(self, directory, persistence="always", extra=()):
+        self.directory, self.persistence, self.extra = directory, persistence, extra
+        self.socket = str(directory / "redis.sock")
+        self.process, self.paused = None, False
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def start(self):
+        append = {"always": ["yes", "always"], "everysec": ["yes", "everysec"], "none": ["no", "everysec"]}
+        on, fsync = append[self.persistence]
+        with open(self.directory / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.directory),
+                 "--save", "", "--appendonly", on, "--appendfsync", fsync, *self.extra],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.client = redis_library.Redis(unix_socket_path=self.socket, socket_timeout=10)
+        until(self.answers, 10, "redis answers")
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
+        try:
+            return self.client.ping()
+        except redis_library.RedisError:
+            return False
+
+    def pause(self):
+        self.paused = True
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def resume(self):
+        self.paused = False
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def _end(self, how):
+        if self.process is None:
+            return
+        if self.paused:
+            self.resume()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        self.process.wait(20)
+        self.process = None
+        self.client.close()
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def list_config(self, pool, uri):
+        """The fields of a list, as text; the random seed is left out."""
+        f = self.client.hgetall(f"statuslist:{{{pool}}}:list:{uri.rsplit('/', 1)[1]}:config")
+        return {k.decode(): v.decode() for k, v in f.items() if k != b"seed"}
+
+    def returned(self, pool, uri):
+        key = f"statuslist:{{{pool}}}:list:{uri.rsplit('/', 1)[1]}:returned"
+        return [int(i) for i in self.client.lrange(key, 0, -1)]
+
+
+class Service:
+    """One statuslistd. `pools`: {name: options}, filled up with usable defaults."""
+
+    def __init__(self, directory, store=None, pools=None, **app):
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        self.public = self.issuer = ("127.0.0.1", port)
+        self.ops = str(directory / "ops.sock")
+        self.storage = directory / "storage"
+        self.log_path = directory / "log"
+        self.process, self.expected_end = None, False
+        self.config = {"public-url": f"http://127.0.0.1:{port}", "workers": 2,
+                       "listen": {"public": f"127.0.0.1:{port}", "issuer": "same", "ops": f"unix:{self.ops}"},
+                       "storage-directory": str(self.storage),
+                       "redis": {"mode": "embedded"} if store is None else {"socket": store.socket},
+                       "status-list-pools": {n: self.pool(n, o) for n, o in (pools or {"tests": {}}).items()}}
+        for key, value in app.items():
+            key = key.replace("_", "-")
+            if isinstance(value, dict) and isinstance(self.config.get(key), dict):
+                self.config[key].update(value)
+            else:
+                self.config[key] = value
+
+    @staticmethod
+    def pool(name, options):
+        defaults = {"api-key": f"key-of-{name}", "issuer": "https://issuer.example", "size": 1000, "bits": 1,
+                    "signer": {"generate": True}}
+        return {**defaults, **options}
+
+    def key(self, pool):
+        return self.config["status-list-pools"][pool]["api-key"]
+
+    def options(self, pool="tests"):
+        return self.config["status-list-pools"][pool]
+
+    def write_config(self):
+        path = self.directory / "statuslistd.yaml"
+        path.write_text(yaml.safe_dump({"app": self.config}, sort_keys=False))
+        return path
+
+    def environment(self):
+        env = dict(os.environ)
+        supp = f"suppressions={ROOT / 'test' / 'lsan.supp'}:print_suppressions=0"
+        env["LSAN_OPTIONS"] = ":".join(filter(None, (env.get("LSAN_OPTIONS"), supp)))
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+        env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+        env.setdefault("TSAN_OPTIONS", "halt_on_error=0")
+        return env
+
+    def spawn(self):
+        assert self.process is None
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([str(BINARY), "--config", str(self.write_config())], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=self.environment(), cwd=self.directory)
+        return self
+
+    def start(self, ready="?for=issuer", seconds=30):
+        self.spawn()
+        self.wait_ready(ready, seconds)
+        return self
+
+    def wait_ready(self, ready="?for=issuer", seconds=30):
+        until(lambda: self.alive() and self.readiness(ready)[0], seconds, "readiness")
+
+    def alive(self):
+        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log()[-4000:]}"
+        return True
+
+    def operations(self, target, method="GET"):
+        with Connection(self.ops) as c:
+            return c.request(method, target)
+
+    def readiness(self, query="?for=issuer"):
+        """(ready, reason)."""
+        try:
+            r = self.operations(f"/readyz{query}")
+        except OSError as e:
+            return False, str(e)
+        answer = r.json()
+        assert answer["ready"] is (r.status == 200) and r.status in (200, 503)
+        return answer["ready"], answer.get("reason", "")
+
+    def metrics(self):
+        """{name{labels}: value}."""
+        text = self.operations("/metrics").body.decode()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if line and not line.startswith("#")}
+
+    def metric(self, name, pool="tests", **labels):
+        wanted = [f'{k}="{v}"' for k, v in {"pool": pool, **labels}.items() if v is not None]
+        return sum(v for k, v in self.metrics().items()
+                   if k.partition("{")[0] == f"statuslist_{name}" and all(w in k for w in wanted))
+
+    def client(self, pool="tests", key=None):
+        return Client(self, pool, key)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def wait_end(self, seconds=30):
+        code = self.process.wait(seconds)
+        self.process = None
+        return code
+
+    def stop(self, seconds=30):
+        """The ordinary end: everything torn down, exit status 0."""
+        self.alive()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.wait_end(seconds)
+        assert code == 0, f"exit status {code}:\n{self.log()[-4000:]}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def check_log(self):
+        found = SANITIZER.search(self.log())
+        assert found is None, self.log()[max(0, found.start() - 200) : found.start() + 6000]
+
+
+class World:
+    """All processes and files of a test; ended together."""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sl-"))
+        self.redises, self.services = [], []
+
+    def redis(self, persistence="always", extra=()):
+        r = Redis(self.directory / f"redis{len(self.redises)}", persistence, extra)
+        self.redises.append(r)
+        return r.start()
+
+    def service(self, store=None, pools=None, **app):
+        """Not started yet. store: a Redis; none: the embedded one."""
+        s = Service(self.directory / f"service{len(self.services)}", store, pools, **app)
+        self.services.append(s)
+        return s
+
+    def end(self):
+        errors = []
+        for r in self.redises:
+            if r.paused:
+                r.resume()
+        for s in self.services:
+            try:
+                if s.process is not None:
+                    s.stop()
+            except BaseException as e:  # noqa: B902 - the other processes have to be ended first
+                errors.append(e)
+                if s.process is not None:
+                    s.kill()
+            try:
+                s.check_log()
+            except AssertionError as e:
+                errors.append(e)
+        for r in self.redises:
+            r.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if errors:
+            raise errors[0]
+
+    def logs(self):
+        return "\n".join(f"--- {s.directory.name}\n{s.log()[-6000:]}" for s in self.services)
+
+
+def wait_for_second(fraction=0.05):
+    """Returns shortly after the wall clock began a new second."""
+    until(lambda: time.time() % 1 < fraction, 3, "a new second")

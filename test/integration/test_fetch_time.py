@@ -1,0 +1,98 @@
+"""What readers see over time: never an older list, never an expired token."""
+import threading
+import time
+
+from client import Connection, path_of, until
+from harness import instrumented
+from tokens import Token, fetch_token
+
+
+def test_no_reader_goes_back_in_time(world):
+    """The list counts upwards, one status after another: a reader who saw n set never sees fewer, on any connection."""
+    service = world.service(world.redis(), {"tests": {"size": 800, "update-interval": "0s",
+                                                     "prefetch": {"threshold": 100, "capacity": 200}}}).start()
+    with service.client() as issuer:
+        references = issuer.reserve(200)
+        uri = references[0][0]
+        indices = [i for u, i in references if u == uri]
+        stop, errors, counts = threading.Event(), [], []
+
+        def read():
+            connections = [Connection(service.public).open() for _ in range(4)]
+            best, iat, n = 0, 0, 0
+            while not stop.is_set() and not errors:
+                t = Token(connections[n % 4].request("GET", path_of(uri)).body)
+                seen = sum(t.status(i) for i in indices)
+                # Set in order, so what is set is always a beginning.
+                if seen < best or t.iat < iat or [t.status(i) for i in indices] != [1] * seen + [0] * (len(indices) - seen):
+                    errors.append((best, seen, iat, t.iat))
+                best, iat, n = seen, t.iat, n + 1
+            counts.append(n)
+            for c in connections:
+                c.close()
+
+        readers = [threading.Thread(target=read) for _ in range(2)]
+        for t in readers:
+            t.start()
+        for i in indices:
+            issuer.update(uri, i, 1)
+        until(lambda: len(fetch_token(issuer, uri).nonzero()) == len(indices), 10, "the last update")
+        stop.set()
+        for t in readers:
+            t.join()
+        assert not errors, errors
+        assert min(counts) > 10
+
+
+def test_an_expired_token_is_never_sent(world):
+    """With Redis gone nothing is signed again: fetches go on until exp, and then say so, whatever the condition."""
+    redis = world.redis()
+    service = world.service(redis, {"tests": {"list-lifetime": "6s", "ttl": "1s", "size": 80,
+                                              "prefetch": {"threshold": 5, "capacity": 10}}}).start()
+    with service.client() as c:
+        uri = c.reserve()[0][0]
+        redis.stop()
+        t = fetch_token(c, uri)
+        tag = c.fetch(uri)["etag"]
+        served = 0
+        while True:
+            before = time.time()
+            answers = [c.fetch(uri), c.fetch(uri, {"If-None-Match": tag}), c.fetch(uri, {"If-None-Match": "*"}),
+                       c.fetch(uri, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}), c.fetch(uri, method="HEAD")]
+            for r in answers:
+                if r.status in (200, 304):
+                    # Not even in the millisecond in which it expires.
+                    assert before < t.exp
+                    assert r["cache-control"] == "max-age=1"
+                else:
+                    assert r.status == 503 and int(r["retry-after"]) > 0
+            served += answers[0].status == 200
+            if before >= t.exp:
+                break
+            time.sleep(0.05)
+        assert served > 3
+        assert all(r.status == 503 for r in answers)
+        assert c.fetch(uri).problem()["code"] == "UNAVAILABLE"
+        assert not service.readiness("")[0] and "expired" in service.readiness("")[1]
+        # Redis is back: the list is signed again, and the same token bytes never come back.
+        redis.start()
+        until(lambda: c.fetch(uri).status == 200, 20, "a new token")
+        assert fetch_token(c, uri).iat >= t.iat and c.fetch(uri, {"If-None-Match": tag}).status == 200
+
+
+def test_renewal_comes_before_anybody_waits(world):
+    """Lists of four seconds are renewed in their second half: a reader over three lifetimes is always served, always fresh."""
+    service = world.service(world.redis(), {"tests": {"list-lifetime": "4s", "ttl": "1s", "size": 80,
+                                                      "prefetch": {"threshold": 5, "capacity": 10}}}).start()
+    with service.client() as c:
+        uri = c.reserve()[0][0]
+        seen, ends = set(), time.time() + (8 if instrumented() else 10)
+        while time.time() < ends:
+            started = time.time()
+            t = fetch_token(c, uri)
+            assert t.exp > started and t.iat <= time.time()
+            seen.add((t.iat, t.text))
+            time.sleep(0.02)
+        iats = sorted(i for i, _ in seen)
+        assert len(seen) >= 3 and iats[-1] - iats[0] >= 4
+        assert service.metric("publications_total", cause="renewal") >= 2
