@@ -1,0 +1,284 @@
+/* JSON bodies of updates. jansson parses (RFC 8259, duplicate members and bad UTF-8 refused); what it does
+ * not bound, the nesting, is bounded here before it sees the text. */
+#include "http/edge.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/field.h"
+
+#define DEPTH_MAX 4 /* of arrays and objects; a batch needs 3 */
+#define PLACE 48    /* "statusListReferences[4294967295]: " */
+
+struct sl_body {
+    json_t *root; /* holds the memory that the spans point into */
+    size_t count;
+    struct sl_update_entry entries[];
+};
+
+void sl_body_free(struct sl_body *b)
+{
+    if (b == NULL)
+        return;
+    json_decref(b->root);
+    free(b);
+}
+
+const struct sl_update_entry *sl_body_entries(const struct sl_body *b, size_t *ret_count)
+{
+    *ret_count = b->count;
+    return b->entries;
+}
+
+static bool too_deep(struct sl_span json)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.at[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+static enum sl_err parse(struct sl_span json, char why[static SL_WHY], json_t **ret)
+{
+    if (json.len == 0) {
+        snprintf(why, SL_WHY, "the body is empty; send a JSON object");
+        return SL_ERR_MALFORMED_REQUEST;
+    }
+    if (too_deep(json)) {
+        snprintf(why, SL_WHY, "the body is nested deeper than %d levels", DEPTH_MAX);
+        return SL_ERR_MALFORMED_REQUEST;
+    }
+    json_error_t e;
+    json_t *root = json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, &e);
+    if (root == NULL) {
+        /* Not jansson's text: it quotes the input. */
+        snprintf(why, SL_WHY, "the body is not valid JSON (line %d, column %d)%s", e.line, e.column,
+                 json_error_code(&e) == json_error_duplicate_key ? ": a member appears twice" : "");
+        return SL_ERR_MALFORMED_REQUEST;
+    }
+    if (!json_is_object(root)) {
+        snprintf(why, SL_WHY, "the body must be a JSON object");
+        json_decref(root);
+        return SL_ERR_MALFORMED_REQUEST;
+    }
+    *ret = root;
+    return SL_OK;
+}
+
+/* The members of an object of which nothing else is allowed. */
+struct member {
+    const char *name;
+    json_t *value; /* NULL: absent */
+};
+
+static enum sl_err members(json_t *object, struct member *known, size_t n, const char *place,
+                           char why[static SL_WHY])
+{
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        known[i].value = json_object_get(object, known[i].name);
+        found += known[i].value != NULL;
+    }
+    if (found == json_object_size(object))
+        return SL_OK;
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        bool is_known = false;
+        for (size_t i = 0; i < n; i++)
+            is_known = is_known || strcmp(name, known[i].name) == 0;
+        if (!is_known) {
+            snprintf(why, SL_WHY, "%s\"%.40s\" is not a known member", place, name);
+            break;
+        }
+    }
+    return SL_ERR_MALFORMED_REQUEST;
+}
+
+static enum sl_err refuse(char why[static SL_WHY], const char *place, const char *name, const char *what)
+{
+    snprintf(why, SL_WHY, "%s\"%s\" %s", place, name, what);
+    return SL_ERR_MALFORMED_REQUEST;
+}
+
+static enum sl_err read_uri(json_t *uri, const char *place, char why[static SL_WHY],
+                            struct sl_update_entry *e)
+{
+    if (uri == NULL)
+        return refuse(why, place, "uri", "is missing; it is the list's URI as it was reserved");
+    if (!json_is_string(uri))
+        return refuse(why, place, "uri", "must be a string");
+    e->uri = sl_span(json_string_value(uri), json_string_length(uri));
+    if (e->uri.len <= SL_UUID_TEXT || e->uri.at[e->uri.len - SL_UUID_TEXT - 1] != '/' ||
+        !sl_uuid_parse(sl_span(e->uri.at + e->uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &e->list)) {
+        refuse(why, place, "uri", "does not end in the id of a list");
+        return SL_ERR_NO_SUCH_REFERENCE;
+    }
+    return SL_OK;
+}
+
+static enum sl_err read_index(json_t *index, const char *place, char why[static SL_WHY],
+                              struct sl_update_entry *e)
+{
+    if (index == NULL)
+        return refuse(why, place, "index", "is missing; it is the index as it was reserved");
+    if (!json_is_integer(index))
+        return refuse(why, place, "index", "must be an integer");
+    json_int_t i = json_integer_value(index);
+    if (i < 0 || i > UINT32_MAX) {
+        refuse(why, place, "index", "is outside every list");
+        return SL_ERR_INDEX_OUT_OF_BOUNDS;
+    }
+    e->index = (uint32_t)i;
+    return SL_OK;
+}
+
+static enum sl_err read_value(json_t *value, const char *place, char why[static SL_WHY], uint32_t *ret)
+{
+    if (!json_is_integer(value))
+        return refuse(why, place, "value", "must be an integer");
+    json_int_t v = json_integer_value(value);
+    if (v < 0 || v > 255) {
+        refuse(why, place, "value", "must be between 0 and 255, and fit the bits of the list");
+        return SL_ERR_VALUE_OUT_OF_RANGE;
+    }
+    *ret = (uint32_t)v;
+    return SL_OK;
+}
+
+/* `outer`: the batch's own value, NULL when there is none. */
+static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char *place,
+                              char why[static SL_WHY], struct sl_update_entry *e)
+{
+    struct member m[] = {{"uri", NULL}, {"index", NULL}, {"value", NULL}};
+    if (!json_is_object(object)) {
+        snprintf(why, SL_WHY, "%smust be an object with uri and index", place);
+        return SL_ERR_MALFORMED_REQUEST;
+    }
+    enum sl_err err = members(object, m, 3, place, why);
+    if (err == SL_OK)
+        err = read_uri(m[0].value, place, why, e);
+    if (err == SL_OK)
+        err = read_index(m[1].value, place, why, e);
+    if (err != SL_OK)
+        return err;
+    if (m[2].value != NULL)
+        return read_value(m[2].value, place, why, &e->value);
+    if (outer == NULL)
+        return refuse(why, place, "value", "is missing; it is the status to set");
+    e->value = *outer;
+    return SL_OK;
+}
+
+static struct sl_body *body_new(json_t *root, size_t count, char why[static SL_WHY])
+{
+    struct sl_body *b = calloc(1, sizeof *b + count * sizeof b->entries[0]);
+    if (b == NULL) {
+        snprintf(why, SL_WHY, "out of memory");
+        json_decref(root);
+        return NULL;
+    }
+    b->root = root;
+    b->count = count;
+    return b;
+}
+
+enum sl_err sl_body_update(struct sl_span json, char why[static SL_WHY], struct sl_body **ret)
+{
+    json_t *root;
+    enum sl_err err = parse(json, why, &root);
+    if (err != SL_OK)
+        return err;
+    struct sl_body *b = body_new(root, 1, why);
+    if (b == NULL)
+        return SL_ERR_INTERNAL;
+    err = read_entry(root, NULL, "", why, &b->entries[0]);
+    if (err == SL_OK)
+        *ret = b;
+    else
+        sl_body_free(b);
+    return err;
+}
+
+static enum sl_err read_batch(struct sl_body *b, json_t *array, const uint32_t *outer,
+                              char why[static SL_WHY])
+{
+    for (size_t i = 0; i < b->count; i++) {
+        char place[PLACE];
+        snprintf(place, sizeof place, "statusListReferences[%zu]: ", i);
+        enum sl_err err = read_entry(json_array_get(array, i), outer, place, why, &b->entries[i]);
+        if (err != SL_OK)
+            return err;
+    }
+    return SL_OK;
+}
+
+enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[static SL_WHY],
+                          struct sl_body **ret)
+{
+    struct member m[] = {{"statusListReferences", NULL}, {"value", NULL}};
+    uint32_t outer = 0;
+    json_t *root;
+    enum sl_err err = parse(json, why, &root);
+    if (err != SL_OK)
+        return err;
+    err = members(root, m, 2, "", why);
+    if (err == SL_OK && m[0].value == NULL)
+        err = refuse(why, "", m[0].name, "is missing; it is an array of {uri, index[, value]}");
+    else if (err == SL_OK && !json_is_array(m[0].value))
+        err = refuse(why, "", m[0].name, "must be an array");
+    else if (err == SL_OK && json_array_size(m[0].value) > max_entries) {
+        snprintf(why, SL_WHY, "a batch may have %zu entries", max_entries);
+        err = SL_ERR_CONTENT_TOO_LARGE;
+    }
+    if (err == SL_OK && m[1].value != NULL)
+        err = read_value(m[1].value, "", why, &outer);
+    if (err != SL_OK) {
+        json_decref(root);
+        return err;
+    }
+    struct sl_body *b = body_new(root, json_array_size(m[0].value), why);
+    if (b == NULL)
+        return SL_ERR_INTERNAL;
+    err = read_batch(b, m[0].value, m[1].value != NULL ? &outer : NULL, why);
+    if (err == SL_OK)
+        *ret = b;
+    else
+        sl_body_free(b);
+    return err;
+}
+
+bool sl_content_is_json(struct sl_span content_type)
+{
+    size_t end = 0;
+    struct sl_field_parameter p;
+    while (end < content_type.len && content_type.at[end] != ';' && content_type.at[end] != ' ' &&
+           content_type.at[end] != '\t')
+        end++;
+    if (!sl_field_is(sl_span(content_type.at, end), SL_SPAN("application/json")))
+        return false;
+    struct sl_span rest = sl_span(content_type.at + end, content_type.len - end);
+    enum sl_field_step step;
+    while ((step = sl_field_next_parameter(&rest, &p)) == SL_FIELD_PARAMETER)
+        if (sl_field_is(p.name, SL_SPAN("charset")) && !sl_field_value_is(&p, "utf-8"))
+            return false;
+    return step == SL_FIELD_END;
+}
