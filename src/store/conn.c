@@ -180,7 +180,9 @@ static void on_deadline(void *arg)
         sl_conn_release(c);
         return;
     }
-    if (waited >= limit)
+    if (waited >= limit && c->state == SL_STORE_CONNECTING && c->address_next < c->address_count)
+        sl_conn_next_address(c);
+    else if (waited >= limit)
         sl_conn_drop(c, false, "no reply of Redis for %u ms", c->setup.options->command_timeout_ms);
     else
         sl_timer_start(c->setup.loop, &c->deadline, limit - waited);

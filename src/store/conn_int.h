@@ -96,6 +96,7 @@ void sl_conn_change(struct sl_conn *c, enum sl_store_state to); /* the one funct
 void sl_conn_hold(struct sl_conn *c);
 void sl_conn_release(struct sl_conn *c);
 void sl_conn_dial(struct sl_conn *c);           /* resolve, connect: dial.c */
+void sl_conn_next_address(struct sl_conn *c);   /* connects to the next one; drops when there is none */
 void sl_conn_forget(struct sl_conn *c);         /* a resolver job under way, if any */
 void sl_conn_attach(struct sl_conn *c, int fd); /* connected: greets */
 void sl_conn_greet(struct sl_conn *c);          /* greet.c; ends in VERIFYING */

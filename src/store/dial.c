@@ -41,8 +41,6 @@ static void work(struct sl_job *job, void *state)
     freeaddrinfo(list);
 }
 
-static void connect_next(struct sl_conn *c);
-
 void sl_store_mail(struct sl_mail *m)
 {
     struct sl_resolve *r = (struct sl_resolve *)m;
@@ -53,7 +51,7 @@ void sl_store_mail(struct sl_mail *m)
         memcpy(c->addresses, r->found, sizeof c->addresses);
         c->address_count = r->count;
         if (r->count > 0)
-            connect_next(c);
+            sl_conn_next_address(c);
         else
             sl_conn_drop(c, false, "cannot resolve %.100s: %s", r->host,
                          r->why != NULL ? r->why : "no address");
@@ -116,7 +114,7 @@ void sl_conn_dial(struct sl_conn *c)
         sl_conn_drop(c, true, "the path of the Redis socket is longer than %zu bytes",
                      sizeof((struct sockaddr_un *)0)->sun_path - 1);
     else if (known_address(c))
-        connect_next(c);
+        sl_conn_next_address(c);
     else
         resolve(c);
 }
@@ -132,9 +130,7 @@ static void on_connected(void *arg)
     if (err == 0) {
         sl_conn_attach(c, c->fd);
     } else if (c->address_next < c->address_count) {
-        sl_watch_free(c->watch);
-        c->watch = NULL;
-        connect_next(c);
+        sl_conn_next_address(c);
     } else {
         sl_conn_drop(c, false, "cannot connect to Redis: %s", strerror(err));
     }
@@ -154,9 +150,11 @@ static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
     return fd;
 }
 
-static void connect_next(struct sl_conn *c)
+void sl_conn_next_address(struct sl_conn *c)
 {
     int err = 0;
+    sl_watch_free(c->watch);
+    c->watch = NULL;
     while (c->address_next < c->address_count) {
         const struct sl_address *a = &c->addresses[c->address_next++];
         int fd = open_socket(a, c->setup.options->command_timeout_ms);

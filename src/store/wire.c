@@ -4,10 +4,12 @@
 
 #include "base/assert.h"
 
+#define FIRST 512 /* bytes: a single update fits */
+
 static char *grow(struct sl_wire *w, size_t n)
 {
     if (w->cap - w->len < n) {
-        size_t cap = (w->len + n) * 2;
+        size_t cap = (w->len + n) * 2 < FIRST ? FIRST : (w->len + n) * 2;
         w->data = sl_xrealloc(w->data, cap);
         w->cap = cap;
     }
