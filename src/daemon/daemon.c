@@ -67,6 +67,9 @@ static bool start_redis(struct sl_daemon *d)
         return false;
     }
     d->redis.socket = (char *)sl_embedded_socket(d->embedded);
+    /* Usually milliseconds; connections made later try again by themselves. */
+    for (unsigned i = 0; i < 100 && access(d->redis.socket, F_OK) != 0; i++)
+        sl_loop_turn(d->loop, 10);
     d->redis.username = d->redis.password = NULL;
     return true;
 }

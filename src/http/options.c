@@ -52,7 +52,7 @@ const struct sl_option sl_http_option_rows[] = {
      .min = 1,
      .max = 1000000,
      .fallback = "10000",
-     .help = "Connections over all listeners and workers; one more is closed at once."},
+     .help = "Client connections, shared out among the workers; more wait to be accepted."},
     {.name = NULL},
 };
 
