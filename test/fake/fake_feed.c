@@ -1,0 +1,108 @@
+/* store/feed.h and store/mark.h without Redis. Marks are plain files; where `<storage>/marks-fail` exists,
+ * writing them fails. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "fake_redis.h"
+#include "store/feed.h"
+#include "store/mark.h"
+
+struct sl_feed {
+    struct fake_redis *f;
+    struct sl_feed_setup setup;
+    enum sl_store_state state;
+    struct fake_end end;
+    struct sl_mailbox box;
+};
+
+static void on_mail(void *arg, struct sl_mail *m)
+{
+    struct sl_feed *feed = arg;
+    bool up = atomic_load(&feed->f->feed_up);
+    if (m->kind == FAKE_VERSION && up) {
+        const struct fake_version_mail *v = (struct fake_version_mail *)m;
+        feed->setup.on_version(feed->setup.arg, v->pool, &v->list, v->version);
+    }
+    free(m);
+    enum sl_store_state now = up ? SL_STORE_UP : SL_STORE_DOWN;
+    if (now != feed->state) {
+        feed->state = now;
+        feed->setup.connection.on_state(feed->setup.connection.arg, now);
+    }
+}
+
+struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
+{
+    struct sl_feed *feed = sl_xcalloc(1, sizeof *feed);
+    feed->f = (struct fake_redis *)setup->connection.options;
+    feed->setup = *setup;
+    sl_mailbox_init(&feed->box, on_mail, feed);
+    sl_mailbox_attach(&feed->box, setup->connection.loop);
+    struct sl_mail *m = sl_xcalloc(1, sizeof *m);
+    m->kind = FAKE_POKE;
+    sl_mailbox_send(&feed->box, m);
+    feed->end.box = &feed->box;
+    feed->end.is_feed = true;
+    pthread_mutex_lock(&feed->f->lock);
+    feed->end.next = feed->f->ends;
+    feed->f->ends = &feed->end;
+    pthread_mutex_unlock(&feed->f->lock);
+    return feed;
+}
+
+enum sl_store_state sl_feed_state(const struct sl_feed *feed)
+{
+    return feed->state;
+}
+
+void sl_feed_free(struct sl_feed *feed)
+{
+    if (feed == NULL)
+        return;
+    pthread_mutex_lock(&feed->f->lock);
+    struct fake_end **link = &feed->f->ends;
+    while (*link != &feed->end)
+        link = &(*link)->next;
+    *link = feed->end.next;
+    pthread_mutex_unlock(&feed->f->lock);
+    sl_mailbox_detach(&feed->box);
+    for (struct sl_mail *m = sl_mailbox_take(&feed->box), *next; m != NULL; m = next) {
+        next = m->next;
+        free(m);
+    }
+    sl_mailbox_close(&feed->box);
+    free(feed);
+}
+
+static void mark_path(const char *storage, const char *pool, char *out, size_t room)
+{
+    int n = snprintf(out, room, "%s/mark-%s", storage, pool);
+    sl_assert(n > 0 && (size_t)n < room);
+}
+
+bool sl_mark_read(const char *storage, const char *pool, uint64_t *ret)
+{
+    char path[512];
+    mark_path(storage, pool, path, sizeof path);
+    FILE *file = fopen(path, "r");
+    bool ok = file != NULL && fscanf(file, "%" SCNu64, ret) == 1;
+    if (file != NULL)
+        fclose(file);
+    return ok;
+}
+
+bool sl_mark_write(const char *storage, const char *pool, uint64_t taken)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/marks-fail", storage);
+    if (access(path, F_OK) == 0)
+        return false;
+    mark_path(storage, pool, path, sizeof path);
+    FILE *file = fopen(path, "w");
+    bool ok = file != NULL && fprintf(file, "%" PRIu64 "\n", taken) > 0;
+    return file != NULL && fclose(file) == 0 && ok;
+}

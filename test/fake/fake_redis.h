@@ -1,0 +1,141 @@
+/* What the fake store keeps in memory, with the semantics of the store's scripts: takes, cursors, returned
+ * indices, epochs, versions, changes. Shared by all fake connections that were made with its options; locked
+ * by each of its functions, but for those that say otherwise.
+ *
+ * A connection executes an operation when it is sent and delivers the reply later, so a reply that is lost or
+ * held stands for an operation that has happened. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include "loop/mailbox.h"
+#include "store/metrics.h"
+#include "store/store.h"
+
+#define FAKE_ANY SL_OP_COUNT /* of operations: whichever comes */
+
+struct fake_pool;
+
+/* The part of a list that a restored backup takes back. */
+struct fake_fields {
+    enum sl_list_state state;
+    uint32_t cursor;
+    uint64_t version, change, epoch;
+    uint8_t *data;
+    uint32_t *returned;
+    uint32_t returned_count;
+};
+
+struct fake_list {
+    struct fake_pool *pool;
+    struct sl_uuid id;
+    char *uri;
+    uint8_t seed[SL_ORDER_SEED];
+    int64_t created_ms;
+    struct fake_fields now, saved;
+    bool is_saved;
+};
+
+struct fake_counters {
+    uint64_t taken, change;
+    uint32_t lists;
+};
+
+struct fake_pool {
+    char name[64];
+    uint32_t size;
+    unsigned bits;
+    struct fake_counters now, saved;
+    struct fake_list **lists; /* in order of creation; beyond now.lists: lost by a restore */
+    uint32_t known;           /* lists ever made, all in `lists` or `buried` */
+};
+
+/* A connection or a feed, for what concerns all of them. */
+struct fake_end {
+    struct fake_end *next;
+    struct sl_mailbox *box;
+    bool is_feed;
+};
+
+enum fake_mail { FAKE_POKE = 1, FAKE_VERSION };
+
+struct fake_version_mail {
+    struct sl_mail mail;
+    char pool[64];
+    struct sl_uuid list;
+    uint64_t version;
+};
+
+struct fake_redis {
+    struct sl_redis_options options; /* first: a connection finds us through its options */
+    pthread_mutex_t lock;
+    const struct sl_clock *clock;
+    uint64_t epoch, random;
+    struct fake_pool **pools;
+    unsigned pool_count;
+    struct fake_list **buried;
+    uint32_t buried_count;
+    struct fake_end *ends;
+    /* behaviour */
+    _Atomic bool up, feed_up, hopeless;
+    _Atomic uint64_t delay_ns;
+    _Atomic uint32_t held; /* a bit per enum sl_store_op: replies that wait */
+    unsigned fail_kind, fail_count;
+    enum sl_err fail_err;
+    unsigned refuse_kind, refuse_count;
+    /* evidence */
+    _Atomic uint64_t counts[SL_OP_COUNT];
+};
+
+struct fake_redis *fake_redis_new(const struct sl_clock *clock, uint64_t seed);
+void fake_redis_free(struct fake_redis *f); /* after its connections */
+
+/* ---- behaviour -------------------------------------------------------------------------------------------
+ */
+
+void fake_set_up(struct fake_redis *f, bool up); /* seen at the next turn of each connection's loop */
+void fake_set_feed_up(struct fake_redis *f, bool up);
+void fake_set_delay(struct fake_redis *f, uint64_t ns);
+/* Replies to that kind wait until released; others may overtake them. */
+void fake_hold(struct fake_redis *f, enum sl_store_op kind);
+void fake_release(struct fake_redis *f);
+/* The next n operations of that kind answer `err`: under OUTCOME_UNKNOWN every second one has happened. */
+void fake_fail(struct fake_redis *f, unsigned kind, unsigned n, enum sl_err err);
+/* The next n calls of that kind are refused at once, by their return value. */
+void fake_refuse(struct fake_redis *f, unsigned kind, unsigned n);
+void fake_new_epoch(struct fake_redis *f); /* a restart that has lost nothing */
+void fake_save(struct fake_redis *f);
+void fake_restore(struct fake_redis *f); /* everything as it was saved, under a new epoch */
+
+/* ---- evidence --------------------------------------------------------------------------------------------
+ */
+
+uint64_t fake_count(const struct fake_redis *f, enum sl_store_op kind); /* operations that were sent */
+uint8_t fake_status(struct fake_redis *f, const struct sl_uuid *list, uint32_t index);
+uint64_t fake_version(struct fake_redis *f, const struct sl_uuid *list);
+/* Indices taken of a list and not given back. */
+uint32_t fake_outstanding(struct fake_redis *f, const struct sl_uuid *list);
+/* Somebody else's change: as an instance of its own would make it. */
+void fake_change(struct fake_redis *f, const struct sl_uuid *list, uint32_t index, uint8_t value);
+uint32_t fake_list_count(struct fake_redis *f, const char *pool);
+void fake_list_id(struct fake_redis *f, const char *pool, uint32_t i, struct sl_uuid *ret);
+
+/* ---- what the scripts do; the caller has the lock --------------------------------------------------------
+ */
+
+struct fake_pool *fake_pool(struct fake_redis *f, const char *name); /* made when it is not there */
+struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list);
+struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d);
+struct sl_list_record fake_record(const struct fake_list *l);
+void fake_changed(struct fake_redis *f, struct fake_list *l);
+uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p);
+uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p);
+/* `blocks` has room for every list of the pool and two more; what it points to is the caller's to free. */
+uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
+                   const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks);
+uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
+/* One result character per change; whether something changed. */
+bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
+                 char *results);
+void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
+                struct sl_batched *ret, uint64_t *versions, bool *changed);
+bool fake_draw(struct fake_redis *f, unsigned one_in);

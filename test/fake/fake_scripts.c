@@ -1,0 +1,235 @@
+/* What the store's scripts do to the data, in C. Each function runs under the lock of its caller. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "core/status_list.h"
+#include "fake_redis.h"
+
+struct fake_pool *fake_pool(struct fake_redis *f, const char *name)
+{
+    for (unsigned i = 0; i < f->pool_count; i++)
+        if (strcmp(f->pools[i]->name, name) == 0)
+            return f->pools[i];
+    struct fake_pool *p = sl_xcalloc(1, sizeof *p);
+    snprintf(p->name, sizeof p->name, "%s", name);
+    f->pools = sl_xrealloc(f->pools, (f->pool_count + 1) * sizeof *f->pools);
+    f->pools[f->pool_count++] = p;
+    return p;
+}
+
+struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list)
+{
+    for (unsigned i = 0; i < f->pool_count; i++)
+        for (uint32_t j = 0; j < f->pools[i]->now.lists; j++)
+            if (memcmp(&f->pools[i]->lists[j]->id, list, sizeof *list) == 0)
+                return f->pools[i]->lists[j];
+    return NULL;
+}
+
+void fake_changed(struct fake_redis *f, struct fake_list *l)
+{
+    l->now.change = ++l->pool->now.change;
+    for (struct fake_end *e = f->ends; e != NULL; e = e->next) {
+        if (!e->is_feed || !atomic_load(&f->feed_up))
+            continue;
+        struct fake_version_mail *m = sl_xcalloc(1, sizeof *m);
+        m->mail.kind = FAKE_VERSION;
+        memcpy(m->pool, l->pool->name, sizeof m->pool);
+        m->list = l->id;
+        m->version = l->now.version;
+        sl_mailbox_send(e->box, &m->mail);
+    }
+}
+
+struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d)
+{
+    struct fake_list *l = sl_xcalloc(1, sizeof *l);
+    sl_assert(fake_find(f, &d->id) == NULL);
+    l->pool = p;
+    l->id = d->id;
+    l->uri = strndup(d->uri.at, d->uri.len);
+    memcpy(l->seed, d->seed, sizeof l->seed);
+    l->created_ms = sl_wall_ms(f->clock);
+    l->now.epoch = f->epoch;
+    l->now.data = sl_xcalloc(1, sl_status_bytes(p->size, p->bits));
+    p->lists = sl_xrealloc(p->lists, (p->now.lists + 1) * sizeof(struct fake_list *));
+    p->lists[p->now.lists++] = l;
+    fake_changed(f, l);
+    return l;
+}
+
+struct sl_list_record fake_record(const struct fake_list *l)
+{
+    struct sl_list_record r = {.id = l->id,
+                               .uri = {l->uri, strlen(l->uri)},
+                               .size = l->pool->size,
+                               .bits = (uint8_t)l->pool->bits,
+                               .state = l->now.state,
+                               .cursor = l->now.cursor,
+                               .version = l->now.version,
+                               .change = l->now.change};
+    memcpy(r.seed, l->seed, sizeof r.seed);
+    return r;
+}
+
+static bool untouched(const struct fake_list *l)
+{
+    return l->now.cursor == 0 && l->now.returned_count == 0;
+}
+
+uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->now.lists; i++) {
+        const struct fake_list *l = p->lists[i];
+        n += l->now.state == SL_LIST_OPEN && l->now.epoch == f->epoch && untouched(l);
+    }
+    return n;
+}
+
+uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->now.lists; i++)
+        n += p->lists[i]->now.state == SL_LIST_OPEN && p->lists[i]->now.epoch != f->epoch;
+    return n;
+}
+
+static bool take_from(struct fake_list *l, uint32_t want, struct sl_block *b)
+{
+    struct fake_fields *x = &l->now;
+    uint32_t size = l->pool->size, returned = x->returned_count < want ? x->returned_count : want;
+    uint32_t count = size - x->cursor < want - returned ? size - x->cursor : want - returned;
+    uint32_t *indices = sl_xcalloc(returned + 1, sizeof *indices);
+    if (returned > 0)
+        memcpy(indices, x->returned, returned * sizeof *indices);
+    x->returned_count -= returned;
+    if (x->returned_count > 0)
+        memmove(x->returned, x->returned + returned, x->returned_count * sizeof *indices);
+    *b =
+        (struct sl_block){.from = x->cursor, .count = count, .returned = indices, .returned_count = returned};
+    x->cursor += count;
+    if (x->cursor == size && x->returned_count == 0)
+        x->state = SL_LIST_FULL;
+    b->list = fake_record(l);
+    if (count + returned == 0)
+        free(indices);
+    return count + returned > 0;
+}
+
+uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
+                   const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks)
+{
+    uint32_t n = 0, got = 0, lists = p->now.lists;
+    *ret = (struct sl_taken){0};
+    for (uint32_t i = 0; i < lists + 2; i++) {
+        bool fresh = i >= lists;
+        if (fresh && (want == got || ret->too_young > 0))
+            break;
+        struct fake_list *l = fresh ? fake_create(f, p, &drafts[i - lists]) : p->lists[i];
+        if (l->now.state != SL_LIST_OPEN)
+            continue;
+        if (l->now.epoch != f->epoch) {
+            l->now.state = SL_LIST_SEALED;
+            l->now.returned_count = 0;
+            ret->sealed++;
+        } else if (min_age_ms > 0 && sl_wall_ms(f->clock) - l->created_ms < min_age_ms) {
+            ret->too_young++;
+            ret->spares++;
+        } else if (want > got && take_from(l, want - got, &blocks[n])) {
+            got += blocks[n].count + blocks[n].returned_count;
+            n++;
+        } else {
+            ret->spares += untouched(l);
+        }
+    }
+    p->now.taken += got;
+    ret->taken = p->now.taken;
+    return n;
+}
+
+uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n)
+{
+    if (l->now.epoch != f->epoch || l->now.state == SL_LIST_SEALED)
+        return 0;
+    l->now.returned = sl_xrealloc(l->now.returned, (l->now.returned_count + n) * sizeof *l->now.returned);
+    memcpy(l->now.returned + l->now.returned_count, indices, n * sizeof *indices);
+    l->now.returned_count += n;
+    l->now.state = SL_LIST_OPEN;
+    return n;
+}
+
+static char apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)
+{
+    size_t bytes = sl_status_bytes(p->size, p->bits);
+    if (c->index >= p->size)
+        return 'I';
+    sl_assert(c->value <= sl_status_max(p->bits));
+    int present = sl_status_get(data, bytes, p->bits, c->index);
+    if (present == c->value)
+        return '0';
+    if (present == final)
+        return 'F';
+    sl_status_set(data, p->bits, c->index, c->value);
+    return '1';
+}
+
+static void bump(struct fake_redis *f, struct fake_list *l)
+{
+    l->now.version++;
+    fake_changed(f, l);
+}
+
+bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
+                 char *results)
+{
+    bool changed = false;
+    for (uint32_t i = 0; i < n; i++) {
+        results[i] = apply(l->now.data, l->pool, final, &c[i]);
+        changed = changed || results[i] == '1';
+    }
+    if (changed)
+        bump(f, l);
+    return changed;
+}
+
+/* Validates against copies first; true: every entry would pass. */
+static bool would_pass(struct fake_redis *f, int final, const struct sl_batch_group *g,
+                       struct sl_batched *ret)
+{
+    struct fake_list *l = fake_find(f, &g->list);
+    ret->refused_position = g->count > 0 ? g->positions[0] : 0;
+    ret->refused = SL_ERR_NO_SUCH_REFERENCE;
+    if (l == NULL)
+        return false;
+    size_t bytes = sl_status_bytes(l->pool->size, l->pool->bits);
+    uint8_t *copy = sl_xcalloc(1, bytes);
+    memcpy(copy, l->now.data, bytes);
+    ret->refused = SL_OK;
+    for (uint32_t i = 0; i < g->count && ret->refused == SL_OK; i++) {
+        char result = apply(copy, l->pool, final, &g->changes[i]);
+        ret->refused_position = g->positions[i];
+        if (result == 'I' || result == 'F')
+            ret->refused = result == 'I' ? SL_ERR_INDEX_OUT_OF_BOUNDS : SL_ERR_FORBIDDEN;
+    }
+    free(copy);
+    return ret->refused == SL_OK;
+}
+
+void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
+                struct sl_batched *ret, uint64_t *versions, bool *changed)
+{
+    *ret = (struct sl_batched){.versions = versions, .changed = changed};
+    for (uint32_t i = 0; i < n; i++)
+        if (!would_pass(f, final, &groups[i], ret))
+            return;
+    for (uint32_t i = 0; i < n; i++) {
+        struct fake_list *l = fake_find(f, &groups[i].list);
+        char *results = sl_xcalloc(groups[i].count + 1, 1);
+        changed[i] = fake_update(f, l, final, groups[i].changes, groups[i].count, results);
+        versions[i] = l->now.version;
+        free(results);
+    }
+}
