@@ -81,7 +81,12 @@ static void run(void *arg)
     sl_loop_run(k->loop);
     while (sl_crew_pending(d->publishers) + sl_crew_pending(d->clerk) > 0)
         sl_loop_turn(k->loop, 1);
-    sl_mailbox_drain(&k->mail);
+    /* The workers' threads have been joined. What they left unread is answered while the keeper still has it. */
+    do {
+        for (unsigned i = 0; i < d->config->workers; i++)
+            sl_mailbox_drain(&d->workers[i].mail);
+        sl_mailbox_drain(&k->mail);
+    } while (sl_keeper_turning(k->keeper));
     sl_keeper_free(k->keeper);
     k->keeper = NULL;
     sl_http_thread_stop(k->http);

@@ -53,6 +53,11 @@ void sl_keeper_turned(struct sl_keeper *k)
     start_turn(k);
 }
 
+bool sl_keeper_turning(const struct sl_keeper *k)
+{
+    return k->turns_out > 0;
+}
+
 void sl_keeper_retire_free(struct sl_keeper *k)
 {
     let_go(&k->on_turn);
