@@ -48,8 +48,12 @@ static void on_mail(void *arg, struct sl_mail *m)
 
 static void on_store_state(void *arg, enum sl_store_state state)
 {
-    (void)arg;
-    (void)state; /* updates look at the state when they come */
+    struct sl_worker *w = arg;
+    bool up = state == SL_STORE_UP;
+    if (up == w->store_up)
+        return;
+    w->store_up = up;
+    atomic_fetch_add_explicit(&w->daemon->shared.workers_down, up ? UINT32_MAX : 1, memory_order_relaxed);
 }
 
 static void run(void *arg)
@@ -94,6 +98,7 @@ void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
     w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);
     w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "connection=\"worker\"");
     sl_pool_worker_metrics(&w->pool, &d->shared);
+    atomic_fetch_add_explicit(&d->shared.workers_down, 1, memory_order_relaxed);
 }
 
 void sl_worker_start(struct sl_worker *w)

@@ -48,6 +48,11 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
             sl_buf_printf(why, " (%s)", reason);
         return false;
     }
+    uint32_t down = atomic_load_explicit(&k->s.shared->workers_down, memory_order_relaxed);
+    if (down > 0) {
+        sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down, k->s.worker_count);
+        return false;
+    }
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];
         if (p->state != POOL_SYNCED) {

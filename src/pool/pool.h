@@ -31,6 +31,8 @@ struct sl_shared {
     struct sl_mailbox *keeper; /* where workers send */
     /* True while the set of ids is authoritative: every pool was enumerated and the feed is up. */
     _Atomic bool authoritative;
+    /* Workers whose own connection to Redis is not up: they refuse updates. */
+    _Atomic uint32_t workers_down;
 };
 
 /* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
