@@ -13,7 +13,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
     struct sl_keeper *k = arg;
     if (state == SL_STORE_UP)
         sl_keeper_store_up(k);
-    else if (k->pools[0].state != POOL_CLOSED)
+    else
         sl_keeper_store_down(k);
     if (state == SL_STORE_DOWN && !k->started && sl_store_hopeless(k->store))
         k->s.on_fatal(k->s.arg, sl_store_reason(k->store));
@@ -59,6 +59,8 @@ static void on_sweep(void *arg)
         sl_keeper_answer_waiters(p, true);
         if (p->state == POOL_SYNCED || p->state == POOL_LISTING)
             sl_keeper_sweep(p);
+        else if (p->state == POOL_CLOSED && sl_store_state(k->store) == SL_STORE_UP)
+            sl_keeper_open(p);
         sl_keeper_refill(p);
     }
 }

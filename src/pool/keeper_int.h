@@ -115,6 +115,7 @@ void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, s
 #define URI_ROOM 2048
 /* sync.c */
 void sl_keeper_store_up(struct sl_keeper *k);
+void sl_keeper_open(struct kpool *p);
 void sl_keeper_store_down(struct sl_keeper *k);
 void sl_keeper_sweep(struct kpool *p);
 void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);

@@ -77,8 +77,10 @@ static void list_pool(struct kpool *p)
 static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
 {
     struct kpool *p = arg;
-    if (err != SL_OK)
+    if (err != SL_OK) {
+        p->state = POOL_CLOSED;
         return;
+    }
     if (adopted < 0)
         sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
                SL_KS("pool", p->o->name), SL_KU("mark", p->mark));
@@ -98,8 +100,10 @@ static void fatal(struct sl_keeper *k, const char *why)
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r)
 {
     struct kpool *p = arg;
-    if (err != SL_OK)
+    if (err != SL_OK) {
+        p->state = POOL_CLOSED; /* while the connection lasts the next sweep tries again */
         return;
+    }
     if (r->size != p->o->size || r->bits != p->o->bits) {
         char why[256];
         snprintf(why, sizeof why,
@@ -135,15 +139,17 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
     }
 }
 
+void sl_keeper_open(struct kpool *p)
+{
+    p->state = POOL_OPENING;
+    if (sl_store_open_pool(p->k->store, p->o->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
+        p->state = POOL_CLOSED;
+}
+
 void sl_keeper_store_up(struct sl_keeper *k)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        struct kpool *p = &k->pools[i];
-        p->state = POOL_OPENING;
-        /* A refusal means that the connection is going down again: the next connect repeats all this. */
-        if (sl_store_open_pool(k->store, p->o->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
-            p->state = POOL_CLOSED;
-    }
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+        sl_keeper_open(&k->pools[i]);
     if (!k->names_checked && sl_store_pool_names(k->store, on_names, k) != SL_OK)
         sl_log(SL_WARN, "pool", "pool names were not read");
     sl_keeper_pump(k);

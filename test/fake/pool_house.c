@@ -169,11 +169,16 @@ static void keeper_start(struct house *h)
     h->keeper = sl_keeper_new(&s);
 }
 
+/* The workers have ended; the last turn messages are in their mailboxes. */
 static void keeper_stop(struct house *h)
 {
-    while (sl_crew_pending(h->publishers) + sl_crew_pending(h->clerk) > 0)
-        sl_loop_turn(h->loop, 1);
-    sl_mailbox_drain(&h->keeper_mail);
+    do {
+        while (sl_crew_pending(h->publishers) + sl_crew_pending(h->clerk) > 0)
+            sl_loop_turn(h->loop, 1);
+        for (unsigned i = 0; i < h->s.workers; i++)
+            sl_mailbox_drain(&h->workers[i].mail);
+        sl_mailbox_drain(&h->keeper_mail);
+    } while (sl_keeper_turning(h->keeper));
     sl_keeper_free(h->keeper);
 }
 
