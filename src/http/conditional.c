@@ -156,7 +156,8 @@ static bool day_exists(const struct moment *m)
     return m->day >= 1 && m->day <= days[m->month - 1] + (m->month == 2 && is_leap(m->year));
 }
 
-/* Seconds since 1970 of the proleptic Gregorian calendar. Counting years from March puts the leap day last. */
+/* Seconds since 1970 of the proleptic Gregorian calendar. Counting years from March puts the leap day last.
+ */
 static int64_t to_seconds(const struct moment *m)
 {
     int64_t year = m->month > 2 ? m->year : m->year - 1;
@@ -231,9 +232,9 @@ static struct moment asctime_date(struct reader *r)
 bool sl_http_date_at(struct sl_span text, int64_t now, int64_t *ret)
 {
     /* The long names come first: each begins with a short one. */
-    static const char *const days[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
-                                       "Sunday", "Mon",     "Tue",       "Wed",      "Thu",    "Fri",
-                                       "Sat",    "Sun"};
+    static const char *const days[] = {"Monday",   "Tuesday", "Wednesday", "Thursday", "Friday",
+                                       "Saturday", "Sunday",  "Mon",       "Tue",      "Wed",
+                                       "Thu",      "Fri",     "Sat",       "Sun"};
     struct reader r = {.rest = text, .bad = false};
     struct moment m;
     int name = one_of(&r, days, sizeof days / sizeof *days);

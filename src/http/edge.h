@@ -1,5 +1,5 @@
-/* The edge: the one place where untrusted bytes of a request become values. Pure functions; no h2o type in here, so that
- * each can be fuzzed on its own. */
+/* The edge: the one place where untrusted bytes of a request become values. Pure functions; no h2o type in
+ * here, so that each can be fuzzed on its own. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,19 +7,21 @@
 #include "base/span.h"
 #include "base/uuid.h"
 
-/* Percent-decodes (RFC 3986 section 2.1) into `out` (room for in.len). False: bad escape, NUL, or control character. `+` stays. */
+/* Percent-decodes (RFC 3986 section 2.1) into `out` (room for in.len). False: bad escape, NUL, or control
+ * character. `+` stays. */
 bool sl_percent_decode(struct sl_span in, char *out, size_t *ret_len);
 
 /* The value of `name` in a query string (without `?`), still encoded. SL_ERR_NOT_FOUND when absent,
- * SL_ERR_MALFORMED_REQUEST when it appears twice. Names are compared after percent-decoding. */
+ * SL_ERR_MALFORMED_REQUEST when it appears twice. Names are compared after percent-decoding; a name without
+ * `=` has an empty value, and a name with a bad escape is nobody's. */
 SL_CHECKED enum sl_err sl_query_get(struct sl_span query, const char *name, struct sl_span *ret);
 /* Digits only, no sign, no leading zeros but "0" itself, at most `max`. */
 bool sl_parse_u64(struct sl_span text, uint64_t max, uint64_t *ret);
 
 /* One update of a body. `position` in the request, counted from 0. */
 struct sl_update_entry {
-    struct sl_uuid list;  /* from the URI's last segment */
-    struct sl_span uri;   /* whole, to be compared byte for byte with the list's; points into the parsed body */
+    struct sl_uuid list; /* from the URI's last segment */
+    struct sl_span uri; /* whole, to be compared byte for byte with the list's; points into the parsed body */
     uint32_t index;
     uint32_t value; /* 0..255 */
 };
@@ -29,20 +31,25 @@ struct sl_body;
 void sl_body_free(struct sl_body *b);
 const struct sl_update_entry *sl_body_entries(const struct sl_body *b, size_t *ret_count);
 
-/* `why` (at most 160 bytes, NUL-terminated) says what was wrong and what would be right; never echoes more of the input than
- * a member's name. Strict: unknown and duplicate members, trailing bytes, wrong types, numbers with a fraction, nesting deeper than 4 and
- * strings that are not UTF-8 are refused. Errors: MALFORMED_REQUEST; VALUE_OUT_OF_RANGE (value not 0..255, list's own bits are
- * checked later); INDEX_OUT_OF_BOUNDS (index negative or over 2^32-1); NO_SUCH_REFERENCE (the uri does not end in a list id);
- * CONTENT_TOO_LARGE (more than max_entries). */
+/* `why` (at most 160 bytes, NUL-terminated) says what was wrong and what would be right; never echoes more of
+ * the input than a member's name. Strict: unknown and duplicate members, trailing bytes, wrong types, numbers
+ * with a fraction, nesting deeper than 4 and strings that are not UTF-8 are refused; a batch may be empty.
+ * The first bad entry decides. Errors: MALFORMED_REQUEST; VALUE_OUT_OF_RANGE (value not 0..255, list's own
+ * bits are checked later); INDEX_OUT_OF_BOUNDS (index negative or over 2^32-1); NO_SUCH_REFERENCE (the uri
+ * does not end in a list id); CONTENT_TOO_LARGE (more than max_entries); INTERNAL (no memory). Any thread;
+ * `json` may go away after the call. */
 #define SL_WHY 160
 SL_CHECKED enum sl_err sl_body_update(struct sl_span json, char why[static SL_WHY], struct sl_body **ret);
-/* {"statusListReferences":[{"uri","index"[,"value"]},...][,"value"]}: an entry without value takes the outer one. */
+/* {"statusListReferences":[{"uri","index"[,"value"]},...][,"value"]}: an entry without value takes the outer
+ * one. */
 SL_CHECKED enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[static SL_WHY],
                                      struct sl_body **ret);
-/* Content-Type of a request body: application/json, any parameters but a charset other than utf-8. */
+/* Content-Type of a request body: application/json, any well-formed parameters but a charset other than
+ * utf-8. */
 bool sl_content_is_json(struct sl_span content_type);
 
-/* Where a path leads. The path is as received (not decoded, without the query); `base` is public-url's path ("" or "/x"). */
+/* Where a path leads. The path is as received (not decoded, without the query); `base` is public-url's path
+ * ("" or "/x"). */
 enum sl_route {
     SL_ROUTE_NONE,
     SL_ROUTE_LIST,        /* <base>/{list-id} */
@@ -59,8 +66,10 @@ enum sl_route {
 };
 struct sl_target {
     enum sl_route route;
-    struct sl_uuid list;  /* LIST */
-    struct sl_span pool;  /* AGGREGATION, RESERVE: as in the path; [a-z0-9_-]{1,64} or the route is NONE */
+    struct sl_uuid list; /* LIST */
+    struct sl_span pool; /* AGGREGATION, RESERVE: as in the path; [a-z0-9_-]{1,64} or the route is NONE */
 };
-/* A malformed list id gives SL_ROUTE_LIST's sibling: route NONE. Public, issuer and ops routes are told apart by the caller. */
+/* A malformed list id gives SL_ROUTE_LIST's sibling: route NONE. Public, issuer and ops routes are told apart
+ * by the caller. Where a base makes one path mean two things (base /pools:
+ * /pools/aggregation/new-references), the route without base wins. */
 struct sl_target sl_route_parse(struct sl_span path, struct sl_span base);

@@ -1,16 +1,18 @@
-/* JSON bodies of updates. jansson parses (RFC 8259, duplicate members and bad UTF-8 refused); what it does
- * not bound, the nesting, is bounded here before it sees the text. */
+/* JSON bodies of updates: from members to entries. */
 #include "http/edge.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
+#include "http/edge_json.h"
 #include "http/field.h"
 
-#define DEPTH_MAX 4 /* of arrays and objects; a batch needs 3 */
-#define PLACE 48    /* "statusListReferences[4294967295]: " */
+#define NAME_MAX_ECHO 32
+#define PLACE 48 /* "statusListReferences[4294967295]: " */
+#define UPDATE_SHAPE "{\"uri\": string, \"index\": integer, \"value\": integer}"
+#define BATCH_SHAPE "{\"statusListReferences\": [{\"uri\", \"index\"}, ...], \"value\": integer}"
 
 struct sl_body {
     json_t *root; /* holds the memory that the spans point into */
@@ -32,54 +34,17 @@ const struct sl_update_entry *sl_body_entries(const struct sl_body *b, size_t *r
     return b->entries;
 }
 
-static bool too_deep(struct sl_span json)
+static enum sl_err unknown_member(const char *name, const char *shape, const char *place,
+                                  char why[static SL_WHY])
 {
-    unsigned depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < json.len; i++) {
-        char c = json.at[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > DEPTH_MAX)
-                return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
-}
-
-static enum sl_err parse(struct sl_span json, char why[static SL_WHY], json_t **ret)
-{
-    if (json.len == 0) {
-        snprintf(why, SL_WHY, "the body is empty; send a JSON object");
-        return SL_ERR_MALFORMED_REQUEST;
-    }
-    if (too_deep(json)) {
-        snprintf(why, SL_WHY, "the body is nested deeper than %d levels", DEPTH_MAX);
-        return SL_ERR_MALFORMED_REQUEST;
-    }
-    json_error_t e;
-    json_t *root = json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, &e);
-    if (root == NULL) {
-        /* Not jansson's text: it quotes the input. */
-        snprintf(why, SL_WHY, "the body is not valid JSON (line %d, column %d)%s", e.line, e.column,
-                 json_error_code(&e) == json_error_duplicate_key ? ": a member appears twice" : "");
-        return SL_ERR_MALFORMED_REQUEST;
-    }
-    if (!json_is_object(root)) {
-        snprintf(why, SL_WHY, "the body must be a JSON object");
-        json_decref(root);
-        return SL_ERR_MALFORMED_REQUEST;
-    }
-    *ret = root;
-    return SL_OK;
+    size_t n = 0;
+    while (n < NAME_MAX_ECHO && name[n] > ' ' && name[n] <= '~' && name[n] != '"' && name[n] != '\\')
+        n++;
+    if (n == 0 || name[n] != '\0') /* longer, or nothing to print */
+        snprintf(why, SL_WHY, "%sunknown member; send %s", place, shape);
+    else
+        snprintf(why, SL_WHY, "%sunknown member \"%s\"; send %s", place, name, shape);
+    return SL_ERR_MALFORMED_REQUEST;
 }
 
 /* The members of an object of which nothing else is allowed. */
@@ -88,8 +53,8 @@ struct member {
     json_t *value; /* NULL: absent */
 };
 
-static enum sl_err members(json_t *object, struct member *known, size_t n, const char *place,
-                           char why[static SL_WHY])
+static enum sl_err members(json_t *object, struct member *known, size_t n, const char *shape,
+                           const char *place, char why[static SL_WHY])
 {
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
@@ -105,12 +70,11 @@ static enum sl_err members(json_t *object, struct member *known, size_t n, const
         bool is_known = false;
         for (size_t i = 0; i < n; i++)
             is_known = is_known || strcmp(name, known[i].name) == 0;
-        if (!is_known) {
-            snprintf(why, SL_WHY, "%s\"%.40s\" is not a known member", place, name);
-            break;
-        }
+        if (!is_known)
+            return unknown_member(name, shape, place, why);
     }
-    return SL_ERR_MALFORMED_REQUEST;
+    sl_assert(false); /* fewer found than there are, so one is unknown */
+    return SL_ERR_INTERNAL;
 }
 
 static enum sl_err refuse(char why[static SL_WHY], const char *place, const char *name, const char *what)
@@ -123,13 +87,13 @@ static enum sl_err read_uri(json_t *uri, const char *place, char why[static SL_W
                             struct sl_update_entry *e)
 {
     if (uri == NULL)
-        return refuse(why, place, "uri", "is missing; it is the list's URI as it was reserved");
+        return refuse(why, place, "uri", "is missing; send " UPDATE_SHAPE);
     if (!json_is_string(uri))
         return refuse(why, place, "uri", "must be a string");
     e->uri = sl_span(json_string_value(uri), json_string_length(uri));
     if (e->uri.len <= SL_UUID_TEXT || e->uri.at[e->uri.len - SL_UUID_TEXT - 1] != '/' ||
         !sl_uuid_parse(sl_span(e->uri.at + e->uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &e->list)) {
-        refuse(why, place, "uri", "does not end in the id of a list");
+        refuse(why, place, "uri", "must end in / and the id of a list, a UUID in lower case");
         return SL_ERR_NO_SUCH_REFERENCE;
     }
     return SL_OK;
@@ -139,12 +103,12 @@ static enum sl_err read_index(json_t *index, const char *place, char why[static 
                               struct sl_update_entry *e)
 {
     if (index == NULL)
-        return refuse(why, place, "index", "is missing; it is the index as it was reserved");
+        return refuse(why, place, "index", "is missing; send " UPDATE_SHAPE);
     if (!json_is_integer(index))
         return refuse(why, place, "index", "must be an integer");
     json_int_t i = json_integer_value(index);
     if (i < 0 || i > UINT32_MAX) {
-        refuse(why, place, "index", "is outside every list");
+        refuse(why, place, "index", "must be from 0 to 4294967295");
         return SL_ERR_INDEX_OUT_OF_BOUNDS;
     }
     e->index = (uint32_t)i;
@@ -157,7 +121,7 @@ static enum sl_err read_value(json_t *value, const char *place, char why[static 
         return refuse(why, place, "value", "must be an integer");
     json_int_t v = json_integer_value(value);
     if (v < 0 || v > 255) {
-        refuse(why, place, "value", "must be between 0 and 255, and fit the bits of the list");
+        refuse(why, place, "value", "must be from 0 to 255, and fit the bits of the list");
         return SL_ERR_VALUE_OUT_OF_RANGE;
     }
     *ret = (uint32_t)v;
@@ -170,10 +134,10 @@ static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char 
 {
     struct member m[] = {{"uri", NULL}, {"index", NULL}, {"value", NULL}};
     if (!json_is_object(object)) {
-        snprintf(why, SL_WHY, "%smust be an object with uri and index", place);
+        snprintf(why, SL_WHY, "%smust be an object " UPDATE_SHAPE, place);
         return SL_ERR_MALFORMED_REQUEST;
     }
-    enum sl_err err = members(object, m, 3, place, why);
+    enum sl_err err = members(object, m, 3, UPDATE_SHAPE, place, why);
     if (err == SL_OK)
         err = read_uri(m[0].value, place, why, e);
     if (err == SL_OK)
@@ -183,7 +147,9 @@ static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char 
     if (m[2].value != NULL)
         return read_value(m[2].value, place, why, &e->value);
     if (outer == NULL)
-        return refuse(why, place, "value", "is missing; it is the status to set");
+        return refuse(why, place, "value",
+                      place[0] == '\0' ? "is missing; send " UPDATE_SHAPE
+                                       : "is missing, here and beside \"statusListReferences\"");
     e->value = *outer;
     return SL_OK;
 }
@@ -204,7 +170,7 @@ static struct sl_body *body_new(json_t *root, size_t count, char why[static SL_W
 enum sl_err sl_body_update(struct sl_span json, char why[static SL_WHY], struct sl_body **ret)
 {
     json_t *root;
-    enum sl_err err = parse(json, why, &root);
+    enum sl_err err = sl_json_object(json, UPDATE_SHAPE, why, &root);
     if (err != SL_OK)
         return err;
     struct sl_body *b = body_new(root, 1, why);
@@ -237,16 +203,17 @@ enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[stat
     struct member m[] = {{"statusListReferences", NULL}, {"value", NULL}};
     uint32_t outer = 0;
     json_t *root;
-    enum sl_err err = parse(json, why, &root);
+    enum sl_err err = sl_json_object(json, BATCH_SHAPE, why, &root);
     if (err != SL_OK)
         return err;
-    err = members(root, m, 2, "", why);
+    err = members(root, m, 2, BATCH_SHAPE, "", why);
     if (err == SL_OK && m[0].value == NULL)
-        err = refuse(why, "", m[0].name, "is missing; it is an array of {uri, index[, value]}");
+        err = refuse(why, "", m[0].name, "is missing; send " BATCH_SHAPE);
     else if (err == SL_OK && !json_is_array(m[0].value))
         err = refuse(why, "", m[0].name, "must be an array");
     else if (err == SL_OK && json_array_size(m[0].value) > max_entries) {
-        snprintf(why, SL_WHY, "a batch may have %zu entries", max_entries);
+        snprintf(why, SL_WHY, "\"statusListReferences\" has %zu entries; at most %zu are allowed",
+                 json_array_size(m[0].value), max_entries);
         err = SL_ERR_CONTENT_TOO_LARGE;
     }
     if (err == SL_OK && m[1].value != NULL)
