@@ -110,6 +110,8 @@ enum { MAIL_SIGNED = 100, MAIL_MARKED };
 
 /* lists.c */
 struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r); /* NULL: cannot be kept */
+/* Redis has `version`, less than was published: counted, and told once until it has caught up. */
+void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t published);
 struct tracked *sl_keeper_tracked(struct sl_keeper *k, uint32_t number);
 void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room);
 #define URI_ROOM 2048

@@ -49,7 +49,7 @@ static struct tracked *tracked_new(struct kpool *p, const struct sl_list_record 
 
 /* Redis has an older version than readers have seen: it was restored, or failed over to a replica that
  * lagged. */
-static void rolled_back(struct tracked *t, uint64_t version, uint64_t published)
+void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t published)
 {
     if (t->rolled_back)
         return;
@@ -83,7 +83,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
     }
     struct sl_token *token = sl_list_token(&t->list);
     if (token != NULL && r->version < token->version)
-        rolled_back(t, r->version, token->version);
+        sl_keeper_rolled_back(t, r->version, token->version);
     else
         t->rolled_back = false;
     sl_keeper_committed(t, r->version, sl_mono_ns(k->clock));

@@ -203,6 +203,8 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
     k->active--;
     k->active_bytes -= raw_bytes(t);
     /* Redis has less than readers have seen: they never go back, so the token stays until it expires. */
+    if (err == SL_OK)
+        sl_keeper_rolled_back(t, version, token->version);
     failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
            err == SL_OK ? "redis has an older version than was published" : "a list was not loaded");
     sl_keeper_pump(k);
