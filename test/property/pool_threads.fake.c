@@ -1,0 +1,216 @@
+/* The same house with every part on a thread of its own: references stay unique, tokens stay readable,
+ * updates arrive. What ThreadSanitizer and AddressSanitizer look at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/assert.h"
+#include "pool_house.h"
+
+#define SIZE 256
+#define LISTS 4000
+#define MINE 4096
+
+struct hand {
+    struct house_worker *w;
+    unsigned random, open;
+    uint64_t slots[MINE]; /* that this worker has handed out */
+    uint32_t count;
+    struct sl_token *kept[LISTS]; /* shares of its own, as a serving thread keeps them */
+    uint64_t reserved, updated, reads, versions;
+    uint64_t last_version[LISTS];
+    struct sl_timer next;
+};
+
+static _Atomic uint8_t handed_out[LISTS * SIZE];
+static _Atomic bool ending;
+static _Atomic unsigned ended;
+
+static unsigned draw(struct hand *h, unsigned bound)
+{
+    return (unsigned)rand_r(&h->random) % bound;
+}
+
+static void receive(struct hand *h, const uint64_t *slots, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t list = sl_ring_slot_list(slots[i]), index = sl_ring_slot_index(slots[i]);
+        sl_assert(list < LISTS && index < SIZE);
+        sl_assert(atomic_exchange_explicit(&handed_out[list * SIZE + index], 1, memory_order_relaxed) == 0);
+        sl_assert(sl_list_token(sl_table_at(h->w->house->shared.table, list)) != NULL);
+        h->slots[h->count++ % MINE] = slots[i];
+        h->reserved++;
+    }
+}
+
+static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
+{
+    struct hand *h = arg;
+    sl_assert(err == SL_OK || n == 0);
+    h->open--;
+    receive(h, slots, n);
+}
+
+static void on_updated(void *arg, enum sl_err err, uint64_t version)
+{
+    struct hand *h = arg;
+    h->open--;
+    h->updated += err == SL_OK;
+    h->versions += version;
+}
+
+static void reserve(struct hand *h)
+{
+    struct sl_pool *p = &h->w->house->shared.pools[0];
+    uint32_t n = draw(h, 50) == 0 ? 20 : 1 + draw(h, 4);
+    uint64_t slots[32];
+    if (sl_reserve_now(&h->w->pool, p, n, slots)) {
+        receive(h, slots, n);
+    } else if (h->open < 20) {
+        h->open++;
+        struct sl_reservation *r = sl_reserve_wait(&h->w->pool, p, n, on_reserved, h);
+        if (draw(h, 8) == 0) {
+            sl_reserve_cancel(r);
+            h->open--;
+        }
+    }
+}
+
+static void update(struct hand *h)
+{
+    if (h->count == 0 || h->open >= 20)
+        return;
+    uint64_t slot = h->slots[draw(h, h->count < MINE ? h->count : MINE)];
+    struct sl_list *l = sl_table_at(h->w->house->shared.table, sl_ring_slot_list(slot));
+    if (sl_update_start(&h->w->pool, l, sl_ring_slot_index(slot), (uint8_t)draw(h, 2), on_updated, h) != NULL)
+        h->open++;
+}
+
+/* A fetch: by the bare pointer within this turn, or through a share that is kept for longer. */
+static void fetch(struct hand *h)
+{
+    struct sl_table *t = h->w->house->shared.table;
+    uint32_t count = sl_table_count(t);
+    if (count == 0)
+        return;
+    struct sl_list *l = sl_table_at(t, draw(h, count));
+    sl_assert(sl_table_find(t, &l->id) == l);
+    struct sl_token *token = sl_list_token(l);
+    if (token == NULL)
+        return;
+    h->reads += token->body[SL_VARIANT_JWT].bytes.at[0] == 'e';
+    sl_assert(token->version >= h->last_version[l->number]); /* nobody sees a list go back */
+    h->last_version[l->number] = token->version;
+    if (h->kept[l->number] == NULL)
+        h->kept[l->number] = sl_token_ref(token);
+    h->versions += h->kept[l->number]->version;
+}
+
+static void on_replaced(void *arg, uint32_t list)
+{
+    struct hand *h = arg;
+    sl_token_unref(h->kept[list]);
+    h->kept[list] = NULL;
+}
+
+static void burst(void *arg)
+{
+    struct hand *h = arg;
+    for (unsigned i = 0; i < 20; i++) {
+        reserve(h);
+        fetch(h);
+        if (i % 4 == 0)
+            update(h);
+    }
+    if (!atomic_load(&ending))
+        sl_timer_start(h->w->loop, &h->next, SL_NS_PER_MS / 2);
+    else
+        atomic_fetch_add(&ended, 1);
+}
+
+static void begin(void *arg)
+{
+    struct hand *h = arg;
+    h->w->pool.on_replaced = on_replaced;
+    h->w->pool.arg = h;
+    sl_timer_init(&h->next, burst, h);
+    burst(h);
+}
+
+static bool all_ended(struct house *h, void *arg)
+{
+    (void)arg;
+    return atomic_load(&ended) == h->s.workers;
+}
+
+static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    (void)redis;
+    o->size = SIZE;
+    o->capacity = 256;
+    o->threshold = 16;
+    o->underflow_timeout_ms = 20;
+    o->update_interval_ms = 5;
+    o->check_delay_ms = 100;
+}
+
+static void disturb(struct house *h)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        usleep(100000);
+        fake_set_delay(h->redis, i % 3 * SL_NS_PER_MS);
+        if (i % 4 == 1)
+            fake_fail(h->redis, FAKE_ANY, 3, i % 8 == 1 ? SL_ERR_UNAVAILABLE : SL_ERR_OUTCOME_UNKNOWN);
+        if (i == 5 || i == 8)
+            fake_set_up(h->redis, false);
+        if (i == 5)
+            fake_new_epoch(h->redis);
+        if (i == 6 || i == 9)
+            fake_set_up(h->redis, true);
+    }
+}
+
+static void every_part_on_its_own_thread(void **state)
+{
+    (void)state;
+    struct hand *hands = calloc(HOUSE_WORKERS, sizeof *hands);
+    struct house *h =
+        house_new(&(struct house_setup){.workers = HOUSE_WORKERS, .threads = true, .configure = configure});
+    house_start(h);
+    for (unsigned i = 0; i < HOUSE_WORKERS; i++) {
+        hands[i].w = &h->workers[i];
+        hands[i].random = i + 1;
+        house_call(&h->workers[i].mail, begin, &hands[i]);
+    }
+    disturb(h);
+    atomic_store(&ending, true);
+    assert_true(house_until(h, all_ended, NULL, 5000));
+    house_end(h);
+    uint64_t reserved = 0, updated = 0;
+    for (unsigned i = 0; i < HOUSE_WORKERS; i++) {
+        assert_true(hands[i].reads > 0);
+        reserved += hands[i].reserved;
+        updated += hands[i].updated;
+        for (uint32_t l = 0; l < LISTS; l++)
+            sl_token_unref(hands[i].kept[l]);
+    }
+    print_message("%llu references, %llu updates\n", (unsigned long long)reserved,
+                  (unsigned long long)updated);
+    assert_true(reserved > 1000 && updated > 100);
+    free(hands);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_part_on_its_own_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
