@@ -222,7 +222,7 @@ static bool batch_entry(const struct call *c, const struct sl_identity *who, con
                         size_t i, const struct sl_pool *pool, struct sl_batch_entry *ret)
 {
     struct sl_shared *shared = c->t->http->shared;
-    char why[SL_WHY], full[SL_WHY + 64];
+    char why[SL_WHY], full[2 * SL_WHY];
     struct sl_list *l = sl_table_find(shared->table, &e->list);
     enum sl_err err = SL_OK;
     if (l == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {

@@ -6,8 +6,7 @@
 
 #define SL_SHA256 32
 
-/* One thread each: keeps the context that a digest needs. The one small block that OpenSSL takes for each
- * digest it gave back the moment before, so that hashing cannot run out of memory. */
+/* One thread each: the state of a digest, so that hashing takes no memory and cannot fail. */
 struct sl_hasher;
 struct sl_hasher *sl_hasher_new(void); /* never NULL */
 void sl_hasher_free(struct sl_hasher *h);
