@@ -10,6 +10,7 @@
 #include "base/base64url.h"
 #include "base/clock.h"
 #include "core/status_list.h"
+#include "token/cwt.h"
 #include "token/digest.h"
 
 /* The gzip variant wins what base64url spends, which entropy coding alone does: no level above this one
@@ -26,7 +27,7 @@ struct sl_token_builder {
     struct sl_hasher *hasher;
     struct sl_signer *signer;
     struct libdeflate_compressor *compressor[LEVELS]; /* as sl_compress_levels; made when first needed */
-    struct scratch list, zlib, payload, jwt, gzip;
+    struct scratch list, zlib, payload, jwt, gzip, cwt;
 };
 
 struct sl_token_builder *sl_token_builder_new(const struct sl_clock *clock)
@@ -52,6 +53,7 @@ void sl_token_builder_free(struct sl_token_builder *b)
     free(b->payload.at);
     free(b->jwt.at);
     free(b->gzip.at);
+    free(b->cwt.at);
     free(b);
 }
 
@@ -181,6 +183,27 @@ static size_t write_gzip(struct sl_token_builder *b, size_t jwt_len)
     return libdeflate_gzip_compress(c, b->jwt.at, jwt_len, b->gzip.at, bound);
 }
 
+/* The token in CWT format, in b->cwt; empty when memory is short or the key cannot sign. Its claims take the
+ * place of the JWT's in b->payload. */
+static struct sl_span write_cwt(struct sl_token_builder *b, const struct sl_token_spec *spec, size_t zlib_len,
+                                uint64_t *ret_sign_ns)
+{
+    struct sl_span cwt = {NULL, 0};
+    struct sl_buf claims;
+    if (!reserve(&b->payload, sl_cwt_claims_max(spec, zlib_len)))
+        return cwt;
+    sl_buf_over(&claims, b->payload.at, b->payload.cap);
+    sl_cwt_claims(&claims, spec, sl_span(b->zlib.at, zlib_len));
+    sl_assert(!claims.failed);
+    if (!reserve(&b->cwt, sl_cwt_max(spec->key, claims.len)))
+        return cwt;
+    uint64_t start = sl_mono_ns(b->clock);
+    struct sl_span payload = sl_span(claims.data, claims.len);
+    if (sl_cwt_sign(spec->key, b->signer, payload, b->cwt.at, &cwt) == SL_OK)
+        *ret_sign_ns = sl_mono_ns(b->clock) - start;
+    return cwt;
+}
+
 /* IMF-fixdate without strftime, whose names follow the locale. */
 static void http_date(int64_t seconds, char out[static 29])
 {
@@ -213,10 +236,20 @@ static struct sl_span write_etag(struct sl_hasher *h, struct sl_span body, char 
     return sl_span(at, ETAG_LEN);
 }
 
-static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_token_spec *spec, size_t jwt_len,
-                                 size_t gzip_len)
+static const struct {
+    struct sl_span type, encoding;
+} forms[SL_VARIANT_COUNT] = {
+    [SL_VARIANT_JWT] = {SL_SPAN("application/statuslist+jwt"), SL_SPAN("")},
+    [SL_VARIANT_JWT_GZIP] = {SL_SPAN("application/statuslist+jwt"), SL_SPAN("gzip")},
+    [SL_VARIANT_CWT] = {SL_SPAN("application/statuslist+cwt"), SL_SPAN("")},
+};
+
+static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_token_spec *spec,
+                                 const struct sl_span variants[static SL_VARIANT_COUNT])
 {
-    size_t storage = jwt_len + gzip_len + (size_t)SL_VARIANT_COUNT * ETAG_LEN;
+    size_t storage = 0;
+    for (unsigned v = 0; v < SL_VARIANT_COUNT; v++)
+        storage += variants[v].len + ETAG_LEN;
     struct sl_token *t = malloc(sizeof *t + storage);
     if (t == NULL)
         return NULL;
@@ -229,18 +262,12 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
     t->memory = sizeof *t + storage;
     http_date(spec->iat, t->last_modified);
 
-    const struct {
-        struct sl_span from, encoding;
-    } source[SL_VARIANT_COUNT] = {
-        [SL_VARIANT_JWT] = {sl_span(b->jwt.at, jwt_len), SL_SPAN("")},
-        [SL_VARIANT_JWT_GZIP] = {sl_span(b->gzip.at, gzip_len), SL_SPAN("gzip")},
-    };
     char *at = t->storage;
     for (unsigned v = 0; v < SL_VARIANT_COUNT; v++) {
         struct sl_token_body *body = &t->body[v];
-        body->content_type = SL_SPAN("application/statuslist+jwt");
-        body->content_encoding = source[v].encoding;
-        body->bytes = sl_span(memcpy(at, source[v].from.at, source[v].from.len), source[v].from.len);
+        body->content_type = forms[v].type;
+        body->content_encoding = forms[v].encoding;
+        body->bytes = sl_span(memcpy(at, variants[v].at, variants[v].len), variants[v].len);
         at += body->bytes.len;
         body->etag = write_etag(b->hasher, body->bytes, at);
         at += body->etag.len;
@@ -258,12 +285,20 @@ enum sl_err sl_token_build(struct sl_token_builder *b, const struct sl_token_spe
         return SL_ERR_INTERNAL;
     cost.compress_ns = sl_mono_ns(b->clock) - start;
 
+    uint64_t cwt_sign_ns = 0;
     size_t payload_len = write_payload(b, spec, zlib_len);
     size_t jwt_len = payload_len > 0 ? write_jwt(b, spec->key, payload_len, &cost.sign_ns) : 0;
     size_t gzip_len = jwt_len > 0 ? write_gzip(b, jwt_len) : 0;
-    struct sl_token *t = gzip_len > 0 ? assemble(b, spec, jwt_len, gzip_len) : NULL;
+    struct sl_span cwt = gzip_len > 0 ? write_cwt(b, spec, zlib_len, &cwt_sign_ns) : sl_span(NULL, 0);
+    const struct sl_span variants[SL_VARIANT_COUNT] = {
+        [SL_VARIANT_JWT] = sl_span(b->jwt.at, jwt_len),
+        [SL_VARIANT_JWT_GZIP] = sl_span(b->gzip.at, gzip_len),
+        [SL_VARIANT_CWT] = cwt,
+    };
+    struct sl_token *t = cwt.len > 0 ? assemble(b, spec, variants) : NULL;
     if (t == NULL)
         return SL_ERR_INTERNAL;
+    cost.sign_ns += cwt_sign_ns;
     *ret_token = t;
     *ret_cost = cost;
     return SL_OK;

@@ -1,5 +1,6 @@
-/* Makes Status List Tokens (draft-ietf-oauth-status-list, sections "Status List Token in JWT Format"):
- * compress once, sign once, every variant in one blob. Runs on a publisher thread; no I/O. */
+/* Makes Status List Tokens (draft-ietf-oauth-status-list, sections "Status List Token in JWT Format" and
+ * "... in CWT Format"): compress once, sign the JWT and the CWT, every variant in one blob. Runs on a
+ * publisher thread; no I/O. */
 #pragma once
 #include "base/err.h"
 #include "token/key.h"
@@ -22,7 +23,8 @@ struct sl_token_spec {
 };
 
 struct sl_token_cost {
-    uint64_t compress_ns, sign_ns; /* compress_ns: the zlib stream of the list only */
+    uint64_t compress_ns,
+        sign_ns; /* compress_ns: the zlib stream of the list only; sign_ns: both signatures */
 };
 
 /* Scratch of one publisher thread: compressors, EVP contexts, buffers as large as the largest list so far.

@@ -7,10 +7,10 @@
 #include "token/key_int.h"
 
 static const struct sl_key_type types[] = {
-    {"ES256", "EC", "P-256", "prime256v1", "SHA256", 32},
-    {"ES384", "EC", "P-384", "secp384r1", "SHA384", 48},
-    {"ES512", "EC", "P-521", "secp521r1", "SHA512", 66},
-    {"EdDSA", "OKP", "Ed25519", NULL, NULL, 32},
+    {"ES256", "EC", "P-256", -7, "prime256v1", "SHA256", 32},
+    {"ES384", "EC", "P-384", -35, "secp384r1", "SHA384", 48},
+    {"ES512", "EC", "P-521", -36, "secp521r1", "SHA512", 66},
+    {"EdDSA", "OKP", "Ed25519", -8, NULL, NULL, 32},
 };
 
 struct sl_signer {
@@ -30,6 +30,11 @@ int64_t sl_key_not_after(const struct sl_key *k)
 struct sl_span sl_key_jose_header(const struct sl_key *k)
 {
     return sl_span(k->header.data, k->header.len);
+}
+
+struct sl_span sl_key_cose_header(const struct sl_key *k)
+{
+    return sl_span(k->cose_header.data, k->cose_header.len);
 }
 
 static const struct sl_key_type *find_type(EVP_PKEY *pkey)
@@ -93,7 +98,7 @@ static bool load_pair(struct sl_key *k, const struct sl_signer_options *o, const
     if (certificate_path != NULL &&
         !sl_key_read_chain(certificate_path, k->pkey, sl_wall_ms(clock) / 1000, why, &chain, &k->not_after))
         return false;
-    bool ok = sl_key_write_header(k, o, chain);
+    bool ok = sl_key_write_header(k, o, chain) && sl_key_write_cose_header(k, o, chain);
     if (!ok)
         sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
     sk_X509_pop_free(chain, X509_free);
@@ -126,6 +131,7 @@ bool sl_key_load(const struct sl_signer_options *o, const char *storage, const c
     if (k != NULL) {
         k->not_after = INT64_MAX;
         sl_buf_init(&k->header, SIZE_MAX);
+        sl_buf_init(&k->cose_header, SIZE_MAX);
         ok = load_pair(k, o, key_path, certificate_path, clock, why);
     } else {
         sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
@@ -148,6 +154,7 @@ void sl_key_free(struct sl_key *k)
     EVP_PKEY_free(k->pkey);
     EVP_MD_free(k->md);
     sl_buf_free(&k->header);
+    sl_buf_free(&k->cose_header);
     free(k);
 }
 

@@ -29,9 +29,14 @@ void sl_key_free(struct sl_key *k); /* NULL ok */
 /* The JOSE header of a Status List Token as JSON: alg, typ "statuslist+jwt", then kid (RFC 7638 thumbprint),
  * x5c, jwk as configured. Constant for the key's life. */
 struct sl_span sl_key_jose_header(const struct sl_key *k);
+/* The protected header of a Status List Token in CWT format, a CBOR map: 1 alg, 16 typ
+ * "application/statuslist+cwt", 4 kid as configured (the bytes of the JOSE header's kid, so that both name
+ * the key alike), 33 x5chain whenever there is a certificate, whatever header.x5c says: several verifiers
+ * find the key only there. Constant for the key's life. */
+struct sl_span sl_key_cose_header(const struct sl_key *k);
 
-/* JWS signature (RFC 7515; ECDSA as r||s, RFC 7518 section 3.4) over `input`. Any thread; `signer` is per
- * thread. At most SL_SIGNATURE_MAX bytes. */
+/* JWS and COSE signature (ECDSA as r||s: RFC 7518 section 3.4, RFC 9053 section 2.1) over `input`. Any
+ * thread; `signer` is per thread. At most SL_SIGNATURE_MAX bytes. */
 #define SL_SIGNATURE_MAX 132
 struct sl_signer;                      /* scratch of one thread: EVP contexts */
 struct sl_signer *sl_signer_new(void); /* never NULL */

@@ -54,15 +54,14 @@ static bool put_jwk(struct sl_buf *json, const struct sl_key *k)
     return !json->failed;
 }
 
-static bool put_kid(struct sl_buf *json, const struct sl_buf *jwk)
+static bool put_kid(struct sl_buf *json, const struct sl_buf *jwk, char kid[static 43])
 {
     unsigned char digest[SL_SHA256];
     unsigned n = 0;
-    char text[43];
     if (EVP_Digest(jwk->data, jwk->len, digest, &n, EVP_sha256(), NULL) != 1 || n != SL_SHA256)
         return false;
     sl_buf_puts(json, ",\"kid\":\"");
-    sl_buf_put(json, text, sl_base64url_encode(text, digest, sizeof digest));
+    sl_buf_put(json, kid, sl_base64url_encode(kid, digest, sizeof digest));
     sl_buf_putc(json, '"');
     return !json->failed;
 }
@@ -95,7 +94,7 @@ bool sl_key_write_header(struct sl_key *k, const struct sl_signer_options *o, ST
     sl_buf_puts(h, k->type->alg);
     sl_buf_puts(h, "\",\"typ\":\"statuslist+jwt\"");
     if (o->kid)
-        ok = ok && put_kid(h, &jwk);
+        ok = ok && put_kid(h, &jwk, k->kid);
     if (o->x5c && sk_X509_num(chain) > 0) {
         sl_buf_puts(h, ",\"x5c\":[");
         for (int i = 0; i < sk_X509_num(chain); i++) {

@@ -25,7 +25,7 @@ const struct sl_option sl_signer_option_rows[] = {
      .type = SL_OPT_BOOL,
      .offset = AT(x5c),
      .fallback = "true",
-     .help = "Put the certificate chain into the header of each token, where there is one."},
+     .help = "Put the certificate chain into the header of each JWT, where there is one; a CWT always has it."},
     {.name = "header.kid",
      .type = SL_OPT_BOOL,
      .offset = AT(kid),
@@ -35,6 +35,6 @@ const struct sl_option sl_signer_option_rows[] = {
      .type = SL_OPT_BOOL,
      .offset = AT(jwk),
      .fallback = "false",
-     .help = "Put the public key itself into the header of each token."},
+     .help = "Put the public key itself into the header of each JWT."},
     {.name = NULL},
 };

@@ -7,13 +7,13 @@
 #include <stdint.h>
 #include "base/span.h"
 
-/* What a client can be given. A CWT becomes one more row here and one more body in the builder. */
-enum sl_variant { SL_VARIANT_JWT, SL_VARIANT_JWT_GZIP, SL_VARIANT_COUNT };
+/* What a client can be given. */
+enum sl_variant { SL_VARIANT_JWT, SL_VARIANT_JWT_GZIP, SL_VARIANT_CWT, SL_VARIANT_COUNT };
 
 struct sl_token_body {
     struct sl_span bytes;            /* exactly what is sent */
     struct sl_span etag;             /* strong, with its quotes: hash of `bytes`, so one per variant */
-    struct sl_span content_type;     /* application/statuslist+jwt */
+    struct sl_span content_type;     /* application/statuslist+jwt or +cwt */
     struct sl_span content_encoding; /* "gzip", or empty */
 };
 

@@ -144,7 +144,8 @@ static void check_bodies(const struct sl_token *t)
         assert_int_equal(sl_base64url_encode(etag + 1, digest, 16), 22);
         etag[23] = '"';
         assert_true(sl_span_eq(b->etag, sl_span(etag, 24)));
-        assert_true(sl_span_eq(b->content_type, SL_SPAN("application/statuslist+jwt")));
+        assert_true(sl_span_eq(b->content_type, v == SL_VARIANT_CWT ? SL_SPAN("application/statuslist+cwt")
+                                                                    : SL_SPAN("application/statuslist+jwt")));
         assert_true(b->bytes.at >= t->storage && b->bytes.at + b->bytes.len <= (char *)t + t->memory);
         assert_true(b->etag.at >= t->storage && b->etag.at + b->etag.len <= (char *)t + t->memory);
         inside += b->bytes.len + b->etag.len;

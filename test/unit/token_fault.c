@@ -68,7 +68,10 @@ static void openssl_free(void *p, const char *file, int line)
 #define realloc fault_realloc
 #include "../../src/base/buf.c"
 #include "../../src/token/build.c"
+#include "../../src/token/cbor.c"
+#include "../../src/token/cwt.c"
 #include "../../src/token/key.c"
+#include "../../src/token/key_cose.c"
 #include "../../src/token/key_jose.c"
 #undef malloc
 #undef calloc
@@ -100,7 +103,7 @@ static void every_allocation_of_loading(void **state)
     write_chain(o.certificate_file, new_certificate("leaf", leaf, "mid", mid, -10, 1000),
                 new_certificate("mid", mid, "mid", mid, -10, 500), NULL);
     struct sl_key *good = must_load(&o, *state, "pool");
-    struct sl_span want = sl_key_jose_header(good);
+    struct sl_span want = sl_key_jose_header(good), want_cose = sl_key_cose_header(good);
     for (int pass = 0; pass < 2; pass++) {
         spare_openssl = pass == 0;
         long n = 0, refusals = 0, tries = 0;
@@ -109,7 +112,8 @@ static void every_allocation_of_loading(void **state)
             bool ok = armed_load(&o, *state, n, &k);
             assert_int_equal(ok, k != NULL);
             if (ok) /* OpenSSL can do without some of them; then the key is whole */
-                assert_true(sl_span_eq(sl_key_jose_header(k), want));
+                assert_true(sl_span_eq(sl_key_jose_header(k), want) &&
+                            sl_span_eq(sl_key_cose_header(k), want_cose));
             refusals += !ok;
             tries++;
             sl_key_free(k);
