@@ -303,6 +303,7 @@ static uint32_t wanted(const struct kpool *p)
 void sl_keeper_refill(struct kpool *p)
 {
     struct sl_keeper *k = p->k;
+    sl_keeper_distribute(p); /* what did not fit into the ring before */
     if (p->taking || p->marking || p->state != POOL_SYNCED || k->draining || p->o->retired)
         return;
     uint32_t want = wanted(p);

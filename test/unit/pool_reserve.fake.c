@@ -351,6 +351,25 @@ static void references_answered_to_nobody_come_back(void **state)
     crowd_end(c);
 }
 
+/* References that came back while the ring was full are not forgotten when it empties. */
+static void stock_flows_into_a_ring_that_empties(void **state)
+{
+    (void)state;
+    struct crowd *c = crowd_new(&(struct house_setup){.configure = failing});
+    struct client *q = arrive(c, 0, 30);
+    while (q->waiting->have < q->waiting->amount) /* the answer is on its way */
+        house_turn(c->h);
+    q->cancelled = true;
+    sl_reserve_cancel(q->waiting);
+    house_for(c->h, 10);
+    fake_hold(c->h->redis, SL_OP_TAKE);
+    for (unsigned i = 0; i < 7; i++) {
+        assert_true(arrive(c, 0, 8)->at_once); /* 32 of the ring, then 30 more */
+        house_for(c->h, 3);
+    }
+    crowd_end(c);
+}
+
 static void cancelling_before_the_take_costs_nothing(void **state)
 {
     (void)state;
@@ -397,6 +416,7 @@ int main(void)
         cmocka_unit_test(under_fail_small_amounts_are_refused),
         cmocka_unit_test(timeout_gives_its_references_to_somebody_else),
         cmocka_unit_test(references_answered_to_nobody_come_back),
+        cmocka_unit_test(stock_flows_into_a_ring_that_empties),
         cmocka_unit_test(cancelling_before_the_take_costs_nothing),
         cmocka_unit_test(drain_answers_those_who_wait),
     };
