@@ -1,0 +1,28 @@
+/* A path and, on a second line, the base. */
+#include "fuzz_help.h"
+#include "http/edge.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct sl_span base = {(const char *)data, size};
+    struct sl_span path = fuzz_part(&base);
+    struct sl_target t = sl_route_parse(path, base);
+    sl_assert(t.route < SL_ROUTE_COUNT);
+    if (t.route == SL_ROUTE_LIST) {
+        char id[SL_UUID_TEXT];
+        sl_uuid_text(&t.list, id);
+        sl_assert(path.len == base.len + 1 + SL_UUID_TEXT);
+        sl_assert(memcmp(path.at + path.len - SL_UUID_TEXT, id, SL_UUID_TEXT) == 0);
+    }
+    if (t.route == SL_ROUTE_AGGREGATION || t.route == SL_ROUTE_RESERVE) {
+        sl_assert(t.pool.len >= 1 && t.pool.len <= 64 && fuzz_inside(t.pool, path));
+        for (size_t i = 0; i < t.pool.len; i++)
+            sl_assert(strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", t.pool.at[i]) != NULL &&
+                      t.pool.at[i] != '\0');
+    }
+    /* Without a base a path leads where it leads, or to what the base hides. */
+    struct sl_target bare = sl_route_parse(path, SL_SPAN(""));
+    if (t.route >= SL_ROUTE_RESERVE)
+        sl_assert(bare.route == t.route);
+    return 0;
+}
