@@ -29,6 +29,7 @@ struct sl_keeper_thread {
     struct sl_mail started, fatal, ended; /* to it */
     char why[512];                        /* of `fatal` */
     struct sl_timer end_tick;
+    uint64_t end_until_ns;
 };
 
 struct sl_daemon {

@@ -26,18 +26,24 @@ static void on_fatal(void *arg, const char *why)
 static void on_end_tick(void *arg)
 {
     struct sl_daemon *d = arg;
-    sl_http_drain(d->keeper.http);
-    if (sl_http_connections(d->keeper.http) == 0)
-        sl_loop_stop(d->keeper.loop);
-    else
-        sl_timer_start(d->keeper.loop, &d->keeper.end_tick, 20 * SL_NS_PER_MS);
+    struct sl_keeper_thread *k = &d->keeper;
+    sl_http_drain(k->http);
+    if (sl_http_connections(k->http) == 0) {
+        sl_loop_stop(k->loop);
+        return;
+    }
+    if (sl_mono_ns(sl_loop_clock(k->loop)) >= k->end_until_ns)
+        sl_http_cut(k->http);
+    sl_timer_start(k->loop, &k->end_tick, 20 * SL_NS_PER_MS);
 }
 
 static void on_gave_back(void *arg)
 {
     struct sl_daemon *d = arg;
-    sl_timer_init(&d->keeper.end_tick, on_end_tick, d);
-    sl_timer_start(d->keeper.loop, &d->keeper.end_tick, 0);
+    struct sl_keeper_thread *k = &d->keeper;
+    k->end_until_ns = sl_mono_ns(sl_loop_clock(k->loop)) + SL_NS_PER_S; /* whoever still asks for metrics */
+    sl_timer_init(&k->end_tick, on_end_tick, d);
+    sl_timer_start(k->loop, &k->end_tick, 0);
 }
 
 static void on_mail(void *arg, struct sl_mail *m)
@@ -81,7 +87,7 @@ static void run(void *arg)
     sl_loop_run(k->loop);
     while (sl_crew_pending(d->publishers) + sl_crew_pending(d->clerk) > 0)
         sl_loop_turn(k->loop, 1);
-    /* The workers' threads have been joined. What they left unread is answered while the keeper still has it. */
+    /* The workers have been joined. What they left unread is answered while the keeper is still there. */
     do {
         for (unsigned i = 0; i < d->config->workers; i++)
             sl_mailbox_drain(&d->workers[i].mail);

@@ -8,20 +8,30 @@
 
 #define DRAIN_TICK_NS (20 * SL_NS_PER_MS)
 
+/* The deadline: what waits for Redis is answered without it, who does not read is left. */
+static void cut(struct sl_worker *w)
+{
+    sl_log(SL_WARN, "worker", "shutdown deadline reached",
+           SL_KU("connections", sl_http_connections(w->http)));
+    w->cut = true;
+    struct sl_store *store = w->store;
+    w->store = w->pool.store = NULL;
+    sl_store_free(store);
+}
+
 static void on_drain_tick(void *arg)
 {
     struct sl_worker *w = arg;
-    uint64_t now = sl_mono_ns(sl_loop_clock(w->loop));
     sl_http_drain(w->http);
     if (sl_http_connections(w->http) == 0 && sl_pool_worker_idle(&w->pool)) {
         sl_loop_stop(w->loop);
-    } else if (now >= w->drain_until_ns) {
-        sl_log(SL_WARN, "worker", "shutdown deadline reached",
-               SL_KU("connections", sl_http_connections(w->http)));
-        sl_loop_stop(w->loop);
-    } else {
-        sl_timer_start(w->loop, &w->drain_tick, DRAIN_TICK_NS);
+        return;
     }
+    if (w->cut) /* a tick later: the answers have been sent */
+        sl_http_cut(w->http);
+    else if (sl_mono_ns(sl_loop_clock(w->loop)) >= w->drain_until_ns)
+        cut(w);
+    sl_timer_start(w->loop, &w->drain_tick, DRAIN_TICK_NS);
 }
 
 static void begin_drain(struct sl_worker *w)

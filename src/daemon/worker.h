@@ -17,7 +17,7 @@ struct sl_worker {
     enum sl_listener_kind kinds[2];
     struct sl_timer drain_tick;
     uint64_t drain_until_ns;
-    bool draining;
+    bool draining, cut;
     bool store_up; /* counted in shared.workers_down while it is not */
 };
 

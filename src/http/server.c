@@ -196,6 +196,18 @@ void sl_http_drain(struct sl_http_thread *t)
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);
 }
 
+static int cut_connection(h2o_req_t *req, void *arg)
+{
+    (void)arg;
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    return 0;
+}
+
+void sl_http_cut(struct sl_http_thread *t)
+{
+    t->http->conf.http1.callbacks.foreach_request(&t->ctx, cut_connection, NULL);
+}
+
 uint32_t sl_http_connections(const struct sl_http_thread *t)
 {
     return t->connections;

@@ -27,6 +27,8 @@ void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind
 /* Stops accepting; idle connections are closed, busy ones after their answer. Call again until no connection
  * is left. */
 void sl_http_drain(struct sl_http_thread *t);
+/* Ends every connection that is left, whatever it is at; they are gone after a turn or two of the loop. */
+void sl_http_cut(struct sl_http_thread *t);
 uint32_t sl_http_connections(const struct sl_http_thread *t);
 /* The thread's own loop, at its end. Connections that are still open are abandoned to process exit. */
 void sl_http_thread_stop(struct sl_http_thread *t);

@@ -88,11 +88,11 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
 /* What leaves next, after a reply or a new arrival, while nothing is in flight. */
 static void gather_more(struct sl_gather *g)
 {
-    if (g->pending > 0 && g->pending >= g->carried) {
+    if (g->pending > 0 && (g->pending >= g->carried || g->worker->store == NULL)) {
         flush(g);
         return;
     }
-    if (g->carried > 1 && !sl_timer_running(&g->timer))
+    if (g->worker->store != NULL && g->carried > 1 && !sl_timer_running(&g->timer))
         sl_timer_start(g->worker->loop, &g->timer, sl_store_rtt_ns(g->worker->store) / 8);
 }
 
@@ -125,9 +125,10 @@ static void send(struct group *group)
     struct sl_change *changes = sl_xcalloc(group->count, sizeof *changes);
     for (uint32_t i = 0; i < group->count; i++)
         changes[i] = (struct sl_change){group->updates[i]->index, group->updates[i]->value};
-    enum sl_err err =
-        sl_store_update(g->worker->store, g->pool->options->name, &group->list->id,
-                        g->pool->options->final_status, changes, group->count, on_updated, group);
+    enum sl_err err = SL_ERR_UNAVAILABLE;
+    if (g->worker->store != NULL)
+        err = sl_store_update(g->worker->store, g->pool->options->name, &group->list->id,
+                              g->pool->options->final_status, changes, group->count, on_updated, group);
     free(changes);
     if (err == SL_OK) {
         g->in_flight++;
