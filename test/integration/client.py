@@ -40,9 +40,11 @@ class Connection:
         self.address, self.timeout = address, timeout
         self.sock, self.buffer = None, b""
 
-    def open(self):
+    def open(self, receive_buffer=None):
         family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.address)
         if family == socket.AF_INET:

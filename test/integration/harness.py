@@ -223,6 +223,14 @@ class Service:
         self.process.wait()
         self.process = None
 
+    def children(self):
+        pid = self.process.pid
+        return [int(p) for p in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+
+    def signal_child(self, child, how):
+        assert child in self.children()
+        os.kill(child, how)
+
     def check_log(self):
         found = SANITIZER.search(self.log())
         assert found is None, self.log()[max(0, found.start() - 200) : found.start() + 6000]

@@ -1,4 +1,5 @@
 """What readers see over time: never an older list, never an expired token."""
+import gzip
 import threading
 import time
 
@@ -42,6 +43,34 @@ def test_no_reader_goes_back_in_time(world):
             t.join()
         assert not errors, errors
         assert min(counts) > 10
+
+
+def test_a_slow_reader_gets_the_token_that_he_asked_for(world):
+    """A large token stays whole while it is sent, though it was replaced many times meanwhile."""
+    service = world.service(world.redis(), {"tests": {"size": 8_000_000, "update-interval": "0s",
+                                                     "prefetch": {"threshold": 4000, "capacity": 9000}}},
+                            limits={"body": "4MiB"}).start()
+    with service.client() as issuer:
+        references = issuer.reserve(9000) + issuer.reserve(9000)
+        uri = references[0][0]
+        issuer.batch(references[:9000], value=1)
+        until(lambda: len(fetch_token(issuer, uri).nonzero()) == 9000, 10, "the batch")
+        slow = []
+        for encoding in ("identity", "gzip") * 6:
+            c = Connection(service.public, timeout=30)
+            c.open(receive_buffer=2048)
+            c.send_request("GET", path_of(uri), {"Accept-Encoding": encoding})
+            slow.append((encoding, c))
+        sizes = set()
+        for n in range(8):
+            issuer.batch(references[9000 + 1000 * n : 10000 + 1000 * n], value=1)
+            sizes.add(until(lambda: len(fetch_token(issuer, uri).nonzero()) == 10000 + 1000 * n, 10, "a batch"))
+        for encoding, c in slow:
+            r = c.read_response()
+            body = gzip.decompress(r.body) if encoding == "gzip" else r.body
+            assert len(Token(body).nonzero()) == 9000
+            assert c.request("GET", path_of(uri), {"If-None-Match": r["etag"]}).status == 200
+            c.close()
 
 
 def test_an_expired_token_is_never_sent(world):

@@ -4,6 +4,7 @@ import collections
 import os
 import random
 import re
+import signal
 
 import pytest
 import yaml
@@ -121,8 +122,6 @@ def kill_redis(service, redis):
     if redis is not None:
         redis.restart()
         return
-    import signal
-    children = [int(p) for p in open(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read().split()]
-    assert len(children) == 1
-    os.kill(children[0], signal.SIGKILL)
+    child, = service.children()
+    service.signal_child(child, signal.SIGKILL)
     until(lambda: not service.readiness()[0], 10, "the loss")

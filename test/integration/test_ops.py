@@ -1,5 +1,6 @@
 """What an operator sees: liveness, readiness with its reason, metrics, version, logs; limits; and the end."""
 import json
+import os
 import re
 import signal
 import threading
@@ -288,16 +289,80 @@ def test_the_order_of_the_end(world):
 
 
 def test_the_end_has_a_deadline(world):
-    """A client who does not read his answer does not hold the process."""
-    service = world.service(world.redis(), {"tests": {"size": 8_000_000}}, shutdown={"deadline": "1s"}).start()
-    with service.client() as c, Connection(service.public) as stuck:
-        references = c.reserve(100)
+    """Clients who do not read their answers, fetches or metrics, do not hold the process."""
+    pool = {"size": 8_000_000, "update-interval": "0s", "prefetch": {"threshold": 4000, "capacity": 9000}}
+    service = world.service(world.redis(), {"tests": pool}, shutdown={"deadline": "1s"}).start()
+    with service.client() as c:
+        references = c.reserve(9000)
+        uri = references[0][0]
         c.batch(references, value=1)
-        for _ in range(200):
-            stuck.send_request("GET", path_of(references[0][0]))
+        until(lambda: len(fetch_token(c, uri).nonzero()) == 9000, 10, "large tokens")
+        stuck = []
+        for address, target in ((service.public, path_of(uri)), (service.ops, "/metrics")):
+            s = Connection(address).open(receive_buffer=2048)
+            for _ in range(100):
+                s.send_request("GET", target)
+            stuck.append(s)
         begun = time.monotonic()
-        service.stop(10)
-        assert time.monotonic() - begun < 6
+        service.stop(15)
+        assert time.monotonic() - begun < 8
+        for s in stuck:
+            s.close()
+
+
+def test_an_end_while_everything_waits(world):
+    """Redis stands still and all kinds of calls are under way when the end comes: it comes in time, in order."""
+    redis = world.redis()
+    pool = {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "60s"}}
+    service = world.service(redis, {"tests": pool}, redis={"command-timeout": "60s"}, shutdown={"deadline": "500ms"}).start()
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+        until(lambda: service.metric("ring_fill") >= 5, 5, "references")
+        redis.pause()
+        headers = {"X-Api-Key": c.key, "Content-Type": "application/json"}
+        update = json.dumps({"uri": uri, "index": index, "value": 1}).encode()
+        batch = json.dumps({"statusListReferences": [{"uri": uri, "index": index}], "value": 1}).encode()
+        waiting = []
+        for _ in range(4):
+            for method, target, body in (("PATCH", "/status-lists/update", update), ("PATCH", "/status-lists/batch-update", batch),
+                                         ("GET", f"/status-lists/status?uri={uri}&index={index}", None),
+                                         ("POST", "/pools/tests/new-references?amount=10", b"")):
+                w = Connection(service.public)
+                w.send_request(method, target, headers, body)
+                waiting.append(w)
+        until(lambda: service.metric("reservation_queue") == 4 and service.metric("store_inflight", None) >= 6, 10, "the waiting")
+        begun = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        codes = sorted(w.read_response().problem()["code"] for w in waiting)
+        # Batches and first updates were sent; updates that gathered behind them, reads and reservations were not.
+        unknown = codes.count("OUTCOME_UNKNOWN")
+        assert 5 <= unknown <= 8 and codes.count("UNAVAILABLE") == 16 - unknown
+        assert service.wait_end(15) == 0
+        assert time.monotonic() - begun < 4
+        for w in waiting:
+            w.close()
+
+
+def test_the_embedded_redis_ends_with_the_service(world):
+    """Killed or ended, by a signal to the process or to its whole group: no redis-server is left behind."""
+    service = world.service(None)
+    references = []
+    for end in ("stop", "kill", "group"):
+        service.start()
+        child, = service.children()
+        with service.client() as c:
+            references += c.reserve(20)
+        if end == "group":
+            # As a terminal does it: the child gets the signal too, if it can.
+            os.kill(service.process.pid, signal.SIGINT)
+            if os.getpgid(child) == os.getpgid(service.process.pid):
+                os.kill(child, signal.SIGINT)
+            assert service.wait_end() == 0
+        else:
+            getattr(service, end)()
+        until(lambda: not os.path.exists(f"/proc/{child}"), 5, "the end of the child")
+    assert "references were not given back" not in service.log()
+    assert len(set(references)) == 60
 
 
 def test_a_second_signal_ends_at_once(world):
