@@ -88,7 +88,7 @@ local function read_statuses(id, bits, indices)
             args[#args + 1] = kind
             args[#args + 1] = bit_offset(bits, indices[i])
         end
-        for _, v in ipairs(redis.call('BITFIELD', data_key(id), unpack(args))) do
+        for _, v in ipairs(redis.call('BITFIELD_RO', data_key(id), unpack(args))) do
             values[#values + 1] = v
         end
     end
