@@ -40,7 +40,7 @@ static size_t number_end(struct sl_span text, size_t i, bool *ret_long)
     size_t end = digits;
     while (end < text.len && is_number_char(text.at[end]))
         end++;
-    *ret_long = end == digits && digits - begin > DIGITS_MAX && text.at[begin] != '0';
+    *ret_long = end == digits && digits - begin > DIGITS_MAX;
     return end > i ? end : i + 1;
 }
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include "http/accept.h"
 
 #define LINES 3
@@ -201,7 +202,7 @@ static size_t spans(const char *const lines[LINES], struct sl_span out[LINES])
     size_t n = 0;
     for (; n < LINES && lines[n] != NULL; n++) {
         size_t len = strlen(lines[n]);
-        char *copy = test_malloc(len + (len == 0));
+        char *copy = malloc(len + (len == 0));
         memcpy(copy, lines[n], len);
         out[n] = sl_span(copy, len);
     }
@@ -211,7 +212,7 @@ static size_t spans(const char *const lines[LINES], struct sl_span out[LINES])
 static void drop(const struct sl_span *lines, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        test_free((char *)lines[i].at);
+        free((char *)lines[i].at);
 }
 
 static int swap(int which)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include "http/edge.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -12,14 +13,14 @@
 /* A copy of the exact size, so that a read beyond its end is seen by the sanitizer. */
 static struct sl_span exact(const char *text, size_t n)
 {
-    char *copy = test_malloc(n + (n == 0));
+    char *copy = malloc(n + (n == 0));
     memcpy(copy, text, n);
     return sl_span(copy, n);
 }
 
 static void drop(struct sl_span s)
 {
-    test_free((char *)s.at);
+    free((char *)s.at);
 }
 
 #define BYTES(literal) literal, sizeof(literal) - 1
@@ -68,7 +69,7 @@ static void percent(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct sl_span in = exact(rows[i].in, rows[i].in_len);
-        char *out = test_malloc(in.len + (in.len == 0));
+        char *out = malloc(in.len + (in.len == 0));
         size_t len = 12345;
         bool ok = sl_percent_decode(in, out, &len);
         if (ok != (rows[i].out != NULL))
@@ -77,7 +78,7 @@ static void percent(void **state)
             assert_true(sl_span_eq(sl_span(out, len), sl_span(rows[i].out, strlen(rows[i].out))));
         else
             assert_int_equal(len, 12345);
-        test_free(out);
+        free(out);
         drop(in);
     }
 }
