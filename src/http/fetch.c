@@ -53,12 +53,21 @@ static void hold(const struct call *c, const struct sl_list *l, struct sl_token 
 /* ---- answering
  * --------------------------------------------------------------------------------------------- */
 
-static const struct sl_span offers[] = {SL_SPAN("application/statuslist+jwt")};
+enum { OFFER_JWT, OFFER_CWT, OFFERS };
+static const struct sl_span offers[OFFERS] = {
+    [OFFER_JWT] = SL_SPAN("application/statuslist+jwt"), /* the first is the default */
+    [OFFER_CWT] = SL_SPAN("application/statuslist+cwt"),
+};
 
 static enum sl_err choose(const struct fields *f, enum sl_variant *ret)
 {
-    if (f->accepts > 0 && sl_accept_media(f->accept, f->accepts, offers, 1) < 0)
+    int offer = f->accepts > 0 ? sl_accept_media(f->accept, f->accepts, offers, OFFERS) : OFFER_JWT;
+    if (offer < 0)
         return SL_ERR_NOT_ACCEPTABLE;
+    if (offer == OFFER_CWT) { /* never encoded: a compressed list does not shrink again */
+        *ret = SL_VARIANT_CWT;
+        return SL_OK;
+    }
     bool identity = true;
     bool gzip = f->accept_encodings > 0 && sl_accept_gzip(f->accept_encoding, f->accept_encodings, &identity);
     /* Where neither is acceptable the plain form is sent all the same (RFC 9110 section 12.5.3 allows it). */
@@ -106,7 +115,8 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
         return;
     }
     if (choose(f, &variant) != SL_OK) {
-        sl_respond_error(c, SL_ERR_NOT_ACCEPTABLE, "This list is served as application/statuslist+jwt");
+        sl_respond_error(c, SL_ERR_NOT_ACCEPTABLE,
+                         "A list is served as application/statuslist+jwt or application/statuslist+cwt");
         return;
     }
     const struct sl_token_body *body = &token->body[variant];
@@ -233,46 +243,4 @@ void sl_call_preflight(struct call *c)
     sl_add_header(c, "access-control-max-age", SL_SPAN("86400"));
     sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
     sl_respond_empty(c, 204);
-}
-
-void sl_call_aggregation(struct call *c)
-{
-    struct sl_shared *shared = c->t->http->shared;
-    const struct sl_pool *pool = NULL;
-    for (unsigned i = 0; i < shared->pool_count && pool == NULL; i++)
-        if (sl_span_eq(c->target.pool,
-                       sl_span(shared->pools[i].options->name, strlen(shared->pools[i].options->name))))
-            pool = &shared->pools[i];
-    if (pool == NULL) {
-        sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
-        return;
-    }
-    if (!atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The lists of the pool are not all known yet");
-        return;
-    }
-    struct sl_buf b;
-    sl_buf_init(&b, 1u << 30);
-    sl_buf_puts(&b, "{\"status_lists\":[");
-    const char *comma = "";
-    for (uint32_t i = 0; i < sl_table_count(shared->table); i++) {
-        const struct sl_list *l = sl_table_at(shared->table, i);
-        if (l->pool != pool)
-            continue;
-        sl_buf_puts(&b, comma);
-        sl_buf_json(&b, l->uri);
-        comma = ",";
-    }
-    sl_buf_puts(&b, "]}");
-    if (b.failed) {
-        sl_respond_error(c, SL_ERR_INTERNAL, NULL);
-    } else {
-        char *body = sl_pool_alloc(c, b.len);
-        memcpy(body, b.data, b.len);
-        sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
-        sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
-        sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", pool->options->ttl_ms / 1000));
-        sl_respond_json(c, body, b.len);
-    }
-    sl_buf_free(&b);
 }

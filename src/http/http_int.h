@@ -24,6 +24,12 @@ struct handle {
     struct sl_token *token;
 };
 
+/* The aggregation of one pool, likewise. */
+struct aggregation {
+    struct catalog *catalog; /* NULL: not asked for yet */
+    uint32_t seen;           /* lists of the table that it takes account of */
+};
+
 struct sl_http_thread {
     h2o_context_t ctx; /* first */
     struct sl_http *http;
@@ -34,6 +40,7 @@ struct sl_http_thread {
     struct sl_hasher *hasher;
     struct handle **handles; /* by list number */
     uint32_t handle_cap;
+    struct aggregation *aggregations; /* by pool number; NULL: none was asked for yet */
     struct sl_metric_slab *metrics, *routes[SL_ROUTE_COUNT];
     h2o_accept_ctx_t accept[SL_LISTEN_KINDS];
     struct listener {
@@ -107,6 +114,9 @@ void sl_call_update(struct call *c);
 void sl_call_batch(struct call *c);
 void sl_call_status(struct call *c);
 void sl_call_ops(struct call *c);
+
+/* aggregation.c: lets go of all that the thread keeps. */
+void sl_aggregations_free(struct sl_http_thread *t);
 
 /* fetch.c: lets go of the thread's share of a list's replaced token. */
 void sl_handle_drop(void *thread, uint32_t list);

@@ -217,6 +217,7 @@ void sl_http_thread_stop(struct sl_http_thread *t)
 {
     for (uint32_t i = 0; i < t->handle_cap; i++)
         sl_handle_drop(t, i);
+    sl_aggregations_free(t);
     sl_hasher_free(t->hasher);
     t->hasher = NULL;
     if (t->connections == 0)

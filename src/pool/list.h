@@ -15,7 +15,7 @@ struct sl_list {
     uint8_t bits;
     struct sl_pool *pool;
     struct sl_span uri;         /* byte for byte the `sub` of its tokens */
-    struct sl_span json_prefix; /* `{"uri":"...","index":` */
+    struct sl_span json_prefix; /* `{"uri":"...","index":`; see sl_list_json_uri */
     /* The published slot: written by the keeper (release), read by the workers (acquire). A reader may use
      * what it loaded until its present loop turn ends, and longer with a share of its own. NULL: not signed
      * yet. */
@@ -25,6 +25,13 @@ struct sl_list {
 static inline struct sl_token *sl_list_token(const struct sl_list *l)
 {
     return atomic_load_explicit(&l->token, memory_order_acquire);
+}
+
+/* The URI as a JSON string, with its quotes. */
+static inline struct sl_span sl_list_json_uri(const struct sl_list *l)
+{
+    size_t before = sizeof "{\"uri\":" - 1, after = sizeof ",\"index\":" - 1;
+    return sl_span(l->json_prefix.at + before, l->json_prefix.len - before - after);
 }
 
 /* All lists of the process, by id and by number. One writer (the keeper), any reader, no lock: both indices

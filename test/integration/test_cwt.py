@@ -109,9 +109,24 @@ def test_each_form_is_revalidated_by_its_own_tag(wallet, uri):
                 assert r["etag"] == tags[asked] and r["vary"] and r["cache-control"] and r["last-modified"]
     r = wallet.fetch(uri, {"Accept": CWT, "If-None-Match": ", ".join(tags.values())})
     assert r.status == 304 and r["etag"] == tags["cwt"]
-    until(lambda: time.time() > Cwt(wallet.fetch(uri, {"Accept": CWT}).body).claims[IAT] + 1.1, 3, "a later second")
-    r = wallet.fetch(uri, {"Accept": CWT})
-    assert wallet.fetch(uri, {"Accept": CWT, "If-Modified-Since": r["last-modified"]}).status == 304
+
+
+def test_a_cwt_is_revalidated_by_date(service):
+    with service.client() as issuer:
+        uri, index = issuer.reserve()[0]
+
+        def settled():
+            cwt = Cwt(issuer.fetch(uri, {"Accept": CWT}).body)
+            until(lambda: time.time() > cwt.claims[IAT] + 1.1, 3, "a later second")
+            return cwt
+
+        value = 1 - settled().status(index)
+        issuer.update(uri, index, value)  # the only token of its second
+        until(lambda: Cwt(issuer.fetch(uri, {"Accept": CWT}).body).status(index) == value, 10, "the update")
+        settled()
+        r = issuer.fetch(uri, {"Accept": CWT})
+        for method in ("GET", "HEAD"):
+            assert issuer.fetch(uri, {"Accept": CWT, "If-Modified-Since": r["last-modified"]}, method).status == 304
 
 
 @pytest.mark.parametrize("accept,expected", [

@@ -1,0 +1,130 @@
+/* The lists of a pool in one answer, which each thread keeps for itself: no request writes what another core
+ * writes, and only the first one after the pool has gained lists costs more than a look at the table's
+ * count. */
+#include "http/http_int.h"
+
+#include "base/assert.h"
+#include "base/base64url.h"
+#include "http/conditional.h"
+
+#define ETAG_LEN 24 /* as of the tokens: 128 bits of a hash, in quotes */
+
+/* Immutable; counted by h2o's plain shared memory, so that an answer under way keeps its own. */
+struct catalog {
+    size_t len;
+    char etag[ETAG_LEN];
+    char json[];
+};
+
+static const char opening[] = "{\"status_lists\":[", closing[] = "]}";
+
+/* Bytes that the pool's lists from `from` on add to the text, each with a comma. */
+static size_t added_bytes(const struct sl_table *table, const struct sl_pool *pool, uint32_t from,
+                          uint32_t end)
+{
+    size_t n = 0;
+    for (uint32_t i = from; i < end; i++) {
+        const struct sl_list *l = sl_table_at(table, i);
+        if (l->pool == pool)
+            n += sl_list_json_uri(l).len + 1;
+    }
+    return n;
+}
+
+static char *put(char *at, const char *bytes, size_t n)
+{
+    memcpy(at, bytes, n);
+    return at + n;
+}
+
+/* The old text, if there is one, goes on with the lists that are new. */
+static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *pool,
+                              const struct aggregation *old, uint32_t end, size_t added)
+{
+    const struct sl_table *table = t->http->shared->table;
+    size_t head = old->catalog != NULL ? old->catalog->len - strlen(closing) : strlen(opening);
+    const char *from = old->catalog != NULL ? old->catalog->json : opening;
+    struct catalog *c = h2o_mem_alloc_shared(NULL, sizeof *c + head + added + strlen(closing), NULL);
+    char *at = put(c->json, from, head);
+    for (uint32_t i = old->seen; i < end; i++) {
+        const struct sl_list *l = sl_table_at(table, i);
+        if (l->pool != pool)
+            continue;
+        if (at[-1] != '[')
+            *at++ = ',';
+        struct sl_span uri = sl_list_json_uri(l);
+        at = put(at, uri.at, uri.len);
+    }
+    at = put(at, closing, strlen(closing));
+    c->len = (size_t)(at - c->json);
+    uint8_t digest[SL_SHA256];
+    sl_sha256(t->hasher, c->json, c->len, digest);
+    c->etag[0] = c->etag[ETAG_LEN - 1] = '"';
+    sl_base64url_encode(c->etag + 1, digest, 16);
+    return c;
+}
+
+static struct catalog *current(struct sl_http_thread *t, const struct sl_pool *pool)
+{
+    const struct sl_table *table = t->http->shared->table;
+    struct aggregation *a = &t->aggregations[pool->number];
+    uint32_t count = sl_table_count(table);
+    if (a->catalog != NULL && a->seen == count)
+        return a->catalog;
+    size_t added = added_bytes(table, pool, a->seen, count);
+    if (a->catalog == NULL || added > 0) {
+        struct catalog *c = extend(t, pool, a, count, added);
+        if (a->catalog != NULL)
+            h2o_mem_release_shared(a->catalog);
+        a->catalog = c;
+    }
+    a->seen = count;
+    return a->catalog;
+}
+
+void sl_aggregations_free(struct sl_http_thread *t)
+{
+    for (unsigned i = 0; t->aggregations != NULL && i < t->http->shared->pool_count; i++)
+        if (t->aggregations[i].catalog != NULL)
+            h2o_mem_release_shared(t->aggregations[i].catalog);
+    free(t->aggregations);
+    t->aggregations = NULL;
+}
+
+static const struct sl_pool *find_pool(const struct sl_shared *shared, struct sl_span name)
+{
+    for (unsigned i = 0; i < shared->pool_count; i++) {
+        const char *text = shared->pools[i].options->name;
+        if (sl_span_eq(name, sl_span(text, strlen(text))))
+            return &shared->pools[i];
+    }
+    return NULL;
+}
+
+void sl_call_aggregation(struct call *c)
+{
+    struct sl_http_thread *t = c->t;
+    struct sl_shared *shared = t->http->shared;
+    const struct sl_pool *pool = find_pool(shared, c->target.pool);
+    if (pool == NULL) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
+        return;
+    }
+    if (!atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The lists of the pool are not all known yet");
+        return;
+    }
+    if (t->aggregations == NULL)
+        t->aggregations = sl_xcalloc(shared->pool_count, sizeof *t->aggregations);
+    struct catalog *catalog = current(t, pool);
+    h2o_mem_link_shared(&c->req->pool, catalog);
+    struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
+    sl_add_header(c, "etag", etag);
+    sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", pool->options->ttl_ms / 1000));
+    sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
+    sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
+    if (c->f->if_none_matches > 0 && sl_etag_matches(c->f->if_none_match, c->f->if_none_matches, etag))
+        sl_respond_empty(c, 304);
+    else
+        sl_respond_json(c, catalog->json, catalog->len);
+}
