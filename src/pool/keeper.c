@@ -98,6 +98,10 @@ static void pool_init(struct sl_keeper *k, unsigned i)
     p->pool = &k->s.shared->pools[i];
     p->o = p->pool->options;
     p->m = k->s.pool_metrics[i];
+    sl_buf_init(&p->aggregation_uri, URI_ROOM);
+    if (p->o->aggregation_uri)
+        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", k->s.public_url, p->o->name);
+    sl_assert(!p->aggregation_uri.failed); /* the configuration bounds both */
     p->stock_end = &p->stock;
     p->waiters_end = &p->waiters;
     sl_timer_init(&p->retry, on_retry, p);
@@ -206,6 +210,7 @@ void sl_keeper_free(struct sl_keeper *k)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         sl_timer_stop(k->loop, &k->pools[i].spares);
         sl_keeper_refill_free(&k->pools[i]);
+        sl_buf_free(&k->pools[i].aggregation_uri);
     }
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
         struct tracked *t = sl_keeper_tracked(k, i);

@@ -46,6 +46,7 @@ struct kpool {
     struct sl_pool *pool;
     const struct sl_pool_options *o;
     struct sl_metric_slab *m;
+    struct sl_buf aggregation_uri; /* empty: not in the tokens */
     enum sl_pool_state state;
     bool started;   /* was SYNCED once */
     uint64_t since; /* last change number that was read */

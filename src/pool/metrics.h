@@ -46,15 +46,16 @@ enum sl_update_result {
     X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                      \
       "Lists found in Redis with an older version than this instance has seen.", NULL, NULL, NULL, 0)        \
     X(LOADS, "loads_total", SL_COUNTER, "Lists loaded from Redis for publication.", NULL, NULL, NULL, 0)     \
-    X(SIGNINGS, "signings_total", SL_COUNTER, "Tokens signed.", NULL, NULL, NULL, 0)                         \
+    X(SIGNINGS, "signings_total", SL_COUNTER,                                                                \
+      "Publications signed: a JWT and a CWT each, of one compressed list.", NULL, NULL, NULL, 0)             \
     X(PUBLICATIONS, "publications_total", SL_COUNTER, "Tokens published, by cause.", "cause",                \
       sl_publication_causes, NULL, 0)                                                                        \
     X(PUBLISH_FAILURES, "publish_failures_total", SL_COUNTER, "Loads or signings that failed.", NULL, NULL,  \
       NULL, 0)                                                                                               \
     X(COMPRESS_SECONDS, "compress_seconds", SL_HISTOGRAM, "Time to compress a list.", NULL, NULL,            \
       sl_metric_latency_bounds, 1e-9)                                                                        \
-    X(SIGN_SECONDS, "sign_seconds", SL_HISTOGRAM, "Time to sign a token.", NULL, NULL,                       \
-      sl_metric_latency_bounds, 1e-9)                                                                        \
+    X(SIGN_SECONDS, "sign_seconds", SL_HISTOGRAM, "Time to sign a publication: a JWT and a CWT.", NULL,      \
+      NULL, sl_metric_latency_bounds, 1e-9)                                                                  \
     X(VISIBLE_SECONDS, "commit_to_visible_seconds", SL_HISTOGRAM,                                            \
       "Time from the first commit that a token was missing to its publication.", NULL, NULL,                 \
       sl_metric_latency_bounds, 1e-9)                                                                        \

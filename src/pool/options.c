@@ -12,6 +12,13 @@ const struct sl_option sl_pool_option_rows[] = {
      .offset = AT(issuer),
      .max = 2048,
      .help = "The `iss` claim. Some verifiers cannot read a token without it."},
+    {.name = "aggregation-uri",
+     .type = SL_OPT_BOOL,
+     .offset = AT(aggregation_uri),
+     .fallback = "false",
+     .flags = SL_OPT_RELOAD,
+     .help =
+         "Tokens name the URI at which all lists of the pool are found: `<public-url>/aggregation/<pool>`."},
     {.name = "size",
      .type = SL_OPT_UINT,
      .offset = AT(size),

@@ -6,8 +6,9 @@
 enum sl_underflow { SL_UNDERFLOW_DELAY, SL_UNDERFLOW_FAIL };
 
 struct sl_pool_options {
-    char *name;   /* the key of the pool's map: [a-z0-9_-]+ */
-    char *issuer; /* iss claim, or NULL */
+    char *name;           /* the key of the pool's map: [a-z0-9_-]+ */
+    char *issuer;         /* iss claim, or NULL */
+    bool aggregation_uri; /* tokens name the pool's aggregation */
     uint32_t size;
     unsigned bits;
     int final_status; /* -1: none */

@@ -173,9 +173,11 @@ static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
     j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->s.mail};
     struct sl_span iss =
         p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
+    struct sl_span aggregation = sl_span(p->aggregation_uri.data, p->aggregation_uri.len);
     j->spec = (struct sl_token_spec){.key = p->pool->key,
                                      .sub = t->list.uri,
                                      .iss = iss,
+                                     .aggregation_uri = aggregation,
                                      .size = t->list.size,
                                      .bits = t->list.bits,
                                      .list = j->bytes,

@@ -25,7 +25,8 @@ const struct sl_option sl_signer_option_rows[] = {
      .type = SL_OPT_BOOL,
      .offset = AT(x5c),
      .fallback = "true",
-     .help = "Put the certificate chain into the header of each JWT, where there is one; a CWT always has it."},
+     .help =
+         "Put the certificate chain into the header of each JWT, where there is one; a CWT always has it."},
     {.name = "header.kid",
      .type = SL_OPT_BOOL,
      .offset = AT(kid),

@@ -75,8 +75,8 @@ static const struct mistake mistakes[] = {
      "5: " TESTS "signer.pem.kez: unknown key; did you mean key?"},
     {IN_POOL, "      <<: {bits: 1}\n",
      "5: " TESTS
-     "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, size, bits, "
-     "jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, retired, signer"},
+     "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, aggregation-uri, "
+     "size, bits, jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, retired, signer"},
     /* types */
     {IN_APP, "  listen: 8080\n",
      "2: app.listen: is not a map; expected a map with the keys public, issuer, ops"},

@@ -39,6 +39,7 @@ static void test_defaults(void **state)
     assert_int_equal(c->redis.wait_replicas, 0);
     const struct sl_pool_options *p = &c->pools[0];
     assert_null(p->issuer);
+    assert_false(p->aggregation_uri);
     assert_int_equal(p->size, 100000);
     assert_int_equal(p->bits, 1);
     assert_int_equal(p->final_status, -1);
@@ -67,7 +68,7 @@ static void test_everything_given(void **state)
         "  redis: {socket: /run/redis, username: u, password: secret1, database: 3, wait-replicas: 2, "
         "assume-persistence: true, persistence-strategy: append-fsync-everysec, command-timeout: 700ms}\n"
         "  status-list-pools:\n    _-9:\n      api-key: " KEY
-        "\n      issuer: https://i\n      size: 100000000\n"
+        "\n      issuer: https://i\n      aggregation-uri: true\n      size: 100000000\n"
         "      bits: 8\n      final-status: 255\n      precreation: {lists: 0, check-delay: 1m}\n"
         "      prefetch: {threshold: 1, capacity: 2, on-underflow: fail, underflow-timeout: 1s}\n"
         "      update-interval: 0\n      list-lifetime: 1000h\n      ttl: 250h\n      retired: false\n"
@@ -93,6 +94,7 @@ static void test_everything_given(void **state)
     assert_int_equal(c->redis.command_timeout_ms, 700);
     const struct sl_pool_options *p = &c->pools[0];
     assert_string_equal(p->name, "_-9");
+    assert_true(p->aggregation_uri);
     assert_int_equal(p->size, 100000000);
     assert_int_equal(p->bits, 8);
     assert_int_equal(p->final_status, 255);
@@ -289,7 +291,7 @@ static void test_print_names_sources(void **state)
         "  redis:\n    mode: external  # default\n",
         "    port: 7  # " FILE_NAME ":4\n    password: \"***\"  # " FILE_NAME ":5\n",
         "  status-list-pools:\n    p:\n      api-key: \"***\"  # " FILE_NAME
-        ":6\n      size: 100000  # default\n",
+        ":6\n      aggregation-uri: false  # default\n      size: 100000  # default\n",
         "      signer:\n        generate: true  # " FILE_NAME
         ":6\n        header:\n          x5c: true  # default\n",
     };
