@@ -1,0 +1,27 @@
+// The arrival rate of fetches rises evenly to TARGET a second, and the run ends where latency or errors break: p99 over
+// LIMIT ms, or any failed request.
+import { DURATION, fetchList, looping, prepare, sampled, vus } from './lib.js';
+
+export { handleSummary } from './lib.js';
+const limit = Number(__ENV.LIMIT || 100);
+export const options = Object.assign(looping(200), {
+  scenarios: {
+    default: {
+      executor: 'ramping-arrival-rate', startRate: 100, timeUnit: '1s', preAllocatedVUs: vus(200), maxVUs: 2 * vus(200),
+      stages: [{ target: Number(__ENV.TARGET || 50000), duration: `${DURATION}s` }],
+    },
+  },
+  thresholds: {
+    http_req_failed: [{ threshold: 'rate==0', abortOnFail: true }],
+    checks: ['rate==1'],
+    'http_req_duration{scenario:default}': [{ threshold: `p(99)<${limit}`, abortOnFail: true, delayAbortEval: '3s' }],
+  },
+});
+
+export function setup() {
+  return { uri: prepare(1)[0].uri };
+}
+
+export default function run({ uri }) {
+  fetchList(uri, sampled());
+}

@@ -1,0 +1,12 @@
+// Issuers reserve one reference each 10 ms: fewer than the service could give.
+import { check, sleep } from 'k6';
+import { looping, referencesOf, reserve } from './lib.js';
+
+export { handleSummary } from './lib.js';
+export const options = looping(12);
+
+export default function run() {
+  const r = reserve(1);
+  if (check(r, { 'reserved': (x) => x.status === 200 })) referencesOf(r, 1);
+  sleep(0.01);
+}
