@@ -1,0 +1,13 @@
+-- Arguments: a file of paths, one a line. Fetches one after another in random order.
+local requests = {}
+
+function init(args)
+    for line in io.lines(args[1]) do
+        requests[#requests + 1] = wrk.format("GET", line)
+    end
+    math.randomseed(os.time())
+end
+
+function request()
+    return requests[math.random(#requests)]
+end
