@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""script/perf [quick|full|smoke] [scenario...]: the performance runs. See docs/performance.md for the method.
+
+  quick     every bar once, in five minutes; the k6 scenarios that the seed service names at its higher load
+  full      (default) more and longer rounds, all scenarios, micro-benchmarks and the curves
+  smoke     every k6 script for two seconds; nothing is timed
+  scenario  http update k6 stampede visible many micro curves: only these
+
+Ends with 1 when a bar is missed."""
+import json
+import signal
+import subprocess
+import sys
+import time
+import types
+
+from bench import machine, report, rows_http, rows_k6, rows_life, rows_update
+from bench.load import BadAnswers
+from bench.machine import RESULTS, say
+from bench.rounds import failed_row
+from bench.service import Place
+
+SCENARIOS = {
+    "http": ("fetch, 304, reserve on one core", rows_http.rows),
+    "update": ("updates and batches", rows_update.rows),
+    "stampede": ("a cold list", rows_life.stampede),
+    "visible": ("update to visible", rows_life.visible),
+    "many": ("ten thousand lists", rows_life.many),
+    "k6": ("k6 scenarios", rows_k6.rows),
+}
+
+
+def plan_of(mode):
+    if mode == "quick":
+        return types.SimpleNamespace(quick=True, rounds=3, seconds=2, k6_seconds=2, samples=100)
+    return types.SimpleNamespace(quick=False, rounds=5, seconds=5, k6_seconds=10, samples=1000)
+
+
+def run_micro(place, quick):
+    redis = place.redis()
+    out = RESULTS / "micro.json"
+    subprocess.run([str(machine.BIN / "micro"), "--json", str(out), "--redis", redis.socket,
+                            *(["--quick"] if quick else [])], check=True, stdout=sys.stderr)
+    return json.loads(out.read_text())
+
+
+def measure(mode, names):
+    plan, rows, begun = plan_of(mode), [], time.monotonic()
+    extra = {"micro": [], "curves": []}
+    for name, (title, function) in SCENARIOS.items():
+        if names and name not in names:
+            continue
+        say(f"== {title} ({time.monotonic() - begun:.0f} s)")
+        with Place() as place:
+            try:
+                rows += function(place, plan)
+            except (BadAnswers, RuntimeError, TimeoutError, OSError) as error:
+                rows.append(failed_row(title, error))
+    if "micro" in names or (not names and mode == "full"):
+        say(f"== micro-benchmarks ({time.monotonic() - begun:.0f} s)")
+        with Place() as place:
+            extra["micro"] = run_micro(place, mode == "quick")
+    if "curves" in names or (not names and mode == "full"):
+        import curves  # pylint: disable=import-outside-toplevel
+        say(f"== how cost grows ({time.monotonic() - begun:.0f} s)")
+        extra["curves"] = curves.all_curves(quick=mode == "quick")
+    return rows, extra, time.monotonic() - begun
+
+
+def main(arguments):
+    if "-h" in arguments or "--help" in arguments:
+        print(__doc__)
+        return 0
+    mode = arguments.pop(0) if arguments and arguments[0] in ("quick", "full", "smoke") else "full"
+    known = [*SCENARIOS, "micro", "curves"]
+    for name in arguments:
+        if name not in known:
+            say(f"perf: unknown scenario '{name}': {', '.join(known)}")
+            return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    machine.build()
+    RESULTS.mkdir(exist_ok=True)
+    if mode == "smoke":
+        with Place() as place:
+            count = rows_k6.smoke(place)
+        print(f"{count} passed, 0 failed")
+        return 0
+    if len(machine.CORES) < 2:
+        say("perf: two cores are needed: one for the service, one for the load")
+        return 2
+    rows, extra, took = measure(mode, arguments)
+    report.table(rows)
+    where = report.write(rows, extra, machine.describe(), mode, took)
+    missed = [r for r in rows if not r.reached]
+    print(f"\n{len(rows) - len(missed)} bars reached, {len(missed)} missed; {took:.0f} s; report: {where}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
