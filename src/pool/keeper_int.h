@@ -128,6 +128,8 @@ void sl_keeper_refill(struct kpool *p);
 void sl_keeper_distribute(struct kpool *p);
 void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r);
 void sl_keeper_returned(struct kpool *p, struct sl_reservation *r);
+/* Drops what is ready: Redis has lost changes, and with them perhaps the lists of these references. */
+void sl_keeper_forget(struct kpool *p);
 void sl_keeper_answer_waiters(struct kpool *p, bool only_gone);
 void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *m);
 void sl_keeper_refill_free(struct kpool *p);

@@ -166,6 +166,16 @@ void sl_keeper_distribute(struct kpool *p)
     }
 }
 
+void sl_keeper_forget(struct kpool *p)
+{
+    uint64_t slots[256], left;
+    for (uint64_t fill; (fill = sl_ring_fill(p->pool->ring)) > 0;)
+        (void)sl_ring_pop(p->pool->ring, fill < 256 ? (uint32_t)fill : 256, slots, &left);
+    while (p->stock != NULL)
+        stock_drop_first(p);
+    p->stock_count = 0;
+}
+
 /* ---- taking
  * ------------------------------------------------------------------------------------------------ */
 

@@ -38,6 +38,7 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
         sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->o->name),
                SL_KU("newest", r->newest), SL_KU("seen", p->since));
+        sl_keeper_forget(p);
         p->since = 0;
         sl_keeper_sweep(p);
         return;

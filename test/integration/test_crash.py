@@ -166,6 +166,27 @@ def test_an_orderly_end_in_the_middle_loses_nothing(world):
     crowd.check()
 
 
+def test_redis_lost_everything(world):
+    """Nothing is given out any more that Redis does not know: whoever gets a reference can set its status."""
+    redis = world.redis("none")
+    pool = {"size": 1000, "prefetch": {"threshold": 30, "capacity": 60}}
+    service = world.service(redis, {"tests": pool}, redis={"persistence-strategy": "disabled"}).start()
+    with service.client() as c:
+        references = c.reserve(60)
+        uri, index = references[0]
+        c.update(uri, index, 1)
+        until(lambda: fetch_token(c, uri).status(index) == 1, 5, "the update")
+        redis.restart()
+        service.wait_ready()
+        fresh = [r for _ in range(5) for r in c.reserve(30)]
+        assert not {u for u, _ in fresh} & {u for u, _ in references}
+        c.batch(fresh, value=1)
+        # Readers keep what they saw.
+        assert fetch_token(c, uri).status(index) == 1
+        assert c.try_update(uri, index, 0).problem()["code"] == "NO_SUCH_LIST"
+        assert "redis has lost changes" in service.log()
+
+
 def test_a_primary_that_becomes_a_replica_and_back(world):
     """No write while it is one; afterwards its data may be another's, so no list of before is used."""
     redis = world.redis()
