@@ -78,7 +78,7 @@ static void every_job_comes_back(void **state)
 {
     (void)state;
     unsigned factor = 3;
-    struct owner o = {0};
+    struct owner o = {.back = 0};
     struct sl_loop *l = sl_loop_new(&sl_clock_system);
     struct sum_job *jobs = calloc(JOBS, sizeof *jobs);
     sl_mailbox_init(&o.box, on_back, &o);
@@ -104,7 +104,7 @@ static void every_job_comes_back(void **state)
 static void none_pending_means_all_are_in_the_mailbox(void **state)
 {
     (void)state;
-    struct owner o = {0};
+    struct owner o = {.back = 0};
     struct sum_job jobs[40] = {0};
     sl_mailbox_init(&o.box, on_back, &o);
     struct sl_crew *c = sl_crew_new("test", 2, NULL, NULL, NULL);
@@ -121,7 +121,7 @@ static void none_pending_means_all_are_in_the_mailbox(void **state)
 static void free_finishes_what_was_submitted(void **state)
 {
     (void)state;
-    struct owner o = {0};
+    struct owner o = {.back = 0};
     struct sum_job jobs[60] = {0};
     sl_mailbox_init(&o.box, on_back, &o);
     struct sl_crew *c = sl_crew_new("test", 2, NULL, NULL, NULL);
@@ -148,7 +148,7 @@ static void work_goes_to_the_thread_with_the_fewest_jobs(void **state)
 {
     (void)state;
     unsigned factor = 1;
-    struct owner o = {0};
+    struct owner o = {.back = 0};
     struct sum_job blocker = {0}, jobs[20] = {0};
     sl_mailbox_init(&o.box, on_back, &o);
     struct sl_crew *c = sl_crew_new("test", 2, state_new, state_free, &factor);

@@ -88,7 +88,7 @@ static uint64_t wakeups(const struct sl_mailbox *b)
 static void burst_writes_to_the_eventfd_once(void **state)
 {
     (void)state;
-    struct receiver r = {0};
+    struct receiver r = {.total = 0};
     sl_mailbox_init(&r.box, on_letter, &r);
     for (unsigned burst = 0; burst < 3; burst++) {
         for (unsigned i = 0; i < 100; i++)
