@@ -16,8 +16,12 @@ struct survey {
     bool long_integers; /* some integer has more than DIGITS_MAX digits */
 };
 
+/* Where the string that begins at `i` ends: at its closing quote, or behind the text. */
 static size_t string_end(struct sl_span text, size_t i)
 {
+    const char *at = text.at + i + 1, *quote = memchr(at, '"', text.len - i - 1);
+    if (quote != NULL && memchr(at, '\\', (size_t)(quote - at)) == NULL)
+        return (size_t)(quote - text.at);
     for (i++; i < text.len && text.at[i] != '"'; i++)
         if (text.at[i] == '\\')
             i++;
