@@ -71,12 +71,12 @@ static void gather(struct fields *f, const h2o_req_t *req)
 }
 
 /* The path without the query, as it came; an absolute-form target (RFC 9112 section 3.2.2) loses its scheme
- * and authority, which libh2o leaves behind a slash. */
+ * and authority. */
 static struct sl_span path_of(const h2o_req_t *req)
 {
     size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
     struct sl_span p = sl_span(req->path.base, len);
-    static const char *const schemes[] = {"/http://", "/https://"};
+    static const char *const schemes[] = {"http://", "https://"};
     for (unsigned i = 0; i < 2; i++) {
         size_t n = strlen(schemes[i]);
         if (p.len > n && memcmp(p.at, schemes[i], n) == 0) {
