@@ -199,7 +199,8 @@ class Client:
         return s["value"]
 
     def lists(self):
-        r = self.get(f"/aggregation/{self.pool}")
+        """Complete or refused: while the subscription is being made again the answer is 503."""
+        r = until(lambda: (r := self.get(f"/aggregation/{self.pool}")).status != 503 and r, 5, "the aggregation")
         assert r.status == 200 and r["content-type"] == "application/json", r
         assert set(r.json()) == {"status_lists"}
         return r.json()["status_lists"]
