@@ -48,8 +48,9 @@ struct kpool {
     struct sl_metric_slab *m;
     struct sl_buf aggregation_uri; /* empty: not in the tokens */
     enum sl_pool_state state;
-    bool started;   /* was SYNCED once */
-    uint64_t since; /* last change number that was read */
+    bool started;                   /* was SYNCED once */
+    uint64_t since;                 /* last change number that was read */
+    char replid[SL_REPLID_MAX + 1]; /* the epoch that `since` and the ring's references are of */
     bool sweeping, sweep_again;
     uint64_t mark; /* embedded Redis: last take counter made durable */
     bool mark_known;

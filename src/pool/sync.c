@@ -75,6 +75,27 @@ static void list_pool(struct kpool *p)
     sl_keeper_sweep(p);
 }
 
+/* Redis was restarted, restored or failed over, and may know less than it told us: whole lists may be gone.
+ */
+static void forget_epoch(struct kpool *p)
+{
+    sl_log(SL_WARN, "pool", "redis may have lost data: references that were ready are dropped",
+           SL_KS("pool", p->o->name));
+    sl_keeper_forget(p);
+    p->since = 0;
+}
+
+static bool is_new_epoch(struct kpool *p, struct sl_span replid)
+{
+    size_t n = strlen(p->replid);
+    bool other = n > 0 && replid.len > 0 && !sl_span_eq(replid, sl_span(p->replid, n));
+    if (replid.len > 0 && replid.len <= SL_REPLID_MAX) {
+        memcpy(p->replid, replid.at, replid.len);
+        p->replid[replid.len] = '\0';
+    }
+    return other;
+}
+
 static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
 {
     struct kpool *p = arg;
@@ -82,11 +103,13 @@ static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
         p->state = POOL_CLOSED;
         return;
     }
-    if (adopted < 0)
+    if (adopted < 0) {
         sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
                SL_KS("pool", p->o->name), SL_KU("mark", p->mark));
-    else
+        forget_epoch(p);
+    } else {
         sl_metric_add(p->m, SL_KM_ADOPTED, (uint64_t)adopted);
+    }
     list_pool(p);
 }
 
@@ -115,12 +138,14 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
         fatal(p->k, why);
         return;
     }
-    bool embedded = p->k->s.redis->mode == SL_REDIS_EMBEDDED;
+    bool embedded = p->k->s.redis->mode == SL_REDIS_EMBEDDED, other = is_new_epoch(p, r->replid);
     if (embedded && r->foreign > 0 && p->mark_known) {
         p->state = POOL_ADOPTING;
         if (sl_store_adopt(p->k->store, p->o->name, p->mark, on_adopted, p) == SL_OK)
             return;
     }
+    if (other)
+        forget_epoch(p);
     list_pool(p);
 }
 
