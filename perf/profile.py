@@ -43,7 +43,7 @@ def start(place, seconds):
 
     def work():
         until("all lists are signed", 120,
-              lambda: service.metric("lists") >= 5000 and service.metric("lists_unpublished") == 0)
+              lambda: service.metric("lists") >= 5000 and service.metric("lists_unpublished") == 0, 0.1)
         return {"seconds": time.monotonic() - service.started}
     return service, work
 

@@ -32,7 +32,7 @@ SCENARIOS = {
 
 def plan_of(mode):
     if mode == "quick":
-        return types.SimpleNamespace(quick=True, rounds=3, seconds=2, k6_seconds=2, samples=100)
+        return types.SimpleNamespace(quick=True, rounds=3, seconds=2, k6_seconds=3, samples=100)
     return types.SimpleNamespace(quick=False, rounds=5, seconds=5, k6_seconds=10, samples=1000)
 
 
@@ -90,7 +90,7 @@ def main(arguments):
         return 2
     rows, extra, took = measure(mode, arguments)
     report.table(rows)
-    where = report.write(rows, extra, machine.describe(), mode, took)
+    where = report.write(rows, extra, machine.describe(), mode, arguments, took)
     missed = [r for r in rows if not r.reached]
     print(f"\n{len(rows) - len(missed)} bars reached, {len(missed)} missed; {took:.0f} s; report: {where}")
     return 1 if missed else 0

@@ -83,5 +83,6 @@ def lines(curve):
                 "</title></circle>" for p in shown]
     for v in sorted({p[0] for p in points}):
         out.append(f"<text x='{x(v):.1f}' y='{HEIGHT - BOTTOM + 14}' text-anchor='middle'>{short(v)}</text>")
-    out.append(f"<text x='{(LEFT + WIDTH) / 2}' y='{HEIGHT - 6}' text-anchor='middle' fill='#666'>{html.escape(curve['x'])}</text>")
+    middle = (LEFT + WIDTH) / 2
+    out.append(f"<text x='{middle}' y='{HEIGHT - 6}' text-anchor='middle' fill='#666'>{html.escape(curve['x'])}</text>")
     return frame("".join(out), list(curve["series"]))

@@ -86,11 +86,12 @@ def page(rows, extra, machine, mode, took, when):
     return "\n".join(out) + "\n"
 
 
-def write(rows, extra, machine, mode, took):
+def write(rows, extra, machine, mode, scenarios, took):
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     data = {"when": when, "mode": mode, "seconds": took, "machine": machine, "rows": [dataclasses.asdict(r) for r in rows],
             "measurements": rounds.LOG, **extra}
-    (RESULTS / f"{mode}.json").write_text(json.dumps(plain(data), indent=1) + "\n")
-    path = RESULTS / f"{mode}.html"
+    name = "-".join([mode, *scenarios])
+    (RESULTS / f"{name}.json").write_text(json.dumps(plain(data), indent=1) + "\n")
+    path = RESULTS / f"{name}.html"
     path.write_text(page(rows, extra, machine, mode, took, when))
     return path

@@ -10,12 +10,12 @@ REFERENCES = 20000
 
 
 class Updating:
-    def __init__(self, place, slow, workers=1, cores=ONE, size=1000000):
+    def __init__(self, place, slow, workers=1, cores=ONE, size=100000):
         self.place, self.count = place, 0
         self.redis = place.redis(slow)
         self.step = min(10000, size // 2)
         self.service = place.service(self.redis, {"tests": pool(size=size, threshold=min(10000, size // 4),
-                                                                capacity=min(40000, size))},
+                                                                capacity=min(40000, size), lists=2)},
                                      workers=workers, cores=cores)
         self.issuer = Issuer(self.service.port)
         self.five = Five(place.room(), self.redis, cores)

@@ -15,13 +15,13 @@ from bench.machine import BIN, free_port, pinned
 KEY = "af05bedc-ec26-472a-af56-f3b862e8e00d"
 
 
-def until(what, seconds, condition):
+def until(what, seconds, condition, pause=0.01):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = condition()
         if answer:
             return answer
-        time.sleep(0.01)
+        time.sleep(pause)
     raise TimeoutError(f"after {seconds} s: {what}")
 
 
