@@ -50,7 +50,8 @@ void sl_keeper_begin_drain(struct sl_keeper *k);
 /* After the workers have ended: waits for takes under way, empties the rings and gives back what they held,
  * once; then `done`. At most `deadline_ns`. */
 void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, void (*done)(void *arg), void *arg);
-/* Whether turn messages are with the workers: they are the keeper's memory, so it is not freed before they came back. */
+/* Whether turn messages are with the workers: they are the keeper's memory, so it is not freed before they
+ * came back. */
 bool sl_keeper_turning(const struct sl_keeper *k);
 /* Frees lists and tokens too; rings and keys are the shared struct's owner's. No job may be pending with a
  * crew. */

@@ -74,9 +74,10 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      signer: {pem: {kez: a}}\n",
      "5: " TESTS "signer.pem.kez: unknown key; did you mean key?"},
     {IN_POOL, "      <<: {bits: 1}\n",
-     "5: " TESTS
-     "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, aggregation-uri, "
-     "size, bits, jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, retired, signer"},
+     "5: " TESTS "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, "
+                 "aggregation-uri, "
+     "size, bits, jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, "
+     "retired, signer"},
     /* types */
     {IN_APP, "  listen: 8080\n",
      "2: app.listen: is not a map; expected a map with the keys public, issuer, ops"},
