@@ -72,6 +72,7 @@ def k6(script, process, port, duration, users=None, pool="tests", key="", dashbo
               "p95_ms": times["p(95)"], "p99_ms": times["p(99)"], "max_ms": times["max"], "missed": data["missed"],
               "failed": m["http_req_failed"]["values"]["passes"], "iterations": m.get("iterations", {"values": {"count": 0}})
               ["values"]["count"], "processor_us": used / max(1, requests) * 1e6}
+    result["ran"], result["dropped"] = data["ran"], m.get("dropped_iterations", {"values": {"count": 0}})["values"]["count"]
     if "revocation_visible_ms" in m:
         result["visible_p99_ms"] = m["revocation_visible_ms"]["values"]["p(99)"]
     if done.returncode == 0 and result["iterations"] == 0:
@@ -81,4 +82,4 @@ def k6(script, process, port, duration, users=None, pool="tests", key="", dashbo
 
 def show(name, result):
     say(f"    {name:<14}" + "  ".join(f"{k} {v:,.2f}" if v < 100 else f"{k} {v:,.0f}" for k, v in result.items()
-                                      if isinstance(v, (int, float)) and k not in ("requests", "bad")))
+                                      if isinstance(v, (int, float)) and k not in ("requests", "bad", "iterations", "ran", "dropped")))

@@ -43,7 +43,9 @@ export function handleSummary(data) {
     + `request ms: mean ${d.avg.toFixed(2)}, p95 ${d['p(95)'].toFixed(2)}, p99 ${d['p(99)'].toFixed(2)}, max ${d.max.toFixed(2)}; `
     + `missed thresholds: ${bad.join(', ') || 'none'}\n`;
   const out = { stdout: lines };
-  if (__ENV.SUMMARY) out[__ENV.SUMMARY] = JSON.stringify({ rate, duration: DURATION, missed: bad, metrics: m });
+  if (__ENV.SUMMARY) out[__ENV.SUMMARY] = JSON.stringify({
+    rate, duration: DURATION, ran: data.state.testRunDurationMs / 1000, missed: bad, metrics: m,
+  });
   return out;
 }
 
