@@ -1,5 +1,5 @@
 // The arrival rate of fetches rises evenly to TARGET a second, and the run ends where latency or errors break: p99 over
-// LIMIT ms, or any failed request.
+// LIMIT ms, any failed request, or arrivals for which no virtual user is free any more.
 import { DURATION, fetchList, looping, prepare, sampled, vus } from './lib.js';
 
 export { handleSummary } from './lib.js';
@@ -14,6 +14,7 @@ export const options = Object.assign(looping(200), {
   thresholds: {
     http_req_failed: [{ threshold: 'rate==0', abortOnFail: true }],
     checks: ['rate==1'],
+    dropped_iterations: [{ threshold: 'count<500', abortOnFail: true, delayAbortEval: '2s' }],
     'http_req_duration{scenario:default}': [{ threshold: `p(99)<${limit}`, abortOnFail: true, delayAbortEval: '3s' }],
   },
 });
