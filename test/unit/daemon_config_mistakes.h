@@ -75,7 +75,7 @@ static const struct mistake mistakes[] = {
      "5: " TESTS "signer.pem.kez: unknown key; did you mean key?"},
     {IN_POOL, "      <<: {bits: 1}\n",
      "5: " TESTS "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, "
-                 "aggregation-uri, "
+     "aggregation-uri, "
      "size, bits, jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, "
      "retired, signer"},
     /* types */
