@@ -10,6 +10,7 @@ from client import until
 from harness import instrumented
 from tokens import fetch_token
 
+pytestmark = pytest.mark.tsan
 POOL = {"size": 3000, "bits": 4, "update-interval": "100ms", "prefetch": {"threshold": 60, "capacity": 300}}
 
 

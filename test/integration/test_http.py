@@ -9,6 +9,9 @@ from client import Connection, parallel, path_of, until
 from tokens import Token, fetch_token
 
 
+pytestmark = pytest.mark.tsan
+
+
 @pytest.fixture(scope="module")
 def service(shared_world):
     pools = {"tests": {"size": 4000, "update-interval": "0s", "prefetch": {"threshold": 200, "capacity": 400}}}
