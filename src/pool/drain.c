@@ -12,6 +12,7 @@ void sl_keeper_begin_drain(struct sl_keeper *k)
                           memory_order_release); /* nobody is looked up any more */
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
         sl_keeper_answer_waiters(&k->pools[i], false);
+    sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
         sl_keeper_answer_cold(sl_keeper_tracked(k, i), SL_ERR_UNAVAILABLE);
 }

@@ -15,6 +15,10 @@ static void on_command_state(void *arg, enum sl_store_state state)
         sl_keeper_store_up(k);
     else
         sl_keeper_store_down(k);
+    if (state == SL_STORE_DOWN || state == SL_STORE_UP)
+        k->store_failed = state == SL_STORE_DOWN;
+    if (state == SL_STORE_DOWN)
+        sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     if (state == SL_STORE_DOWN && !k->started && sl_store_hopeless(k->store))
         k->s.on_fatal(k->s.arg, sl_store_reason(k->store));
 }

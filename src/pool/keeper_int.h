@@ -58,6 +58,8 @@ struct kpool {
     struct segment *to_mark; /* waits for its mark */
     /* refill */
     bool taking;
+    uint32_t asked; /* of the last take */
+    bool filling;   /* it was cut short: go on to capacity */
     struct sl_timer retry;
     struct segment *stock, **stock_end;
     uint64_t stock_count;
@@ -88,6 +90,7 @@ struct sl_keeper {
     struct sl_timer sweep;
     struct kpool *pools;
     bool started, draining;
+    bool store_failed; /* the connection for commands was lost, or not made, since it was last up */
     bool names_checked;
     /* publishing */
     struct tracked *ready, **ready_end;
@@ -100,6 +103,8 @@ struct sl_keeper {
     /* lookups */
     uint64_t lookup_second;
     unsigned lookups;
+    struct sl_lookup_mail *early;   /* wait for the first reading of the pools */
+    struct sl_lookup_mail *looking; /* under way, one per id */
     /* giving back */
     unsigned giving_back;
     struct sl_timer give_up;
@@ -122,8 +127,10 @@ void sl_keeper_store_up(struct sl_keeper *k);
 void sl_keeper_open(struct kpool *p);
 void sl_keeper_store_down(struct sl_keeper *k);
 void sl_keeper_sweep(struct kpool *p);
-void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
 void sl_keeper_update_authority(struct sl_keeper *k);
+/* lookup.c */
+void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
+void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);
 /* refill.c */
 void sl_keeper_refill(struct kpool *p);
 void sl_keeper_distribute(struct kpool *p);

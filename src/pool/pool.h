@@ -69,7 +69,9 @@ struct sl_lookup_mail {
     struct sl_uuid id;
     enum sl_err err; /* OK, NO_SUCH_LIST, UNAVAILABLE */
     struct sl_list *list;
-    unsigned asked; /* the keeper's: pools whose answer is awaited */
+    /* the keeper's */
+    unsigned asked;                     /* pools whose answer is awaited */
+    struct sl_lookup_mail *next, *same; /* the next id; the next who asks for this one */
 };
 
 /* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old

@@ -279,14 +279,18 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
         sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->o->name),
                SL_KU("lists", r->sealed));
     }
+    uint32_t got = 0;
     struct segment *first = NULL, **end = &first;
     for (uint32_t i = 0; i < r->block_count; i++) {
         struct segment *s = segment_of(p, &r->blocks[i]);
         if (s != NULL) {
+            got += s->count;
             *end = s;
             end = &s->next;
         }
     }
+    /* A take may be bounded, or give fewer than asked: go on to capacity, not only to the threshold. */
+    p->filling = p->asked == TAKE_MAX || got < p->asked;
     if (r->spares < p->o->precreation_lists)
         sl_keeper_precreate(p);
     if (first == NULL)
@@ -303,7 +307,7 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
 static uint32_t wanted(const struct kpool *p)
 {
     uint64_t have = sl_ring_fill(p->pool->ring) + p->stock_count;
-    if (have >= p->o->threshold && p->stock_count >= p->waiting)
+    if (have >= p->o->threshold && !p->filling && p->stock_count >= p->waiting)
         return 0;
     uint64_t want = p->o->capacity + p->waiting;
     want = want > have ? want - have : 0;
@@ -328,10 +332,12 @@ void sl_keeper_refill(struct kpool *p)
     for (unsigned i = 0; i < 2; i++)
         sl_keeper_draft(k, &drafts[i], text[i], sizeof text[i]);
     uint32_t min_age = k->s.redis->persistence == SL_PERSIST_EVERYSEC ? OPEN_AFTER_MS : 0;
-    if (sl_store_take(k->store, p->o->name, want, min_age, drafts, on_taken, p) == SL_OK)
+    if (sl_store_take(k->store, p->o->name, want, min_age, drafts, on_taken, p) == SL_OK) {
         p->taking = true;
-    else
+        p->asked = want;
+    } else {
         retry_later(p);
+    }
 }
 
 void sl_keeper_refill_free(struct kpool *p)

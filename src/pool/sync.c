@@ -1,4 +1,4 @@
-/* Knowing what Redis has: opening pools after each connect, reading changes, looking up single lists. */
+/* Knowing what Redis has: opening pools after each connect, reading changes. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +24,7 @@ static void synced(struct kpool *p)
             return;
     if (!k->started) {
         k->started = true;
+        sl_keeper_answer_early(k, SL_OK);
         k->s.on_started(k->s.arg);
     }
 }
@@ -195,71 +196,4 @@ void sl_keeper_update_authority(struct sl_keeper *k)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
         all = all && k->pools[i].started;
     atomic_store_explicit(&k->s.shared->authoritative, all, memory_order_release);
-}
-
-/* ---- single lists
- * ------------------------------------------------------------------------------------------ */
-
-struct question {
-    struct sl_lookup_mail *mail;
-    struct kpool *pool;
-};
-
-static void answer_lookup(struct sl_lookup_mail *m, enum sl_err err)
-{
-    m->err = err;
-    sl_mailbox_send(m->reply_to, &m->mail);
-}
-
-static void on_described(void *arg, enum sl_err err, const struct sl_list_record *r)
-{
-    struct question *q = arg;
-    struct sl_lookup_mail *m = q->mail;
-    if (err == SL_OK && r != NULL) {
-        struct tracked *t = sl_keeper_learn(q->pool, r);
-        m->list = t != NULL ? &t->list : NULL;
-    } else if (err != SL_OK) {
-        m->err = SL_ERR_UNAVAILABLE;
-    }
-    if (--m->asked == 0)
-        answer_lookup(m, m->list != NULL                ? SL_OK
-                         : m->err == SL_ERR_UNAVAILABLE ? m->err
-                                                        : SL_ERR_NO_SUCH_LIST);
-    sl_keeper_pump(q->pool->k);
-    free(q);
-}
-
-static bool within_budget(struct sl_keeper *k)
-{
-    uint64_t second = sl_mono_ns(k->clock) / SL_NS_PER_S;
-    if (second != k->lookup_second) {
-        k->lookup_second = second;
-        k->lookups = 0;
-    }
-    return k->lookups++ < 100; /* SL_LOOKUPS_PER_S */
-}
-
-void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m)
-{
-    m->err = SL_OK;
-    m->asked = 0;
-    m->list = sl_table_find(k->s.shared->table, &m->id);
-    if (m->list != NULL) {
-        answer_lookup(m, SL_OK);
-        return;
-    }
-    if (k->draining || sl_store_state(k->store) != SL_STORE_UP || !within_budget(k)) {
-        answer_lookup(m, SL_ERR_UNAVAILABLE);
-        return;
-    }
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        struct question *q = sl_xcalloc(1, sizeof *q);
-        *q = (struct question){m, &k->pools[i]};
-        if (sl_store_describe(k->store, k->pools[i].o->name, &m->id, on_described, q) == SL_OK)
-            m->asked++;
-        else
-            free(q);
-    }
-    if (m->asked == 0)
-        answer_lookup(m, SL_ERR_UNAVAILABLE);
 }

@@ -448,6 +448,44 @@ static void lookups_find_lists_and_are_bounded(void **state)
     house_end(h);
 }
 
+static void lookups_before_the_first_reading_wait_for_it(void **state)
+{
+    (void)state;
+    struct house *h = house_new(&(struct house_setup){.pools = 2});
+    house_start(h);
+    struct sl_uuid known = sl_table_at(h->shared.table, 0)->id;
+    struct house_estate estate = house_die(h);
+    h = house_new(&(struct house_setup){.pools = 2, .estate = &estate});
+    assert_int_equal(sl_table_count(h->shared.table), 0);
+    struct looked_up u = {0}, v = {0};
+    for (unsigned i = 0; i < 1000; i++) /* ten times what may be asked in a second */
+        sl_lookup_start(&h->workers[0].pool, &known, on_looked_up, &u);
+    struct sl_uuid nobodys = sl_uuid_v4(&sl_clock_system);
+    sl_lookup_start(&h->workers[0].pool, &nobodys, on_looked_up, &v);
+    house_start(h);
+    house_for(h, 10);
+    assert_int_equal(u.found, 1000);
+    assert_true(memcmp(&u.list->id, &known, sizeof known) == 0);
+    assert_int_equal(v.unknown, 1);
+    house_end(h);
+}
+
+static void lookups_of_one_id_are_one_question(void **state)
+{
+    (void)state;
+    struct house *h = house_new(&(struct house_setup){.pools = 2});
+    struct looked_up u = {0};
+    house_start(h);
+    fake_set_feed_up(h->redis, false);
+    house_for(h, 5);
+    struct sl_uuid id = sl_uuid_v4(&sl_clock_system);
+    for (unsigned i = 0; i < 1000; i++)
+        sl_lookup_start(&h->workers[0].pool, &id, on_looked_up, &u);
+    house_for(h, 20);
+    assert_int_equal(u.unknown, 1000);
+    house_end(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +504,8 @@ int main(void)
         cmocka_unit_test(old_token_lives_until_every_worker_has_answered),
         cmocka_unit_test(workers_are_told_which_lists_were_replaced),
         cmocka_unit_test(lookups_find_lists_and_are_bounded),
+        cmocka_unit_test(lookups_before_the_first_reading_wait_for_it),
+        cmocka_unit_test(lookups_of_one_id_are_one_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
