@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "pool/metrics.h"
 
+#define LATEST_SHARE 2  /* of a round trip that a flush waits for others, all in all: half of it */
 #define GATHER_MAX 2000 /* requests in one flush: bounds the time that one script holds Redis */
 
 struct sl_update {
@@ -25,6 +26,8 @@ struct sl_gather {
     struct sl_update *first, **end;
     uint32_t pending;
     uint32_t carried;   /* by the last flush */
+    uint32_t target;    /* the next leaves when so many have gathered */
+    uint64_t latest_ns; /* or at this time at the latest */
     unsigned in_flight; /* script calls of the present flush that await their reply */
     struct sl_timer timer;
     struct group
@@ -85,15 +88,27 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
     finish(group->updates[i], err, version);
 }
 
-/* What leaves next, after a reply or a new arrival, while nothing is in flight. */
+/* Waits an eighth of the round trip for one more, but not beyond `latest`. */
+static void wait_for_more(struct sl_gather *g)
+{
+    uint64_t now = sl_mono_ns(sl_loop_clock(g->worker->loop));
+    uint64_t wait = sl_store_rtt_ns(g->worker->store) / 8;
+    uint64_t left = g->latest_ns > now ? g->latest_ns - now : 0;
+    sl_timer_start(g->worker->loop, &g->timer, wait < left ? wait : left);
+}
+
+/* A flush has been answered. Those whom it carried are likely to come again, beside those who came meanwhile:
+ * without waiting for them two halves of the clients would take turns, each paying for a sync of its own. */
 static void gather_more(struct sl_gather *g)
 {
-    if (g->pending > 0 && (g->pending >= g->carried || g->worker->store == NULL)) {
+    g->target = g->carried + g->pending;
+    if (g->pending > 0 && (g->carried == 0 || g->worker->store == NULL)) {
         flush(g);
-        return;
+    } else if (g->worker->store != NULL && g->target > 1) {
+        g->latest_ns =
+            sl_mono_ns(sl_loop_clock(g->worker->loop)) + sl_store_rtt_ns(g->worker->store) / LATEST_SHARE;
+        wait_for_more(g);
     }
-    if (g->worker->store != NULL && g->carried > 1 && !sl_timer_running(&g->timer))
-        sl_timer_start(g->worker->loop, &g->timer, sl_store_rtt_ns(g->worker->store) / 8);
 }
 
 static void on_timer(void *arg)
@@ -216,8 +231,10 @@ struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, u
     *g->end = u;
     g->end = &u->next;
     g->pending++;
-    if (g->in_flight == 0 && (g->pending >= g->carried || !sl_timer_running(&g->timer)))
+    if (g->in_flight == 0 && (g->pending >= g->target || !sl_timer_running(&g->timer)))
         flush(g);
+    else if (g->in_flight == 0)
+        wait_for_more(g);
     return u;
 }
 

@@ -1,8 +1,8 @@
 /* Setting statuses, the worker's side. One thread: the worker's.
  *
- * Gathering: per pool and worker one flush is in flight; the next leaves when as many requests have gathered
- * as the last one carried, or an eighth of the measured round trip after its reply; a lone client never
- * waits. */
+ * Gathering: per pool and worker one flush is in flight. After its reply the next leaves when as many
+ * requests have gathered as it carried and as came meanwhile, or when an eighth of the measured round trip
+ * has passed without another, and half of one at the latest; a lone client never waits. */
 #pragma once
 #include "pool/worker.h"
 
