@@ -108,16 +108,17 @@ void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m)
     m->list = sl_table_find(k->s.shared->table, &m->id);
     if (m->list != NULL) {
         answer(m, SL_OK, m->list);
-    } else if (k->draining) {
-        answer(m, SL_ERR_UNAVAILABLE, NULL);
-    } else if (!k->started && !k->store_failed) {
+        return;
+    }
+    if (!k->started && !k->store_failed && !k->draining) {
         m->next = k->early; /* nothing has failed yet: the pools are being read */
         k->early = m;
-    } else if (joined(k, m)) {
         return;
-    } else if (sl_store_state(k->store) == SL_STORE_UP && within_budget(k)) {
-        ask(k, m);
-    } else {
-        answer(m, SL_ERR_UNAVAILABLE, NULL);
     }
+    if (!k->draining && joined(k, m))
+        return;
+    if (!k->draining && sl_store_state(k->store) == SL_STORE_UP && within_budget(k))
+        ask(k, m);
+    else
+        answer(m, SL_ERR_UNAVAILABLE, NULL);
 }
