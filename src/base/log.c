@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
-#define TRIES 100000        /* a line takes microseconds; a writer that was descheduled is not waited for */
+#define PATIENCE_NS (200 * SL_NS_PER_MS)
 #define WINDOW_NS (10 * SL_NS_PER_S)
 
 static _Atomic int min_level = SL_INFO;
@@ -70,10 +71,15 @@ static void put_field(struct sl_buf *b, const struct sl_log_field *f)
 
 static bool write_line(const char *line, size_t n)
 {
-    unsigned tries = 0;
-    while (atomic_flag_test_and_set_explicit(&writing, memory_order_acquire))
-        if (++tries == TRIES)
+    uint64_t until = 0;
+    while (atomic_flag_test_and_set_explicit(&writing, memory_order_acquire)) {
+        uint64_t now = sl_mono_ns(&sl_clock_system);
+        if (until == 0)
+            until = now + PATIENCE_NS;
+        if (now >= until)
             return false;
+        sched_yield(); /* whoever writes does not block: it was only descheduled */
+    }
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
     bool ok = poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 && write(STDERR_FILENO, line, n) >= 0;
     atomic_flag_clear_explicit(&writing, memory_order_release);
