@@ -91,21 +91,11 @@ void sl_aggregations_free(struct sl_http_thread *t)
     t->aggregations = NULL;
 }
 
-static const struct sl_pool *find_pool(const struct sl_shared *shared, struct sl_span name)
-{
-    for (unsigned i = 0; i < shared->pool_count; i++) {
-        const char *text = shared->pools[i].options->name;
-        if (sl_span_eq(name, sl_span(text, strlen(text))))
-            return &shared->pools[i];
-    }
-    return NULL;
-}
-
 void sl_call_aggregation(struct call *c)
 {
     struct sl_http_thread *t = c->t;
     struct sl_shared *shared = t->http->shared;
-    const struct sl_pool *pool = find_pool(shared, c->target.pool);
+    const struct sl_pool *pool = sl_pool_named(shared, c->target.pool);
     if (pool == NULL) {
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
         return;

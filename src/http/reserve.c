@@ -54,13 +54,8 @@ static void cancel(void *waiting)
 
 static struct sl_pool *find_pool(const struct call *c, const struct sl_identity *who)
 {
-    struct sl_shared *shared = c->t->http->shared;
-    for (unsigned i = 0; i < shared->pool_count; i++) {
-        const char *name = shared->pools[i].options->name;
-        if (sl_span_eq(c->target.pool, sl_span(name, strlen(name))))
-            return sl_may_use(c, who, i) ? &shared->pools[i] : NULL;
-    }
-    return NULL;
+    struct sl_pool *p = sl_pool_named(c->t->http->shared, c->target.pool);
+    return p != NULL && sl_may_use(c, who, p->number) ? p : NULL;
 }
 
 /* 0: refused and answered. */

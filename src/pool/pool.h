@@ -35,6 +35,9 @@ struct sl_shared {
     _Atomic uint32_t workers_down;
 };
 
+/* The pool of this name; NULL when the configuration has none. */
+struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name);
+
 /* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
 enum sl_pool_mail {
     /* worker -> keeper */

@@ -157,10 +157,7 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
         return;
     k->names_checked = true;
     for (size_t i = 0; i < n; i++) {
-        bool known = false;
-        for (unsigned j = 0; j < k->s.shared->pool_count && !known; j++)
-            known = sl_span_eq(names[i], sl_span(k->pools[j].o->name, strlen(k->pools[j].o->name)));
-        if (!known)
+        if (sl_pool_named(k->s.shared, names[i]) == NULL)
             sl_log(SL_WARN, "pool", "a pool in Redis is not in the configuration: its lists are not served",
                    SL_KN("pool", names[i].at, names[i].len));
     }

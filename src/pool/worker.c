@@ -9,6 +9,16 @@
 #include "pool/update.h"
 #include "pool/wait.h"
 
+struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name)
+{
+    for (unsigned i = 0; i < shared->pool_count; i++) {
+        const char *text = shared->pools[i].options->name;
+        if (sl_span_eq(name, sl_span(text, strlen(text))))
+            return &shared->pools[i];
+    }
+    return NULL;
+}
+
 void sl_pool_worker_metrics(struct sl_pool_worker *w, const struct sl_shared *shared)
 {
     w->metrics = sl_xcalloc(shared->pool_count, sizeof *w->metrics);
