@@ -135,6 +135,24 @@ static uint32_t give_waiter(struct kpool *p, struct segment *s)
     return n;
 }
 
+/* What a refill put into the ring while this reservation was on its way: older than the stock, so it goes
+ * first. Large ones leave the ring to the small. */
+static bool serve_from_ring(struct kpool *p)
+{
+    struct sl_reservation *r = p->waiters;
+    uint64_t fill = sl_ring_fill(p->pool->ring), left;
+    if (r->amount > p->o->threshold || fill == 0 || atomic_load_explicit(&r->gone, memory_order_relaxed))
+        return false;
+    uint32_t lacking = r->amount - r->have, n = fill < lacking ? (uint32_t)fill : lacking;
+    if (!sl_ring_pop(p->pool->ring, n, r->slots + r->have, &left))
+        return false; /* others were quicker */
+    r->have += n;
+    p->waiting -= n;
+    if (r->have == r->amount)
+        answer(p, pop_waiter(p), SL_OK);
+    return true;
+}
+
 static uint32_t give_ring(struct kpool *p, struct segment *s)
 {
     uint64_t fill = sl_ring_fill(p->pool->ring);
@@ -147,6 +165,8 @@ static uint32_t give_ring(struct kpool *p, struct segment *s)
 
 void sl_keeper_distribute(struct kpool *p)
 {
+    while (p->waiters != NULL && serve_from_ring(p))
+        ;
     while (p->stock != NULL) {
         struct segment *s = p->stock;
         if (s->list != NULL && sl_list_token(&s->list->list) == NULL) {

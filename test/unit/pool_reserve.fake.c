@@ -19,7 +19,7 @@ struct client {
     enum sl_err err;
     uint32_t amount, got;
     bool at_once, cancelled;
-    unsigned answered;
+    unsigned answered, worker, turn; /* turn: the how manieth answer it was */
     uint64_t first_slot;
 };
 
@@ -69,7 +69,7 @@ static void on_done(void *arg, enum sl_err err, const uint64_t *slots, uint32_t 
     struct client *q = arg;
     assert_false(q->cancelled);
     q->answered++;
-    q->crowd->answers++;
+    q->turn = ++q->crowd->answers;
     q->err = err;
     q->waiting = NULL;
     if (err == SL_OK)
@@ -85,7 +85,7 @@ static struct client *arrive(struct crowd *c, unsigned worker, uint32_t amount)
     struct sl_pool_worker *w = &c->h->workers[worker].pool;
     struct sl_pool *p = &c->h->shared.pools[0];
     uint64_t slots[512];
-    *q = (struct client){.crowd = c, .amount = amount};
+    *q = (struct client){.crowd = c, .amount = amount, .worker = worker};
     if (sl_reserve_now(w, p, amount, slots)) {
         q->at_once = true;
         receive(q, slots, amount);
@@ -144,11 +144,16 @@ static uint64_t place_of(struct crowd *c, uint64_t slot)
 static void check_service(struct crowd *c)
 {
     uint64_t last = 0;
+    unsigned turn[HOUSE_WORKERS] = {0};
     for (unsigned i = 0; i < c->count; i++) {
         const struct client *q = &c->clients[i];
         assert_true(q->err == SL_OK && q->got == q->amount);
         if (q->at_once)
             continue;
+        assert_true(q->turn > turn[q->worker]); /* answered in the order of arrival */
+        turn[q->worker] = q->turn;
+        if (q->amount <= c->h->options[0].threshold)
+            continue; /* perhaps out of the ring, which is older than what the large ones get */
         uint64_t place = place_of(c, q->first_slot);
         assert_true(place > last); /* fresh references in the order of arrival */
         last = place;
@@ -238,6 +243,30 @@ static void newcomers_queue_while_anybody_does(void **state)
     assert_true(large->err == SL_OK && small->err == SL_OK);
     check_service(c);
     assert_true(arrive(c, 1, 1)->at_once);
+    crowd_end(c);
+}
+
+/* The ring was filled while the message was on its way: no take is needed, and the oldest go first. */
+static void who_queues_is_served_from_the_ring_first(void **state)
+{
+    (void)state;
+    struct crowd *c = crowd_new(&(struct house_setup){0});
+    struct sl_pool *p = &c->h->shared.pools[0];
+    uint64_t fill = sl_ring_fill(p->ring);
+    fake_hold(c->h->redis, SL_OP_TAKE);
+    uint64_t expected = 0;
+    for (uint32_t amount = c->h->options[0].threshold; fill > 0; fill -= amount) {
+        amount = fill < amount ? (uint32_t)fill : amount;
+        struct client *q = &c->clients[c->count++];
+        *q = (struct client){.crowd = c, .amount = amount};
+        q->waiting = sl_reserve_wait(&c->h->workers[0].pool, p, amount, on_done, q);
+        wait_all(c);
+        assert_int_equal(q->err, SL_OK);
+        uint64_t place = place_of(c, q->first_slot);
+        assert_true(c->count == 1 || place == expected);
+        expected = place + amount;
+    }
+    fake_release(c->h->redis);
     crowd_end(c);
 }
 
@@ -412,6 +441,7 @@ int main(void)
         cmocka_unit_test(ring_answers_at_once),
         cmocka_unit_test(amount_over_the_threshold_queues),
         cmocka_unit_test(newcomers_queue_while_anybody_does),
+        cmocka_unit_test(who_queues_is_served_from_the_ring_first),
         cmocka_unit_test(nobody_is_overtaken),
         cmocka_unit_test(under_fail_small_amounts_are_refused),
         cmocka_unit_test(timeout_gives_its_references_to_somebody_else),
