@@ -105,6 +105,17 @@ struct sl_identity {
 bool sl_authenticate(const struct call *c, struct sl_identity *ret);
 bool sl_may_use(const struct call *c, const struct sl_identity *who, unsigned pool);
 
+/* update.c: what the calls that set statuses share. False: refused and answered. */
+bool sl_require_identity(const struct call *c, struct sl_identity *ret);
+bool sl_accepts_body(const struct call *c);
+struct sl_span sl_entity(const struct call *c);
+/* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at
+ * all. */
+bool sl_is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
+                  struct sl_span uri);
+enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY]);
+const char *sl_explain_update(enum sl_err err); /* NULL: its title says it */
+
 /* The calls. */
 void sl_call_fetch(struct call *c);
 void sl_call_aggregation(struct call *c);

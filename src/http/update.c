@@ -1,4 +1,4 @@
-/* PATCH /status-lists/update and /status-lists/batch-update, GET /status-lists/status. */
+/* PATCH /status-lists/update, GET /status-lists/status. */
 #include "http/http_int.h"
 
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "pool/update.h"
 #include "pool/wait.h"
 
-static bool accepts_body(const struct call *c)
+bool sl_accepts_body(const struct call *c)
 {
     if (c->f->has_content_type && sl_content_is_json(c->f->content_type))
         return true;
@@ -14,7 +14,7 @@ static bool accepts_body(const struct call *c)
     return false;
 }
 
-static bool authenticated(const struct call *c, struct sl_identity *who)
+bool sl_require_identity(const struct call *c, struct sl_identity *who)
 {
     if (sl_authenticate(c, who))
         return true;
@@ -22,21 +22,18 @@ static bool authenticated(const struct call *c, struct sl_identity *who)
     return false;
 }
 
-static struct sl_span entity(const struct call *c)
+struct sl_span sl_entity(const struct call *c)
 {
     return sl_span(c->req->entity.base, c->req->entity.len);
 }
 
-/* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at
- * all. */
-static bool is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
-                      struct sl_span uri)
+bool sl_is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
+                  struct sl_span uri)
 {
     return sl_span_eq(l->uri, uri) && sl_may_use(c, who, l->pool->number);
 }
 
-static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t value,
-                               char why[static SL_WHY])
+enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY])
 {
     unsigned most = (1u << l->bits) - 1;
     if (index >= l->size) {
@@ -51,7 +48,7 @@ static enum sl_err check_entry(const struct sl_list *l, uint32_t index, uint32_t
     return SL_OK;
 }
 
-static const char *explain(enum sl_err err)
+const char *sl_explain_update(enum sl_err err)
 {
     switch (err) {
     case SL_ERR_FORBIDDEN:
@@ -64,9 +61,6 @@ static const char *explain(enum sl_err err)
         return NULL;
     }
 }
-
-/* ---- one
- * ---------------------------------------------------------------------------------------------------- */
 
 /* A call about one list that may have to be looked up first. */
 struct list_op {
@@ -86,7 +80,7 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
     if (err == SL_OK)
         sl_respond_empty(&o->call, 204);
     else
-        sl_respond_error(&o->call, err, explain(err));
+        sl_respond_error(&o->call, err, sl_explain_update(err));
 }
 
 static void cancel_update(void *waiting)
@@ -98,7 +92,7 @@ static void update_list(struct list_op *o, struct sl_list *l)
 {
     const struct call *c = &o->op.call;
     char why[SL_WHY];
-    enum sl_err err = check_entry(l, o->index, o->value, why);
+    enum sl_err err = sl_check_entry(l, o->index, o->value, why);
     if (err != SL_OK) {
         sl_respond_error(c, err, why);
         return;
@@ -108,12 +102,12 @@ static void update_list(struct list_op *o, struct sl_list *l)
                         ? NULL
                         : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, &o->op);
     if (o->op.waiting == NULL)
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, explain(SL_ERR_UNAVAILABLE));
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(SL_ERR_UNAVAILABLE));
 }
 
 static void found(struct list_op *o, struct sl_list *l)
 {
-    if (l != NULL && is_theirs(&o->op.call, &o->who, l, o->uri))
+    if (l != NULL && sl_is_theirs(&o->op.call, &o->who, l, o->uri))
         o->go(o, l);
     else
         sl_respond_error(&o->op.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
@@ -167,9 +161,9 @@ void sl_call_update(struct call *c)
     struct sl_body *body;
     char why[SL_WHY];
     size_t n;
-    if (!authenticated(c, &who) || !accepts_body(c))
+    if (!sl_require_identity(c, &who) || !sl_accepts_body(c))
         return;
-    enum sl_err err = sl_body_update(entity(c), why, &body);
+    enum sl_err err = sl_body_update(sl_entity(c), why, &body);
     if (err != SL_OK) {
         sl_respond_error(c, err, why);
         return;
@@ -180,102 +174,6 @@ void sl_call_update(struct call *c)
     o->value = e->value;
     sl_body_free(body);
     find_list(o);
-}
-
-/* ---- many
- * --------------------------------------------------------------------------------------------------- */
-
-static void on_batched(void *arg, enum sl_err err, uint32_t position)
-{
-    struct op *o = arg;
-    char why[SL_WHY];
-    o->waiting = NULL;
-    if (err == SL_OK) {
-        sl_respond_empty(&o->call, 204);
-    } else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN) {
-        sl_respond_error(&o->call, err, explain(err));
-    } else {
-        snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", position,
-                 err == SL_ERR_FORBIDDEN ? "the present status is final" : sl_err_title(err));
-        sl_respond_error(&o->call, err, why);
-    }
-}
-
-static void cancel_batch(void *waiting)
-{
-    sl_batch_cancel(waiting);
-}
-
-static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries,
-                        size_t n)
-{
-    struct op *o = sl_call_park(c, sizeof *o);
-    o->cancel = cancel_batch;
-    o->waiting =
-        c->t->draining ? NULL : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);
-    if (o->waiting == NULL)
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: the store is not available");
-}
-
-/* False: refused and answered. */
-static bool batch_entry(const struct call *c, const struct sl_identity *who, const struct sl_update_entry *e,
-                        size_t i, const struct sl_pool *pool, struct sl_batch_entry *ret)
-{
-    struct sl_shared *shared = c->t->http->shared;
-    char why[SL_WHY], full[2 * SL_WHY];
-    struct sl_list *l = sl_table_find(shared->table, &e->list);
-    enum sl_err err = SL_OK;
-    if (l == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: not all lists are known yet");
-        return false;
-    }
-    if (l == NULL || !is_theirs(c, who, l, e->uri)) {
-        err = SL_ERR_NO_SUCH_REFERENCE;
-        snprintf(why, sizeof why, "no such status list");
-    } else if (pool != NULL && l->pool != pool) {
-        err = SL_ERR_MALFORMED_REQUEST;
-        snprintf(why, sizeof why, "all lists of a batch must be of one pool");
-    } else {
-        err = check_entry(l, e->index, e->value, why);
-    }
-    if (err != SL_OK) {
-        snprintf(full, sizeof full, "statusListReferences[%zu]: %s; nothing was changed", i, why);
-        sl_respond_error(c, err, full);
-        return false;
-    }
-    *ret = (struct sl_batch_entry){l, e->index, (uint8_t)e->value};
-    return true;
-}
-
-void sl_call_batch(struct call *c)
-{
-    struct sl_identity who;
-    struct sl_body *body;
-    char why[SL_WHY];
-    size_t n;
-    if (!authenticated(c, &who) || !accepts_body(c))
-        return;
-    enum sl_err err = sl_body_batch(entity(c), c->t->http->options->limits.batch_entries, why, &body);
-    if (err != SL_OK) {
-        sl_respond_error(c, err, why);
-        return;
-    }
-    const struct sl_update_entry *e = sl_body_entries(body, &n);
-    struct sl_batch_entry *entries = calloc(n + 1, sizeof *entries);
-    if (entries == NULL) {
-        sl_respond_error(c, SL_ERR_INTERNAL, NULL);
-        sl_body_free(body);
-        return;
-    }
-    size_t i = 0;
-    while (i < n && batch_entry(c, &who, &e[i], i, i > 0 ? entries[0].list->pool : NULL, &entries[i]))
-        i++;
-    if (i == n && n == 0)
-        sl_respond_empty(c, 204);
-    else if (i == n)
-        start_batch(c, entries[0].list->pool, entries, n);
-    free(entries);
-    sl_body_free(body);
 }
 
 /* ---- reading one
@@ -315,7 +213,7 @@ static void status_of(struct list_op *o, struct sl_list *l)
 {
     const struct call *c = &o->op.call;
     char why[SL_WHY];
-    enum sl_err err = check_entry(l, o->index, 0, why);
+    enum sl_err err = sl_check_entry(l, o->index, 0, why);
     if (err != SL_OK) {
         sl_respond_error(c, err, why);
         return;
@@ -353,7 +251,7 @@ void sl_call_status(struct call *c)
     struct sl_span uri, index;
     struct sl_uuid id;
     uint64_t i;
-    if (!authenticated(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
+    if (!sl_require_identity(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
         return;
     if (!sl_parse_u64(index, UINT32_MAX, &i)) {
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");
