@@ -23,6 +23,7 @@ struct sl_config {
      * one after another. */
     struct sl_origin *app_origins, *pool_origins;
     struct sl_key_options *keys; /* of each pool; the secrets are gone */
+    struct sl_credentials *credentials;
     char *path;
 };
 

@@ -82,26 +82,22 @@ void sl_config_read_password(struct sl_loading *l)
 struct keyring {
     struct sl_loading *l;
     struct sl_hasher *hasher;
-    size_t pool, first; /* the pool's credentials begin at `first` */
+    size_t pool;
 };
 
 static void add_hash(struct keyring *k, const char *key, const uint8_t hash[static SL_SHA256])
 {
-    struct sl_http_options *h = &k->l->config->http;
-    for (size_t i = k->first; i < h->credential_count; i++) {
-        if (sl_equal_constant_time(h->credentials[i].hash, hash, SL_SHA256)) {
+    struct sl_pool_credentials *p = k->l->config->credentials->pools[k->pool];
+    for (size_t i = 0; i < p->hash_count; i++) {
+        if (sl_equal_constant_time(p->hashes[i], hash, SL_SHA256)) {
             sl_config_refuse(k->l, &k->l->pools[k->pool], key,
                              "the same API key twice in one pool; expected it once");
             return;
         }
     }
-    if ((h->credential_count & (h->credential_count - 1)) == 0) { /* grows at powers of two */
-        size_t cap = h->credential_count ? 2 * h->credential_count : 1;
-        h->credentials = sl_xrealloc(h->credentials, cap * sizeof *h->credentials);
-    }
-    struct sl_credential *c = &h->credentials[h->credential_count++];
-    memcpy(c->hash, hash, SL_SHA256);
-    c->pool = k->pool;
+    if ((p->hash_count & (p->hash_count - 1)) == 0) /* grows at powers of two */
+        p->hashes = sl_xrealloc(p->hashes, (p->hash_count ? 2 * p->hash_count : 1) * sizeof p->hashes[0]);
+    memcpy(p->hashes[p->hash_count++], hash, SL_SHA256);
 }
 
 static void add_key(struct keyring *k, const char *key, struct sl_span text)
@@ -159,7 +155,6 @@ static void add_pool(struct keyring *k)
     struct sl_key_options *o = &l->config->keys[k->pool];
     char text[SECRET_MAX + 1];
     size_t len;
-    k->first = l->config->http.credential_count;
     if (o->api_key != NULL)
         add_key(k, "api-key", sl_span(o->api_key, strlen(o->api_key)));
     for (size_t i = 0; i < o->api_keys.count; i++)
@@ -187,6 +182,7 @@ static void wipe(struct sl_key_options *o)
 void sl_config_credentials(struct sl_loading *l)
 {
     struct keyring k = {.l = l, .hasher = sl_hasher_new()};
+    l->config->credentials = sl_credentials_new(l->config->pool_count);
     for (k.pool = 0; k.pool < l->config->pool_count; k.pool++) {
         add_pool(&k);
         wipe(&l->config->keys[k.pool]);

@@ -233,9 +233,7 @@ void sl_config_free(struct sl_config *c)
         sl_section_release(&pool);
         free(c->pools[i].name);
     }
-    if (c->http.credentials != NULL)
-        explicit_bzero(c->http.credentials, c->http.credential_count * sizeof *c->http.credentials);
-    free(c->http.credentials);
+    sl_credentials_free(c->credentials);
     free(c->pools);
     free(c->keys);
     free(c->pool_origins);

@@ -30,7 +30,7 @@ void sl_config_check_listen(struct sl_loading *l);
 
 /* Reads password-file. */
 void sl_config_read_password(struct sl_loading *l);
-/* Hashes the keys of all pools into the table of credentials, then wipes them. */
+/* Makes the config's credentials: hashes the keys of all pools, then wipes them. */
 void sl_config_credentials(struct sl_loading *l);
 
 /* Reports at the key's line, or at its map's where the key has a default, and marks it as bad. */

@@ -30,6 +30,7 @@ static void make_threads(struct sl_daemon *d)
     unsigned workers = d->config->workers;
     d->shared.table = sl_table_new();
     d->http = sl_http_new(&d->config->http, &d->shared);
+    sl_http_set_credentials(d->http, d->config->credentials);
     d->workers = sl_xcalloc(workers, sizeof *d->workers);
     d->worker_mail = sl_xcalloc(workers, sizeof(struct sl_mailbox *));
     d->worker_drain = sl_xcalloc(workers, sizeof *d->worker_drain);

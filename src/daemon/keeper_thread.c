@@ -116,7 +116,7 @@ void sl_keeper_thread_init(struct sl_daemon *d)
     k->pool_metrics = sl_xcalloc(d->shared.pool_count, sizeof *k->pool_metrics);
     for (unsigned i = 0; i < d->shared.pool_count; i++) {
         char labels[128];
-        snprintf(labels, sizeof labels, "pool=\"%s\"", d->shared.pools[i].options->name);
+        snprintf(labels, sizeof labels, "pool=\"%s\"", d->shared.pools[i].name);
         k->pool_metrics[i] = sl_metric_slab_new(&sl_keeper_metric_table, labels);
     }
 }

@@ -38,14 +38,15 @@ bool sl_keys_load(struct sl_daemon *d)
         char text[512];
         struct sl_buf why;
         sl_buf_over(&why, text, sizeof text - 1);
-        p->options = &d->config->pools[i];
+        const struct sl_pool_options *o = &d->config->pools[i];
+        p->name = o->name;
+        atomic_init(&p->options, o);
         p->number = i;
-        p->ring = sl_ring_new(p->options->capacity);
+        p->ring = sl_ring_new(o->capacity);
         sl_assert(p->ring != NULL);
-        if (!sl_key_load(&p->options->signer, d->config->storage, p->options->name, &sl_clock_system, &why,
-                         &p->key)) {
+        if (!sl_key_load(&o->signer, d->config->storage, p->name, &sl_clock_system, &why, &p->key)) {
             text[why.len] = '\0';
-            sl_log(SL_ERROR, "signer", text, SL_KS("pool", p->options->name));
+            sl_log(SL_ERROR, "signer", text, SL_KS("pool", p->name));
             ok = false;
         }
     }

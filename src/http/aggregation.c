@@ -110,7 +110,7 @@ void sl_call_aggregation(struct call *c)
     h2o_mem_link_shared(&c->req->pool, catalog);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
     sl_add_header(c, "etag", etag);
-    sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", pool->options->ttl_ms / 1000));
+    sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", sl_pool_options(pool)->ttl_ms / 1000));
     sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
     sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
     if (c->f->if_none_matches > 0 && sl_etag_matches(c->f->if_none_match, c->f->if_none_matches, etag))

@@ -14,9 +14,16 @@ struct sl_http {
     h2o_globalconf_t conf;
     h2o_hostconf_t *hosts[SL_LISTEN_KINDS][2]; /* NULL-terminated: a listener serves one kind of routes */
     const struct sl_http_options *options;
+    _Atomic(const struct sl_credentials *) credentials;
     struct sl_shared *shared;
     struct sl_span base; /* path of public-url */
 };
+
+/* Those in force: to be used until the present loop turn ends, not across turns. */
+static inline const struct sl_credentials *sl_http_credentials(const struct sl_http *h)
+{
+    return atomic_load_explicit(&h->credentials, memory_order_acquire);
+}
 
 /* A share of a token that one thread keeps per list, so that requests touch no counter that other cores
  * touch. Counted by h2o's plain (not atomic) shared memory: never leaves its thread. */
@@ -98,7 +105,7 @@ char *sl_pool_alloc(const struct call *c, size_t n);
 struct sl_span sl_pool_number(const struct call *c, const char *prefix, uint64_t v);
 bool sl_is_method(const struct call *c, const char *method);
 
-/* auth.c. True and *ret_all... : a credential is known. */
+/* auth.c. Whether the request carries a credential of any pool, and whether it opens this one. */
 struct sl_identity {
     uint8_t hash[SL_SHA256];
 };

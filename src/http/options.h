@@ -12,12 +12,26 @@ struct sl_http_limits {
     uint32_t connections;   /* over all listeners and workers */
 };
 
-/* A credential is the SHA-256 of an API key and the one pool that it opens; the same key in two pools gives
- * two rows. */
-struct sl_credential {
-    uint8_t hash[SL_SHA256];
-    size_t pool; /* index into the configuration's pools */
+/* What opens one pool. Immutable once it is in force. Shares are counted plainly: made and let go of by the
+ * main thread only. */
+struct sl_pool_credentials {
+    unsigned refs;
+    uint8_t (*hashes)[SL_SHA256]; /* of API keys */
+    size_t hash_count;
 };
+
+/* The credentials of all pools, by pool number; a reload puts another set in its place as a whole. */
+struct sl_credentials {
+    uint64_t generation; /* counts the sets: what was concluded under another one is void */
+    size_t pool_count;
+    struct sl_pool_credentials *pools[]; /* a share of each */
+};
+
+/* Main thread. The first generation; the pools are empty, each with one share. */
+struct sl_credentials *sl_credentials_new(size_t pools);
+void sl_credentials_free(struct sl_credentials *c); /* NULL ok */
+/* Lets go of a share; with the last one the credentials are wiped. */
+void sl_pool_credentials_unref(struct sl_pool_credentials *p);
 
 struct sl_http_options {
     char *public_url;    /* base of the URIs of new lists, without a trailing slash */
@@ -25,12 +39,10 @@ struct sl_http_options {
     char *listen_issuer; /* likewise, or "same" */
     char *listen_ops;
     struct sl_http_limits limits;
-    struct sl_credential *credentials;
-    size_t credential_count;
 };
 
-/* The credential keys of one pool's map, as read; daemon/ turns them into rows of `credentials` and wipes the
- * secrets. */
+/* The credential keys of one pool's map, as read; daemon/ turns them into struct sl_pool_credentials and
+ * wipes the secrets. */
 struct sl_key_options {
     char *api_key;            /* plain */
     struct sl_texts api_keys; /* likewise */

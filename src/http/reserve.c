@@ -64,7 +64,7 @@ static uint32_t amount(const struct call *c, const struct sl_pool *p)
     struct sl_span text;
     uint64_t n = 1;
     char why[SL_WHY];
-    uint32_t most = p->options->capacity;
+    uint32_t most = sl_pool_options(p)->capacity;
     enum sl_err err = sl_query_get(c->query, "amount", &text);
     if (err == SL_ERR_NOT_FOUND)
         return 1;
@@ -102,7 +102,7 @@ void sl_call_reserve(struct call *c)
     uint32_t n = amount(c, p);
     if (n == 0)
         return;
-    if (p->options->retired) {
+    if (sl_pool_options(p)->retired) {
         sl_respond_error(c, SL_ERR_POOL_RETIRED, NULL);
         return;
     }

@@ -58,6 +58,11 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     return h;
 }
 
+void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c)
+{
+    atomic_store_explicit(&h->credentials, c, memory_order_release);
+}
+
 void sl_http_free(struct sl_http *h)
 {
     if (h == NULL)

@@ -12,8 +12,11 @@ enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_L
 struct sl_http;
 struct sl_http_thread;
 
-/* `options`, `shared` outlive it. */
+/* `options`, `shared` outlive it; there have to be credentials before the threads start. */
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared);
+/* Main thread: requests are judged by these from now on. Those before may be freed once every thread has
+ * finished the loop turn it is in. */
+void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
 void sl_http_free(struct sl_http *h); /* after the threads */
 
 /* Before the threads start: its metrics. `connections`: how many clients it may have at once. */

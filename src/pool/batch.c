@@ -90,7 +90,7 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
     struct sl_batch *b = batch_new(w, &s, groups);
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->options->name, p->options->final_status, s.groups, groups, on_batched,
+    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, s.groups, groups, on_batched,
                        b) == SL_OK) {
         w->awaited++;
         sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);

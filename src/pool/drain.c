@@ -40,7 +40,8 @@ static void on_given_back(void *arg, enum sl_err err, uint32_t accepted)
         sl_metric_add(g->pool->m, SL_KM_GIVEN_BACK, accepted);
     if (err != SL_OK || accepted < g->count)
         sl_log(SL_WARN, "pool", "references were not given back: their indices stay unused",
-               SL_KS("pool", g->pool->o->name), SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
+               SL_KS("pool", g->pool->pool->name),
+               SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
                SL_KS("code", sl_err_code(err)));
     free(g);
     if (--k->giving_back == 0)
@@ -63,7 +64,7 @@ static void give_list(struct kpool *p, const uint64_t *slots, uint32_t n)
         indices[i] = sl_ring_slot_index(slots[i]);
     *g = (struct giving){p, n};
     k->giving_back++;
-    enum sl_err err = sl_store_give_back(k->store, p->o->name, &t->list.id, indices, n, on_given_back, g);
+    enum sl_err err = sl_store_give_back(k->store, p->pool->name, &t->list.id, indices, n, on_given_back, g);
     free(indices);
     if (err != SL_OK)
         on_given_back(g, err, 0);

@@ -26,7 +26,7 @@ bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
     }
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         if (!k->pools[i].started) {
-            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].o->name);
+            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].pool->name);
             const char *reason = sl_store_reason(k->store);
             if (reason[0] != '\0')
                 sl_buf_printf(why, " (%s)", reason);
@@ -56,11 +56,11 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];
         if (p->state != POOL_SYNCED) {
-            sl_buf_printf(why, "store: pool %s is being read again", p->o->name);
+            sl_buf_printf(why, "store: pool %s is being read again", p->pool->name);
             return false;
         }
         if (!p->o->retired && sl_ring_fill(p->pool->ring) == 0) {
-            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->o->name);
+            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->pool->name);
             return false;
         }
     }

@@ -49,7 +49,7 @@ static void on_version(void *arg, const char *pool, const struct sl_uuid *list, 
         return;
     }
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
-        if (strcmp(k->pools[i].o->name, pool) == 0)
+        if (strcmp(k->pools[i].pool->name, pool) == 0)
             sl_keeper_sweep(&k->pools[i]);
 }
 
@@ -100,19 +100,19 @@ static void pool_init(struct sl_keeper *k, unsigned i)
     struct kpool *p = &k->pools[i];
     p->k = k;
     p->pool = &k->s.shared->pools[i];
-    p->o = p->pool->options;
+    p->o = sl_pool_options(p->pool);
     p->m = k->s.pool_metrics[i];
     sl_buf_init(&p->aggregation_uri, URI_ROOM);
     if (p->o->aggregation_uri)
-        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", k->s.public_url, p->o->name);
+        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", k->s.public_url, p->pool->name);
     sl_assert(!p->aggregation_uri.failed); /* the configuration bounds both */
     p->stock_end = &p->stock;
     p->waiters_end = &p->waiters;
     sl_timer_init(&p->retry, on_retry, p);
     sl_timer_init(&p->spares, on_spares, p);
     if (k->s.redis->mode == SL_REDIS_EMBEDDED)
-        p->mark_known = sl_mark_read(k->s.storage, p->o->name, &p->mark);
-    k->channels[i] = p->o->name;
+        p->mark_known = sl_mark_read(k->s.storage, p->pool->name, &p->mark);
+    k->channels[i] = p->pool->name;
 }
 
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)

@@ -55,7 +55,7 @@ void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t publish
         return;
     t->rolled_back = true;
     sl_metric_add(t->pool->m, SL_KM_ROLLBACKS, 1);
-    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->o->name),
+    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->pool->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),
            SL_KU("published", published));
 }
@@ -67,7 +67,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
     if (t == NULL) {
         t = tracked_new(p, r);
         if (t == NULL || !sl_table_add(k->s.shared->table, &t->list)) {
-            sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->o->name));
+            sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->pool->name));
             free(t);
             return NULL;
         }
@@ -78,7 +78,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
         return t;
     }
     if (t->pool != p) {
-        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->o->name));
+        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->pool->name));
         return NULL;
     }
     struct sl_token *token = sl_list_token(&t->list);

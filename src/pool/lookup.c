@@ -90,7 +90,7 @@ static void ask(struct sl_keeper *k, struct sl_lookup_mail *m)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct question *q = sl_xcalloc(1, sizeof *q);
         *q = (struct question){m, &k->pools[i]};
-        if (sl_store_describe(k->store, k->pools[i].o->name, &m->id, on_described, q) == SL_OK) {
+        if (sl_store_describe(k->store, k->pools[i].pool->name, &m->id, on_described, q) == SL_OK) {
             m->asked++;
         } else {
             m->err = SL_ERR_UNAVAILABLE;

@@ -10,9 +10,11 @@
 #include "token/key.h"
 
 struct sl_pool {
-    const struct sl_pool_options *options;
-    unsigned number; /* index in the configuration */
-    struct sl_key *key;
+    const char *name; /* of the configuration at start */
+    /* Replaced by a reload, see sl_pool_options; the options that cannot change keep their values. */
+    _Atomic(const struct sl_pool_options *) options;
+    unsigned number;    /* index in the configuration at start */
+    struct sl_key *key; /* the keeper's once it runs */
     struct sl_ring *ring;
     /* One message for all: who turns `refill_wanted` from false to true sends it; the keeper turns it back.
      */
@@ -21,6 +23,13 @@ struct sl_pool {
     _Atomic uint32_t
         queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */
 };
+
+/* The options in force. A caller may use what it was given until its present loop turn ends, not across
+ * turns: those that a reload replaces are freed once every thread has finished one. */
+static inline const struct sl_pool_options *sl_pool_options(const struct sl_pool *p)
+{
+    return atomic_load_explicit(&p->options, memory_order_acquire);
+}
 
 /* What the threads of the pool layer have in common. Immutable once the threads run, but for what is atomic.
  */

@@ -129,7 +129,7 @@ static void failed(struct tracked *t, enum sl_err err, const char *what)
 {
     struct kpool *p = t->pool;
     sl_metric_add(p->m, SL_KM_PUBLISH_FAILURES, 1);
-    sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->o->name),
+    sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->pool->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
     t->state = PUBLISH_IDLE;
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
@@ -232,7 +232,7 @@ void sl_keeper_pump(struct sl_keeper *k)
             continue;
         }
         unqueue(k, link);
-        if (sl_store_load(s, t->pool->o->name, &t->list.id, on_loaded, t) != SL_OK) {
+        if (sl_store_load(s, t->pool->pool->name, &t->list.id, on_loaded, t) != SL_OK) {
             failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
             continue;
         }

@@ -232,7 +232,7 @@ static void write_mark(struct sl_job *job, void *state)
 {
     (void)state;
     struct mark_job *m = (struct mark_job *)job;
-    m->ok = sl_mark_write(m->pool->k->s.storage, m->pool->o->name, m->taken);
+    m->ok = sl_mark_write(m->pool->k->s.storage, m->pool->pool->name, m->taken);
 }
 
 static void hand_on(struct kpool *p, struct segment *s)
@@ -273,7 +273,7 @@ void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *mail)
         sl_keeper_refill(p);
     } else {
         sl_log(SL_ERROR, "pool", "cannot write the mark of what was taken: indices are dropped",
-               SL_KS("pool", p->o->name));
+               SL_KS("pool", p->pool->name));
         sl_metric_add(p->m, SL_KM_REFILL_FAILURES, 1);
         for (struct segment *next; s != NULL; s = next) {
             next = s->next;
@@ -296,7 +296,7 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
     sl_metric_add(p->m, SL_KM_REFILLS, 1);
     if (r->sealed > 0) {
         sl_metric_add(p->m, SL_KM_SEALED, r->sealed);
-        sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->o->name),
+        sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->pool->name),
                SL_KU("lists", r->sealed));
     }
     uint32_t got = 0;
@@ -352,7 +352,7 @@ void sl_keeper_refill(struct kpool *p)
     for (unsigned i = 0; i < 2; i++)
         sl_keeper_draft(k, &drafts[i], text[i], sizeof text[i]);
     uint32_t min_age = k->s.redis->persistence == SL_PERSIST_EVERYSEC ? OPEN_AFTER_MS : 0;
-    if (sl_store_take(k->store, p->o->name, want, min_age, drafts, on_taken, p) == SL_OK) {
+    if (sl_store_take(k->store, p->pool->name, want, min_age, drafts, on_taken, p) == SL_OK) {
         p->taking = true;
         p->asked = want;
     } else {

@@ -16,7 +16,7 @@ static void ask_refill(struct sl_pool_worker *w, struct sl_pool *p)
 
 bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots)
 {
-    const struct sl_pool_options *o = p->options;
+    const struct sl_pool_options *o = sl_pool_options(p);
     uint64_t left;
     if (n > o->threshold)
         return false;
@@ -35,7 +35,7 @@ bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uin
 
 bool sl_reserve_queues(const struct sl_pool *p, uint32_t n)
 {
-    return n > p->options->threshold || p->options->on_underflow == SL_UNDERFLOW_DELAY;
+    return n > sl_pool_options(p)->threshold || sl_pool_options(p)->on_underflow == SL_UNDERFLOW_DELAY;
 }
 
 static void unlink_reservation(struct sl_reservation *r)
@@ -66,7 +66,7 @@ static void give_up(struct sl_reservation *r, enum sl_err err)
 static void on_deadline(void *arg)
 {
     struct sl_reservation *r = arg;
-    bool fail = r->pool->options->on_underflow == SL_UNDERFLOW_FAIL;
+    bool fail = sl_pool_options(r->pool)->on_underflow == SL_UNDERFLOW_FAIL;
     give_up(r, fail ? SL_ERR_RATE_LIMIT_REACHED : SL_ERR_UNAVAILABLE);
 }
 
@@ -78,7 +78,7 @@ sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
     *r = (struct sl_reservation){.pool = p, .amount = n, .worker = w, .done = done, .arg = arg};
     r->mail.kind = SL_MAIL_RESERVE;
     sl_timer_init(&r->deadline, on_deadline, r);
-    sl_timer_start(w->loop, &r->deadline, p->options->underflow_timeout_ms * SL_NS_PER_MS);
+    sl_timer_start(w->loop, &r->deadline, sl_pool_options(p)->underflow_timeout_ms * SL_NS_PER_MS);
     r->older = w->reservations;
     if (r->older != NULL)
         r->older->newer = r;

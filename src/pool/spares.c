@@ -30,7 +30,7 @@ void sl_keeper_precreate(struct kpool *p)
     char *text = sl_xcalloc(n, URI_ROOM);
     for (uint32_t i = 0; i < n; i++)
         sl_keeper_draft(k, &drafts[i], text + i * URI_ROOM, URI_ROOM);
-    p->precreating = sl_store_precreate(k->store, p->o->name, n, drafts, n, on_made, p) == SL_OK;
+    p->precreating = sl_store_precreate(k->store, p->pool->name, n, drafts, n, on_made, p) == SL_OK;
     free(drafts);
     free(text);
 }

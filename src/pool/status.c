@@ -26,7 +26,7 @@ struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, u
         return NULL;
     struct sl_status *s = sl_xcalloc(1, sizeof *s);
     *s = (struct sl_status){w, done, arg};
-    if (sl_store_status(w->store, l->pool->options->name, &l->id, index, on_status, s) != SL_OK) {
+    if (sl_store_status(w->store, l->pool->name, &l->id, index, on_status, s) != SL_OK) {
         free(s);
         return NULL;
     }

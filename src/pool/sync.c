@@ -14,7 +14,7 @@ static void synced(struct kpool *p)
     p->state = POOL_SYNCED;
     if (!p->started) {
         p->started = true;
-        sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->o->name), SL_KU("lists", p->lists));
+        sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->pool->name), SL_KU("lists", p->lists));
     }
     sl_keeper_update_authority(k);
     sl_keeper_precreate(p);
@@ -37,7 +37,7 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         return; /* the next sweep, or the next connect, reads again */
     if (r->newest < p->since) {
         /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
-        sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->o->name),
+        sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->pool->name),
                SL_KU("newest", r->newest), SL_KU("seen", p->since));
         sl_keeper_forget(p);
         p->since = 0;
@@ -67,7 +67,7 @@ void sl_keeper_sweep(struct kpool *p)
         return;
     }
     p->sweep_again = false;
-    p->sweeping = sl_store_changes(p->k->store, p->o->name, p->since, PAGE, on_changes, p) == SL_OK;
+    p->sweeping = sl_store_changes(p->k->store, p->pool->name, p->since, PAGE, on_changes, p) == SL_OK;
 }
 
 static void list_pool(struct kpool *p)
@@ -81,7 +81,7 @@ static void list_pool(struct kpool *p)
 static void forget_epoch(struct kpool *p)
 {
     sl_log(SL_WARN, "pool", "redis may have lost data: references that were ready are dropped",
-           SL_KS("pool", p->o->name));
+           SL_KS("pool", p->pool->name));
     sl_keeper_forget(p);
     p->since = 0;
 }
@@ -106,7 +106,7 @@ static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
     }
     if (adopted < 0) {
         sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
-               SL_KS("pool", p->o->name), SL_KU("mark", p->mark));
+               SL_KS("pool", p->pool->name), SL_KU("mark", p->mark));
         forget_epoch(p);
     } else {
         sl_metric_add(p->m, SL_KM_ADOPTED, (uint64_t)adopted);
@@ -135,14 +135,14 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
                  "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
                  "bits %u. "
                  "A live pool cannot change them: use a new pool name",
-                 p->o->name, (unsigned long long)r->lists, r->size, r->bits, p->o->size, p->o->bits);
+                 p->pool->name, (unsigned long long)r->lists, r->size, r->bits, p->o->size, p->o->bits);
         fatal(p->k, why);
         return;
     }
     bool embedded = p->k->s.redis->mode == SL_REDIS_EMBEDDED, other = is_new_epoch(p, r->replid);
     if (embedded && r->foreign > 0 && p->mark_known) {
         p->state = POOL_ADOPTING;
-        if (sl_store_adopt(p->k->store, p->o->name, p->mark, on_adopted, p) == SL_OK)
+        if (sl_store_adopt(p->k->store, p->pool->name, p->mark, on_adopted, p) == SL_OK)
             return;
     }
     if (other)
@@ -166,7 +166,7 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
 void sl_keeper_open(struct kpool *p)
 {
     p->state = POOL_OPENING;
-    if (sl_store_open_pool(p->k->store, p->o->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
+    if (sl_store_open_pool(p->k->store, p->pool->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
         p->state = POOL_CLOSED;
 }
 

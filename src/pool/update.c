@@ -142,8 +142,9 @@ static void send(struct group *group)
         changes[i] = (struct sl_change){group->updates[i]->index, group->updates[i]->value};
     enum sl_err err = SL_ERR_UNAVAILABLE;
     if (g->worker->store != NULL)
-        err = sl_store_update(g->worker->store, g->pool->options->name, &group->list->id,
-                              g->pool->options->final_status, changes, group->count, on_updated, group);
+        err =
+            sl_store_update(g->worker->store, g->pool->name, &group->list->id,
+                            sl_pool_options(g->pool)->final_status, changes, group->count, on_updated, group);
     free(changes);
     if (err == SL_OK) {
         g->in_flight++;

@@ -12,7 +12,7 @@
 struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name)
 {
     for (unsigned i = 0; i < shared->pool_count; i++) {
-        const char *text = shared->pools[i].options->name;
+        const char *text = shared->pools[i].name;
         if (sl_span_eq(name, sl_span(text, strlen(text))))
             return &shared->pools[i];
     }
@@ -24,7 +24,7 @@ void sl_pool_worker_metrics(struct sl_pool_worker *w, const struct sl_shared *sh
     w->metrics = sl_xcalloc(shared->pool_count, sizeof *w->metrics);
     for (unsigned i = 0; i < shared->pool_count; i++) {
         char labels[128];
-        snprintf(labels, sizeof labels, "pool=\"%s\"", shared->pools[i].options->name);
+        snprintf(labels, sizeof labels, "pool=\"%s\"", shared->pools[i].name);
         w->metrics[i] = sl_metric_slab_new(&sl_pool_worker_metric_table, labels);
     }
 }

@@ -236,7 +236,8 @@ static void make_pools(struct house *h)
                                       .signer = {.generate = true, .kid = true}};
         if (h->s.configure != NULL)
             h->s.configure(o, &h->redis->options);
-        p->options = o;
+        p->name = o->name;
+        atomic_init(&p->options, o);
         p->number = i;
         p->ring = sl_ring_new(o->capacity);
         sl_buf_over(&why, text, sizeof text - 1);

@@ -111,7 +111,7 @@ static void reserve(struct world *w)
     struct house *h = w->h;
     struct sl_pool_worker *worker = &h->workers[draw(w, h->s.workers)].pool;
     struct sl_pool *p = &h->shared.pools[draw(w, 2)];
-    uint32_t amount = draw(w, 8) == 0 ? 1 + draw(w, p->options->capacity) : 1 + draw(w, 5);
+    uint32_t amount = draw(w, 8) == 0 ? 1 + draw(w, sl_pool_options(p)->capacity) : 1 + draw(w, 5);
     uint64_t slots[64];
     if (sl_reserve_now(worker, p, amount, slots)) {
         receive(w, slots, amount);

@@ -169,14 +169,14 @@ static void test_strategy_as_a_map(void **state)
     }
 }
 
-static void expect_credential(const struct sl_config *c, size_t i, const char *key, size_t pool)
+static void expect_credential(const struct sl_config *c, size_t pool, size_t i, const char *key)
 {
     uint8_t hash[SL_SHA256];
     struct sl_hasher *h = sl_hasher_new();
     sl_sha256(h, key, strlen(key), hash);
     sl_hasher_free(h);
-    assert_memory_equal(c->http.credentials[i].hash, hash, SL_SHA256);
-    assert_int_equal(c->http.credentials[i].pool, pool);
+    assert_true(i < c->credentials->pools[pool]->hash_count);
+    assert_memory_equal(c->credentials->pools[pool]->hashes[i], hash, SL_SHA256);
 }
 
 static void test_api_keys_become_hashes(void **state)
@@ -189,14 +189,17 @@ static void test_api_keys_become_hashes(void **state)
         "api-key-file: secret}\n    b: {api-key: " KEY "}\n"
         "    c: {api-key-sha256: BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n"
         "    d: {api-key-sha256: [ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad]}\n");
-    assert_int_equal(l.config->http.credential_count, 7);
-    expect_credential(l.config, 0, KEY, 0);
-    expect_credential(l.config, 1, "second-key", 0);
-    expect_credential(l.config, 2, "third-key", 0);
-    expect_credential(l.config, 3, "key-in-file", 0);
-    expect_credential(l.config, 4, KEY, 1);
-    expect_credential(l.config, 5, "abc", 2);
-    expect_credential(l.config, 6, "abc", 3);
+    assert_int_equal(l.config->credentials->pool_count, 4);
+    expect_credential(l.config, 0, 0, KEY);
+    expect_credential(l.config, 0, 1, "second-key");
+    expect_credential(l.config, 0, 2, "third-key");
+    expect_credential(l.config, 0, 3, "key-in-file");
+    expect_credential(l.config, 1, 0, KEY);
+    expect_credential(l.config, 2, 0, "abc");
+    expect_credential(l.config, 3, 0, "abc");
+    const size_t counts[] = {4, 1, 1, 1};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(l.config->credentials->pools[i]->hash_count, counts[i]);
     assert_null(l.config->keys[0].api_key);
     assert_int_equal(l.config->keys[0].api_keys.count, 0);
     assert_string_equal(l.config->keys[0].api_key_file, "secret");

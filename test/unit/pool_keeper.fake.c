@@ -53,7 +53,7 @@ static void ask_refill(struct house *h)
 {
     struct sl_pool *p = &h->shared.pools[0];
     uint64_t slot;
-    if (sl_reserve_now(&h->workers[0].pool, p, p->options->threshold, &slot))
+    if (sl_reserve_now(&h->workers[0].pool, p, sl_pool_options(p)->threshold, &slot))
         assert_true(false); /* the ring has to be empty */
 }
 
