@@ -122,19 +122,42 @@ static void check_ttl(struct sl_loading *l, const struct sl_section *s, const st
     sl_config_refuse(l, s, "ttl", "%s", mem);
 }
 
+/* At most one of the three ways to a key. */
+static unsigned count_keys(struct sl_loading *l, const struct sl_section *s, struct sl_pool_options *o)
+{
+    bool pem = sl_config_given(s, "signer.pem.key"), keystore = sl_config_given(s, "signer.pkcs12.keystore");
+    exclude(l, s, "signer.pem.key", "signer.pkcs12.keystore");
+    if ((pem || keystore) && o->signer.generate)
+        sl_config_refuse(l, s, "signer.generate", "true beside %s; expected one of the two",
+                         pem ? "pem.key" : "pkcs12.keystore");
+    return (unsigned)pem + keystore + o->signer.generate;
+}
+
+/* Keys that say nothing without the one beside them. */
+static bool check_companions(struct sl_loading *l, const struct sl_section *s)
+{
+    static const char *const pairs[][2] = {{"signer.pem.certificate", "signer.pem.key"},
+                                           {"signer.pem.password-file", "signer.pem.key"},
+                                           {"signer.pkcs12.password-file", "signer.pkcs12.keystore"}};
+    bool fine = true;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!sl_config_given(s, pairs[i][0]) || sl_config_given(s, pairs[i][1]))
+            continue;
+        sl_config_refuse(l, s, pairs[i][0], "has no key; expected %s beside it", pairs[i][1]);
+        fine = false;
+    }
+    return fine;
+}
+
 static void check_signer(struct sl_loading *l, const struct sl_section *s, struct sl_pool_options *o)
 {
-    bool key = sl_config_given(s, "signer.pem.key");
-    if (key && o->signer.generate)
-        sl_config_refuse(l, s, "signer.generate", "true beside pem.key; expected one of the two");
-    if (!key && sl_config_given(s, "signer.pem.certificate"))
-        sl_config_refuse(l, s, "signer.pem.certificate", "has no key; expected signer.pem.key beside it");
-    if (key && !sl_config_given(s, "signer.pem.certificate") && sl_config_given(s, "signer.header.x5c") &&
-        o->signer.x5c && !sl_config_bad(s, "signer.header.x5c"))
+    unsigned keys = count_keys(l, s, o);
+    bool fine = check_companions(l, s);
+    if (sl_config_given(s, "signer.pem.key") && !sl_config_given(s, "signer.pem.certificate") &&
+        sl_config_given(s, "signer.header.x5c") && o->signer.x5c && !sl_config_bad(s, "signer.header.x5c"))
         sl_config_refuse(l, s, "signer.header.x5c",
                          "there is no certificate; expected signer.pem.certificate or false");
-    if (key || o->signer.generate || sl_config_given(s, "signer.pem.certificate") ||
-        sl_config_given(s, "signer.pkcs12"))
+    if (keys > 0 || !fine)
         return;
     if (!sl_config_given(s, "signer.generate")) {
         o->signer.generate = true;
@@ -142,8 +165,9 @@ static void check_signer(struct sl_loading *l, const struct sl_section *s, struc
             l, s, "signer.generate",
             "no key is named: one is generated in storage-directory; verifiers have to be told to trust it");
     } else if (!sl_config_bad(s, "signer.generate")) {
-        sl_config_refuse(l, s, "signer.generate",
-                         "false, and no key is named; expected signer.pem.key or true");
+        sl_config_refuse(
+            l, s, "signer.generate",
+            "false, and no key is named; expected signer.pem.key, signer.pkcs12.keystore or true");
     }
 }
 

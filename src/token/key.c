@@ -13,6 +13,15 @@ static const struct sl_key_type types[] = {
     {"EdDSA", "OKP", "Ed25519", -8, NULL, NULL, 32},
 };
 
+const char sl_key_no_memory[] = "there is too little memory to load the signing key: give the process more";
+
+void sl_key_material_free(struct sl_key_material *m)
+{
+    EVP_PKEY_free(m->pkey);
+    sk_X509_pop_free(m->chain, X509_free);
+    *m = (struct sl_key_material){0};
+}
+
 struct sl_signer {
     EVP_MD_CTX *ctx;
 };
@@ -59,10 +68,21 @@ static bool halves_agree(EVP_PKEY *pkey)
     return ok;
 }
 
-static bool load_private(struct sl_key *k, const char *path, struct sl_buf *why)
+/* Where the key and the certificates are from; NULL where there is none. */
+struct sources {
+    const char *key, *key_password, *certificate, *keystore, *keystore_password;
+};
+
+static bool read_material(const struct sources *from, struct sl_buf *why, struct sl_key_material *ret)
 {
-    if (!sl_key_read_private(path, why, &k->pkey))
-        return false;
+    if (from->keystore != NULL)
+        return sl_key_read_keystore(from->keystore, from->keystore_password, why, ret);
+    return sl_key_read_private(from->key, from->key_password, why, &ret->pkey) &&
+           (from->certificate == NULL || sl_key_read_certificates(from->certificate, why, &ret->chain));
+}
+
+static bool check_key(struct sl_key *k, const char *path, struct sl_buf *why)
+{
     k->type = find_type(k->pkey);
     if (k->type == NULL) {
         const char *name = EVP_PKEY_get0_type_name(k->pkey);
@@ -89,73 +109,102 @@ static bool load_private(struct sl_key *k, const char *path, struct sl_buf *why)
     return true;
 }
 
-static bool load_pair(struct sl_key *k, const struct sl_signer_options *o, const char *key_path,
-                      const char *certificate_path, const struct sl_clock *clock, struct sl_buf *why)
+static bool load(struct sl_key *k, const struct sl_signer_options *o, const struct sources *from,
+                 const struct sl_clock *clock, struct sl_buf *why)
 {
-    STACK_OF(X509) *chain = NULL;
-    if (!load_private(k, key_path, why))
-        return false;
-    if (certificate_path != NULL &&
-        !sl_key_read_chain(certificate_path, k->pkey, sl_wall_ms(clock) / 1000, why, &chain, &k->not_after))
-        return false;
-    bool ok = sl_key_write_header(k, o, chain) && sl_key_write_cose_header(k, o, chain);
-    if (!ok)
-        sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
-    sk_X509_pop_free(chain, X509_free);
+    struct sl_key_material m = {0};
+    const char *key_path = from->keystore != NULL ? from->keystore : from->key;
+    const char *chain_path = from->keystore != NULL ? from->keystore : from->certificate;
+    bool ok = read_material(from, why, &m);
+    if (ok) {
+        EVP_PKEY_up_ref(m.pkey);
+        k->pkey = m.pkey;
+        ok = check_key(k, key_path, why) &&
+             (m.chain == NULL ||
+              sl_key_check_chain(chain_path, &m, sl_wall_ms(clock) / 1000, why, &k->not_after));
+    }
+    if (ok && (!sl_key_write_header(k, o, m.chain) || !sl_key_write_cose_header(k, o, m.chain))) {
+        sl_buf_puts(why, sl_key_no_memory);
+        ok = false;
+    }
+    sl_key_material_free(&m);
     return ok;
+}
+
+static struct sl_key *load_new(const struct sl_signer_options *o, const struct sources *from,
+                               const struct sl_clock *clock, struct sl_buf *why)
+{
+    struct sl_key *k = calloc(1, sizeof *k);
+    if (k == NULL) {
+        sl_buf_puts(why, sl_key_no_memory);
+        return NULL;
+    }
+    atomic_init(&k->refs, 1);
+    k->not_after = INT64_MAX;
+    sl_buf_init(&k->header, SIZE_MAX);
+    sl_buf_init(&k->cose_header, SIZE_MAX);
+    if (load(k, o, from, clock, why))
+        return k;
+    sl_key_free(k);
+    return NULL;
 }
 
 bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
                  const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret)
 {
-    const char *key_path = o->key_file, *certificate_path = o->certificate_file;
+    struct sources from = {o->key_file, o->key_password_file, o->certificate_file, o->keystore,
+                           o->keystore_password_file};
     char *made_key = NULL, *made_certificate = NULL;
-    if (key_path == NULL) {
-        if (certificate_path != NULL) {
+    bool ok = true;
+    if (from.key == NULL && from.keystore == NULL) {
+        if (from.certificate != NULL) {
             sl_buf_puts(why, "the signer names a certificate but no key: give signer.pem.key too");
-            return false;
+            ok = false;
+        } else if (!o->generate) {
+            sl_buf_puts(why, "the signer names no key: give signer.pem.key, signer.pkcs12.keystore, or "
+                             "signer.generate: true");
+            ok = false;
+        } else {
+            ok = sl_key_generate(storage, pool, clock, why, &made_key, &made_certificate);
+            from = (struct sources){.key = made_key, .certificate = made_certificate};
         }
-        if (!o->generate) {
-            sl_buf_puts(why, "the signer names no key: give signer.pem.key, or signer.generate: true");
-            return false;
-        }
-        if (!sl_key_generate(storage, pool, clock, why, &made_key, &made_certificate)) {
-            ERR_clear_error();
-            return false;
-        }
-        key_path = made_key;
-        certificate_path = made_certificate;
     }
-    struct sl_key *k = calloc(1, sizeof *k);
-    bool ok = false;
-    if (k != NULL) {
-        k->not_after = INT64_MAX;
-        sl_buf_init(&k->header, SIZE_MAX);
-        sl_buf_init(&k->cose_header, SIZE_MAX);
-        ok = load_pair(k, o, key_path, certificate_path, clock, why);
-    } else {
-        sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
-    }
+    struct sl_key *k = ok ? load_new(o, &from, clock, why) : NULL;
     free(made_key);
     free(made_certificate);
     ERR_clear_error();
-    if (!ok) {
-        sl_key_free(k);
+    if (k == NULL)
         return false;
-    }
     *ret = k;
     return true;
 }
 
+struct sl_key *sl_key_ref(struct sl_key *k)
+{
+    atomic_fetch_add_explicit(&k->refs, 1, memory_order_relaxed);
+    return k;
+}
+
 void sl_key_free(struct sl_key *k)
 {
-    if (k == NULL)
+    if (k == NULL || atomic_fetch_sub_explicit(&k->refs, 1, memory_order_acq_rel) != 1)
         return;
     EVP_PKEY_free(k->pkey);
     EVP_MD_free(k->md);
     sl_buf_free(&k->header);
     sl_buf_free(&k->cose_header);
     free(k);
+}
+
+static bool same_bytes(const struct sl_buf *a, const struct sl_buf *b)
+{
+    return sl_span_eq(sl_span(a->data, a->len), sl_span(b->data, b->len));
+}
+
+bool sl_key_same(const struct sl_key *a, const struct sl_key *b)
+{
+    return EVP_PKEY_eq(a->pkey, b->pkey) == 1 && a->not_after == b->not_after &&
+           same_bytes(&a->header, &b->header) && same_bytes(&a->cose_header, &b->cose_header);
 }
 
 struct sl_signer *sl_signer_new(void)

@@ -160,7 +160,7 @@ static bool make_certificate(int dir, const char *name, const char *path, const 
                              const char *pool, const struct sl_clock *clock, struct sl_buf *why)
 {
     EVP_PKEY *pkey = NULL;
-    if (!sl_key_read_private(key_path, why, &pkey))
+    if (!sl_key_read_private(key_path, NULL, why, &pkey))
         return false;
     X509 *x = X509_new();
     BIO *bio = BIO_new(BIO_s_mem());
@@ -211,7 +211,7 @@ bool sl_key_generate(const char *storage, const char *pool, const struct sl_cloc
     char *certificate = text("%s/keys/%s.crt.pem", storage, pool);
     bool ok = false;
     if (directory == NULL || key == NULL || certificate == NULL) {
-        sl_buf_puts(why, "there is too little memory to load the signing key: give the process more");
+        sl_buf_puts(why, sl_key_no_memory);
     } else {
         int dir = open_directory(storage, directory);
         ok = dir >= 0 ? make_missing(dir, key, certificate, pool, clock, why)

@@ -1,7 +1,9 @@
-/* What the files of a signing key share: reading PEM, generating, the JOSE and COSE headers. Start-up only,
- * one thread.
+/* What the files of a signing key share: reading PEM and PKCS#12, generating, the JOSE and COSE headers.
+ * Start-up only, one thread.
  */
 #pragma once
+#include <stdatomic.h>
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -16,6 +18,7 @@ struct sl_key_type {
 };
 
 struct sl_key {
+    _Atomic unsigned refs;
     EVP_PKEY *pkey;
     const struct sl_key_type *type;
     EVP_MD *md; /* fetched once; NULL for Ed25519 */
@@ -24,14 +27,46 @@ struct sl_key {
     struct sl_buf header, cose_header;
 };
 
-/* A private key from a PEM file that only its owner may read. False, with a sentence in `why`, as key.h
- * lists. */
-SL_CHECKED bool sl_key_read_private(const char *path, struct sl_buf *why, EVP_PKEY **ret);
-/* The certificates of a PEM file that belong into x5c, leaf first: the leaf is `pkey`'s, each one signed by
- * the next, all valid at `now` (seconds), a trust anchor behind the leaf taken out. The earliest end goes to
+extern const char sl_key_no_memory[]; /* the sentence that says so */
+
+/* What the files of a signer hold: the key, and certificates with its own first; NULL: none. */
+struct sl_key_material {
+    EVP_PKEY *pkey;
+    STACK_OF(X509) * chain;
+};
+void sl_key_material_free(struct sl_key_material *m);
+
+/* A whole file in one piece of memory, so that no realloc leaves a copy of a key behind; wiped when freed. */
+struct sl_key_file {
+    char *at;
+    size_t len, cap;
+};
+struct sl_key_file_kind {
+    const char *what, *form; /* "key file", "PEM file" */
+    size_t max;              /* bytes */
+    bool secret;             /* refused when others than its owner may use it */
+};
+SL_CHECKED bool sl_key_file_read(const struct sl_key_file_kind *kind, const char *path, struct sl_buf *why,
+                                 struct sl_key_file *ret);
+void sl_key_file_free(struct sl_key_file *f);
+/* A secret file of one line, whose line break is not part of it. NUL-terminated, no other NUL inside. */
+#define SL_KEY_PASSWORD_MAX 1000 /* bytes: OpenSSL asks for PEM passwords with a buffer of 1024 */
+SL_CHECKED bool sl_key_password_read(const char *path, struct sl_buf *why, struct sl_key_file *ret);
+
+/* All of these: false, with a sentence in `why`, as key.h lists. A password_path of NULL: there is none. */
+SL_CHECKED bool sl_key_read_private(const char *path, const char *password_path, struct sl_buf *why,
+                                    EVP_PKEY **ret);
+/* The certificates of a PEM file in the order of the file, at least one. */
+SL_CHECKED bool sl_key_read_certificates(const char *path, struct sl_buf *why, STACK_OF(X509) * *ret);
+/* A key with its chain in the order in which the certificates sign each other; what else the keystore holds
+ * is left out. */
+SL_CHECKED bool sl_key_read_keystore(const char *path, const char *password_path, struct sl_buf *why,
+                                     struct sl_key_material *ret);
+/* The chain as it belongs into x5c: the first is the key's, each one signed by the next, all valid at `now`
+ * (seconds), a trust anchor behind the first taken out. `path` is where it is from. The earliest end goes to
  * ret_not_after. */
-SL_CHECKED bool sl_key_read_chain(const char *path, EVP_PKEY *pkey, int64_t now, struct sl_buf *why,
-                                  STACK_OF(X509) * *ret, int64_t *ret_not_after);
+SL_CHECKED bool sl_key_check_chain(const char *path, const struct sl_key_material *m, int64_t now,
+                                   struct sl_buf *why, int64_t *ret_not_after);
 
 /* Writes the JOSE header, and the kid; false when memory is short. `chain` may be NULL. */
 SL_CHECKED bool sl_key_write_header(struct sl_key *k, const struct sl_signer_options *o,

@@ -143,10 +143,6 @@ static const struct mistake mistakes[] = {
      "or port"},
     {IN_POOL, "      jwt-auth: {keys: [a]}\n",
      "5: " TESTS "jwt-auth: is not available yet; use api-key, api-keys, api-key-file or api-key-sha256"},
-    {IN_POOL, "      signer: {pkcs12: {keystore: a}}\n",
-     "5: " TESTS
-     "signer.pkcs12: is not available yet; convert the keystore with `openssl pkcs12` and use pem.key and "
-     "pem.certificate"},
     /* addresses */
     {IN_APP, "  public-url: ftp://a\n",
      "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},
@@ -218,11 +214,20 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      final-status: -1\n",
      "5: " TESTS "final-status: '-1' is out of range; expected a whole number from 0 to 255"},
     {IN_POOL, "      signer: {generate: false}\n",
-     "5: " TESTS "signer.generate: false, and no key is named; expected signer.pem.key or true"},
+     "5: " TESTS
+     "signer.generate: false, and no key is named; expected signer.pem.key, signer.pkcs12.keystore or true"},
     {IN_POOL, "      signer: {generate: true, pem: {key: a}}\n",
      "5: " TESTS "signer.generate: true beside pem.key; expected one of the two"},
     {IN_POOL, "      signer: {pem: {certificate: a}}\n",
      "5: " TESTS "signer.pem.certificate: has no key; expected signer.pem.key beside it"},
+    {IN_POOL, "      signer: {pem: {password-file: a}}\n",
+     "5: " TESTS "signer.pem.password-file: has no key; expected signer.pem.key beside it"},
+    {IN_POOL, "      signer: {pkcs12: {password-file: a}}\n",
+     "5: " TESTS "signer.pkcs12.password-file: has no key; expected signer.pkcs12.keystore beside it"},
+    {IN_POOL, "      signer: {pem: {key: a}, pkcs12: {keystore: a}}\n",
+     "5: " TESTS "signer.pkcs12.keystore: given beside signer.pem.key; expected one of the two"},
+    {IN_POOL, "      signer: {generate: true, pkcs12: {keystore: a}}\n",
+     "5: " TESTS "signer.generate: true beside pkcs12.keystore; expected one of the two"},
     {IN_POOL, "      signer: {pem: {key: a}, header: {x5c: true}}\n",
      "5: " TESTS "signer.header.x5c: there is no certificate; expected signer.pem.certificate or false"},
     /* credentials: never the value */

@@ -127,13 +127,13 @@ static void encrypted(void **state)
     assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, f->pkey, EVP_aes_256_cbc(), "secret", 6, NULL, NULL),
                      1);
     write_bio_to(f->key, bio, 0600);
-    refused(f, f->key, "is encrypted", "without a passphrase");
+    refused(f, f->key, "is encrypted", "signer.pem.password-file");
     bio = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, f->pkey, EVP_aes_128_cbc(),
                                                           (unsigned char *)"secret", 6, NULL, NULL),
                      1);
     write_bio_to(f->key, bio, 0600);
-    refused(f, f->key, "is encrypted", "without a passphrase");
+    refused(f, f->key, "is encrypted", "signer.pem.password-file");
 }
 
 static void other_kinds(void **state)
