@@ -17,9 +17,12 @@
     X(METHOD_NOT_ALLOWED, 405, "METHOD_NOT_ALLOWED", "The method is not allowed here")                       \
     X(NOT_ACCEPTABLE, 406, "NOT_ACCEPTABLE", "No acceptable representation")                                 \
     X(POOL_RETIRED, 409, "POOL_RETIRED", "The pool gives out no new references")                             \
+    X(REQUEST_IN_PROGRESS, 409, "REQUEST_IN_PROGRESS", "A request with this Idempotency-Key is under way")   \
     X(CONTENT_TOO_LARGE, 413, "CONTENT_TOO_LARGE", "The request body is too large")                          \
     X(URI_TOO_LONG, 414, "URI_TOO_LONG", "The request target is too long")                                   \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "The media type of the body is not supported")  \
+    X(IDEMPOTENCY_KEY_REUSED, 422, "IDEMPOTENCY_KEY_REUSED",                                                 \
+      "The Idempotency-Key belongs to another request")                                                      \
     X(RATE_LIMIT_REACHED, 429, "RATE_LIMIT_REACHED", "No references are ready")                              \
     X(HEADERS_TOO_LARGE, 431, "HEADERS_TOO_LARGE", "The request headers are too large")                      \
     X(INTERNAL, 500, "INTERNAL", "Internal error")                                                           \

@@ -5,17 +5,26 @@
 
 #include "pool/update.h"
 
-static void on_batched(void *arg, enum sl_err err, uint32_t position)
+struct batch_op {
+    struct op op;
+    struct claim *claim;
+};
+
+static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *r)
 {
-    struct op *o = arg;
+    struct batch_op *b = arg;
+    struct op *o = &b->op;
     char why[SL_WHY];
     o->waiting = NULL;
+    sl_claim_release(b->claim);
     if (err == SL_OK) {
         sl_respond_empty(&o->call, 204);
     } else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN) {
         sl_respond_error(&o->call, err, sl_explain_update(err));
+    } else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED) {
+        sl_respond_error(&o->call, err, "The Idempotency-Key belongs to a batch with another body");
     } else {
-        snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", position,
+        snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", r->position,
                  err == SL_ERR_FORBIDDEN ? "the present status is final" : sl_err_title(err));
         sl_respond_error(&o->call, err, why);
     }
@@ -26,15 +35,24 @@ static void cancel_batch(void *waiting)
     sl_batch_cancel(waiting);
 }
 
-static void start_batch(const struct call *c, struct sl_pool *pool, const struct sl_batch_entry *entries,
-                        size_t n)
+static void start_batch(const struct call *c, const struct sl_identity *who, struct sl_pool *pool,
+                        const struct sl_batch_entry *entries, size_t n)
 {
-    struct op *o = sl_call_park(c, sizeof *o);
-    o->cancel = cancel_batch;
-    o->waiting =
-        c->t->draining ? NULL : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n, on_batched, o);
-    if (o->waiting == NULL)
+    struct sl_record_key key;
+    struct claim *claim = NULL;
+    enum sl_keyed_request k = sl_claim_key(c, who, sl_entity(c), &key, &claim);
+    if (k == SL_KEYED_ANSWERED)
+        return;
+    struct batch_op *o = (struct batch_op *)sl_call_park(c, sizeof *o);
+    o->claim = claim;
+    o->op.cancel = cancel_batch;
+    o->op.waiting = c->t->draining ? NULL
+                                   : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n,
+                                                    k == SL_KEYED_YES ? &key : NULL, on_batched, o);
+    if (o->op.waiting == NULL) {
+        sl_claim_release(claim);
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: the store is not available");
+    }
 }
 
 /* False: refused and answered. */
@@ -93,7 +111,7 @@ void sl_call_batch(struct call *c)
     if (i == n && n == 0)
         sl_respond_empty(c, 204);
     else if (i == n)
-        start_batch(c, entries[0].list->pool, entries, n);
+        start_batch(c, &who, entries[0].list->pool, entries, n);
     free(entries);
     sl_body_free(body);
 }

@@ -48,6 +48,13 @@ SL_CHECKED enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, ch
  * utf-8. */
 bool sl_content_is_json(struct sl_span content_type);
 
+/* The value of an Idempotency-Key field (draft-ietf-httpapi-idempotency-key-header): a String of RFC 8941
+ * with any parameters, which are ignored; or, as many clients send it, the same characters bare, where they
+ * are those of a token, `:`, `/` or `=`. 1 to SL_IDEMPOTENCY_KEY characters, unescaped into `out`. False: it
+ * is none of this. */
+#define SL_IDEMPOTENCY_KEY 255
+bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len);
+
 /* Where a path leads. The path is as received (not decoded, without the query); `base` is public-url's path
  * ("" or "/x"). */
 enum sl_route {

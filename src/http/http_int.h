@@ -10,6 +10,14 @@
 #define TARGET_BYTES 2048
 #define MAX_LISTENERS 4
 
+/* Requests with an Idempotency-Key that this process is answering: part of each key's record id, 0 where
+ * free. A courtesy only (409 instead of a second try at the same time): what may happen once is decided in
+ * Redis, so two that claim one id at the same moment, or find no room, do no harm. */
+#define CLAIM_SLOTS 4096
+struct claims {
+    _Atomic uint64_t slots[CLAIM_SLOTS];
+};
+
 struct sl_http {
     h2o_globalconf_t conf;
     h2o_hostconf_t *hosts[SL_LISTEN_KINDS][2]; /* NULL-terminated: a listener serves one kind of routes */
@@ -17,6 +25,7 @@ struct sl_http {
     _Atomic(const struct sl_credentials *) credentials;
     struct sl_shared *shared;
     struct sl_span base; /* path of public-url */
+    struct claims claims;
 };
 
 /* Those in force: to be used until the present loop turn ends, not across turns. */
@@ -122,6 +131,17 @@ bool sl_is_theirs(const struct call *c, const struct sl_identity *who, const str
                   struct sl_span uri);
 enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY]);
 const char *sl_explain_update(enum sl_err err); /* NULL: its title says it */
+
+/* idempotency.c */
+struct claim; /* in the request's pool; let go of with the request at the latest */
+enum sl_keyed_request { SL_KEYED_NONE, SL_KEYED_YES, SL_KEYED_ANSWERED };
+/* Whether the request has an Idempotency-Key; ANSWERED: it is malformed or under way, and was refused. YES:
+ * *ret_key with everything but `print`, which is the hash of `request`: what makes it this request and no
+ * other. */
+enum sl_keyed_request sl_claim_key(const struct call *c, const struct sl_identity *who,
+                                   struct sl_span request, struct sl_record_key *ret_key,
+                                   struct claim **ret_claim);
+void sl_claim_release(struct claim *claim); /* before the answer: its reader may ask again; NULL ok */
 
 /* The calls. */
 void sl_call_fetch(struct call *c);

@@ -1,10 +1,10 @@
 #include "http/metrics.h"
 
-static const int statuses[] = {200, 204, 304, 400, 401, 403, 404, 405, 406,
-                               409, 413, 414, 415, 429, 431, 500, 501, 503};
-static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401",   "403", "404",
-                                               "405", "406", "409", "413", "414",   "415", "429",
-                                               "431", "500", "501", "503", "other", NULL};
+static const int statuses[] = {200, 204, 304, 400, 401, 403, 404, 405, 406, 409,
+                               413, 414, 415, 422, 429, 431, 500, 501, 503};
+static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401", "403",   "404",
+                                               "405", "406", "409", "413", "414", "415",   "422",
+                                               "429", "431", "500", "501", "503", "other", NULL};
 
 #define X(id, name, type, help, label, values, bounds, scale)                                                \
     {name, type, help, label, values, bounds, scale},

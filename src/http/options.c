@@ -38,7 +38,7 @@ const struct sl_option sl_http_option_rows[] = {
      .min = 1024,
      .max = 64 << 20,
      .fallback = "1MiB",
-     .help = "Bytes of a request's body."},
+     .help = "Bytes of a request's body. An entry of a batch takes some 40 bytes and its URI."},
     {.name = "limits.batch-entries",
      .type = SL_OPT_UINT,
      .offset = AT(limits.batch_entries),
@@ -53,6 +53,13 @@ const struct sl_option sl_http_option_rows[] = {
      .max = 1000000,
      .fallback = "10000",
      .help = "Client connections, shared out among the workers; more wait to be accepted."},
+    {.name = "idempotency.retention",
+     .type = SL_OPT_DURATION,
+     .offset = AT(idempotency_ms),
+     .min = 1000,
+     .max = INT64_C(30) * 24 * 3600 * 1000,
+     .fallback = "24h",
+     .help = "How long the answer to a request with an Idempotency-Key is remembered, in Redis."},
     {.name = NULL},
 };
 

@@ -39,6 +39,7 @@ struct sl_http_options {
     char *listen_issuer; /* likewise, or "same" */
     char *listen_ops;
     struct sl_http_limits limits;
+    uint32_t idempotency_ms; /* how long the answer to a request with an Idempotency-Key is remembered */
 };
 
 /* The credential keys of one pool's map, as read; daemon/ turns them into struct sl_pool_credentials and

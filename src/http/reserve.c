@@ -1,6 +1,7 @@
 /* POST /pools/{pool}/new-references: a pop of the ring, or a wait with the keeper. */
 #include "http/http_int.h"
 
+#include "pool/keyed.h"
 #include "pool/metrics.h"
 #include "pool/reserve.h"
 
@@ -36,6 +37,107 @@ static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
                    H2O_STRLIT("no-store"));
     sl_respond_json(c, body, (size_t)(at - body));
 }
+
+/* ---- with an Idempotency-Key
+ * -------------------------------------------------------------------------------- */
+
+struct keyed_op {
+    struct op op;
+    struct claim *claim;
+};
+
+/* The same bytes as respond() makes, from what is bound to the key. */
+static void respond_bound(const struct call *c, struct sl_span answer)
+{
+    struct sl_buf body;
+    struct sl_answer_run run;
+    const char *comma = "";
+    sl_buf_init(&body, SIZE_MAX);
+    sl_buf_puts(&body, "{\"references\":[");
+    while (sl_answer_next(&answer, &run)) {
+        struct sl_buf uri;
+        sl_buf_over(&uri, sl_pool_alloc(c, 6 * run.uri.len + 2), 6 * run.uri.len + 2);
+        sl_buf_json(&uri, run.uri);
+        for (uint32_t i = 0; i < run.count; i++, comma = ",") {
+            sl_buf_puts(&body, comma);
+            sl_buf_puts(&body, "{\"uri\":");
+            sl_buf_put(&body, uri.data, uri.len);
+            sl_buf_puts(&body, ",\"index\":");
+            sl_buf_u64(&body, sl_answer_index(&run, i));
+            sl_buf_putc(&body, '}');
+        }
+    }
+    sl_buf_puts(&body, "]}");
+    if (body.failed || answer.len > 0) {
+        sl_respond_error(c, SL_ERR_INTERNAL, NULL);
+    } else {
+        char *copy = sl_pool_alloc(c, body.len);
+        memcpy(copy, body.data, body.len);
+        sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+        sl_respond_json(c, copy, body.len);
+    }
+    sl_buf_free(&body);
+}
+
+static const char *explain_keyed(enum sl_err err)
+{
+    switch (err) {
+    case SL_ERR_RATE_LIMIT_REACHED:
+        return "Too few references are ready: try again shortly";
+    case SL_ERR_UNAVAILABLE:
+        return "Nothing was reserved: the store is not available, or no references became ready in time";
+    case SL_ERR_OUTCOME_UNKNOWN:
+        return "References may or may not have been reserved: asking again with the same key is safe";
+    case SL_ERR_IDEMPOTENCY_KEY_REUSED:
+        return "The Idempotency-Key belongs to a request for another amount";
+    default:
+        return NULL;
+    }
+}
+
+static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
+{
+    struct keyed_op *o = arg;
+    o->op.waiting = NULL;
+    sl_claim_release(o->claim);
+    if (err == SL_OK)
+        respond_bound(&o->op.call, answer);
+    else
+        sl_respond_error(&o->op.call, err, explain_keyed(err));
+}
+
+static void cancel_keyed(void *waiting)
+{
+    sl_keyed_cancel(waiting);
+}
+
+static void reserve_keyed(const struct call *c, struct sl_pool *p, uint32_t n,
+                          const struct sl_record_key *key, struct claim *claim)
+{
+    struct keyed_op *o = (struct keyed_op *)sl_call_park(c, sizeof *o);
+    o->claim = claim;
+    o->op.cancel = cancel_keyed;
+    o->op.waiting = c->t->draining ? NULL : sl_keyed_reserve(c->t->pool, p, key, n, on_keyed, o);
+    if (o->op.waiting == NULL) {
+        sl_claim_release(claim);
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, explain_keyed(SL_ERR_UNAVAILABLE));
+    }
+}
+
+/* False: the request has no key. */
+static bool has_key(const struct call *c, const struct sl_identity *who, struct sl_pool *p, uint32_t n)
+{
+    struct sl_record_key key;
+    struct claim *claim;
+    char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
+    enum sl_keyed_request k = sl_claim_key(c, who, sl_span(request, sizeof request), &key, &claim);
+    if (k == SL_KEYED_YES)
+        reserve_keyed(c, p, n, &key, claim);
+    return k != SL_KEYED_NONE;
+}
+
+/* ---- without
+ * ------------------------------------------------------------------------------------------------ */
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
 {
@@ -100,7 +202,7 @@ void sl_call_reserve(struct call *c)
         return;
     }
     uint32_t n = amount(c, p);
-    if (n == 0)
+    if (n == 0 || has_key(c, &who, p, n))
         return;
     if (sl_pool_options(p)->retired) {
         sl_respond_error(c, SL_ERR_POOL_RETIRED, NULL);

@@ -6,8 +6,10 @@
 
 struct sl_batch {
     struct sl_pool_worker *worker;
-    void (*done)(void *arg, enum sl_err err, uint32_t position); /* NULL: cancelled */
+    struct sl_pool *pool;
+    void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r); /* NULL: cancelled */
     void *arg;
+    bool keyed;
     uint32_t group_count;
     struct sl_list *lists[]; /* per group */
 };
@@ -25,21 +27,30 @@ static int by_list(const void *a, const void *b)
     return x->position < y->position ? -1 : 1;
 }
 
+static int by_first_entry(const void *a, const void *b)
+{
+    const struct sl_batch_group *x = a, *y = b;
+    return x->positions[0] < y->positions[0] ? -1 : 1;
+}
+
 static void on_batched(void *arg, enum sl_err err, const struct sl_batched *r)
 {
     struct sl_batch *b = arg;
-    uint32_t position = 0;
+    struct sl_batch_result result = {.lists = b->group_count, .list = b->lists};
     b->worker->awaited--;
     if (err == SL_OK && r->refused == SL_OK) {
         for (uint32_t i = 0; i < b->group_count; i++)
             if (r->changed[i])
                 sl_tell_keeper(b->worker, b->lists[i], r->versions[i]);
+        result.versions = r->versions;
     } else if (err == SL_OK) {
         err = r->refused;
-        position = r->refused_position;
+        result.position = r->refused_position;
     }
+    if (b->keyed)
+        sl_count_keyed(b->worker, b->pool, err, err == SL_OK && r->repeated);
     if (b->done != NULL)
-        b->done(b->arg, err, position);
+        b->done(b->arg, err, &result);
     free(b);
 }
 
@@ -65,6 +76,8 @@ static uint32_t group_entries(struct scratch *s, const struct sl_batch_entry *en
             s->groups[groups++] = (struct sl_batch_group){e->list->id, &s->changes[i], &s->positions[i], 0};
         s->groups[groups - 1].count++;
     }
+    /* An order that every instance makes alike, whatever numbers its lists have. */
+    qsort(s->groups, groups, sizeof s->groups[0], by_first_entry);
     return groups;
 }
 
@@ -80,7 +93,9 @@ static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct scratch
 
 struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                                 const struct sl_batch_entry *entries, uint32_t n,
-                                void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg)
+                                const struct sl_record_key *key,
+                                void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r),
+                                void *arg)
 {
     if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
         return NULL;
@@ -88,9 +103,11 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                         sl_xcalloc(n, sizeof *s.positions), sl_xcalloc(n, sizeof *s.groups)};
     uint32_t groups = group_entries(&s, entries, n);
     struct sl_batch *b = batch_new(w, &s, groups);
+    b->pool = p;
+    b->keyed = key != NULL;
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, s.groups, groups, on_batched,
+    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, s.groups, groups, key, on_batched,
                        b) == SL_OK) {
         w->awaited++;
         sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);

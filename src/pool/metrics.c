@@ -1,6 +1,7 @@
 #include "pool/metrics.h"
 
 static const char *const sl_update_results[] = {"changed", "same", "refused", "failed", "unknown", NULL};
+static const char *const sl_keyed_results[] = {"first", "repeated", "reused", "failed", "unknown", NULL};
 static const char *const sl_publication_causes[] = {"first", "change", "renewal", NULL};
 
 #define X(id, name, type, help, label, values, bounds, scale)                                                \

@@ -11,6 +11,14 @@ enum sl_update_result {
     SL_UPDATED_UNKNOWN
 };
 
+enum sl_keyed_result {
+    SL_KEYED_FIRST,
+    SL_KEYED_REPEATED,
+    SL_KEYED_REUSED,
+    SL_KEYED_FAILED,
+    SL_KEYED_UNKNOWN
+};
+
 #define SL_POOL_WORKER_METRICS(X)                                                                            \
     X(RESERVED, "references_reserved_total", SL_COUNTER, "References handed to issuers.", NULL, NULL, NULL,  \
       0)                                                                                                     \
@@ -23,6 +31,10 @@ enum sl_update_result {
     X(UPDATES, "updates_total", SL_COUNTER, "Status updates by result.", "result", sl_update_results, NULL,  \
       0)                                                                                                     \
     X(BATCHES, "batches_total", SL_COUNTER, "Batch updates sent to Redis.", NULL, NULL, NULL, 0)             \
+    X(KEYED, "keyed_requests_total", SL_COUNTER,                                                             \
+      "Requests with an Idempotency-Key by result: first, repeated (got the first answer), reused (the key " \
+      "belongs to another request), failed (has not happened), unknown.",                                    \
+      "result", sl_keyed_results, NULL, 0)                                                                   \
     X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that one flush to Redis carried.",      \
       NULL, NULL, sl_metric_size_bounds, 0)
 

@@ -57,6 +57,7 @@ static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
 static void answer(struct kpool *p, struct sl_reservation *r, enum sl_err err)
 {
     r->err = err;
+    r->forgotten = atomic_load_explicit(&p->pool->forgotten, memory_order_relaxed);
     p->waiting -= r->amount - r->have;
     if (err != SL_OK && r->have > 0) {
         stock_prepend(p, r->slots, r->have);
@@ -110,7 +111,9 @@ void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r)
 
 void sl_keeper_returned(struct kpool *p, struct sl_reservation *r)
 {
-    stock_prepend(p, r->slots, r->have);
+    /* Dropped since: their lists may be gone. */
+    if (r->forgotten == atomic_load_explicit(&p->pool->forgotten, memory_order_relaxed))
+        stock_prepend(p, r->slots, r->have);
     free(r);
     sl_keeper_distribute(p);
 }
@@ -189,6 +192,7 @@ void sl_keeper_distribute(struct kpool *p)
 void sl_keeper_forget(struct kpool *p)
 {
     uint64_t slots[256], left;
+    atomic_fetch_add_explicit(&p->pool->forgotten, 1, memory_order_acq_rel);
     for (uint64_t fill; (fill = sl_ring_fill(p->pool->ring)) > 0;)
         (void)sl_ring_pop(p->pool->ring, fill < 256 ? (uint32_t)fill : 256, slots, &left);
     while (p->stock != NULL)

@@ -38,6 +38,7 @@ struct sl_reservation {
     struct sl_reservation *next;
     enum sl_err err;
     uint32_t have;
+    uint32_t forgotten; /* the pool's counter before its references were taken: they come back to no other */
     uint64_t slots[];
 };
 

@@ -22,12 +22,21 @@ struct sl_batch_entry {
     uint8_t value;
 };
 struct sl_batch;
-/* All or nothing; every list has to be of pool `p`. `position`: which entry was refused (FORBIDDEN,
- * INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE). `entries` is read during the call only. NULL: the store is down.
- */
+struct sl_batch_result {
+    uint32_t position; /* FORBIDDEN, INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE: which entry was refused */
+    /* OK: the batch's lists in order of their first entries, and their versions after it */
+    uint32_t lists;
+    struct sl_list *const *list;
+    const uint64_t *versions;
+};
+/* All or nothing; every list has to be of pool `p`. `key`: an equal batch that comes again under it writes
+ * nothing and gets the first answer, another one IDEMPOTENCY_KEY_REUSED; NULL: none. `entries` and `key` are
+ * read during the call only, the result during `done`. NULL: the store is down. */
 struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                                 const struct sl_batch_entry *entries, uint32_t n,
-                                void (*done)(void *arg, enum sl_err err, uint32_t position), void *arg);
+                                const struct sl_record_key *key,
+                                void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r),
+                                void *arg);
 void sl_batch_cancel(struct sl_batch *b);
 
 /* Internal to the layer. */
@@ -36,6 +45,8 @@ void sl_gathers_stop(struct sl_pool_worker *w);
 void sl_gathers_free(struct sl_pool_worker *w);
 void sl_gathers_flush(struct sl_pool_worker *w); /* sends what has gathered, now */
 bool sl_gathers_idle(const struct sl_pool_worker *w);
+/* Counts a request with a key; pool/keyed.c. */
+void sl_count_keyed(struct sl_pool_worker *w, const struct sl_pool *p, enum sl_err err, bool repeated);
 /* A list has a new version: the keeper decides when it is published. */
 void sl_tell_keeper(struct sl_pool_worker *w, struct sl_list *l, uint64_t version);
 

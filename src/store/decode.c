@@ -221,15 +221,16 @@ static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batch
                     uint32_t *ret_at)
 {
     static const enum sl_err errs[] = {SL_ERR_FORBIDDEN, SL_ERR_INDEX_OUT_OF_BOUNDS, SL_ERR_NO_SUCH_REFERENCE,
-                                       SL_ERR_VALUE_OUT_OF_RANGE};
+                                       SL_ERR_VALUE_OUT_OF_RANGE, SL_ERR_IDEMPOTENCY_KEY_REUSED};
+    static const char letters[] = "FILVK";
     struct sl_span why;
     if (!is_array(r, 4) || !text(r->element[1], 1, 1, &why))
         return false;
-    const char *at = memchr("FILV", why.at[0], 4);
+    const char *at = memchr(letters, why.at[0], 5);
     if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups ||
         !count32(r->element[3], ret_at))
         return false;
-    *ret = (struct sl_batched){.refused = errs[strchr("FILV", *at) - "FILV"]};
+    *ret = (struct sl_batched){.refused = errs[at - letters]};
     return true;
 }
 
@@ -241,7 +242,7 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
         return false;
     if (kind.at[0] == 'R')
         return refusal(r, groups, ret, ret_group, ret_at);
-    if (kind.at[0] != 'W' || !is_array(r, 3) || !is_array(r->element[1], groups) ||
+    if ((kind.at[0] != 'W' && kind.at[0] != 'A') || !is_array(r, 3) || !is_array(r->element[1], groups) ||
         !is_array(r->element[2], groups))
         return false;
     uint64_t *versions = items(d, groups, sizeof *versions);
@@ -254,7 +255,19 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
             return false;
         changed[i] = flag != 0;
     }
-    *ret = (struct sl_batched){.refused = SL_OK, .versions = versions, .changed = changed};
+    *ret = (struct sl_batched){
+        .refused = SL_OK, .versions = versions, .changed = changed, .repeated = kind.at[0] == 'A'};
+    return true;
+}
+
+bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret)
+{
+    struct sl_span kind, answer = {0};
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !text(r->element[0], 1, 1, &kind) ||
+        memchr("KNWA", kind.at[0], 4) == NULL || r->elements != (kind.at[0] == 'A' ? 2 : 1) ||
+        (kind.at[0] == 'A' && !text(r->element[1], 1, SIZE_MAX, &answer)))
+        return false;
+    *ret = (struct sl_remembered){.other = kind.at[0] == 'K', .bound = kind.at[0] == 'W', .answer = answer};
     return true;
 }
 

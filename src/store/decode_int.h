@@ -28,6 +28,8 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
 /* `ret_group` and `ret_at`: the refused entry, when ret->refused is not SL_OK. */
 bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
                        uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d);
+/* The answer points into the reply. */
+bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret);
 /* {} means an index outside: ret_outside. */
 bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value,
                       uint64_t *ret_version);

@@ -14,6 +14,7 @@
     X(DESCRIBE, describe, false, true)                                                                       \
     X(UPDATE, update, true, true)                                                                            \
     X(BATCH, batch, true, true)                                                                              \
+    X(REMEMBER, remember, true, true)                                                                        \
     X(STATUS, status, false, true)                                                                           \
     X(LOAD, load, false, false)                                                                              \
     X(POOL_NAMES, pool_names, false, false)

@@ -95,7 +95,7 @@ static void measure(struct sl_store *s, const struct sl_operation *op)
     uint64_t took = sl_conn_now(&s->conn) - op->call.started_ns;
     if (s->conn.setup.metrics != NULL)
         sl_metric_observe(s->conn.setup.metrics, SL_STORE_M_LATENCY, took);
-    if (op->kind != SL_OP_UPDATE && op->kind != SL_OP_BATCH)
+    if (op->kind != SL_OP_UPDATE) /* a batch takes as long as it is large */
         return;
     s->rtt_ns = s->rtt_ns == 0 ? took : s->rtt_ns - s->rtt_ns / 8 + took / 8;
 }
@@ -213,7 +213,8 @@ enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *poo
 void sl_op_send(struct sl_store *s, struct sl_operation *op, struct sl_wire *w, unsigned replies)
 {
     const struct sl_redis_options *o = s->conn.setup.options;
-    if (o->wait_replicas > 0 && (op->kind == SL_OP_UPDATE || op->kind == SL_OP_BATCH)) {
+    if (o->wait_replicas > 0 &&
+        (op->kind == SL_OP_UPDATE || op->kind == SL_OP_BATCH || op->kind == SL_OP_REMEMBER)) {
         sl_wire_command(w, 3);
         sl_wire_text(w, "WAIT");
         sl_wire_number(w, o->wait_replicas);

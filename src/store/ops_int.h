@@ -42,6 +42,7 @@ struct sl_operation {
         void (*loaded)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
         void (*updated)(void *arg, enum sl_err err, const struct sl_updated *r);
         void (*batched)(void *arg, enum sl_err err, const struct sl_batched *r);
+        void (*remembered)(void *arg, enum sl_err err, const struct sl_remembered *r);
         void (*status)(void *arg, enum sl_err err, uint8_t value, uint64_t version);
     } done;
     void *arg;

@@ -108,13 +108,26 @@ static void keep_positions(struct sl_operation *op, const struct sl_batch_group 
                    groups[i].count * sizeof *op->positions);
 }
 
+static void record_arg(struct sl_wire *w, const struct sl_record_key *key)
+{
+    static const char digits[] = "0123456789abcdef";
+    char hex[2 * SL_RECORD_ID];
+    for (size_t i = 0; i < SL_RECORD_ID; i++) {
+        hex[2 * i] = digits[key->id[i] >> 4];
+        hex[2 * i + 1] = digits[key->id[i] & 15];
+    }
+    sl_wire_arg(w, hex, sizeof hex);
+    sl_wire_arg(w, key->print, sizeof key->print);
+    sl_wire_number(w, key->keep_ms);
+}
+
 enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
-                           const struct sl_batch_group *groups, uint32_t n,
+                           const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
                            void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
 {
     struct sl_wire w = {0};
     struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_BATCH, pool, 2 + 2 * n, &w, &op);
+    enum sl_err err = sl_op_new(s, SL_OP_BATCH, pool, (key != NULL ? 5 : 3) + 2 * n, &w, &op);
     if (err != SL_OK)
         return err;
     op->deliver = give_batched;
@@ -124,10 +137,41 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
     keep_positions(op, groups, n);
     sl_op_channel(s, pool, &w);
     sl_wire_number(&w, final);
+    if (key != NULL)
+        record_arg(&w, key);
+    else
+        sl_wire_text(&w, "");
     for (uint32_t i = 0; i < n; i++) {
         sl_op_uuid(&w, &groups[i].list);
         sl_op_pack(&w, groups[i].changes, groups[i].count);
     }
+    sl_op_send(s, op, &w, 1);
+    return SL_OK;
+}
+
+static void give_remembered(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+{
+    struct sl_remembered m = {0};
+    if (err == SL_OK && !sl_decode_remembered(r, &m))
+        err = sl_op_bad_shape(op);
+    op->done.remembered(op->arg, err, err == SL_OK ? &m : NULL);
+}
+
+enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
+                              struct sl_span answer,
+                              void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r),
+                              void *arg)
+{
+    struct sl_wire w = {0};
+    struct sl_operation *op;
+    enum sl_err err = sl_op_new(s, SL_OP_REMEMBER, pool, 4, &w, &op);
+    if (err != SL_OK)
+        return err;
+    op->deliver = give_remembered;
+    op->done.remembered = done;
+    op->arg = arg;
+    record_arg(&w, key);
+    sl_wire_arg(&w, answer.at, answer.len);
     sl_op_send(s, op, &w, 1);
     return SL_OK;
 }

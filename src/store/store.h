@@ -217,7 +217,30 @@ SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, con
                                        void (*done)(void *arg, enum sl_err err, const struct sl_updated *r),
                                        void *arg);
 
-/* All or nothing over many lists of one pool: validated whole, as if applied in order, then written. */
+/* What binds a request to its first answer. The record is kept in Redis under `id` for `keep_ms` from the
+ * first answer on; `print` tells another request under the same id. */
+#define SL_RECORD_ID 32
+struct sl_record_key {
+    uint8_t id[SL_RECORD_ID];
+    uint8_t print[SL_RECORD_ID];
+    uint32_t keep_ms;
+};
+
+/* Binds `answer` to the key if nothing is bound to it yet, and says what is: the first answer, whoever gave
+ * it. An empty `answer` only looks. Under OUTCOME_UNKNOWN `answer` may be bound, now or later. */
+struct sl_remembered {
+    bool other;            /* the key belongs to a request with another print: nothing was bound */
+    bool bound;            /* by this call */
+    struct sl_span answer; /* bound before; empty: nothing was */
+};
+SL_CHECKED enum sl_err
+sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
+                  struct sl_span answer,
+                  void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r), void *arg);
+
+/* All or nothing over many lists of one pool: validated whole, as if applied in order, then written. With a
+ * key (NULL: none) a batch that was written is bound to it in the same step; one that comes again writes
+ * nothing and gets the first answer, so the groups of equal requests have to come in equal order. */
 struct sl_batch_group {
     struct sl_uuid list;
     const struct sl_change *changes;
@@ -225,14 +248,16 @@ struct sl_batch_group {
     uint32_t count;
 };
 struct sl_batched {
-    enum sl_err
-        refused; /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE: nothing was written */
+    enum sl_err refused;       /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE /
+                                  IDEMPOTENCY_KEY_REUSED:       nothing was written */
     uint32_t refused_position; /* the caller's position of the entry that was refused */
     const uint64_t *versions;  /* per group, after the batch */
     const bool *changed;       /* per group */
+    bool repeated;             /* an earlier batch under the same key was written, this one was not */
 };
 SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                                       const struct sl_batch_group *groups, uint32_t n,
+                                      const struct sl_record_key *key,
                                       void (*done)(void *arg, enum sl_err err, const struct sl_batched *r),
                                       void *arg);
 

@@ -134,8 +134,16 @@ static bool config_is(const struct redisReply *config, const char *name, const c
     return is(v, want) || is(v, or_else) || no(why, name, v, want);
 }
 
-static bool verify_config(const struct sl_redis_options *o, const struct redisReply *config,
-                          struct sl_buf *why)
+/* What binds an Idempotency-Key to its answer expires, so a policy that evicts only such keys is as bad as
+ * one that evicts all; unless memory has no limit, for then nothing is evicted. */
+static bool may_evict(struct sl_span policy, struct sl_span info)
+{
+    bool spares = policy.len >= 8 && memcmp(policy.at, "volatile", 8) == 0;
+    return !is(policy, "noeviction") && !(spares && is(info_or_empty(info, "maxmemory"), "0"));
+}
+
+static bool verify_config(const struct sl_redis_options *o, struct sl_span info,
+                          const struct redisReply *config, struct sl_buf *why)
 {
     bool always = o->persistence == SL_PERSIST_ALWAYS;
     struct sl_span policy = {"", 0};
@@ -147,8 +155,8 @@ static bool verify_config(const struct sl_redis_options *o, const struct redisRe
         return false;
     }
     config_value(config, "maxmemory-policy", &policy);
-    if (policy.len == 0 || (policy.len >= 7 && memcmp(policy.at, "allkeys", 7) == 0))
-        return no(why, "maxmemory-policy", policy, "noeviction (or one that evicts only keys that expire)");
+    if (may_evict(policy, info))
+        return no(why, "maxmemory-policy", policy, "noeviction (or volatile-* with maxmemory 0)");
     if (o->persistence == SL_PERSIST_DISABLED)
         return true;
     return config_is(config, "appendonly", "yes", "yes", why) &&
@@ -167,7 +175,7 @@ bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, con
         sl_buf_puts(why, "Redis runs in cluster mode, which is not supported: one primary is needed");
         return false;
     }
-    if (!verify_config(o, config, why))
+    if (!verify_config(o, info, config, why))
         return false;
     *ret_hopeless = false; /* what follows passes by itself */
     if (!is(v = info_or_empty(info, "role"), "master"))

@@ -263,7 +263,7 @@ static void give_batched(struct op *op)
 }
 
 enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
-                           const struct sl_batch_group *groups, uint32_t n,
+                           const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
                            void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
 {
     bool execute;
@@ -274,8 +274,43 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
     op->done.batched = done;
     op->bytes = sl_xcalloc(n + 1, sizeof(uint64_t));
     op->more = sl_xcalloc(n + 1, sizeof(bool));
-    if (execute)
+    struct fake_answer *known = execute && key != NULL ? fake_recall(s->f, pool, key) : NULL;
+    if (known != NULL)
+        fake_batch_again(known, key, n, &op->result.batched, op->bytes, op->more);
+    else if (execute)
         fake_batch(s->f, final, groups, n, &op->result.batched, op->bytes, op->more);
+    if (execute && known == NULL && key != NULL && op->result.batched.refused == SL_OK)
+        fake_bind(s->f, pool, key, op->bytes, n * sizeof(uint64_t));
+    return fake_op_sent(s, op);
+}
+
+static void give_remembered(struct op *op)
+{
+    op->done.remembered(op->arg, op->err, op->err == SL_OK ? &op->result.remembered : NULL);
+}
+
+enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
+                              struct sl_span answer,
+                              void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r),
+                              void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_REMEMBER, arg, give_remembered, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.remembered = done;
+    struct fake_answer *known = execute ? fake_recall(s->f, pool, key) : NULL;
+    struct sl_remembered *r = &op->result.remembered;
+    if (known != NULL && memcmp(known->key.print, key->print, sizeof key->print) != 0) {
+        r->other = true;
+    } else if (known != NULL) {
+        op->bytes = sl_xcalloc(known->len + 1, 1);
+        memcpy(op->bytes, known->bytes, known->len);
+        r->answer = sl_span(op->bytes, known->len);
+    } else if (execute && answer.len > 0) {
+        fake_bind(s->f, pool, key, answer.at, answer.len);
+        r->bound = true;
+    }
     return fake_op_sent(s, op);
 }
 

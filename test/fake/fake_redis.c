@@ -44,6 +44,11 @@ void fake_redis_free(struct fake_redis *f)
     }
     for (uint32_t i = 0; i < f->buried_count; i++)
         list_free(f->buried[i]);
+    for (struct fake_answer *a = f->answers, *next; a != NULL; a = next) {
+        next = a->next;
+        free(a->bytes);
+        free(a);
+    }
     free(f->buried);
     free(f->pools);
     pthread_mutex_destroy(&f->lock);

@@ -49,6 +49,15 @@ struct fake_pool {
     uint32_t known;           /* lists ever made, all in `lists` or `buried` */
 };
 
+/* What is bound to an idempotency key; never expires, and a restore does not take it back. */
+struct fake_answer {
+    struct fake_answer *next;
+    char pool[64];
+    struct sl_record_key key;
+    void *bytes;
+    size_t len;
+};
+
 /* A connection or a feed, for what concerns all of them. */
 struct fake_end {
     struct fake_end *next;
@@ -75,6 +84,7 @@ struct fake_redis {
     struct fake_list **buried;
     uint32_t buried_count;
     struct fake_end *ends;
+    struct fake_answer *answers;
     /* behaviour */
     _Atomic bool up, feed_up, hopeless;
     _Atomic uint64_t delay_ns;
@@ -138,4 +148,9 @@ bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const str
                  char *results);
 void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
                 struct sl_batched *ret, uint64_t *versions, bool *changed);
+struct fake_answer *fake_recall(struct fake_redis *f, const char *pool, const struct sl_record_key *key);
+void fake_bind(struct fake_redis *f, const char *pool, const struct sl_record_key *key, const void *bytes,
+               size_t len);
+void fake_batch_again(const struct fake_answer *known, const struct sl_record_key *key, uint32_t n,
+                      struct sl_batched *ret, uint64_t *versions, bool *changed);
 bool fake_draw(struct fake_redis *f, unsigned one_in);

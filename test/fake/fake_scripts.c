@@ -233,3 +233,35 @@ void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *gr
         free(results);
     }
 }
+
+struct fake_answer *fake_recall(struct fake_redis *f, const char *pool, const struct sl_record_key *key)
+{
+    for (struct fake_answer *a = f->answers; a != NULL; a = a->next)
+        if (strcmp(a->pool, pool) == 0 && memcmp(a->key.id, key->id, sizeof key->id) == 0)
+            return a;
+    return NULL;
+}
+
+void fake_bind(struct fake_redis *f, const char *pool, const struct sl_record_key *key, const void *bytes,
+               size_t len)
+{
+    struct fake_answer *a = sl_xcalloc(1, sizeof *a);
+    snprintf(a->pool, sizeof a->pool, "%s", pool);
+    a->key = *key;
+    a->bytes = sl_xcalloc(len + 1, 1);
+    memcpy(a->bytes, bytes, len);
+    a->len = len;
+    a->next = f->answers;
+    f->answers = a;
+}
+
+void fake_batch_again(const struct fake_answer *known, const struct sl_record_key *key, uint32_t n,
+                      struct sl_batched *ret, uint64_t *versions, bool *changed)
+{
+    bool same = memcmp(known->key.print, key->print, sizeof key->print) == 0;
+    *ret = (struct sl_batched){.versions = versions, .changed = changed, .repeated = same};
+    ret->refused = same ? SL_OK : SL_ERR_IDEMPOTENCY_KEY_REUSED;
+    sl_assert(!same || known->len == n * sizeof *versions);
+    if (same)
+        memcpy(versions, known->bytes, known->len);
+}

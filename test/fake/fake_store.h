@@ -22,6 +22,7 @@ struct op {
         void (*loaded)(void *, enum sl_err, uint64_t, struct sl_span);
         void (*updated)(void *, enum sl_err, const struct sl_updated *);
         void (*batched)(void *, enum sl_err, const struct sl_batched *);
+        void (*remembered)(void *, enum sl_err, const struct sl_remembered *);
         void (*status)(void *, enum sl_err, uint8_t, uint64_t);
     } done;
     union {
@@ -31,6 +32,7 @@ struct op {
         struct sl_changes changes;
         struct sl_updated updated;
         struct sl_batched batched;
+        struct sl_remembered remembered;
     } result;
     /* owned arrays that the result points to */
     struct sl_block *blocks;

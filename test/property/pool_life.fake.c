@@ -150,9 +150,9 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
     settle(arg, err);
 }
 
-static void on_batched(void *arg, enum sl_err err, uint32_t position)
+static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *r)
 {
-    assert_int_equal(position, 0);
+    assert_int_equal(r->position, 0);
     settle(arg, err);
 }
 
@@ -207,7 +207,7 @@ static void batch(struct world *w)
         q->count++;
     }
     struct sl_pool_worker *worker = &w->h->workers[draw(w, w->h->s.workers)].pool;
-    q->batch = q->count > 0 ? sl_batch_start(worker, pool, entries, q->count, on_batched, q) : NULL;
+    q->batch = q->count > 0 ? sl_batch_start(worker, pool, entries, q->count, NULL, on_batched, q) : NULL;
     if (q->batch == NULL)
         settle(q, SL_ERR_UNAVAILABLE);
 }

@@ -365,11 +365,65 @@ static void paths(void **state)
     assert_int_equal(sl_route_parse(sl_span(NULL, 0), sl_span(NULL, 0)).route, SL_ROUTE_NONE);
 }
 
+static void idempotency_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out; /* NULL: refused */
+    } rows[] = {
+        {"\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", "8e03978e-40d5-43dd-bc93-6894a57f9324"},
+        {"8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"},
+        {"  \"a\"  ", "a"},
+        {"\"a b\"", "a b"},
+        {"\"a\\\"b\\\\\"", "a\"b\\"},
+        {"\"a\";x=1", "a"},
+        {"\"a\"; x=1 ;y=\"z\"", "a"},
+        {"abc/def:1==", "abc/def:1=="},
+        {"~!#$%&'*+-.^_`|", "~!#$%&'*+-.^_`|"},
+        {"", NULL},
+        {"   ", NULL},
+        {"\"\"", NULL},
+        {"\"a", NULL},
+        {"a\"", NULL},
+        {"\"a\\\"", NULL},
+        {"\"a\\n\"", NULL},
+        {"\"a\" b", NULL},
+        {"\"a\", \"b\"", NULL},
+        {"a, b", NULL},
+        {"a b", NULL},
+        {"a;x=1", NULL},
+        {"\"\xc3\xa9\"", NULL},
+        {"\"a\tb\"", NULL},
+        {"\"a\x7f\"", NULL},
+    };
+    char long_key[300], out[SL_IDEMPOTENCY_KEY];
+    size_t len;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sl_span in = exact(rows[i].in, strlen(rows[i].in));
+        len = 0;
+        if (sl_idempotency_key(in, out, &len) != (rows[i].out != NULL))
+            fail_msg("%s", rows[i].in);
+        if (rows[i].out != NULL)
+            assert_true(sl_span_eq(sl_span(out, len), sl_span(rows[i].out, strlen(rows[i].out))));
+        else
+            assert_int_equal(len, 0);
+        drop(in);
+    }
+    memset(long_key, 'k', sizeof long_key);
+    assert_true(sl_idempotency_key(sl_span(long_key, 255), out, &len) && len == 255);
+    assert_false(sl_idempotency_key(sl_span(long_key, 256), out, &len));
+    long_key[0] = long_key[256] = '"';
+    assert_true(sl_idempotency_key(sl_span(long_key, 257), out, &len) && len == 255);
+    long_key[256] = 'k';
+    long_key[257] = '"';
+    assert_false(sl_idempotency_key(sl_span(long_key, 258), out, &len));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percent),       cmocka_unit_test(queries), cmocka_unit_test(numbers),
-        cmocka_unit_test(content_types), cmocka_unit_test(paths),
+        cmocka_unit_test(content_types), cmocka_unit_test(paths),   cmocka_unit_test(idempotency_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,12 +27,12 @@ static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
     o->precreation_lists = 2;
 }
 
-static void on_batched(void *arg, enum sl_err err, uint32_t position)
+static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *r)
 {
     struct answer *a = arg;
     a->answered++;
     a->err = err;
-    a->position = position;
+    a->position = r->position;
 }
 
 static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
@@ -54,7 +54,7 @@ static struct answer run(struct house *h, const struct sl_batch_entry *entries, 
 {
     struct answer a = {0};
     struct sl_pool *p = &h->shared.pools[0];
-    assert_non_null(sl_batch_start(&h->workers[0].pool, p, entries, n, on_batched, &a));
+    assert_non_null(sl_batch_start(&h->workers[0].pool, p, entries, n, NULL, on_batched, &a));
     assert_int_equal(a.answered, 0);
     assert_true(house_until(h, is_answered, &a, 1000));
     return a;
@@ -117,13 +117,13 @@ static void batch_that_fails_or_cannot_start_says_so(void **state)
     fake_fail(h->redis, SL_OP_BATCH, 1, SL_ERR_OUTCOME_UNKNOWN);
     assert_int_equal(run(h, entries, 1).err, SL_ERR_OUTCOME_UNKNOWN);
     fake_refuse(h->redis, SL_OP_BATCH, 1);
-    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, on_batched, &a));
-    sl_batch_cancel(sl_batch_start(w, &h->shared.pools[0], entries, 1, on_batched, &a));
+    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
+    sl_batch_cancel(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
     house_for(h, 5);
     assert_int_equal(fake_status(h->redis, &l[0]->id, 1), 1); /* it went its way */
     fake_set_up(h->redis, false);
     house_for(h, 5);
-    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, on_batched, &a));
+    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
     assert_null(sl_status_start(w, l[0], 1, on_status, &a));
     assert_int_equal(a.answered, 0);
     assert_true(sl_pool_worker_idle(w));

@@ -26,7 +26,21 @@ static redisReply *reply(const char *text, size_t n)
     return out;
 }
 
-enum { RECORD_, POOL, INTEGER, TAKEN, RECORDS, CHANGES, NAMES, UPDATED, BATCHED, STATUS, LOADED, KINDS };
+enum {
+    RECORD_,
+    POOL,
+    INTEGER,
+    TAKEN,
+    RECORDS,
+    CHANGES,
+    NAMES,
+    UPDATED,
+    BATCHED,
+    REMEMBERED,
+    STATUS,
+    LOADED,
+    KINDS
+};
 
 static bool decode(int kind, const redisReply *r)
 {
@@ -37,6 +51,7 @@ static bool decode(int kind, const redisReply *r)
     struct sl_changes c;
     struct sl_updated u;
     struct sl_batched b;
+    struct sl_remembered m;
     const struct sl_list_record *records;
     const struct sl_span *names;
     struct sl_span bytes;
@@ -74,6 +89,9 @@ static bool decode(int kind, const redisReply *r)
     case BATCHED:
         ok = sl_decode_batched(r, 2, &b, &group, &at, &d);
         break;
+    case REMEMBERED:
+        ok = sl_decode_remembered(r, &m);
+        break;
     case STATUS:
         ok = sl_decode_status(r, &flag, &value, &version);
         break;
@@ -100,6 +118,12 @@ static const struct {
     {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FI\r\n"},
     {BATCHED, "*3\r\n$1\r\nW\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:1\r\n:3\r\n"},
+    {BATCHED, "*3\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n"},
+    {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nK\r\n:0\r\n:0\r\n"},
+    {REMEMBERED, "*1\r\n$1\r\nN\r\n"},
+    {REMEMBERED, "*1\r\n$1\r\nW\r\n"},
+    {REMEMBERED, "*1\r\n$1\r\nK\r\n"},
+    {REMEMBERED, "*2\r\n$1\r\nA\r\n$3\r\nabc\r\n"},
     {STATUS, "*2\r\n:255\r\n:8\r\n"},
     {STATUS, "*0\r\n"},
     {LOADED, "*2\r\n$2\r\n17\r\n$3\r\n\x01\x02\x03\r\n"},
@@ -125,6 +149,13 @@ static const struct {
      "\r\n:81\r\n:3\r\n:7\r\n"}, /* cursor beyond the size */
     {POOL, "*7\r\n:-1\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"},
     {INTEGER, ":101\r\n"},
+    {REMEMBERED, "*0\r\n"},
+    {REMEMBERED, "*1\r\n$1\r\nA\r\n"},
+    {REMEMBERED, "*2\r\n$1\r\nA\r\n$0\r\n\r\n"},
+    {REMEMBERED, "*2\r\n$1\r\nW\r\n$3\r\nabc\r\n"},
+    {REMEMBERED, "*1\r\n$1\r\nX\r\n"},
+    {REMEMBERED, "$1\r\nW\r\n"},
+    {BATCHED, "*3\r\n$1\r\nA\r\n*1\r\n:1\r\n*1\r\n:0\r\n"}, /* of another number of groups */
     {TAKEN,
      "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:11\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
     {TAKEN, "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":75\r\n:6\r\n*0\r\n"},
@@ -255,8 +286,12 @@ static void verdicts(void **state)
         {INFO7, CONFIG("$2\r\nno\r\n", KEEPS), "appendfsync is no, must be everysec", SL_PERSIST_EVERYSEC,
          true},
         {INFO7, CONFIG(ALWAYS, "$11\r\nallkeys-lfu\r\n"),
-         "maxmemory-policy is allkeys-lfu, must be noeviction (or one that evicts only keys that expire)",
+         "maxmemory-policy is allkeys-lfu, must be noeviction (or volatile-* with maxmemory 0)",
          SL_PERSIST_DISABLED, true},
+        {INFO7 "maxmemory:0\r\n", CONFIG(ALWAYS, "$12\r\nvolatile-ttl\r\n"), "", SL_PERSIST_DISABLED, true},
+        {INFO7 "maxmemory:1000000\r\n", CONFIG(ALWAYS, "$12\r\nvolatile-ttl\r\n"),
+         "maxmemory-policy is volatile-ttl, must be noeviction (or volatile-* with maxmemory 0)",
+         SL_PERSIST_ALWAYS, true},
         {INFO7 "cluster_enabled:1\r\n", CONFIG(ALWAYS, KEEPS),
          "Redis runs in cluster mode, which is not supported: one primary is needed", SL_PERSIST_ALWAYS,
          true},
@@ -268,8 +303,7 @@ static void verdicts(void **state)
          "aof_enabled is 0, must be 1", SL_PERSIST_ALWAYS, false},
         {"", CONFIG(ALWAYS, KEEPS), "the version of Redis is missing, must be 7.0 or later",
          SL_PERSIST_ALWAYS, true},
-        {INFO7, "*0\r\n",
-         "maxmemory-policy is missing, must be noeviction (or one that evicts only keys that expire)",
+        {INFO7, "*0\r\n", "maxmemory-policy is missing, must be noeviction (or volatile-* with maxmemory 0)",
          SL_PERSIST_ALWAYS, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

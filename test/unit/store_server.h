@@ -359,6 +359,25 @@ __attribute__((unused)) static void on_status(void *arg, enum sl_err err, uint8_
     got.version = version;
 }
 
+static struct {
+    bool other, bound;
+    char answer[64];
+} remembered __attribute__((unused));
+
+__attribute__((unused)) static void on_remembered(void *arg, enum sl_err err, const struct sl_remembered *r)
+{
+    (void)arg;
+    mark_done(err);
+    memset(&remembered, 0, sizeof remembered);
+    if (err != SL_OK)
+        return;
+    remembered.other = r->other;
+    remembered.bound = r->bound;
+    assert_true(r->answer.len < sizeof remembered.answer);
+    if (r->answer.len > 0)
+        memcpy(remembered.answer, r->answer.at, r->answer.len);
+}
+
 __attribute__((unused)) static struct sl_list_draft draft(void)
 {
     static char uris[64][64];

@@ -112,28 +112,28 @@ static void a_batch_is_all_or_nothing(void **state)
     const uint32_t p1[] = {0, 2}, p2[] = {1, 3};
     struct sl_batch_group g[2] = {{one, c1, p1, 2}, {two, outside, p2, 2}};
     uint32_t n = 2;
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].changes = final;
-    AWAIT(&b, sl_store_batch(b.store, "one", 1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "one", 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_FORBIDDEN);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].list = sl_uuid_v4(&sl_clock_system);
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
     assert_int_equal(got.batched.refused_position, 1);
     AWAIT(&b, sl_store_load(b.store, "one", &one, on_load, NULL));
     assert_int_equal(got.version, 0);
     assert_int_equal(got.len, 0);
     g[1] = (struct sl_batch_group){two, good, p2, 1};
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_int_equal(got.versions[0], 1);
     assert_true(got.flags[1]);
     g[0].changes = (const struct sl_change[]){{0, 1}, {2, 1}};
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     assert_int_equal(got.versions[1], 1);
     assert_false(got.flags[1]);
@@ -215,7 +215,7 @@ static void one_random_batch(struct model *m, const char *pool, const struct sl_
         g[i] = (struct sl_batch_group){ids[lists[i]], c[i], p[i], count};
     }
     enum sl_err want = model_batch(m, final, g, lists, n, &want_at);
-    AWAIT(&b, sl_store_batch(b.store, pool, final, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, pool, final, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, want);
     if (want != SL_OK) {
@@ -262,7 +262,7 @@ static void a_batch_of_many(void **state)
     }
     struct sl_batch_group g[2] = {{d[0].id, c[0], p, N}, {d[1].id, c[1], p, N}};
     uint32_t n = 2;
-    AWAIT(&b, sl_store_batch(b.store, "big", 1, g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "big", 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_OK);
     AWAIT(&b, sl_store_load(b.store, "big", &d[1].id, on_load, NULL));
@@ -272,6 +272,78 @@ static void a_batch_of_many(void **state)
         set += sl_status_get(got.bytes, got.len, 1, i);
     assert_int_equal(set, N);
     assert_int_equal(sl_status_get(got.bytes, got.len, 1, 49999 - 3 * 8999), 1);
+}
+
+/* ---- answers that are bound to a key
+ * ---------------------------------------------------------------------- */
+
+static void remember(const char *pool, const struct sl_record_key *key, const char *answer)
+{
+    AWAIT(&b, sl_store_remember(b.store, pool, key, sl_span(answer, strlen(answer)), on_remembered, NULL));
+    assert_int_equal(got.err, SL_OK);
+}
+
+static void the_first_answer_stays(void **state)
+{
+    (void)state;
+    struct sl_record_key key = {{1, 0, 255}, {'"', 0, 7}, 60000}, other = key, later = key;
+    remember("r", &key, "");
+    assert_true(!remembered.bound && !remembered.other && remembered.answer[0] == 0);
+    remember("r", &key, "one");
+    assert_true(remembered.bound && remembered.answer[0] == 0);
+    remember("r", &key, "two");
+    assert_true(!remembered.bound);
+    assert_string_equal(remembered.answer, "one");
+    remember("r", &key, "");
+    assert_string_equal(remembered.answer, "one");
+    other.print[31] = 1;
+    remember("r", &other, "three");
+    assert_true(remembered.other && !remembered.bound && remembered.answer[0] == 0);
+    remember("elsewhere", &other, "four");
+    assert_true(remembered.bound);
+    later.id[31] = 9;
+    later.keep_ms = 50;
+    remember("r", &later, "five");
+    assert_true(remembered.bound);
+    usleep(80000);
+    remember("r", &later, "six");
+    assert_true(remembered.bound);
+    assert_in_range(atoi(cli(&b.server, "pttl 'statuslist:{r}:idempotency:0100ff%058d'", 0)), 1, 60000);
+}
+
+static void a_batch_under_a_key_is_written_once(void **state)
+{
+    (void)state;
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_open_pool(b.store, "k", 80, 1, on_pool, NULL));
+    AWAIT(&b, sl_store_precreate(b.store, "k", 2, d, 2, on_records, NULL));
+    struct sl_record_key key = {{7}, {8}, 60000}, other = key;
+    const struct sl_change set[] = {{3, 1}}, back[] = {{3, 0}}, outside[] = {{80, 1}};
+    const uint32_t p[] = {0, 1};
+    struct sl_batch_group g[2] = {{d[0].id, outside, p, 1}, {d[1].id, set, p + 1, 1}};
+    uint32_t n = 2;
+    /* A batch that was refused is bound to nothing. */
+    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
+    g[0].changes = set;
+    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_OK);
+    assert_true(!got.batched.repeated && got.flags[0] && got.versions[1] == 1);
+    g[0].changes = back;
+    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, NULL, on_batched, &n));
+    assert_int_equal(got.versions[0], 2);
+    g[0].changes = set;
+    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_OK);
+    assert_true(got.batched.repeated && !got.flags[0] && !got.flags[1]);
+    assert_true(got.versions[0] == 1 && got.versions[1] == 1); /* the first answer */
+    AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));
+    assert_true(got.value == 0 && got.version == 2);
+    other.print[0] = 9;
+    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &other, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_ERR_IDEMPOTENCY_KEY_REUSED);
+    AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));
+    assert_int_equal(got.version, 2);
 }
 
 static void the_status_as_redis_has_it(void **state)
@@ -299,6 +371,8 @@ int main(void)
         T(a_batch_is_all_or_nothing),
         T(batches_do_what_the_model_does),
         T(a_batch_of_many),
+        T(the_first_answer_stays),
+        T(a_batch_under_a_key_is_written_once),
         T(the_status_as_redis_has_it),
     };
     return cmocka_run_group_tests_name("store statuses", tests, NULL, NULL);

@@ -137,7 +137,13 @@ static void the_documented_rules_suffice(void **state)
     assert_int_equal(got.err, SL_OK);
     AWAIT(&b, sl_store_update(b.store, "acl", &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(&b, sl_store_batch(b.store, "acl", -1, &g, n, on_batched, &n));
+    AWAIT(&b, sl_store_batch(b.store, "acl", -1, &g, n, NULL, on_batched, &n));
+    assert_int_equal(got.err, SL_OK);
+    struct sl_record_key key = {{1}, {2}, 1000};
+    AWAIT(&b, sl_store_batch(b.store, "acl", -1, &g, n, &key, on_batched, &n));
+    assert_int_equal(got.err, SL_OK);
+    key.id[0]++;
+    AWAIT(&b, sl_store_remember(b.store, "acl", &key, SL_SPAN("answer"), on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
     AWAIT(&b, sl_store_load(b.store, "acl", &id, on_load, NULL));
     assert_int_equal(got.len, 1);

@@ -1,6 +1,25 @@
--- ARGV: channel, final status or -1, then per group: list id, changes packed as 5 bytes each (uint32 index, uint8
--- value). Answers {'R', reason, group, position} (both from 0) or {'W', versions, changed}.
+-- ARGV: channel, final status or -1, record id, then (only when that is not '') fingerprint, ms to keep;
+-- then per group: list id, changes packed as 5 bytes each (uint32 index, uint8 value).
+-- Answers {'R', reason, group, position} (both from 0), {'W', versions, changed}, or {'A', versions, changed} when
+-- the record tells that it was written before: then nothing was.
 local final, lists, order = tonumber(ARGV[2]), {}, {}
+local record, first = nil, 4
+if ARGV[3] ~= '' then
+    record, first = POOL .. 'idempotency:' .. ARGV[3], 6
+    local known = redis.call('GET', record)
+    if known then
+        local print = ARGV[4]
+        if string.sub(known, 1, #print) ~= print then
+            return {'R', 'K', 0, 0}
+        end
+        local versions, flags = {}, {}
+        for v in string.gmatch(string.sub(known, #print + 1), '%d+') do
+            versions[#versions + 1] = tonumber(v)
+            flags[#flags + 1] = 0
+        end
+        return {'A', versions, flags}
+    end
+end
 
 local function open_list(id)
     if not lists[id] then
@@ -47,7 +66,7 @@ local function apply(list, flat)
 end
 
 local groups = {}
-for a = 3, #ARGV - 1, 2 do
+for a = first, #ARGV - 1, 2 do
     local list = open_list(ARGV[a])
     if not list then
         return {'R', 'L', #groups, 0}
@@ -69,5 +88,8 @@ local versions, flags = {}, {}
 for i, list in ipairs(groups) do
     versions[i] = list.version
     flags[i] = #list.dirty > 0 and 1 or 0
+end
+if record then
+    redis.call('SET', record, ARGV[4] .. table.concat(versions, ','), 'PX', ARGV[5])
 end
 return {'W', versions, flags}

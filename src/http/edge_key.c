@@ -1,0 +1,67 @@
+#include "http/edge.h"
+#include "http/field.h"
+
+static struct sl_span trim_spaces(struct sl_span s)
+{
+    while (s.len > 0 && s.at[0] == ' ')
+        s = sl_span(s.at + 1, s.len - 1);
+    while (s.len > 0 && s.at[s.len - 1] == ' ')
+        s.len--;
+    return s;
+}
+
+/* RFC 8941 section 4.2.5; what follows the string stays in `s`. */
+static bool read_string(struct sl_span *s, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
+{
+    size_t n = 0, i = 1;
+    for (; i < s->len && s->at[i] != '"'; i++) {
+        if (s->at[i] == '\\' && (++i == s->len || (s->at[i] != '"' && s->at[i] != '\\')))
+            return false;
+        if (s->at[i] < ' ' || s->at[i] > '~' || n == SL_IDEMPOTENCY_KEY)
+            return false;
+        out[n++] = s->at[i];
+    }
+    if (i >= s->len)
+        return false;
+    *s = sl_span(s->at + i + 1, s->len - i - 1);
+    *ret_len = n;
+    return true;
+}
+
+static bool read_bare(struct sl_span s, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
+{
+    if (s.len > SL_IDEMPOTENCY_KEY)
+        return false;
+    struct sl_span rest = s, part;
+    while (rest.len > 0)
+        if (!sl_field_token(&rest, &part) && !sl_field_char(&rest, ':') && !sl_field_char(&rest, '/') &&
+            !sl_field_char(&rest, '='))
+            return false;
+    memcpy(out, s.at, s.len);
+    *ret_len = s.len;
+    return true;
+}
+
+bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
+{
+    struct sl_span s = trim_spaces(field);
+    size_t n = 0;
+    if (s.len == 0)
+        return false;
+    if (s.at[0] != '"') {
+        if (!read_bare(s, out, &n))
+            return false;
+    } else {
+        struct sl_field_parameter p;
+        enum sl_field_step step;
+        if (!read_string(&s, out, &n))
+            return false;
+        while ((step = sl_field_next_parameter(&s, &p)) == SL_FIELD_PARAMETER)
+            ;
+        if (step != SL_FIELD_END)
+            return false;
+    }
+    if (n > 0)
+        *ret_len = n;
+    return n > 0;
+}
