@@ -56,6 +56,10 @@ bool sl_option_set(const struct sl_option *row, void *options, struct sl_span te
 void sl_option_defaults(const struct sl_option *rows, void *options);
 /* Frees (and wipes) the texts of `options`, leaving NULL. */
 void sl_option_release(const struct sl_option *rows, void *options);
+/* Whether both structs have the same value there; keys without a field always do. */
+bool sl_option_same(const struct sl_option *row, const void *a, const void *b);
+/* Gives the field of `to` the value of `from`'s, with texts of its own; what was there is freed. */
+void sl_option_copy(const struct sl_option *row, const void *from, void *to);
 /* The field's value as a YAML scalar in the file's own units: secrets as ***, an absent one as nothing. */
 void sl_option_show(const struct sl_option *row, const void *options, struct sl_buf *out);
 bool sl_option_absent(const struct sl_option *row, const void *options);

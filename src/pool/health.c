@@ -3,6 +3,19 @@
 #include "pool/keeper_int.h"
 #include "pool/reserve.h"
 
+static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
+{
+    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+        const struct kpool *p = &k->pools[i];
+        if (!sl_keeper_expired(p))
+            continue;
+        sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->pool->name);
+        sl_keeper_put_end(p, why);
+        return false;
+    }
+    return true;
+}
+
 static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
 {
     int64_t now = sl_wall_ms(k->clock) / 1000;
@@ -15,6 +28,11 @@ static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
     if (missing + expired == 0)
         return true;
     sl_buf_printf(why, "tokens: %u lists are not signed yet, %u tokens have expired", missing, expired);
+    struct sl_buf signer;
+    sl_buf_init(&signer, 512);
+    if (!signers_valid(k, &signer))
+        sl_buf_printf(why, "; %.*s", (int)signer.len, signer.data);
+    sl_buf_free(&signer);
     return false;
 }
 
@@ -38,7 +56,7 @@ bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
 
 bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
 {
-    if (!sl_keeper_ready_fetch(k, why))
+    if (!sl_keeper_ready_fetch(k, why) || !signers_valid(k, why))
         return false;
     enum sl_store_state state = sl_store_state(k->store);
     if (state != SL_STORE_UP) {
@@ -77,6 +95,9 @@ void sl_keeper_gauges(struct sl_keeper *k)
         sl_metric_set(p->m, SL_KM_LISTS, p->lists);
         sl_metric_set(p->m, SL_KM_LISTS_UNPUBLISHED, p->unpublished);
         sl_metric_set(p->m, SL_KM_TOKEN_BYTES, p->token_bytes);
+        int64_t end = sl_key_not_after(p->pool->key);
+        sl_metric_set(p->m, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
+        sl_metric_set(p->m, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
         sl_metric_set(p->m, SL_KM_OLDEST_IAT, 0);
         sl_metric_set(p->m, SL_KM_NEAREST_EXP, 0);
     }

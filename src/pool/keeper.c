@@ -58,6 +58,7 @@ static void on_sweep(void *arg)
     struct sl_keeper *k = arg;
     sl_timer_start(k->loop, &k->sweep, SWEEP_NS);
     sl_keeper_watch_wall(k);
+    sl_keeper_watch_certificates(k);
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];
         sl_keeper_answer_waiters(p, true);
@@ -103,9 +104,7 @@ static void pool_init(struct sl_keeper *k, unsigned i)
     p->o = sl_pool_options(p->pool);
     p->m = k->s.pool_metrics[i];
     sl_buf_init(&p->aggregation_uri, URI_ROOM);
-    if (p->o->aggregation_uri)
-        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", k->s.public_url, p->pool->name);
-    sl_assert(!p->aggregation_uri.failed); /* the configuration bounds both */
+    sl_keeper_name_aggregation(p);
     p->stock_end = &p->stock;
     p->waiters_end = &p->waiters;
     sl_timer_init(&p->retry, on_retry, p);
@@ -129,6 +128,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->turns = sl_xcalloc(setup->worker_count + 1, sizeof *k->turns);
     for (unsigned i = 0; i < pools; i++)
         pool_init(k, i);
+    sl_keeper_watch_certificates(k);
     sl_timer_init(&k->sweep, on_sweep, k);
     sl_timer_start(k->loop, &k->sweep, SWEEP_NS);
     struct sl_store_setup s = connection(k, SL_KEEPER_COMMANDS, on_command_state);

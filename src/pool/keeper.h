@@ -36,6 +36,9 @@ struct sl_keeper;
 
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup);
 void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m);
+/* Takes over the options that are now in force (sl_pool_options) and, by pool number, the keys, of which it
+ * takes shares. Lists whose tokens would now look different are signed again little by little. */
+void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys);
 
 /* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list
  * without a fresh token. For issuers also: store up, persistence as configured, references ready. */

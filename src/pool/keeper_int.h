@@ -19,6 +19,7 @@ struct tracked {
     uint64_t committed;    /* highest version that was heard of */
     uint64_t unseen_ns;    /* when the first version above the published one was heard of; 0: none */
     uint64_t published_ns; /* monotonic; 0: never */
+    uint64_t edition;      /* kpool.edition under which its token was signed */
     int64_t last_iat;
     struct sl_timer due; /* next publication: change or renewal */
     enum sl_publish_state state;
@@ -69,6 +70,9 @@ struct kpool {
     bool precreating;
     struct sl_timer spares;
     struct sl_level_chooser levels;
+    uint64_t edition;    /* counts the changes of key and claims: tokens of another one are replaced */
+    unsigned told_stage; /* how near the certificate's end was when it was last looked at: pool/expiry.c */
+    uint64_t told_ns;
     uint32_t lists, unpublished;
     uint64_t token_bytes;
 };
@@ -146,11 +150,19 @@ void sl_keeper_precreate(struct kpool *p);
 /* publish.c */
 void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns);
 void sl_keeper_want_token(struct tracked *t); /* as soon as possible */
+/* Decides anew when an idle list is published next. */
+void sl_keeper_schedule(struct tracked *t);
 void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
 void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
 void sl_keeper_pump(struct sl_keeper *k);
 void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
+/* expiry.c */
+bool sl_keeper_expired(const struct kpool *p);                     /* its certificate has ended */
+void sl_keeper_put_end(const struct kpool *p, struct sl_buf *out); /* when, as in RFC 3339 */
+void sl_keeper_watch_certificates(struct sl_keeper *k);
 void sl_keeper_watch_wall(struct sl_keeper *k);
+/* reload.c */
+void sl_keeper_name_aggregation(struct kpool *p);
 /* retire.c */
 void sl_keeper_retire(struct sl_keeper *k, struct tracked *t, struct sl_token *old);
 void sl_keeper_turned(struct sl_keeper *k);

@@ -76,7 +76,14 @@ enum sl_keyed_result {
     X(OLDEST_IAT, "oldest_token_iat_seconds", SL_GAUGE,                                                      \
       "iat of the oldest published token: now minus this is the greatest token age.", NULL, NULL, NULL, 0)   \
     X(NEAREST_EXP, "nearest_token_exp_seconds", SL_GAUGE, "exp of the token that expires first.", NULL,      \
-      NULL, NULL, 0)
+      NULL, NULL, 0)                                                                                         \
+    X(NOT_AFTER, "certificate_not_after_seconds", SL_GAUGE,                                                  \
+      "End of the signer's certificate, or of the first in its chain that ends, in seconds since 1970; 0 "   \
+      "where there is no certificate. Minus time() it is what is left.",                                     \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(SIGNER_EXPIRED, "signer_expired", SL_GAUGE,                                                            \
+      "1 once that has passed: nothing is signed any more, the last tokens are served until they expire.",   \
+      NULL, NULL, NULL, 0)
 
 enum sl_publication_cause { SL_PUBLISHED_FIRST, SL_PUBLISHED_CHANGE, SL_PUBLISHED_RENEWAL };
 

@@ -9,17 +9,21 @@
 
 #define ACTIVE_BYTES (64u * 1024 * 1024) /* raw bytes under way at once; one list may exceed it */
 #define RETRY_NS (500 * SL_NS_PER_MS)
-#define BACKLOG 64 /* more lists than this are waiting: speed before size */
+#define EXPIRED_RETRY_NS (30 * SL_NS_PER_S)
+#define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list; for those that a reload has signed again */
+#define BACKLOG 64                        /* more lists than this are waiting: speed before size */
 #define BACKLOG_LEVEL 6
 
 struct sign_job {
     struct sl_job job;
     struct tracked *list;
     struct sl_token_spec spec;
+    struct sl_key *key; /* a share */
+    uint64_t edition;
     struct sl_token *token;
     struct sl_token_cost cost;
     enum sl_err err;
-    uint8_t bytes[];
+    uint8_t bytes[]; /* of the list; behind them the texts that the spec names */
 };
 
 static size_t raw_bytes(const struct tracked *t)
@@ -100,6 +104,34 @@ static void schedule_change(struct tracked *t)
     }
 }
 
+/* When a list without unpublished changes is signed again. */
+static uint64_t quiet_delay(struct tracked *t, const struct sl_token *token)
+{
+    const struct kpool *p = t->pool;
+    const struct sl_clock *clock = p->k->clock;
+    int64_t wall_ms = sl_wall_ms(clock), left_ms = token->exp * 1000 - wall_ms;
+    uint64_t renewal = sl_schedule_renewal(p->o, token->iat, token->exp, wall_ms, clock);
+    if (t->edition != p->edition) {
+        uint64_t spread = sl_random_below(clock, p->lists * RESIGN_PACE_NS + SL_NS_PER_S);
+        return left_ms <= 0 ? 0 : spread < renewal ? spread : renewal;
+    }
+    /* As long as the certificate lets it: another signature would not last longer. */
+    if (token->exp >= sl_key_not_after(p->pool->key))
+        return left_ms > 1000 ? (uint64_t)left_ms * SL_NS_PER_MS : SL_NS_PER_S;
+    return renewal;
+}
+
+void sl_keeper_schedule(struct tracked *t)
+{
+    const struct sl_token *token = sl_list_token(&t->list);
+    if (t->state != PUBLISH_IDLE)
+        return;
+    if (token == NULL || t->committed > token->version)
+        schedule_change(t);
+    else
+        start_due(t, quiet_delay(t, token));
+}
+
 void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns)
 {
     if (version <= t->committed)
@@ -136,6 +168,13 @@ static void failed(struct tracked *t, enum sl_err err, const char *what)
     start_due(t, RETRY_NS);
 }
 
+/* Without a certificate that is valid there is nothing to load a list for. Told once for its pool. */
+static void refuse_expired(struct tracked *t)
+{
+    sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
+    start_due(t, EXPIRED_RETRY_NS);
+}
+
 static int level_for(struct kpool *p)
 {
     uint64_t budget = p->o->update_interval_ms * SL_NS_PER_MS / 10;
@@ -151,12 +190,25 @@ static void sign(struct sl_job *job, void *builder)
     j->err = sl_token_build(builder, &j->spec, &j->token, &j->cost);
 }
 
+/* A copy in the job's memory: a reload may replace what it came from meanwhile. */
+static struct sl_span keep(struct sl_span text, uint8_t **at)
+{
+    if (text.len == 0)
+        return text;
+    struct sl_span kept = sl_span(memcpy(*at, text.at, text.len), text.len);
+    *at += text.len;
+    return kept;
+}
+
 static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
 {
     struct kpool *p = t->pool;
     struct sl_keeper *k = p->k;
     size_t len = bytes.len < raw_bytes(t) ? bytes.len : raw_bytes(t);
-    struct sign_job *j = calloc(1, sizeof *j + len);
+    struct sl_span iss =
+        p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
+    struct sl_span aggregation = sl_span(p->aggregation_uri.data, p->aggregation_uri.len);
+    struct sign_job *j = calloc(1, sizeof *j + len + iss.len + aggregation.len);
     struct sl_validity v =
         sl_schedule_validity(p->o, sl_wall_ms(k->clock) / 1000, t->last_iat, sl_key_not_after(p->pool->key));
     if (j == NULL || v.exp <= v.iat) {
@@ -169,15 +221,15 @@ static void submit(struct tracked *t, uint64_t version, struct sl_span bytes)
     }
     if (len > 0)
         memcpy(j->bytes, bytes.at, len);
+    uint8_t *texts = j->bytes + len;
     j->list = t;
+    j->key = sl_key_ref(p->pool->key);
+    j->edition = p->edition;
     j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->s.mail};
-    struct sl_span iss =
-        p->o->issuer != NULL ? sl_span(p->o->issuer, strlen(p->o->issuer)) : sl_span(NULL, 0);
-    struct sl_span aggregation = sl_span(p->aggregation_uri.data, p->aggregation_uri.len);
-    j->spec = (struct sl_token_spec){.key = p->pool->key,
+    j->spec = (struct sl_token_spec){.key = j->key,
                                      .sub = t->list.uri,
-                                     .iss = iss,
-                                     .aggregation_uri = aggregation,
+                                     .iss = keep(iss, &texts),
+                                     .aggregation_uri = keep(aggregation, &texts),
                                      .size = t->list.size,
                                      .bits = t->list.bits,
                                      .list = j->bytes,
@@ -232,6 +284,10 @@ void sl_keeper_pump(struct sl_keeper *k)
             continue;
         }
         unqueue(k, link);
+        if (sl_keeper_expired(t->pool)) {
+            refuse_expired(t);
+            continue;
+        }
         if (sl_store_load(s, t->pool->pool->name, &t->list.id, on_loaded, t) != SL_OK) {
             failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
             continue;
@@ -258,7 +314,7 @@ static void count_publication(struct tracked *t, const struct sign_job *j, const
     sl_level_measured(&t->pool->levels, j->spec.level, j->cost.compress_ns);
 }
 
-static void publish(struct tracked *t, struct sl_token *token)
+static void publish(struct tracked *t, struct sl_token *token, uint64_t edition)
 {
     struct kpool *p = t->pool;
     struct sl_keeper *k = p->k;
@@ -266,6 +322,7 @@ static void publish(struct tracked *t, struct sl_token *token)
     struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
     t->published_ns = now;
     t->last_iat = token->iat;
+    t->edition = edition;
     p->token_bytes += token->memory;
     if (t->unseen_ns != 0)
         sl_metric_observe(p->m, SL_KM_VISIBLE_SECONDS, now - t->unseen_ns);
@@ -280,12 +337,9 @@ static void publish(struct tracked *t, struct sl_token *token)
     sl_keeper_answer_cold(t, SL_OK);
     if (t->committed < token->version)
         t->committed = token->version; /* loaded before we heard of it */
-    if (t->committed > token->version) {
+    if (t->committed > token->version)
         t->unseen_ns = now;
-        schedule_change(t);
-    } else {
-        start_due(t, sl_schedule_renewal(p->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
-    }
+    sl_keeper_schedule(t);
     if (old == NULL && p->stock != NULL)
         sl_keeper_distribute(p);
 }
@@ -301,13 +355,14 @@ void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
     } else {
         t->state = PUBLISH_IDLE;
         count_publication(t, j, sl_list_token(&t->list));
-        publish(t, j->token);
+        publish(t, j->token, j->edition);
     }
+    sl_key_free(j->key);
     free(j);
     sl_keeper_pump(k);
 }
 
-/* ---- cold requests and the wall clock
+/* ---- cold requests
  * ---------------------------------------------------------------------- */
 
 void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
@@ -327,29 +382,11 @@ void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m)
     t->cold = m;
     if (sl_list_token(&t->list) != NULL) {
         sl_keeper_answer_cold(t, SL_OK);
-    } else if (k->draining || sl_store_state(k->store) != SL_STORE_UP) {
+    } else if (k->draining || sl_store_state(k->store) != SL_STORE_UP || sl_keeper_expired(t->pool)) {
         sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
     } else {
         make_urgent(t);
         sl_keeper_want_token(t);
         sl_keeper_pump(k);
-    }
-}
-
-/* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
-void sl_keeper_watch_wall(struct sl_keeper *k)
-{
-    int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
-    int64_t step = offset - k->wall_offset_ms;
-    k->wall_offset_ms = offset;
-    if (step > -1000 && step < 1000)
-        return;
-    sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        struct tracked *t = sl_keeper_tracked(k, i);
-        struct sl_token *token = sl_list_token(&t->list);
-        if (token != NULL && t->state == PUBLISH_IDLE && t->committed <= token->version)
-            start_due(
-                t, sl_schedule_renewal(t->pool->o, token->iat, token->exp, sl_wall_ms(k->clock), k->clock));
     }
 }
