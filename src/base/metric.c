@@ -155,8 +155,11 @@ static void put_metric(struct sl_buf *out, const struct sl_metric_slab *s, unsig
         return;
     }
     for (unsigned i = 0; i < value_count(d); i++) {
+        uint64_t v = summed(s, id, i);
+        if (v == SL_METRIC_NONE && d->type == SL_GAUGE)
+            continue;
         put_sample(out, d, "", s->labels, d->label, d->label != NULL ? d->label_values[i] : NULL);
-        put_value(out, d, summed(s, id, i));
+        put_value(out, d, v);
     }
 }
 

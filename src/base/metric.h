@@ -46,6 +46,9 @@ uint64_t sl_metric_sum(const struct sl_metric_table *table, unsigned id);
 extern const uint64_t sl_metric_latency_bounds[]; /* 50 us .. 10 s in ns; use with scale 1e-9 */
 extern const uint64_t sl_metric_size_bounds[];    /* 1, 2, 4 .. 16384 */
 
+/* A gauge with this value has none at the time: its line is left out. */
+#define SL_METRIC_NONE UINT64_MAX
+
 static inline void sl_metric_cell_add(_Atomic uint64_t *cell, uint64_t n)
 {
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);

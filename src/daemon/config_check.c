@@ -78,6 +78,7 @@ void sl_config_check_app(struct sl_loading *l)
 {
     sl_config_check_url(l);
     sl_config_check_listen(l);
+    sl_config_check_tls(l);
     check_redis(l);
 }
 

@@ -31,6 +31,7 @@ static void make_threads(struct sl_daemon *d)
     d->shared.table = sl_table_new();
     d->http = sl_http_new(&d->config->http, &d->shared);
     sl_http_set_credentials(d->http, d->config->credentials);
+    sl_tls_install(d, &d->tls);
     d->workers = sl_xcalloc(workers, sizeof *d->workers);
     d->worker_mail = sl_xcalloc(workers, sizeof(struct sl_mailbox *));
     d->worker_drain = sl_xcalloc(workers, sizeof *d->worker_drain);
@@ -173,6 +174,8 @@ static void teardown(struct sl_daemon *d)
     if (d->http != NULL)
         sl_keeper_thread_free(d);
     sl_http_free(d->http);
+    sl_timer_stop(d->loop, &d->tls_watch);
+    sl_tls_set_release(&d->tls);
     sl_table_free(d->shared.table);
     free(d->workers);
     free(d->worker_mail);
@@ -203,7 +206,7 @@ int sl_daemon_run(const struct sl_config *config)
     sl_assert(s.fd >= 0);
     struct sl_watch *signals = sl_watch_new(d.loop, s.fd, &s);
     sl_watch_read(signals, on_signal);
-    if (sl_storage_open(&d) && sl_keys_load(&d) && start_redis(&d)) {
+    if (sl_storage_open(&d) && sl_keys_load(&d) && sl_tls_start(&d) && start_redis(&d)) {
         make_threads(&d);
         if (sl_listen_all(&d)) {
             d.exit_code = 0;

@@ -2,6 +2,7 @@
  * loop. */
 #pragma once
 #include "daemon/config.h"
+#include "daemon/tls.h"
 #include "daemon/worker.h"
 #include "loop/crew.h"
 #include "pool/keeper.h"
@@ -48,6 +49,8 @@ struct sl_daemon {
     struct sl_mailbox **worker_mail;
     struct sl_mail *worker_drain, *worker_ended;
     unsigned workers_left;
+    struct sl_tls_set tls; /* a share of what is in force */
+    struct sl_timer tls_watch;
     struct sl_timer delay;
     enum {
         DAEMON_STARTING,

@@ -102,6 +102,13 @@ static int print_config(const struct sl_config *c)
     return 0;
 }
 
+/* What goes beyond the file itself: the files that it names. */
+static bool check(const struct sl_config *c)
+{
+    bool keys = sl_keys_check(c), tls = sl_tls_check(c);
+    return keys && tls;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments a = {0};
@@ -119,7 +126,7 @@ int main(int argc, char **argv)
     struct sl_config *c = load(a.config);
     if (c == NULL)
         return 1;
-    int code = a.print ? print_config(c) : a.check ? !sl_keys_check(c) : sl_daemon_run(c);
+    int code = a.print ? print_config(c) : a.check ? !check(c) : sl_daemon_run(c);
     sl_config_free(c);
     return code;
 }

@@ -46,6 +46,7 @@ static const struct sl_option daemon_rows[] = {
 
 static const struct sl_option_group app_groups[] = {
     {.prefix = "", .rows = sl_http_option_rows, .base = AT(http)},
+    {.prefix = "tls", .rows = sl_tls_option_rows, .base = AT(http.tls)},
     {.prefix = "", .rows = daemon_rows},
     {.prefix = "redis", .rows = sl_redis_option_rows, .base = AT(redis)},
 };
@@ -56,7 +57,7 @@ static const struct sl_option_group pool_groups[] = {
     {.prefix = "signer", .rows = sl_signer_option_rows, .base = offsetof(struct sl_pool_options, signer)},
 };
 
-const struct sl_scope sl_app_scope = {app_groups, 3, "app"};
+const struct sl_scope sl_app_scope = {app_groups, 4, "app"};
 const struct sl_scope sl_pool_scope = {pool_groups, 3, "app.status-list-pools.<pool>"};
 
 size_t sl_scope_size(const struct sl_scope *scope)

@@ -4,6 +4,7 @@
 #include "http/edge.h"
 #include "http/metrics.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 #define FIELD_LINES 8      /* lines of one field that count */
 #define HEADER_BYTES 16384 /* names and values of a request */
@@ -23,6 +24,7 @@ struct sl_http {
     h2o_hostconf_t *hosts[SL_LISTEN_KINDS][2]; /* NULL-terminated: a listener serves one kind of routes */
     const struct sl_http_options *options;
     _Atomic(const struct sl_credentials *) credentials;
+    _Atomic(struct sl_tls *) tls[SL_TLS_LISTENERS]; /* NULL: plain; a share of each */
     struct sl_shared *shared;
     struct sl_span base; /* path of public-url */
     struct claims claims;
@@ -65,6 +67,7 @@ struct sl_http_thread {
         enum sl_listener_kind kind;
     } listeners[MAX_LISTENERS];
     unsigned listener_count;
+    h2o_linklist_t tls_connections;
     uint32_t connections, max_connections;
     bool accepting, draining;
 };
@@ -152,6 +155,15 @@ void sl_call_update(struct call *c);
 void sl_call_batch(struct call *c);
 void sl_call_status(struct call *c);
 void sl_call_ops(struct call *c);
+
+/* tls_accept.c: connections of listeners with TLS. */
+/* The context in force for the listener: to be used until the present loop turn ends; NULL: plain. */
+struct sl_tls *sl_http_tls(const struct sl_http *h, enum sl_listener_kind kind);
+/* Goes on to HTTP after the handshake; `on_closed` is called with `t` when the connection has ended. */
+void sl_tls_accept(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_socket_t *sock,
+                   struct sl_tls *tls, void (*on_closed)(void *t));
+void sl_tls_drain(struct sl_http_thread *t); /* ends handshakes */
+void sl_tls_cut(struct sl_http_thread *t);   /* ends every connection, in whatever state */
 
 /* aggregation.c: lets go of all that the thread keeps. */
 void sl_aggregations_free(struct sl_http_thread *t);

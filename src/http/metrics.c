@@ -6,6 +6,8 @@ static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401"
                                                "405", "406", "409", "413", "414", "415",   "422",
                                                "429", "431", "500", "501", "503", "other", NULL};
 
+static const char *const sl_tls_results[] = {"full", "resumed", "failed", "timeout", NULL};
+
 #define X(id, name, type, help, label, values, bounds, scale)                                                \
     {name, type, help, label, values, bounds, scale},
 static const struct sl_metric_def defs[] = {SL_HTTP_METRICS(X)};

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/metric.h"
 #include "http/edge.h"
+#include "http/tls_options.h"
 
 #define SL_HTTP_METRICS(X)                                                                                   \
     X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",      \
@@ -16,7 +17,13 @@
     X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                           \
       "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL,     \
       NULL, 0)                                                                                               \
-    X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)
+    X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)  \
+    X(HANDSHAKES, "tls_handshakes_total", SL_COUNTER,                                                        \
+      "TLS handshakes of clients, by how they ended: `timeout` after 10 s.", "result", sl_tls_results, NULL, \
+      0)                                                                                                     \
+    X(CERTIFICATE_LEFT, "tls_certificate_left_seconds", SL_GAUGE,                                            \
+      "Seconds until the certificate of a listener, or one of its chain, expires; only listeners with TLS.", \
+      "listener", sl_tls_listener_names, NULL, 0)
 
 enum {
 #define X(id, ...) SL_HM_##id,
@@ -28,6 +35,9 @@ enum {
     SL_HTTP_THREAD_METRICS(X)
 #undef X
 };
+
+/* The values of tls_handshakes_total. */
+enum sl_tls_result { SL_TLS_FULL, SL_TLS_RESUMED, SL_TLS_FAILED, SL_TLS_TIMEOUT };
 
 extern const struct sl_metric_table sl_http_metric_table, sl_http_thread_metric_table;
 

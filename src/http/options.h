@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/option.h"
+#include "http/tls_options.h"
 #include "token/digest.h"
 
 struct sl_http_limits {
@@ -40,6 +41,7 @@ struct sl_http_options {
     char *listen_ops;
     struct sl_http_limits limits;
     uint32_t idempotency_ms; /* how long the answer to a request with an Idempotency-Key is remembered */
+    struct sl_tls_options tls[SL_TLS_LISTENERS];
 };
 
 /* The credential keys of one pool's map, as read; daemon/ turns them into struct sl_pool_credentials and

@@ -68,6 +68,8 @@ void sl_http_free(struct sl_http *h)
     if (h == NULL)
         return;
     h2o_config_dispose(&h->conf);
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
+        sl_tls_unref(h->tls[i]);
     free(h);
 }
 
@@ -93,6 +95,7 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     t->pool = pool;
     t->keeper = keeper;
     t->hasher = sl_hasher_new();
+    h2o_linklist_init_anchor(&t->tls_connections);
     if (pool != NULL) {
         pool->on_replaced = sl_handle_drop;
         pool->arg = t;
@@ -143,7 +146,11 @@ static bool accept_one(struct listener *l)
     t->connections++;
     sl_metric_add(t->metrics, SL_HT_ACCEPTED, 1);
     sl_metric_set(t->metrics, SL_HT_CONNECTIONS, t->connections);
-    h2o_accept(&t->accept[l->kind], sock);
+    struct sl_tls *tls = sl_http_tls(t->http, l->kind);
+    if (tls == NULL)
+        h2o_accept(&t->accept[l->kind], sock);
+    else
+        sl_tls_accept(t, l->kind, sock, tls, on_connection_closed);
     return true;
 }
 
@@ -198,6 +205,7 @@ void sl_http_drain(struct sl_http_thread *t)
         /* Not h2o_context_request_shutdown: it starts an HTTP/2 timer that would outlive the context. */
         t->ctx.shutdown_requested = 1;
     }
+    sl_tls_drain(t);
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);
 }
 
@@ -210,6 +218,7 @@ static int cut_connection(h2o_req_t *req, void *arg)
 
 void sl_http_cut(struct sl_http_thread *t)
 {
+    sl_tls_cut(t);
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, cut_connection, NULL);
 }
 

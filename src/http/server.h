@@ -4,6 +4,7 @@
  * sl_http holds what the threads share, read-only once they run; sl_http_thread is what one thread owns. */
 #pragma once
 #include "http/options.h"
+#include "http/tls.h"
 #include "pool/keeper.h"
 #include "pool/worker.h"
 
@@ -17,6 +18,10 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
 /* Main thread: requests are judged by these from now on. Those before may be freed once every thread has
  * finished the loop turn it is in. */
 void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
+/* Main thread: connections that are accepted from now on speak TLS as this says, or none with NULL; those
+ * that are open stay as they are. Takes over a share of `t`, and returns the caller's what was there before:
+ * to be let go of once every thread has finished the loop turn it is in. */
+struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t);
 void sl_http_free(struct sl_http *h); /* after the threads */
 
 /* Before the threads start: its metrics. `connections`: how many clients it may have at once. */

@@ -1,0 +1,106 @@
+/* What a configuration says about TLS: keys that need each other, and the files that they name. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/config_parts.h"
+#include "daemon/tls.h"
+
+static const char *key_of(enum sl_tls_listener listener, const char *name, char text[static 64])
+{
+    snprintf(text, 64, "tls.%s.%s", sl_tls_listener_names[listener], name);
+    return text;
+}
+
+/* Both of a pair or none; true when TLS is on. */
+static bool check_pair(struct sl_loading *l, enum sl_tls_listener listener)
+{
+    char certificate[64], key[64];
+    bool has_certificate = sl_config_given(&l->app, key_of(listener, "certificate", certificate));
+    bool has_key = sl_config_given(&l->app, key_of(listener, "key", key));
+    if (has_certificate && !has_key)
+        sl_config_refuse(l, &l->app, certificate, "has no key; expected %s beside it", key);
+    if (has_key && !has_certificate)
+        sl_config_refuse(l, &l->app, key, "has no certificate; expected %s beside it", certificate);
+    return has_certificate && has_key;
+}
+
+static void check_clients(struct sl_loading *l, enum sl_tls_listener listener, bool on)
+{
+    char ca[64], clients[64], certificate[64];
+    const struct sl_tls_options *o = &l->config->http.tls[listener];
+    bool has_ca = sl_config_given(&l->app, key_of(listener, "client-ca", ca));
+    bool asks = o->client_certificates != SL_CLIENTS_OFF;
+    key_of(listener, "client-certificates", clients);
+    key_of(listener, "certificate", certificate);
+    if (sl_config_bad(&l->app, clients))
+        return;
+    if (asks && !has_ca)
+        sl_config_refuse(l, &l->app, clients, "has nothing to check them with; expected %s beside it", ca);
+    if (has_ca && !sl_config_given(&l->app, clients))
+        sl_config_refuse(l, &l->app, ca,
+                         "nobody is asked for a certificate; expected %s: optional or required", clients);
+    if ((asks || has_ca) && !on)
+        sl_config_refuse(l, &l->app, asks ? clients : ca, "there is no TLS; expected %s and key beside it",
+                         certificate);
+}
+
+/* All keys of the issuer's map, when it has no listener. */
+static void refuse_issuer(struct sl_loading *l)
+{
+    static const char *const names[] = {"certificate", "key", "client-ca", "client-certificates"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        char key[64];
+        if (!sl_config_given(&l->app, key_of(SL_TLS_ISSUER, names[i], key)))
+            continue;
+        sl_config_refuse(
+            l, &l->app, key,
+            i < 2 ? "listen.issuer is the same as public, where tls.public holds; expected an address "
+                    "of its own in listen.issuer"
+                  : "listen.issuer is the same as public, where nobody is asked for a certificate; "
+                    "expected an address of its own in listen.issuer");
+    }
+}
+
+void sl_config_check_tls(struct sl_loading *l)
+{
+    const struct sl_http_options *h = &l->config->http;
+    bool same = !sl_config_bad(&l->app, "listen.issuer") && strcmp(h->listen_issuer, "same") == 0;
+    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
+        if (i == SL_TLS_ISSUER && same) {
+            refuse_issuer(l);
+            continue;
+        }
+        bool on = check_pair(l, i);
+        if (i != SL_TLS_PUBLIC)
+            check_clients(l, i, on);
+    }
+    if (h->tls[SL_TLS_PUBLIC].key_file != NULL && strncmp(h->public_url, "http:", 5) == 0)
+        sl_config_warn(l, &l->app, "public-url",
+                       "begins with http:// while tls.public is on: wallets that follow it meet a listener "
+                       "that speaks TLS only");
+}
+
+bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
+{
+    struct sl_tls_set set = {0};
+    bool ok = true;
+    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
+        char text[512], path[64];
+        const char *key;
+        struct sl_buf why;
+        sl_buf_over(&why, text, sizeof text);
+        if (c->http.tls[i].key_file == NULL ||
+            sl_tls_load(&c->http.tls[i], &sl_clock_system, &why, &key, &set.of[i]))
+            continue;
+        int row = sl_scope_find(&sl_app_scope, key_of(i, key, path));
+        sl_buf_printf(errors, "%s:%u: app.%s: %.*s\n", c->path, c->app_origins[row].line, path, (int)why.len,
+                      text);
+        ok = false;
+    }
+    if (ok)
+        *ret = set;
+    else
+        sl_tls_set_release(&set);
+    return ok;
+}

@@ -1,0 +1,77 @@
+#include "daemon/tls.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+#define WATCH_NS (3600 * SL_NS_PER_S)
+#define DAY_S 86400
+
+void sl_tls_set_release(struct sl_tls_set *set)
+{
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
+        sl_tls_unref(set->of[i]);
+    *set = (struct sl_tls_set){0};
+}
+
+bool sl_tls_check(const struct sl_config *c)
+{
+    struct sl_buf errors;
+    struct sl_tls_set set = {0};
+    sl_buf_init(&errors, 1u << 20);
+    bool ok = sl_tls_read(c, &errors, &set);
+    if (!ok)
+        fwrite(errors.data, 1, errors.len, stderr);
+    sl_buf_free(&errors);
+    sl_tls_set_release(&set);
+    return ok;
+}
+
+static void warn(const struct sl_tls_set *set, int64_t now_s)
+{
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
+        if (set->of[i] == NULL || now_s < sl_tls_warn_from(set->of[i]))
+            continue;
+        int64_t left = sl_tls_not_after(set->of[i]) - now_s;
+        if (left > 0)
+            sl_log(SL_WARN, "tls", "the certificate ends soon: put a new one in its place and reload",
+                   SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds", left),
+                   SL_KI("days", left / DAY_S));
+        else
+            sl_log(SL_ERROR, "tls", "the certificate has expired: put a new one in its place and reload",
+                   SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds-ago", -left));
+    }
+}
+
+static void on_watch(void *arg)
+{
+    struct sl_daemon *d = arg;
+    warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
+    sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
+}
+
+bool sl_tls_start(struct sl_daemon *d)
+{
+    struct sl_buf errors;
+    sl_buf_init(&errors, 1u << 20);
+    bool ok = sl_tls_read(d->config, &errors, &d->tls);
+    for (const char *line = errors.data, *end = line + errors.len; line < end;) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        char text[1024];
+        snprintf(text, sizeof text, "%.*s", (int)(next - line), line);
+        sl_log(SL_ERROR, "tls", text);
+        line = next + 1;
+    }
+    sl_buf_free(&errors);
+    sl_timer_init(&d->tls_watch, on_watch, d);
+    if (ok)
+        on_watch(d);
+    return ok;
+}
+
+void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set)
+{
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
+        sl_tls_unref(sl_http_set_tls(d->http, i, sl_tls_ref(set->of[i])));
+}

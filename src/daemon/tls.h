@@ -1,0 +1,26 @@
+/* The TLS of all listeners while the service runs: read from the configuration's files, put in force,
+ * renewed. The main thread's, but for what http/tls.h says of the contexts themselves. */
+#pragma once
+#include "http/server.h"
+
+struct sl_config;
+
+/* A share of each; NULL: plain. */
+struct sl_tls_set {
+    struct sl_tls *of[SL_TLS_LISTENERS];
+};
+
+/* Reads every file that the configuration names. False when one cannot be used: a line for each into
+ * `errors`, `file:line: key: what is wrong, what would be right`. Changes nothing that runs. */
+SL_CHECKED bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret);
+void sl_tls_set_release(struct sl_tls_set *set);
+/* For --check: reads them, each problem on stderr. */
+bool sl_tls_check(const struct sl_config *c);
+
+struct sl_daemon;
+
+/* At start: reads them into d->tls, each problem in the log, and looks after them every hour from then on:
+ * warns of certificates that end soon. */
+bool sl_tls_start(struct sl_daemon *d);
+/* Puts d->tls in force for connections accepted from now on. */
+void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set);

@@ -1,0 +1,30 @@
+/* TLS of one listener: certificate, key and rules as one SSL_CTX that all threads share. Immutable and
+ * counted atomically: any thread may hold a share. TLS 1.2 and 1.3, HTTP/1.1 as the only protocol of ALPN.
+ *
+ * Resumption is by tickets, which need no memory and no lock here. Each struct sl_tls draws the key of its
+ * tickets for itself, so a connection is resumed by whichever thread accepts it, and never past a reload.
+ * Where clients show certificates nothing is resumed: each connection shows its own. */
+#pragma once
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "http/tls_options.h"
+
+struct sl_tls;
+struct ssl_ctx_st; /* SSL_CTX */
+
+/* Makes what `o` says (TLS is on in it). False: a sentence in `why` (what is wrong and what would be right),
+ * and *ret_key is the key of the listener's map that it is about. */
+SL_CHECKED bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, struct sl_buf *why,
+                            const char **ret_key, struct sl_tls **ret);
+/* The same certificate, key and rules with other ticket keys; NULL when memory is short. */
+struct sl_tls *sl_tls_renew(const struct sl_tls *t);
+struct sl_tls *sl_tls_ref(struct sl_tls *t); /* NULL ok; returns its argument */
+void sl_tls_unref(struct sl_tls *t);         /* NULL ok */
+struct ssl_ctx_st *sl_tls_context(const struct sl_tls *t);
+
+/* The end of the certificate, or of one of its chain, in seconds since 1970. */
+int64_t sl_tls_not_after(const struct sl_tls *t);
+/* From when on somebody should be told that it ends: a quarter of the certificate's life before, at most 14
+ * days. */
+int64_t sl_tls_warn_from(const struct sl_tls *t);

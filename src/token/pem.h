@@ -1,0 +1,29 @@
+/* A private key with its certificates from PEM files, as a TLS listener presents them, and the certificates
+ * that it trusts. OpenSSL's own objects, because libssl takes them as they are. At start and at a reload; one
+ * thread. */
+#pragma once
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct sl_pem_pair {
+    EVP_PKEY *key;
+    STACK_OF(X509) * chain; /* leaf first; a trust anchor behind it is left out */
+    int64_t not_before;     /* of the leaf, seconds since 1970 */
+    int64_t not_after;      /* the earliest of the chain */
+};
+
+/* Refuses (false, one sentence in `why`: what is wrong and what would be right; *ret_of_key: whether the key
+ * file is at fault) what sl_key_load refuses, but for the type of the key: here RSA is welcome too. */
+SL_CHECKED bool sl_pem_pair_load(const char *key_path, const char *certificate_path,
+                                 const struct sl_clock *clock, struct sl_buf *why, bool *ret_of_key,
+                                 struct sl_pem_pair *ret);
+void sl_pem_pair_release(struct sl_pem_pair *p); /* zeroed is fine */
+
+/* The certificates of a file, at least one; refuses one that has expired or is not valid yet. Freed by
+ * sk_X509_pop_free. */
+SL_CHECKED bool sl_pem_anchors_load(const char *path, const struct sl_clock *clock, struct sl_buf *why,
+                                    STACK_OF(X509) * *ret);
