@@ -22,6 +22,8 @@ static const char *const external_only[] = {
 
 bool sl_config_idle(const struct sl_config *c, const char *path)
 {
+    if (sl_config_tls_idle(c, path))
+        return true;
     if (c->redis.mode == SL_REDIS_EXTERNAL)
         return c->redis.socket != NULL &&
                (strcmp(path, "redis.host") == 0 || strcmp(path, "redis.port") == 0);

@@ -81,6 +81,16 @@ void sl_config_check_tls(struct sl_loading *l)
                        "that speaks TLS only");
 }
 
+bool sl_config_tls_idle(const struct sl_config *c, const char *path)
+{
+    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
+        char key[64];
+        if (c->http.tls[i].key_file == NULL && strcmp(path, key_of(i, "client-certificates", key)) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
 {
     struct sl_tls_set set = {0};

@@ -50,7 +50,9 @@ const struct sl_option sl_redis_option_rows[] = {
      .help = "Number of the database."},
     {.name = "tls",
      .type = SL_OPT_LATER,
-     .help = "run a TLS tunnel (stunnel, for instance) and name its socket or port"},
+     .help = "put a TLS tunnel (stunnel, for instance) in front of the Redis and name the tunnel's socket or "
+             "port "
+             "here, or reach the Redis by its unix socket or a loopback address"},
     {.name = "persistence-strategy",
      .type = SL_OPT_WORD,
      .offset = AT(persistence),

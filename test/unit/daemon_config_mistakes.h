@@ -60,12 +60,12 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  host: a\n", "2: app.host: unknown key; did you mean host in the map redis?"},
     {IN_APP, "  ttl: 1m\n", "2: app.ttl: unknown key; did you mean ttl in app.status-list-pools.<pool>?"},
     {IN_APP, "  zzzzzzzz: 1\n",
-     "2: app.zzzzzzzz: unknown key; expected one of public-url, listen, limits, idempotency, workers, "
+     "2: app.zzzzzzzz: unknown key; expected one of public-url, listen, limits, idempotency, tls, workers, "
      "storage-directory, "
      "shutdown, "
      "status-list-pools, redis"},
     {IN_APP, "  redis.port: 1\n",
-     "2: app.redis.port: unknown key; expected one of public-url, listen, limits, idempotency, workers, "
+     "2: app.redis.port: unknown key; expected one of public-url, listen, limits, idempotency, tls, workers, "
      "storage-directory, "
      "shutdown, status-list-pools, redis"},
     {IN_APP, "  redis:\n    prot: 1\n", "3: app.redis.prot: unknown key; did you mean port?"},
@@ -140,8 +140,9 @@ static const struct mistake mistakes[] = {
      "1MiB"},
     /* later */
     {IN_APP, "  redis: {tls: false}\n",
-     "2: app.redis.tls: is not available yet; run a TLS tunnel (stunnel, for instance) and name its socket "
-     "or port"},
+     "2: app.redis.tls: is not available yet; put a TLS tunnel (stunnel, for instance) in front of the Redis "
+     "and name the tunnel's socket or port here, or reach the Redis by its unix socket or a loopback "
+     "address"},
     {IN_POOL, "      jwt-auth: {keys: [a]}\n",
      "5: " TESTS "jwt-auth: is not available yet; use api-key, api-keys, api-key-file or api-key-sha256"},
     /* addresses */
@@ -262,4 +263,34 @@ static const struct mistake mistakes[] = {
      "5: " TESTS
      "api-key-file: the value (not shown) cannot be used (No such file or directory); expected a readable "
      "file with the secret in one line"},
+    /* TLS */
+    {IN_APP, "  tls: {public: {certificate: a}}\n",
+     "2: app.tls.public.certificate: has no key; expected tls.public.key beside it"},
+    {IN_APP, "  tls: {ops: {key: a}}\n",
+     "2: app.tls.ops.key: has no certificate; expected tls.ops.certificate beside it"},
+    {IN_APP, "  tls: {public: {client-ca: a}}\n",
+     "2: app.tls.public.client-ca: unknown key; did you mean client-ca in the map tls.issuer?"},
+    {IN_APP, "  tls: on\n", "2: app.tls: is not a map; expected a map with the keys public, issuer, ops"},
+    {IN_APP, "  tls:\n    issuer:\n      certificate: a\n      key: b\n",
+     "4: app.tls.issuer.certificate: listen.issuer is the same as public, where tls.public holds; expected "
+     "an "
+     "address of its own in listen.issuer\n" FILE_NAME
+     ":5: app.tls.issuer.key: listen.issuer is the same as public, where tls.public holds; expected an "
+     "address of its own in listen.issuer"},
+    {IN_APP, "  tls: {issuer: {client-certificates: required}}\n",
+     "2: app.tls.issuer.client-certificates: listen.issuer is the same as public, where nobody is asked for "
+     "a "
+     "certificate; expected an address of its own in listen.issuer"},
+    {IN_APP,
+     "  listen: {issuer: '127.0.0.1:1'}\n  tls: {issuer: {certificate: a, key: b, client-certificates: "
+     "required}}\n",
+     "3: app.tls.issuer.client-certificates: has nothing to check them with; expected tls.issuer.client-ca "
+     "beside it"},
+    {IN_APP, "  tls: {ops: {certificate: a, key: b, client-ca: c}}\n",
+     "2: app.tls.ops.client-ca: nobody is asked for a certificate; expected tls.ops.client-certificates: "
+     "optional or required"},
+    {IN_APP, "  tls: {ops: {client-ca: c, client-certificates: optional}}\n",
+     "2: app.tls.ops.client-certificates: there is no TLS; expected tls.ops.certificate and key beside it"},
+    {IN_APP, "  tls: {ops: {certificate: a, key: b, client-ca: c, client-certificates: always}}\n",
+     "2: app.tls.ops.client-certificates: 'always' is none of them; expected off, optional or required"},
 };

@@ -313,6 +313,8 @@ static void test_print_loads_again(void **state)
         "app:\n  storage-directory: 'a: b'\n  shutdown: {delay: 90s}\n" POOL,
         "app:\n  redis: {mode: embedded}\n  limits: {body: 1536}\n" POOL,
         "app:\n  redis: {socket: '#x', command-timeout: 1001ms}\n" POOL,
+        "app:\n  listen: {issuer: '[::1]:1'}\n  tls:\n    issuer: {certificate: a, key: b, client-ca: c, "
+        "client-certificates: optional}\n    ops: {certificate: a, key: b}\n" POOL,
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct loaded first = load_good(files[i]);
@@ -327,6 +329,12 @@ static void test_print_loads_again(void **state)
         assert_int_equal(second.config->redis.mode, first.config->redis.mode);
         assert_int_equal(second.config->redis.command_timeout_ms, first.config->redis.command_timeout_ms);
         assert_true((second.config->redis.socket == NULL) == (first.config->redis.socket == NULL));
+        for (unsigned t = 0; t < SL_TLS_LISTENERS; t++) {
+            const struct sl_tls_options *a = &first.config->http.tls[t], *b = &second.config->http.tls[t];
+            assert_true((a->key_file == NULL) == (b->key_file == NULL));
+            assert_true((a->client_ca_file == NULL) == (b->client_ca_file == NULL));
+            assert_int_equal(a->client_certificates, b->client_certificates);
+        }
         unload(&first);
         unload(&second);
         sl_buf_free(&out);
