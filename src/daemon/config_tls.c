@@ -15,13 +15,15 @@ static const char *key_of(enum sl_tls_listener listener, const char *name, char 
 /* Both of a pair or none; true when TLS is on. */
 static bool check_pair(struct sl_loading *l, enum sl_tls_listener listener)
 {
-    char certificate[64], key[64];
+    char certificate[64], key[64], password[64];
     bool has_certificate = sl_config_given(&l->app, key_of(listener, "certificate", certificate));
     bool has_key = sl_config_given(&l->app, key_of(listener, "key", key));
     if (has_certificate && !has_key)
         sl_config_refuse(l, &l->app, certificate, "has no key; expected %s beside it", key);
     if (has_key && !has_certificate)
         sl_config_refuse(l, &l->app, key, "has no certificate; expected %s beside it", certificate);
+    if (!has_key && sl_config_given(&l->app, key_of(listener, "password-file", password)))
+        sl_config_refuse(l, &l->app, password, "has no key; expected %s beside it", key);
     return has_certificate && has_key;
 }
 
@@ -48,14 +50,15 @@ static void check_clients(struct sl_loading *l, enum sl_tls_listener listener, b
 /* All keys of the issuer's map, when it has no listener. */
 static void refuse_issuer(struct sl_loading *l)
 {
-    static const char *const names[] = {"certificate", "key", "client-ca", "client-certificates"};
+    static const char *const names[] = {"certificate", "key", "password-file", "client-ca",
+                                        "client-certificates"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         char key[64];
         if (!sl_config_given(&l->app, key_of(SL_TLS_ISSUER, names[i], key)))
             continue;
         sl_config_refuse(
             l, &l->app, key,
-            i < 2 ? "listen.issuer is the same as public, where tls.public holds; expected an address "
+            i < 3 ? "listen.issuer is the same as public, where tls.public holds; expected an address "
                     "of its own in listen.issuer"
                   : "listen.issuer is the same as public, where nobody is asked for a certificate; "
                     "expected an address of its own in listen.issuer");

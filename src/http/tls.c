@@ -122,7 +122,7 @@ bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, s
     struct sl_pem_pair pair;
     STACK_OF(X509) *anchors = NULL;
     bool of_key;
-    if (!sl_pem_pair_load(o->key_file, o->certificate_file, clock, why, &of_key, &pair)) {
+    if (!sl_pem_pair_load(o->key_file, o->password_file, o->certificate_file, clock, why, &of_key, &pair)) {
         *ret_key = of_key ? "key" : "certificate";
         return false;
     }

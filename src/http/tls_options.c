@@ -7,40 +7,44 @@ const char *const sl_tls_listener_names[] = {"public", "issuer", "ops", NULL};
 
 static const char *const client_words[] = {"off", "optional", "required", NULL};
 
-#define PAIR(listener, name_, where)                                                                         \
-    {.name = name_ ".certificate",                                                                           \
-     .type = SL_OPT_TEXT,                                                                                    \
-     .offset = AT(listener, certificate_file),                                                               \
-     .flags = SL_OPT_RELOAD,                                                                                 \
-     .help = "PEM file with the certificate of " where                                                       \
-             ", followed by its chain. With it the listener speaks TLS "                                     \
-             "1.2 and 1.3, and nothing else."},                                                              \
-    {                                                                                                        \
-        .name = name_ ".key", .type = SL_OPT_TEXT, .offset = AT(listener, key_file), .flags = SL_OPT_RELOAD, \
-        .help = "PEM file with the private key of that certificate (EC, Ed25519 or RSA), readable by its "   \
-                "owner only."                                                                                \
-    }
+#define CERTIFICATE                                                                                          \
+    "PEM file with the certificate of this listener, followed by its chain. With it the listener speaks "    \
+    "TLS "                                                                                                   \
+    "1.2 and 1.3, and nothing else."
+#define KEY                                                                                                  \
+    "PEM file with the private key of that certificate (EC, Ed25519 or RSA), readable by its owner only."
+#define PASSWORD "File with the password of that key, where it is encrypted."
+#define CA "PEM file with the certificates to one of which a client's certificate must lead."
+#define CLIENTS                                                                                              \
+    "`required`: who shows no certificate is refused in the handshake. `optional`: one that is shown must "  \
+    "be "                                                                                                    \
+    "good. It opens the listener and nothing else: requests need their credential all the same."
 
-#define CLIENTS(listener, name_)                                                                             \
-    {.name = name_ ".client-ca",                                                                             \
-     .type = SL_OPT_TEXT,                                                                                    \
-     .offset = AT(listener, client_ca_file),                                                                 \
-     .flags = SL_OPT_RELOAD,                                                                                 \
-     .help = "PEM file with the certificates to one of which a client's certificate must lead."},            \
+#define FILE_ROW(name_, listener, field, text)                                                               \
     {                                                                                                        \
-        .name = name_ ".client-certificates", .type = SL_OPT_WORD,                                           \
-        .offset = AT(listener, client_certificates), .words = client_words, .fallback = "off",               \
-        .flags = SL_OPT_RELOAD,                                                                              \
-        .help = "`required`: who shows no certificate is refused in the handshake. `optional`: one that is " \
-                "shown "                                                                                     \
-                "must be good. It admits to the listener only; requests need their credential all the same." \
+        .name = name_, .type = SL_OPT_TEXT, .offset = AT(listener, field), .flags = SL_OPT_RELOAD,           \
+        .help = text                                                                                         \
+    }
+#define CLIENTS_ROW(name_, listener)                                                                         \
+    {                                                                                                        \
+        .name = name_, .type = SL_OPT_WORD, .offset = AT(listener, client_certificates),                     \
+        .words = client_words, .fallback = "off", .flags = SL_OPT_RELOAD, .help = CLIENTS                    \
     }
 
 const struct sl_option sl_tls_option_rows[] = {
-    PAIR(SL_TLS_PUBLIC, "public", "the public listener"),
-    PAIR(SL_TLS_ISSUER, "issuer", "the issuer listener, where it has an address of its own"),
-    CLIENTS(SL_TLS_ISSUER, "issuer"),
-    PAIR(SL_TLS_OPS, "ops", "the ops listener"),
-    CLIENTS(SL_TLS_OPS, "ops"),
+    FILE_ROW("public.certificate", SL_TLS_PUBLIC, certificate_file, CERTIFICATE),
+    FILE_ROW("public.key", SL_TLS_PUBLIC, key_file, KEY),
+    FILE_ROW("public.password-file", SL_TLS_PUBLIC, password_file, PASSWORD),
+    FILE_ROW("issuer.certificate", SL_TLS_ISSUER, certificate_file,
+             CERTIFICATE " It has an address of its own: where listen.issuer is `same`, tls.public holds."),
+    FILE_ROW("issuer.key", SL_TLS_ISSUER, key_file, KEY),
+    FILE_ROW("issuer.password-file", SL_TLS_ISSUER, password_file, PASSWORD),
+    FILE_ROW("issuer.client-ca", SL_TLS_ISSUER, client_ca_file, CA),
+    CLIENTS_ROW("issuer.client-certificates", SL_TLS_ISSUER),
+    FILE_ROW("ops.certificate", SL_TLS_OPS, certificate_file, CERTIFICATE),
+    FILE_ROW("ops.key", SL_TLS_OPS, key_file, KEY),
+    FILE_ROW("ops.password-file", SL_TLS_OPS, password_file, PASSWORD),
+    FILE_ROW("ops.client-ca", SL_TLS_OPS, client_ca_file, CA),
+    CLIENTS_ROW("ops.client-certificates", SL_TLS_OPS),
     {.name = NULL},
 };

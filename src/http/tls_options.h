@@ -9,6 +9,7 @@ enum sl_client_certificates { SL_CLIENTS_OFF, SL_CLIENTS_OPTIONAL, SL_CLIENTS_RE
 struct sl_tls_options {
     char *certificate_file; /* PEM chain, leaf first; with key_file: TLS is on; both NULL: off */
     char *key_file;
+    char *password_file;  /* of an encrypted key, or NULL */
     char *client_ca_file; /* PEM certificates that a client's must lead to; never of the public listener */
     enum sl_client_certificates client_certificates;
 };

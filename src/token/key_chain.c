@@ -67,7 +67,7 @@ bool sl_key_check_chain(const char *path, const struct sl_key_material *m, int64
     EVP_PKEY *leaf = X509_get0_pubkey(sk_X509_value(m->chain, 0));
     if (leaf == NULL || EVP_PKEY_eq(leaf, m->pkey) != 1) {
         sl_buf_printf(why,
-                      "the first certificate in %s does not belong to the signing key: "
+                      "the first certificate in %s does not belong to the key: "
                       "put the certificate issued for this key first",
                       path);
         return false;

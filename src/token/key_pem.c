@@ -37,7 +37,7 @@ static void refuse_key(const char *path, const struct prompt *p, struct sl_buf *
 {
     if (p->asked && p->password == NULL)
         sl_buf_printf(why,
-                      "the key in %s is encrypted: name a file with its password (signer.pem.password-file), "
+                      "the key in %s is encrypted: name a file with its password in password-file, "
                       "or store it without one",
                       path);
     else if (p->password != NULL && unsupported())

@@ -16,14 +16,14 @@ struct sl_pem_pair {
     int64_t not_after;      /* the earliest of the chain */
 };
 
-/* Refuses (false, one sentence in `why`: what is wrong and what would be right; *ret_of_key: whether the key
- * file is at fault) what sl_key_load refuses, but for the type of the key: here RSA is welcome too. */
-SL_CHECKED bool sl_pem_pair_load(const char *key_path, const char *certificate_path,
-                                 const struct sl_clock *clock, struct sl_buf *why, bool *ret_of_key,
-                                 struct sl_pem_pair *ret);
+/* Refuses (false, and one sentence into `why`: what is wrong and what would be right) what sl_key_load
+ * refuses of a pair of PEM files, but for the type of the key: RSA is welcome here. *ret_of_key: the key file
+ * is at fault. `password_path` may be NULL. */
+SL_CHECKED bool sl_pem_pair_load(const char *key_path, const char *password_path,
+                                 const char *certificate_path, const struct sl_clock *clock,
+                                 struct sl_buf *why, bool *ret_of_key, struct sl_pem_pair *ret);
 void sl_pem_pair_release(struct sl_pem_pair *p); /* zeroed is fine */
 
-/* The certificates of a file, at least one; refuses one that has expired or is not valid yet. Freed by
- * sk_X509_pop_free. */
+/* The certificates of a file, at least one, all of them valid now. Freed by sk_X509_pop_free. */
 SL_CHECKED bool sl_pem_anchors_load(const char *path, const struct sl_clock *clock, struct sl_buf *why,
                                     STACK_OF(X509) * *ret);

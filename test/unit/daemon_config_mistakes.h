@@ -268,6 +268,8 @@ static const struct mistake mistakes[] = {
      "2: app.tls.public.certificate: has no key; expected tls.public.key beside it"},
     {IN_APP, "  tls: {ops: {key: a}}\n",
      "2: app.tls.ops.key: has no certificate; expected tls.ops.certificate beside it"},
+    {IN_APP, "  tls: {public: {password-file: a}}\n",
+     "2: app.tls.public.password-file: has no key; expected tls.public.key beside it"},
     {IN_APP, "  tls: {public: {client-ca: a}}\n",
      "2: app.tls.public.client-ca: unknown key; did you mean client-ca in the map tls.issuer?"},
     {IN_APP, "  tls: on\n", "2: app.tls: is not a map; expected a map with the keys public, issuer, ops"},

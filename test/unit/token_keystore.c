@@ -173,7 +173,7 @@ static void encrypted_pem_refused(void **state)
     write_password(f, "wrong\n", 6);
     refused(f, &f->pem, f->key, "not opened by the password", "check both");
     f->pem.key_password_file = NULL;
-    refused(f, &f->pem, f->key, "is encrypted", "signer.pem.password-file");
+    refused(f, &f->pem, f->key, "is encrypted", "in password-file");
 }
 
 static void password_file_refused(void **state)

@@ -127,13 +127,13 @@ static void encrypted(void **state)
     assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, f->pkey, EVP_aes_256_cbc(), "secret", 6, NULL, NULL),
                      1);
     write_bio_to(f->key, bio, 0600);
-    refused(f, f->key, "is encrypted", "signer.pem.password-file");
+    refused(f, f->key, "is encrypted", "in password-file");
     bio = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, f->pkey, EVP_aes_128_cbc(),
                                                           (unsigned char *)"secret", 6, NULL, NULL),
                      1);
     write_bio_to(f->key, bio, 0600);
-    refused(f, f->key, "is encrypted", "signer.pem.password-file");
+    refused(f, f->key, "is encrypted", "in password-file");
 }
 
 static void other_kinds(void **state)
@@ -173,13 +173,13 @@ static void foreign_certificate(void **state)
     struct fixture *f = *state;
     EVP_PKEY *other = new_key("P-256"), *rsa = new_key("RSA");
     write_chain(f->crt, new_certificate("s", other, "s", other, -10, 1000), NULL, NULL);
-    refused(f, f->crt, "does not belong to the signing key", "first");
+    refused(f, f->crt, "does not belong to the key", "first");
     write_chain(f->crt, new_certificate("s", rsa, "s", rsa, -10, 1000), NULL, NULL);
-    refused(f, f->crt, "does not belong to the signing key", "first");
+    refused(f, f->crt, "does not belong to the key", "first");
     /* right certificate, wrong place */
     write_chain(f->crt, new_certificate("ca", other, "ca", other, -10, 1000),
                 new_certificate("s", f->pkey, "ca", other, -10, 1000), NULL);
-    refused(f, f->crt, "does not belong to the signing key", "first");
+    refused(f, f->crt, "does not belong to the key", "first");
     EVP_PKEY_free(other);
     EVP_PKEY_free(rsa);
 }
