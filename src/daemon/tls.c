@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 
-#define WATCH_NS (3600 * SL_NS_PER_S)
+#define WATCH_NS (12 * 3600 * SL_NS_PER_S)
 #define DAY_S 86400
 
 void sl_tls_set_release(struct sl_tls_set *set)
@@ -35,11 +35,11 @@ static void warn(const struct sl_tls_set *set, int64_t now_s)
             continue;
         int64_t left = sl_tls_not_after(set->of[i]) - now_s;
         if (left > 0)
-            sl_log(SL_WARN, "tls", "the certificate ends soon: put a new one in its place and reload",
+            sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)",
                    SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds", left),
                    SL_KI("days", left / DAY_S));
         else
-            sl_log(SL_ERROR, "tls", "the certificate has expired: put a new one in its place and reload",
+            sl_log(SL_ERROR, "tls", "the certificate has expired: renew it and reload (SIGHUP)",
                    SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds-ago", -left));
     }
 }

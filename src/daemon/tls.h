@@ -19,7 +19,7 @@ bool sl_tls_check(const struct sl_config *c);
 
 struct sl_daemon;
 
-/* At start: reads them into d->tls, each problem in the log, and looks after them every hour from then on:
+/* At start: reads them into d->tls, each problem in the log, and looks at them twice a day from then on:
  * warns of certificates that end soon. */
 bool sl_tls_start(struct sl_daemon *d);
 /* Puts d->tls in force for connections accepted from now on. */

@@ -21,8 +21,9 @@
     X(HANDSHAKES, "tls_handshakes_total", SL_COUNTER,                                                        \
       "TLS handshakes of clients, by how they ended: `timeout` after 10 s.", "result", sl_tls_results, NULL, \
       0)                                                                                                     \
-    X(CERTIFICATE_LEFT, "tls_certificate_left_seconds", SL_GAUGE,                                            \
-      "Seconds until the certificate of a listener, or one of its chain, expires; only listeners with TLS.", \
+    X(NOT_AFTER, "tls_certificate_not_after_seconds", SL_GAUGE,                                              \
+      "End of a listener's certificate, or of the first in its chain that ends, in seconds since 1970; "     \
+      "only listeners with TLS. Minus time() it is what is left.",                                           \
       "listener", sl_tls_listener_names, NULL, 0)
 
 enum {

@@ -36,18 +36,14 @@ static void readyz(struct call *c)
     sl_buf_free(&out);
 }
 
-/* As of this moment; nothing for a listener without TLS. */
+/* Those in force now; nothing for a listener without TLS. */
 static void certificate_gauges(const struct call *c)
 {
     const struct sl_http *h = c->t->http;
-    int64_t now = sl_wall_ms(c->t->clock) / 1000;
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
         const struct sl_tls *tls = atomic_load_explicit(&h->tls[i], memory_order_acquire);
-        int64_t left = tls != NULL ? sl_tls_not_after(tls) - now : 0;
-        sl_metric_set_label(c->t->metrics, SL_HT_CERTIFICATE_LEFT, i,
-                            tls == NULL ? SL_METRIC_NONE
-                            : left > 0  ? (uint64_t)left
-                                        : 0);
+        sl_metric_set_label(c->t->metrics, SL_HT_NOT_AFTER, i,
+                            tls != NULL ? (uint64_t)sl_tls_not_after(tls) : SL_METRIC_NONE);
     }
 }
 

@@ -10,7 +10,7 @@
 #include "token/pem.h"
 
 #define TICKET_LIFE_S 3600
-#define WARN_AHEAD_S (14 * 86400)
+#define WARN_AHEAD_S (30 * 86400)
 
 struct sl_tls {
     _Atomic uint32_t refs;

@@ -145,8 +145,8 @@ def test_ops_with_tls(world, authority, clients):
     until(ready, 30, "readiness")
     with TlsConnection(("127.0.0.1", port), authority.context(shown)) as c:
         text = c.request("GET", "/metrics").body.decode()
-    assert 'statuslist_tls_certificate_left_seconds{listener="ops"} 25' in text
-    assert 'left_seconds{listener="issuer"}' not in text, "there is no such listener"
+    assert 'statuslist_tls_certificate_not_after_seconds{listener="ops"} 1' in text
+    assert 'not_after_seconds{listener="issuer"}' not in text, "there is no such listener"
     assert refused(("127.0.0.1", port), authority.context())
 
 
@@ -362,16 +362,16 @@ def test_kinds_of_keys(world, tmp_path, kind):
             assert c.request("GET", "/nothing").status == 404
 
 
-@pytest.mark.parametrize("days,warned", [(5, True), (13.9, True), (15, False), (30, False)])
+@pytest.mark.parametrize("days,warned", [(5, True), (17.9, True), (18.1, False)])
 def test_a_certificate_that_ends_soon_is_told(world, tmp_path, days, warned):
     authority = Authority(tmp_path)
     service = with_tls(world, authority)
-    service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=60)))
+    service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=54)))
     service.start()
     assert ("ends soon" in service.log()) is warned
-    left = service.metric("tls_certificate_left_seconds", pool=None, listener="public")
-    assert abs(left - days * 86400) < 120
-    assert not [k for k in service.metrics() if "certificate_left" in k and "public" not in k]
+    end = service.metric("tls_certificate_not_after_seconds", pool=None, listener="public")
+    assert abs(end - time.time() - days * 86400) < 120
+    assert not [k for k in service.metrics() if "tls_certificate" in k and "public" not in k]
 
 
 def test_a_public_url_without_tls_is_warned_of(world, authority):
