@@ -43,6 +43,7 @@ class Redis:
         self.directory, self.persistence, self.extra = directory, persistence, extra
         self.socket = str(directory / "redis.sock")
         self.process, self.paused = None, False
+        self.environment = None
         directory.mkdir(parents=True, exist_ok=True)
 
     def start(self):
@@ -52,7 +53,7 @@ class Redis:
             self.process = subprocess.Popen(
                 ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.directory),
                  "--save", "", "--appendonly", on, "--appendfsync", fsync, *self.extra],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
         self.client = redis_library.Redis(unix_socket_path=self.socket, socket_timeout=10)
         until(self.answers, 10, "redis answers")
         return self
@@ -117,6 +118,7 @@ class Service:
         self.storage = directory / "storage"
         self.log_path = directory / "log"
         self.process, self.expected_end = None, False
+        self.binary, self.extra_environment = BINARY, {}
         self.config = {"public-url": f"http://127.0.0.1:{port}", "workers": 2,
                        "listen": {"public": f"127.0.0.1:{port}", "issuer": "same", "ops": f"unix:{self.ops}"},
                        "storage-directory": str(self.storage),
@@ -148,7 +150,7 @@ class Service:
         return path
 
     def environment(self):
-        env = dict(os.environ)
+        env = {**os.environ, **self.extra_environment}
         supp = f"suppressions={ROOT / 'test' / 'lsan.supp'}:print_suppressions=0"
         env["LSAN_OPTIONS"] = ":".join(filter(None, (env.get("LSAN_OPTIONS"), supp)))
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
@@ -159,7 +161,7 @@ class Service:
     def spawn(self):
         assert self.process is None
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([str(BINARY), "--config", str(self.write_config())], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([str(self.binary), "--config", str(self.write_config())], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.environment(), cwd=self.directory)
         return self
 

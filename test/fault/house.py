@@ -1,0 +1,221 @@
+"""The processes of a fault run: one Redis (or the embedded one), any number of instances, a proxy before each, a history."""
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import client  # noqa: E402
+import harness  # noqa: E402
+from checker import check  # noqa: E402
+from client import until  # noqa: E402
+from history import History, now  # noqa: E402
+from load import Caller, Load  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+POOL = "faults"
+OPTIONS = {"size": 3000, "bits": 8, "update-interval": "100ms", "list-lifetime": "1h", "ttl": "60s",
+           "prefetch": {"threshold": 70, "capacity": 300, "underflow-timeout": "2s"}}
+PERSISTENCE = {"always": "append-fsync-always", "everysec": "append-fsync-everysec", "none": "disabled"}
+
+
+class Store:
+    """What a service is told of Redis: a socket, here the proxy's."""
+
+    def __init__(self, path):
+        self.socket = str(path)
+
+
+class House:
+    def __init__(self, seed, instances=1, persistence="always", embedded=False, options=(), redis_extra=(), binary=None,
+                 environment=(), redis_environment=(), keep=None, **app):
+        self.seed, self.order = seed, random.Random(seed)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sl-fault-"))
+        self.history = History(keep or self.directory / "history.jsonl")
+        self.pool, self.persistence, self.embedded = POOL, persistence, embedded
+        self.errors, self.ends, self.wall_offset, self.wall_moved_ns = [], [], 0, -10**18
+        self.redis, self.proxies, self.services = None, [], []
+        if not embedded:
+            self.redis = harness.Redis(self.directory / "redis", persistence, redis_extra)
+            self.redis.environment = {**os.environ, **dict(redis_environment)}
+            app["redis"] = {"persistence-strategy": PERSISTENCE[persistence], **app.get("redis", {})}
+        for i in range(instances):
+            store = None
+            if not embedded:
+                path = self.directory / f"proxy{i}.sock"
+                self.proxies.append(Proxy(path, self.redis.socket))
+                store = Store(path)
+            s = harness.Service(self.directory / f"service{i}", store, {POOL: {**OPTIONS, **dict(options)}}, **app)
+            s.binary = binary or s.binary
+            s.extra_environment = dict(environment)
+            self.services.append(s)
+        self.lives = [0] * instances
+        self.key = self.services[0].key(POOL)
+        self.load, self.lock = None, threading.Lock()
+
+    # ---- processes
+
+    def start(self, **load):
+        if self.redis is not None:
+            self.redis.start()
+        for i in range(len(self.services)):
+            self.start_service(i)
+        self.load = Load(self, **load).start()
+        return self
+
+    def start_service(self, i, ready=True):
+        self.lives[i] += 1
+        self.history.event("start", instance=i, life=self.lives[i])
+        self.services[i].spawn()
+        if ready:
+            self.wait_ready(i)
+
+    def kill_service(self, i):
+        self.services[i].kill()
+        self.history.event("kill", instance=i, life=self.lives[i])
+
+    def restart_service(self, i, ready=True):
+        self.kill_service(i)
+        self.start_service(i, ready)
+
+    def wait_ready(self, i, seconds=60):
+        s = self.services[i]
+        seen = []
+
+        def ready():
+            s.alive()
+            ok, why = s.readiness("?for=issuer")
+            if not ok and (not seen or seen[-1] != why):
+                seen.append(why)
+            return ok
+        try:
+            until(ready, seconds, f"readiness of instance {i}")
+        except AssertionError as e:
+            raise AssertionError(f"{e}; it said: {seen[-3:]}\n{s.log()[-3000:]}") from None
+
+    def any(self):
+        return self.order.randrange(len(self.services))
+
+    def sleep(self, least, most):
+        time.sleep(self.order.uniform(least, most))
+
+    # ---- Redis and its data
+
+    def lost(self, since):
+        """From now on Redis has what it had at `since`."""
+        return self.history.event("loss", since=since)
+
+    def snapshot(self):
+        """A backup of what Redis has now, taken while it works; its time."""
+        taken = now()
+        to = self.directory / "backup"
+        shutil.rmtree(to, ignore_errors=True)
+        if self.persistence == "none":
+            self.redis.client.save()
+            to.mkdir()
+            shutil.copy(self.redis.directory / "dump.rdb", to)
+        else:
+            shutil.copytree(self.redis.directory / "appendonlydir", to / "appendonlydir")
+        return taken
+
+    def put_back(self):
+        """While Redis is down: its files become those of the backup, or none when there is none."""
+        for name in ("appendonlydir", "dump.rdb"):
+            path = self.redis.directory / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.exists():
+                path.unlink()
+            source = self.directory / "backup" / name
+            if source.is_dir():
+                shutil.copytree(source, path)
+            elif source.exists():
+                shutil.copy(source, path)
+
+    # ---- the end
+
+    def quiet(self):
+        """No load any more, everything ready, everything read."""
+        self.load.stop()
+        for i in range(len(self.services)):
+            self.wait_ready(i)
+        self._read_all()
+        self.history.event("end")
+
+    def _read_all(self):
+        written = sorted({(u, i) for x in self.history.lines if "sets" in x for u, i, _ in x["sets"]})
+        uris = sorted({u for u, _ in written})
+
+        def read(part):
+            caller = Caller(self, 100 + part)
+            for reference in written[part::4]:
+                def status(reference=reference):
+                    line = caller.status(part % len(self.services), reference, final=True)
+                    return line["outcome"] == "ok" and line
+                caller.add(until(status, 20, f"a final status of {reference}"))
+            caller.close()
+        client.parallel(4, read)
+        final = {tuple(x["ref"]): x["value"] for x in self.history.lines if x.get("final") and x["op"] == "status"}
+        caller = Caller(self, 200)
+        for i in range(len(self.services)):
+            for uri in uris:
+                self._read_token(caller, i, uri, {str(n): v for (u, n), v in final.items() if u == uri and v})
+        caller.close()
+
+    def _read_token(self, caller, instance, uri, expected):
+        """The token once it shows what Redis has; after a while as it is, for the checker to judge."""
+        deadline = time.monotonic() + 15
+        while True:
+            line = caller.fetch(instance, uri)
+            if line["outcome"] == "ok" and line["statuses"] == expected:
+                break
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        if line["outcome"] != "ok" and line["code"].startswith("404") and not expected:
+            return  # the list is gone with all that was in it
+        assert line["outcome"] == "ok", f"{uri} at instance {instance}: {line['code']}"
+        caller.add({**line, "final": True})
+
+    def check(self):
+        report = check(self.history.lines)
+        for e in self.errors:
+            report.violate("served", e)
+        return report
+
+    def end(self):
+        errors = []
+        if self.load is not None and not self.load.stopping.is_set():
+            try:
+                self.load.stop()
+            except BaseException as e:  # noqa: B902 - the processes have to be ended first
+                errors.append(e)
+        if self.redis is not None and self.redis.paused:
+            self.redis.resume()
+        for s in self.services:
+            try:
+                if s.process is not None:
+                    s.stop()
+            except BaseException as e:  # noqa: B902
+                errors.append(e)
+                if s.process is not None:
+                    s.kill()
+            try:
+                s.check_log()
+            except AssertionError as e:
+                errors.append(e)
+        for p in self.proxies:
+            p.stop()
+        if self.redis is not None:
+            self.redis.kill()
+        for end in self.ends:
+            end()
+        self.history.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if errors:
+            raise errors[0]

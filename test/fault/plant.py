@@ -1,0 +1,63 @@
+#!/usr/bin/python3
+"""plant.py NAME OUT: a copy of a source file with a bug planted in it, for a program that only tests of the checker run.
+plant.py NAME --file: which file that is. The product's own files are never touched; a plant whose place is gone is an error."""
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+PLANTS = {
+    # An update is acknowledged when it was sent, not when Redis has it.
+    "early": ("src/pool/update.c", [
+        ("static void flush(struct sl_gather *g);\n",
+         "static void flush(struct sl_gather *g);\nstatic void finish(struct sl_update *u, enum sl_err err, uint64_t version);\n"),
+        ("    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    free(u);\n",
+         "    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    u->done = NULL;\n    if (version != UINT64_MAX)\n"
+         "        free(u);\n"),
+        ("        g->in_flight++;\n        return;\n",
+         "        g->in_flight++;\n        for (uint32_t i = 0; i < group->count; i++)\n"
+         "            finish(group->updates[i], SL_OK, UINT64_MAX);\n        return;\n"),
+        # never inside sl_update_start
+        ("        flush(g);\n    else if (g->in_flight == 0)\n        wait_for_more(g);\n",
+         "        sl_timer_start(w->loop, &g->timer, 0);\n    else if (g->in_flight == 0)\n        wait_for_more(g);\n"),
+    ]),
+    # What a pop has given stays in the ring, once in a while.
+    "ring": ("src/core/ring.c", [
+        ("&r->head, &head, head + n, memory_order_acq_rel",
+         "&r->head, &head, head + n - (head % 64 == 0), memory_order_acq_rel"),
+    ]),
+    # A take does not write down how far it came.
+    "cursor": ("src/store/lua/take.lua", [
+        ("redis.call('HINCRBY', list_key(id), 'cursor', count)", "local _ = count"),
+    ]),
+    # Lists of another epoch are taken from as if nothing had happened.
+    "epoch": ("src/store/lua/take.lua", [
+        ("    if f[1] ~= now then\n", "    if false then\n"),
+    ]),
+    # A connection's successor does not end it in Redis before its own first write.
+    "predecessor": ("src/store/greet.c", [
+        ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "0", NULL}'),
+    ]),
+    # An outcome that is not known is told as a refusal.
+    "refusal": ("src/store/ops.c", [
+        ("        return unknown ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;\n    }\n    const",
+         "        return SL_ERR_UNAVAILABLE;\n    }\n    const"),
+    ]),
+}
+
+
+def planted(name):
+    file, edits = PLANTS[name]
+    text = (ROOT / file).read_text()
+    for old, new in edits:
+        if text.count(old) != 1:
+            sys.exit(f"plant {name}: {file} has {text.count(old)} of the place where it goes:\n{old}")
+        text = text.replace(old, new)
+    return text
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "--file":
+        print(PLANTS[sys.argv[1]][0])
+    else:
+        pathlib.Path(sys.argv[2]).write_text(planted(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Stands between the service and Redis, on unix sockets: delays, cuts, truncates, keeps back, leads elsewhere."""
+import asyncio
+import os
+import threading
+
+
+class Proxy:
+    """Everything but the constructor and stop() may be called at any time from any thread."""
+
+    def __init__(self, path, target):
+        self.path, self.target = str(path), str(target)
+        self.delay = 0.0       # seconds that every piece takes, each way
+        self.closed = False    # new connections are closed at once, present ones cut
+        self.truncate = None   # function(piece of a reply) -> how much of it passes before the connection is cut, or None
+        self.cuts = self.kept = 0
+        self._pairs, self._keeping = set(), set()
+        self.loop = asyncio.new_event_loop()
+        started = threading.Event()
+        self.thread = threading.Thread(target=self._run, args=(started,), daemon=True)
+        self.thread.start()
+        started.wait(10)
+
+    def _run(self, started):
+        asyncio.set_event_loop(self.loop)
+        self.server = self.loop.run_until_complete(asyncio.start_unix_server(self._serve, self.path))
+        started.set()
+        self.loop.run_forever()
+        self.server.close()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(asyncio.sleep(0.05))
+        self.loop.close()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+    def _now(self, work):
+        async def run():
+            work()
+        asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+    def keep(self):
+        """What comes on the present connections is kept back, even beyond their end, until it is released."""
+        self._now(lambda: self._keeping.update(self._pairs))
+
+    def release(self):
+        self._now(self._keeping.clear)
+
+    def cut(self):
+        """Ends all present connections."""
+        self._now(self._cut)
+
+    def _cut(self):
+        self.cuts += len(self._pairs)
+        for client, server in list(self._pairs):
+            for side in (client, server):
+                side.transport.abort()
+
+    def refuse(self):
+        """Ends all present connections and every new one, until `closed` is false again."""
+        self.closed = True
+        self.cut()
+
+    async def _serve(self, reader, writer):
+        if self.closed:
+            writer.transport.abort()
+            return
+        try:
+            server_reader, server_writer = await asyncio.open_unix_connection(self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        pair = (writer, server_writer)
+        self._pairs.add(pair)
+        try:
+            await asyncio.gather(self._requests(reader, server_writer, pair), self._replies(server_reader, writer, server_writer))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._pairs.discard(pair)
+            for side in pair:
+                side.transport.abort()
+
+    async def _requests(self, reader, server, pair):
+        try:
+            while data := await reader.read(65536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                if pair in self._keeping:
+                    self.kept += len(data)
+                while pair in self._keeping:
+                    await asyncio.sleep(0.01)
+                server.write(data)
+                await server.drain()
+        finally:
+            if not server.transport.is_closing():
+                server.write_eof()  # what was kept back is still delivered
+
+    async def _replies(self, reader, client, server):
+        while data := await reader.read(65536):
+            if self.delay:
+                await asyncio.sleep(self.delay)
+            how_much = self.truncate(data) if self.truncate is not None else None
+            if client.transport.is_closing():
+                continue  # nobody listens: go on reading, so that Redis takes what was sent to it
+            client.write(data if how_much is None else data[:how_much])
+            if how_much is not None:
+                await client.drain()
+                self.cuts += 1
+                client.transport.abort()
+                server.transport.abort()
+                return
+            await client.drain()
+        client.transport.abort()
