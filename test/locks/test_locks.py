@@ -14,7 +14,7 @@ def run(*argv, cwd=None):
 
 
 def copy_tree(to):
-    for folder in ("src", "cmake", "script"):
+    for folder in ("src", "include", "cmake", "script"):
         shutil.copytree(ROOT / folder, to / folder)
     for file in ("CMakeLists.txt", "layers.txt"):
         shutil.copy(ROOT / file, to / file)

@@ -1,0 +1,61 @@
+/* A strict reader of CBOR (RFC 8949) over bytes that somebody else owns. The first error sticks: whatever is
+ * read after it is nothing, so a caller checks once, at the end. */
+#pragma once
+#include <stdint.h>
+#include "base/span.h"
+
+struct sl_cbor_in {
+    const uint8_t *at, *end;
+    const char *why; /* the first error, a constant phrase; NULL: none */
+    bool loose; /* a number was longer than needed, or a length indefinite: allowed, not what is asked for */
+};
+
+enum sl_cbor_type { /* the major types, in their order */
+                    SL_IN_UINT,
+                    SL_IN_NEGATIVE,
+                    SL_IN_BYTES,
+                    SL_IN_TEXT,
+                    SL_IN_ARRAY,
+                    SL_IN_MAP,
+                    SL_IN_TAG,
+                    SL_IN_OTHER /* simple values and floating point */
+};
+
+struct sl_cbor_item {
+    enum sl_cbor_type type;
+    uint64_t n;      /* number, length, count or tag */
+    bool indefinite; /* array or map without a count */
+    bool real;       /* OTHER: a finite floating-point number, in `value` */
+    bool end;        /* OTHER: the "break" of an indefinite length */
+    double value;
+    struct sl_span text; /* BYTES and TEXT: the string, which is consumed */
+};
+
+struct sl_cbor_in sl_cbor_over(struct sl_span bytes);
+/* The next head, with its string if it is one; the items of arrays and maps and what is tagged follow. Text
+ * is UTF-8 without NUL; strings of indefinite length are refused. False: error, or nothing left. */
+bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret);
+/* Passes over the content of an item whose head was read. */
+void sl_cbor_skip(struct sl_cbor_in *in, const struct sl_cbor_item *head);
+/* UINT or NEGATIVE within int64_t. */
+bool sl_cbor_number(const struct sl_cbor_item *item, int64_t *ret);
+
+/* Counts the items of an array or the pairs of a map. */
+struct sl_cbor_count {
+    uint64_t left;
+    bool indefinite;
+};
+struct sl_cbor_count sl_cbor_count(const struct sl_cbor_item *head);
+/* Reads the head of the next item (of a map: of the next key). False at the end, or at an error. */
+bool sl_cbor_each(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_cbor_item *ret);
+
+/* The keys of one map so far: RFC 8949 section 5.6 wants each once. */
+#define SL_CBOR_KEYS 64
+struct sl_cbor_keys {
+    struct sl_cbor_item seen[SL_CBOR_KEYS];
+    unsigned count;
+};
+/* Like sl_cbor_each, for a map: an error at a key that was there already, is not a number or a text, or is
+ * one too many. */
+bool sl_cbor_key(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_cbor_keys *keys,
+                 struct sl_cbor_item *ret);

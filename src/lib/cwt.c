@@ -1,0 +1,363 @@
+/* The COSE_Sign1 (RFC 9052 section 4.2) of a Status List Token. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/cbor_in.h"
+#include "lib/parts.h"
+
+enum { TAG_SIGN1 = 18, TAG_CWT = 61 };
+/* RFC 9052 section 3.1, RFC 9596, RFC 9360. */
+enum { HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16, HEADER_X5CHAIN = 33 };
+/* RFC 8392 section 4 and the draft's own two. */
+enum { ISS = 1, SUB = 2, EXP = 4, NBF = 5, IAT = 6, STATUS_LIST = 65533, TTL = 65534 };
+
+static struct sl_string text(struct statuslist_report *r, struct sl_cbor_in *in)
+{
+    struct sl_cbor_item v;
+    struct sl_string s = {.kind = SL_STRING_WRONG};
+    if (!sl_cbor_next(in, &v))
+        return s;
+    sl_cbor_skip(in, &v);
+    if (v.type == SL_IN_TEXT) {
+        s.kind = SL_STRING;
+        s.at = sl_report_keep(r, v.text);
+    }
+    return s;
+}
+
+static struct sl_number number(struct sl_cbor_in *in)
+{
+    struct sl_cbor_item v;
+    struct sl_number n = {.kind = SL_NUMBER_WRONG};
+    if (!sl_cbor_next(in, &v))
+        return n;
+    sl_cbor_skip(in, &v);
+    if (sl_cbor_number(&v, &n.value))
+        n.kind = SL_WHOLE;
+    else if (v.real)
+        n = sl_number_of_real(v.value);
+    return n;
+}
+
+/* The bytes of a kid as they are when printable, otherwise in hex. */
+static void kid(struct statuslist_report *r, struct sl_cbor_in *in)
+{
+    struct sl_cbor_item v;
+    if (!sl_cbor_next(in, &v))
+        return;
+    sl_cbor_skip(in, &v);
+    if (v.type != SL_IN_BYTES || v.text.len > 256)
+        return;
+    bool printable = v.text.len > 0;
+    for (size_t i = 0; i < v.text.len; i++)
+        printable = printable && v.text.at[i] > ' ' && v.text.at[i] <= '~';
+    char hex[2 + 2 * 256 + 1] = "0x";
+    for (size_t i = 0; i < v.text.len; i++)
+        snprintf(hex + 2 + 2 * i, 3, "%02x", (unsigned char)v.text.at[i]);
+    r->claims.kid = printable ? sl_report_keep(r, v.text) : sl_report_keep(r, sl_span(hex, strlen(hex)));
+}
+
+static void chain(struct sl_cbor_in *in, struct sl_parts *p)
+{
+    struct sl_cbor_item v, c;
+    p->chain_wrong = true;
+    p->chain_len = 0;
+    if (!sl_cbor_next(in, &v))
+        return;
+    if (v.type == SL_IN_BYTES) {
+        p->chain[p->chain_len++] = v.text;
+        p->chain_wrong = false;
+        return;
+    }
+    if (v.type != SL_IN_ARRAY) {
+        sl_cbor_skip(in, &v);
+        return;
+    }
+    struct sl_cbor_count count = sl_cbor_count(&v);
+    bool ok = true;
+    while (sl_cbor_each(in, &count, &c)) {
+        ok = ok && c.type == SL_IN_BYTES && p->chain_len < SL_CHAIN_MAX;
+        if (ok)
+            p->chain[p->chain_len++] = c.text;
+        sl_cbor_skip(in, &c);
+    }
+    p->chain_wrong = !ok || p->chain_len == 0;
+}
+
+struct header {
+    bool has_alg, has_crit, has_chain;
+    int64_t alg;
+    bool alg_wrong;
+    struct sl_string typ;
+};
+
+/* Reads one of the two maps of a header. */
+static void header_map(struct statuslist_report *r, struct sl_cbor_in *in, const struct sl_cbor_item *map,
+                       struct sl_parts *p, struct header *h)
+{
+    struct sl_cbor_keys keys = {.count = 0};
+    struct sl_cbor_count count = sl_cbor_count(map);
+    struct sl_cbor_item key, v;
+    int64_t k;
+    while (sl_cbor_key(in, &count, &keys, &key)) {
+        if (!sl_cbor_number(&key, &k))
+            k = 0;
+        if (k == HEADER_ALG) {
+            struct sl_number alg = number(in);
+            h->has_alg = true;
+            h->alg_wrong = alg.kind != SL_WHOLE;
+            h->alg = alg.value;
+        } else if (k == HEADER_TYP) {
+            h->typ = text(r, in);
+        } else if (k == HEADER_KID) {
+            kid(r, in);
+        } else if (k == HEADER_X5CHAIN) {
+            h->has_chain = true;
+            chain(in, p);
+        } else if (sl_cbor_next(in, &v)) {
+            h->has_crit = h->has_crit || k == HEADER_CRIT;
+            sl_cbor_skip(in, &v);
+        }
+    }
+}
+
+static void check_alg(struct statuslist_report *r, const struct header *h, const struct header *open,
+                      struct sl_parts *p)
+{
+    char name[24];
+    if (h->has_alg && !h->alg_wrong) {
+        p->alg = sl_alg_of_cose(h->alg);
+        snprintf(name, sizeof name, "%lld", (long long)h->alg);
+        r->claims.alg = p->alg != NULL ? p->alg->jose : sl_report_keep(r, sl_span(name, strlen(name)));
+        if (p->alg != NULL)
+            sl_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->jose);
+        else if (h->alg >= 4 && h->alg <= 7)
+            sl_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
+                          "%s is a MAC: whoever can check it can also make it", name);
+        else
+            sl_alg_refuse(r, SL_SECTION_CWT, name);
+    } else {
+        sl_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
+                      h->alg_wrong    ? "header 1 is not a number"
+                      : open->has_alg ? "header 1 is not in the protected header: anybody could change it"
+                                      : "header 1 is missing");
+    }
+}
+
+static void check_header(struct statuslist_report *r, const struct header *h, const struct header *open,
+                         struct sl_parts *p)
+{
+    p->header_read = true;
+    if (h->has_crit || open->has_crit)
+        sl_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT,
+                      "header 2 (crit) names extensions that a reader must understand: there is none here");
+    else
+        sl_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_CWT, "a protected map and an unprotected one");
+    r->claims.typ = h->typ.at;
+    if (h->typ.at != NULL && strcmp(h->typ.at, "application/statuslist+cwt") == 0)
+        sl_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT, "\"%s\"", h->typ.at);
+    else if (open->typ.kind != SL_NO_STRING && h->typ.kind == SL_NO_STRING)
+        sl_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT, "header 16 is not in the protected header");
+    else
+        sl_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                      "\"%s\" is not \"application/statuslist+cwt\"", h->typ.at != NULL ? h->typ.at : "");
+    check_alg(r, h, open, p);
+    if (p->chain_wrong) {
+        p->chain_len = 0;
+        sl_report_add(r, "x5chain", STATUSLIST_FAIL, SL_SECTION_CWT,
+                      "header 33 is not 1 to %d certificates (RFC 9360 section 2)", SL_CHAIN_MAX);
+    } else if (h->has_chain) {
+        sl_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "%u certificates, protected",
+                      p->chain_len);
+    } else if (open->has_chain) {
+        sl_report_add(r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
+                      "header 33 is unprotected: some verifiers look for it in the protected header only");
+    }
+}
+
+static void status_list(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_parts *p)
+{
+    struct sl_cbor_keys keys = {.count = 0};
+    struct sl_cbor_item map, key, v;
+    if (!sl_cbor_next(in, &map))
+        return;
+    if (map.type != SL_IN_MAP) {
+        sl_cbor_skip(in, &map);
+        return;
+    }
+    p->has_status_list = true;
+    struct sl_cbor_count count = sl_cbor_count(&map);
+    while (sl_cbor_key(in, &count, &keys, &key)) {
+        bool named = key.type == SL_IN_TEXT;
+        if (named && sl_span_eq(key.text, SL_SPAN("bits"))) {
+            p->bits = number(in);
+        } else if (named && sl_span_eq(key.text, SL_SPAN("aggregation_uri"))) {
+            p->aggregation_uri = text(r, in);
+        } else if (sl_cbor_next(in, &v)) {
+            sl_cbor_skip(in, &v);
+            if (named && sl_span_eq(key.text, SL_SPAN("lst"))) {
+                p->lst_kind = v.type == SL_IN_BYTES ? SL_LST : SL_LST_WRONG;
+                p->lst = v.type == SL_IN_BYTES ? v.text : p->lst;
+            }
+        }
+    }
+}
+
+static void claim(struct statuslist_report *r, struct sl_cbor_in *in, int64_t key, struct sl_parts *p)
+{
+    struct sl_cbor_item v;
+    switch (key) {
+    case ISS:
+        p->iss = text(r, in);
+        break;
+    case SUB:
+        p->sub = text(r, in);
+        break;
+    case EXP:
+        p->exp = number(in);
+        break;
+    case NBF:
+        p->nbf = number(in);
+        break;
+    case IAT:
+        p->iat = number(in);
+        break;
+    case TTL:
+        p->ttl = number(in);
+        break;
+    case STATUS_LIST:
+        status_list(r, in, p);
+        break;
+    default:
+        if (sl_cbor_next(in, &v))
+            sl_cbor_skip(in, &v);
+    }
+}
+
+/* Sets *ret_loose when the claims are not in the shortest form. */
+static void claims(struct statuslist_report *r, struct sl_span payload, struct sl_parts *p, bool *ret_loose)
+{
+    struct sl_cbor_in in = sl_cbor_over(payload);
+    struct sl_cbor_keys keys = {.count = 0};
+    struct sl_cbor_item map, key;
+    if (!sl_cbor_next(&in, &map) || map.type != SL_IN_MAP) {
+        sl_report_add(r, "claims", STATUSLIST_FAIL, SL_SECTION_CWT, "the payload is not a CBOR map");
+        return;
+    }
+    struct sl_cbor_count count = sl_cbor_count(&map);
+    while (sl_cbor_key(&in, &count, &keys, &key)) {
+        int64_t k;
+        claim(r, &in, sl_cbor_number(&key, &k) ? k : 0, p);
+    }
+    *ret_loose = *ret_loose || in.loose;
+    if (in.why == NULL && in.at != in.end)
+        in.why = "something follows the map";
+    p->claims_read = in.why == NULL;
+    sl_report_add(r, "claims", in.why != NULL ? STATUSLIST_FAIL : STATUSLIST_PASS, SL_SECTION_CWT, "%s",
+                  in.why != NULL ? in.why : "a CBOR map");
+}
+
+/* What was signed: ["Signature1", protected, external_aad, payload] (RFC 9052 section 4.4). */
+static void sig_structure(struct statuslist_report *r, struct sl_span head, struct sl_span payload,
+                          struct sl_parts *p)
+{
+    static const char prefix[] = "\x84\x6aSignature1";
+    size_t n = sizeof prefix - 1;
+    uint8_t *at = sl_report_alloc(r, n + head.len + payload.len + 19);
+    if (at == NULL)
+        return;
+    memcpy(at, prefix, n);
+    struct sl_span strings[] = {head, {NULL, 0}, payload};
+    for (int i = 0; i < 3; i++) {
+        uint64_t len = strings[i].len;
+        unsigned more = len < 24 ? 0 : len < 256 ? 1 : len < 65536 ? 2 : len <= UINT32_MAX ? 4 : 8;
+        static const uint8_t code[] = {0, 24, 25, 0, 26, 0, 0, 0, 27};
+        at[n++] = (uint8_t)(SL_IN_BYTES << 5 | (more == 0 ? len : code[more]));
+        while (more-- > 0)
+            at[n++] = (uint8_t)(len >> (8 * more));
+        if (len > 0)
+            memcpy(at + n, strings[i].at, (size_t)len);
+        n += (size_t)len;
+    }
+    p->signed_bytes = sl_span((const char *)at, n);
+}
+
+static void tags(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_cbor_item *item)
+{
+    bool cwt = false, sign1 = false, other = false;
+    for (int depth = 0; in->why == NULL && item->type == SL_IN_TAG && depth < 4; depth++) {
+        cwt = cwt || item->n == TAG_CWT;
+        sign1 = item->n == TAG_SIGN1;
+        other = other || (item->n != TAG_CWT && item->n != TAG_SIGN1);
+        if (!sl_cbor_next(in, item))
+            return;
+    }
+    if (item->type != SL_IN_ARRAY)
+        return;
+    bool right = sign1 && !cwt && !other;
+    sl_report_add(r, "tag", right ? STATUSLIST_PASS : STATUSLIST_FAIL, SL_SECTION_CWT,
+                  right   ? "18 (COSE_Sign1), and no other"
+                  : cwt   ? "61 (CWT) around it: a Status List Token has tag 18 only"
+                  : other ? "another tag than 18 (COSE_Sign1)"
+                          : "not tagged: 18 (COSE_Sign1) is missing");
+}
+
+/* Reads the four parts of the array; the unprotected map is read on the way. */
+static bool sign1(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_parts *p,
+                  struct sl_span *ret_head, struct header *open, struct sl_span *ret_payload)
+{
+    struct sl_cbor_item array, head, map, payload, signature;
+    if (!sl_cbor_next(in, &array))
+        return false;
+    tags(r, in, &array);
+    if (in->why != NULL || array.type != SL_IN_ARRAY || (!array.indefinite && array.n != 4))
+        return false;
+    if (!sl_cbor_next(in, &head) || head.type != SL_IN_BYTES || !sl_cbor_next(in, &map) ||
+        map.type != SL_IN_MAP)
+        return false;
+    header_map(r, in, &map, p, open);
+    if (!sl_cbor_next(in, &payload) || payload.type != SL_IN_BYTES || !sl_cbor_next(in, &signature) ||
+        signature.type != SL_IN_BYTES)
+        return false;
+    struct sl_cbor_item end;
+    if (array.indefinite && (!sl_cbor_next(in, &end) || !end.end))
+        return false;
+    *ret_head = head.text;
+    *ret_payload = payload.text;
+    p->signature = signature.text;
+    return in->at == in->end;
+}
+
+void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_parts *p)
+{
+    struct sl_cbor_in in = sl_cbor_over(token);
+    struct sl_span head, payload;
+    struct header open = {.has_alg = false}, h = {.has_alg = false};
+    if (!sign1(r, &in, p, &head, &open, &payload)) {
+        sl_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_CWT, "not a COSE_Sign1: %s",
+                      in.why != NULL ? in.why : "not an array of its four parts and nothing else");
+        return;
+    }
+    sl_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_CWT, "a COSE_Sign1 of %zu bytes", token.len);
+    sig_structure(r, head, payload, p);
+    struct sl_cbor_in inner = sl_cbor_over(head);
+    struct sl_cbor_item map = {.type = SL_IN_MAP};
+    if (head.len == 0 || (sl_cbor_next(&inner, &map) && map.type == SL_IN_MAP)) {
+        if (head.len > 0)
+            header_map(r, &inner, &map, p, &h);
+        if (inner.why == NULL && inner.at != inner.end)
+            inner.why = "something follows the map";
+    } else if (inner.why == NULL) {
+        inner.why = "not a map";
+    }
+    if (inner.why == NULL)
+        check_header(r, &h, &open, p);
+    else
+        sl_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT, "the protected header: %s", inner.why);
+    bool loose = in.loose || inner.loose;
+    claims(r, payload, p, &loose);
+    sl_report_add(r, "integers", loose ? STATUSLIST_WARN : STATUSLIST_PASS, SL_SECTION_CWT,
+                  loose ? "a number is longer than needed, or a length indefinite: some readers refuse that"
+                        : "shortest form, definite lengths");
+}

@@ -1,0 +1,226 @@
+/* Which key, and whether the signature is its. */
+#include <limits.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <openssl/x509_vfy.h>
+
+#include "lib/verifier.h"
+
+#define RULES SL_SECTION_RULES
+
+/* r||s (RFC 7518 section 3.4, RFC 9053 section 2.1) as OpenSSL wants it; NULL: not of that length. */
+static unsigned char *ecdsa_der(struct sl_span raw, size_t half, size_t *ret_len)
+{
+    unsigned char *out = NULL;
+    if (raw.len != 2 * half)
+        return NULL;
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn((const unsigned char *)raw.at, (int)half, NULL);
+    BIGNUM *s = BN_bin2bn((const unsigned char *)raw.at + half, (int)half, NULL);
+    int n = 0;
+    if (sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1) {
+        r = s = NULL;
+        n = i2d_ECDSA_SIG(sig, &out);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(sig);
+    *ret_len = n > 0 ? (size_t)n : 0;
+    return n > 0 ? out : NULL;
+}
+
+static bool verifies(const struct sl_parts *p, EVP_PKEY *key)
+{
+    const struct sl_alg *alg = p->alg;
+    const unsigned char *sig = (const unsigned char *)p->signature.at;
+    size_t n = p->signature.len;
+    unsigned char *der = alg->half > 0 ? ecdsa_der(p->signature, alg->half, &n) : NULL;
+    if (alg->half > 0 && der == NULL)
+        return false;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    bool ok = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, &pctx, alg->digest, NULL, NULL, key, NULL) == 1;
+    if (ok && alg->pss)
+        ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+    ok = ok && EVP_DigestVerify(ctx, der != NULL ? der : sig, n, (const unsigned char *)p->signed_bytes.at,
+                                p->signed_bytes.len) == 1;
+    EVP_MD_CTX_free(ctx);
+    OPENSSL_free(der);
+    return ok;
+}
+
+static X509 *certificate(struct sl_span der)
+{
+    const unsigned char *p = (const unsigned char *)der.at;
+    X509 *x = der.len <= INT_MAX ? d2i_X509(NULL, &p, (long)der.len) : NULL;
+    if (x != NULL && p != (const unsigned char *)der.at + der.len) {
+        X509_free(x);
+        x = NULL;
+    }
+    return x;
+}
+
+static void subject(const X509 *x, char out[static 128])
+{
+    X509_NAME_oneline(X509_get_subject_name(x), out, 128);
+}
+
+static bool in_validity(const X509 *x, int64_t now)
+{
+    time_t t = (time_t)now;
+    return X509_cmp_time(X509_get0_notBefore(x), &t) < 0 && X509_cmp_time(X509_get0_notAfter(x), &t) > 0;
+}
+
+static void found(struct statuslist_report *r, const struct sl_parts *p, bool ok, bool trusted)
+{
+    if (ok)
+        sl_report_add(r, "signature", STATUSLIST_PASS, RULES, "%s, made by that key", p->alg->jose);
+    else if (p->alg->half > 0 && p->signature.len != 2 * p->alg->half)
+        sl_report_add(r, "signature", STATUSLIST_FAIL, RULES, "%zu bytes; %s has %zu", p->signature.len,
+                      p->alg->jose, 2 * p->alg->half);
+    else
+        sl_report_add(r, "signature", STATUSLIST_FAIL, RULES, "not made by that key over these bytes");
+    r->trusted = ok && trusted;
+}
+
+static void skipped(struct statuslist_report *r)
+{
+    sl_report_add(r, "signature", STATUSLIST_SKIP, RULES, "no key to check it with");
+}
+
+/* With the keys that were given: the first that fits and verifies; otherwise the first that fits says why. */
+static bool by_given(const struct statuslist_verifier *v, struct statuslist_report *r,
+                     const struct sl_parts *p, int64_t now)
+{
+    const struct sl_trusted_key *fits = NULL;
+    bool ok = false;
+    for (size_t i = 0; i < v->key_count && !ok; i++) {
+        if (!sl_alg_fits(p->alg, v->keys[i].key))
+            continue;
+        ok = verifies(p, v->keys[i].key);
+        if (fits == NULL || ok)
+            fits = &v->keys[i];
+    }
+    if (fits == NULL)
+        return false;
+    char name[128] = "a public key";
+    if (fits->certificate != NULL)
+        subject(fits->certificate, name);
+    if (fits->certificate != NULL && !in_validity(fits->certificate, now))
+        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate %s is expired or not yet valid",
+                      name);
+    else
+        sl_report_add(r, "key", STATUSLIST_PASS, RULES, "the one that was given: %s", name);
+    found(r, p, ok, true);
+    return true;
+}
+
+static X509 *leaf_of(struct statuslist_report *r, const struct sl_parts *p)
+{
+    X509 *leaf = p->chain_len > 0 ? certificate(p->chain[0]) : NULL;
+    if (leaf == NULL)
+        sl_report_add(r, "key", STATUSLIST_FAIL, RULES,
+                      p->chain_len > 0 ? "the first certificate of the token is no certificate"
+                                       : "the token carries no certificate, and no key that fits was given");
+    return leaf;
+}
+
+/* The key of a leaf if the algorithm can be its; otherwise a failed check. */
+static EVP_PKEY *key_of(struct statuslist_report *r, const struct sl_parts *p, X509 *leaf)
+{
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    if (key != NULL && sl_alg_fits(p->alg, key))
+        return key;
+    sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate's key is not for %s", p->alg->jose);
+    return NULL;
+}
+
+static const char *chain_error(const struct statuslist_verifier *v, const struct sl_parts *p, X509 *leaf,
+                               int64_t now)
+{
+    const char *why = "out of memory";
+    STACK_OF(X509) *rest = sk_X509_new_null();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    if (rest != NULL && ctx != NULL && X509_STORE_CTX_init(ctx, v->anchors, leaf, rest) == 1) {
+        for (unsigned i = 1; i < p->chain_len; i++) {
+            X509 *x = certificate(p->chain[i]);
+            if (x != NULL && sk_X509_push(rest, x) <= 0)
+                X509_free(x);
+        }
+        X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_STORE_CTX_set_time(ctx, 0, (time_t)now);
+        why =
+            X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+    }
+    X509_STORE_CTX_free(ctx);
+    sk_X509_pop_free(rest, X509_free);
+    return why;
+}
+
+static void by_chain(const struct statuslist_verifier *v, struct statuslist_report *r,
+                     const struct sl_parts *p, int64_t now)
+{
+    char name[128];
+    X509 *leaf = leaf_of(r, p);
+    EVP_PKEY *key = leaf != NULL ? key_of(r, p, leaf) : NULL;
+    if (key != NULL) {
+        subject(leaf, name);
+        const char *why = chain_error(v, p, leaf, now);
+        if (why == NULL)
+            sl_report_add(r, "key", STATUSLIST_PASS, RULES, "%s, whose chain ends at a trust anchor", name);
+        else
+            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "%s: no chain to a trust anchor: %s", name, why);
+        found(r, p, verifies(p, key), why == NULL);
+    } else {
+        skipped(r);
+    }
+    X509_free(leaf);
+}
+
+static void by_carried(struct statuslist_report *r, const struct sl_parts *p, int64_t now)
+{
+    X509 *leaf = p->jwk == NULL || p->chain_len > 0 ? leaf_of(r, p) : NULL;
+    EVP_PKEY *key = leaf != NULL ? key_of(r, p, leaf) : p->chain_len == 0 ? p->jwk : NULL;
+    char name[128] = "a JWK";
+    if (leaf != NULL)
+        subject(leaf, name);
+    if (key != NULL && leaf != NULL && !in_validity(leaf, now))
+        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate %s is expired or not yet valid",
+                      name);
+    else if (key != NULL && !sl_alg_fits(p->alg, key))
+        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the key in the header is not for %s", p->alg->jose);
+    else if (key != NULL)
+        sl_report_add(r, "key", STATUSLIST_WARN, RULES,
+                      "the token's own (%s): nothing says that it may be trusted", name);
+    if (key != NULL && sl_alg_fits(p->alg, key))
+        found(r, p, verifies(p, key), false);
+    else
+        skipped(r);
+    X509_free(leaf);
+}
+
+void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_report *r,
+                        const struct sl_parts *p, int64_t now)
+{
+    if (p->alg == NULL) {
+        skipped(r);
+        return;
+    }
+    ERR_set_mark();
+    if (v->key_count > 0 && by_given(v, r, p, now)) {
+        /* said */
+    } else if (v->anchors != NULL) {
+        by_chain(v, r, p, now);
+    } else if (v->key_count == 0 && v->carried) {
+        by_carried(r, p, now);
+    } else {
+        if (v->key_count > 0)
+            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key that was given is for %s", p->alg->jose);
+        else
+            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key and no trust anchor was given");
+        skipped(r);
+    }
+    ERR_pop_to_mark();
+}

@@ -1,0 +1,190 @@
+#include "lib/verifier.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INFLATE_LIMIT (16u << 20)
+
+struct statuslist_verifier *statuslist_verifier_new(void)
+{
+    struct statuslist_verifier *v = calloc(1, sizeof *v);
+    if (v != NULL)
+        v->inflate_limit = INFLATE_LIMIT;
+    return v;
+}
+
+void statuslist_verifier_free(struct statuslist_verifier *v)
+{
+    if (v == NULL)
+        return;
+    for (size_t i = 0; i < v->key_count; i++) {
+        EVP_PKEY_free(v->keys[i].key);
+        X509_free(v->keys[i].certificate);
+    }
+    X509_STORE_free(v->anchors);
+    free(v);
+}
+
+void statuslist_verifier_trust_carried_key(struct statuslist_verifier *v, bool on)
+{
+    v->carried = on;
+}
+
+void statuslist_verifier_set_format(struct statuslist_verifier *v, enum statuslist_format format)
+{
+    v->format = format;
+}
+
+void statuslist_verifier_set_skew(struct statuslist_verifier *v, unsigned seconds)
+{
+    v->skew = seconds;
+}
+
+void statuslist_verifier_set_inflate_limit(struct statuslist_verifier *v, size_t bytes)
+{
+    v->inflate_limit = bytes;
+}
+
+/* Takes both over. */
+static bool add(struct statuslist_verifier *v, EVP_PKEY *key, X509 *certificate, char why[STATUSLIST_WHY])
+{
+    if (key != NULL && v->key_count < SL_KEYS_MAX) {
+        v->keys[v->key_count++] = (struct sl_trusted_key){key, certificate};
+        return true;
+    }
+    snprintf(why, STATUSLIST_WHY, key == NULL ? "a key of an unknown kind" : "more than %d keys",
+             SL_KEYS_MAX);
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    return false;
+}
+
+static bool add_certificate(struct statuslist_verifier *v, X509 *x, char why[STATUSLIST_WHY])
+{
+    return add(v, X509_get_pubkey(x), x, why);
+}
+
+static bool add_json(struct statuslist_verifier *v, const char *text, size_t len, char why[STATUSLIST_WHY])
+{
+    json_error_t e;
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    if (root == NULL) {
+        snprintf(why, STATUSLIST_WHY, "not valid JSON at byte %d", e.position);
+        return false;
+    }
+    const json_t *set = json_object_get(root, "keys");
+    size_t n = set != NULL ? json_array_size(set) : 1;
+    bool ok = n > 0;
+    if (!ok)
+        snprintf(why, STATUSLIST_WHY, "the JWK set has no key");
+    for (size_t i = 0; i < n && ok; i++) {
+        EVP_PKEY *key = sl_jwk_read(set != NULL ? json_array_get(set, i) : root, why);
+        ok = key != NULL && add(v, key, NULL, why);
+    }
+    json_decref(root);
+    return ok;
+}
+
+static int no_password(char *buf, int size, int writing, void *arg)
+{
+    (void)buf, (void)size, (void)writing, (void)arg;
+    return -1;
+}
+
+/* The first certificate or public key of a PEM text. Private keys are not asked for: nobody who verifies has
+ * one. */
+static bool add_pem(struct statuslist_verifier *v, const void *bytes, size_t len, char why[STATUSLIST_WHY])
+{
+    BIO *bio = BIO_new_mem_buf(bytes, (int)len);
+    X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
+    EVP_PKEY *key = NULL;
+    if (x == NULL && bio != NULL && BIO_reset(bio) == 1)
+        key = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
+    BIO_free(bio);
+    if (x != NULL)
+        return add_certificate(v, x, why);
+    if (key != NULL)
+        return add(v, key, NULL, why);
+    snprintf(why, STATUSLIST_WHY, "the PEM has no certificate and no public key");
+    return false;
+}
+
+static X509 *der(const void *bytes, size_t len)
+{
+    const unsigned char *p = bytes;
+    X509 *x = d2i_X509(NULL, &p, (long)len);
+    if (x != NULL && p != (const unsigned char *)bytes + len) {
+        X509_free(x);
+        x = NULL;
+    }
+    return x;
+}
+
+static bool begins(const char *text, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+    return memmem(text, len, with, n) != NULL;
+}
+
+bool statuslist_verifier_add_key(struct statuslist_verifier *v, const void *bytes, size_t len,
+                                 char why[STATUSLIST_WHY])
+{
+    const char *text = bytes;
+    size_t skip = 0;
+    while (skip < len &&
+           (text[skip] == ' ' || text[skip] == '\t' || text[skip] == '\r' || text[skip] == '\n'))
+        skip++;
+    if (len == skip || len > INT_MAX) {
+        snprintf(why, STATUSLIST_WHY, "empty, or too long");
+        return false;
+    }
+    bool ok = false;
+    ERR_set_mark();
+    if (text[skip] == '{') {
+        ok = add_json(v, text, len, why);
+    } else if (begins(text, len, "-----BEGIN ")) {
+        ok = add_pem(v, bytes, len, why);
+    } else {
+        X509 *x = der(bytes, len);
+        snprintf(why, STATUSLIST_WHY, "neither a certificate (PEM or DER) nor a public key (PEM) nor a JWK");
+        ok = x != NULL && add_certificate(v, x, why);
+    }
+    ERR_pop_to_mark();
+    return ok;
+}
+
+static bool add_anchors_of_pem(X509_STORE *store, const void *bytes, size_t len)
+{
+    BIO *bio = BIO_new_mem_buf(bytes, (int)len);
+    bool ok = bio != NULL;
+    size_t n = 0;
+    for (X509 *x; ok && (x = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; n++) {
+        ok = X509_STORE_add_cert(store, x) == 1;
+        X509_free(x);
+    }
+    BIO_free(bio);
+    return ok && n > 0;
+}
+
+bool statuslist_verifier_add_anchor(struct statuslist_verifier *v, const void *bytes, size_t len,
+                                    char why[STATUSLIST_WHY])
+{
+    bool ok = false;
+    ERR_set_mark();
+    if (v->anchors == NULL)
+        v->anchors = X509_STORE_new();
+    if (v->anchors != NULL && len > 0 && len <= INT_MAX) {
+        X509 *x = der(bytes, len);
+        ok = x != NULL ? X509_STORE_add_cert(v->anchors, x) == 1 : add_anchors_of_pem(v->anchors, bytes, len);
+        X509_free(x);
+    }
+    ERR_pop_to_mark();
+    if (!ok)
+        snprintf(why, STATUSLIST_WHY, "not a certificate (PEM or DER)");
+    return ok;
+}
