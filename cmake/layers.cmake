@@ -24,7 +24,7 @@ function(sl_layer name)
     endif()
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
-  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/daemon/main.c)
+  list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/src/${name}/main.c)
   if(NOT sources) # CMake wants at least one
     set(sources ${CMAKE_SOURCE_DIR}/cmake/empty.c)
   endif()

@@ -1,0 +1,81 @@
+/* statuslistctl: what the command line says, and what every command shares. One thread, one process, one
+ * command. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "statuslist/verify.h"
+
+/* Exit statuses; `verify` answers with the first four, `lint` with OK or LINT_FAILED. */
+enum sl_exit {
+    SL_EXIT_OK = 0, /* done; verify: VALID */
+    SL_EXIT_INVALID = 1,
+    SL_EXIT_SUSPENDED = 2,
+    SL_EXIT_OTHER_STATUS = 3,
+    SL_EXIT_REFUSED_TOKEN = 4, /* a check of the token failed: its statuses mean nothing */
+    SL_EXIT_NO_ANSWER = 5,     /* not reached, or the answer was no answer */
+    SL_EXIT_REFUSED = 6,       /* the server said no */
+    SL_EXIT_USAGE = 64,        /* the command line, or a file that it names */
+    SL_EXIT_LINT_FAILED = 1    /* lint: something that must be is not */
+};
+
+enum sl_format_choice { SL_FORMAT_ANY, SL_FORMAT_JWT, SL_FORMAT_CWT };
+
+struct sl_ctl {
+    const char *server; /* base URL of the issuer interface, without a slash at its end */
+    char *credential; /* a header field with the API key or the bearer token; NULL: none. Wiped when freed. */
+    const char *api_key_file, *bearer_file;
+    const char *cert, *jwk, *anchors; /* files, or NULL */
+    const char *cacert;               /* trust anchors of TLS */
+    bool json;
+    enum sl_format_choice format;
+    unsigned timeout, skew; /* seconds */
+    size_t inflate_limit;   /* bytes */
+    char **words;           /* what follows the command's name */
+    int word_count;
+};
+
+struct sl_web; /* ctl/web.h */
+
+struct sl_command {
+    const char *name, *words, *help;
+    int least, most; /* words */
+    int (*run)(const struct sl_ctl *c, struct sl_web *web);
+};
+
+int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_set(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_get(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_verify(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_lint(const struct sl_ctl *c, struct sl_web *web);
+
+/* Reads the options in front of, between and behind the words. False after saying what is wrong. */
+bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version);
+void sl_args_free(struct sl_ctl *c);
+void sl_usage(FILE *to);
+extern const struct sl_command sl_commands[]; /* ends with a row without a name */
+
+/* One line on stderr: "statuslistctl: ...". */
+void sl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The whole file, or stdin for "-"; NUL-terminated, the caller's. NULL after a complaint. */
+char *sl_read_file(const char *path, size_t *ret_len);
+/* A whole number from 0 to `most`; false when `text` is none. */
+bool sl_read_number(const char *text, uint64_t most, uint64_t *ret);
+
+/* A verifier with the keys that the options name; *ret_keys: there was one. NULL after a complaint. */
+struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_keys);
+
+/* --- what is shown --- */
+
+/* "pass", "warn", "fail", "skip". */
+const char *sl_outcome_name(enum statuslist_outcome o);
+/* A line of text: outcome, name, what was found, who asks for it. */
+void sl_print_check(const char *outcome, const char *name, const char *detail, const char *section);
+json_t *sl_json_check(const char *outcome, const char *name, const char *detail, const char *section);
+/* The checks of a report as a JSON array. */
+json_t *sl_json_checks(const struct statuslist_report *r);
+/* Writes and frees a JSON value. */
+void sl_print_json(json_t *j);
+/* A copy of text from elsewhere that does a terminal no harm: control characters become '?'. The caller's. */
+char *sl_tame(const char *text, size_t len);

@@ -1,0 +1,204 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/fetch.h"
+
+struct token {
+    char *bytes;
+    size_t len;
+    enum statuslist_format format;
+};
+
+/* Hex, as CWTs are often shown; false when it is none. */
+static bool unhex(const char *text, struct token *t)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n % 2 != 0 || strspn(text, "0123456789abcdefABCDEF") != n ||
+        (t->bytes = malloc(n / 2)) == NULL)
+        return false;
+    for (size_t i = 0; i < n / 2; i++) {
+        char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        t->bytes[i] = (char)strtoul(pair, NULL, 16);
+    }
+    t->len = n / 2;
+    return true;
+}
+
+/* A file holds the token as it is; white space at the end of a text comes from an editor. */
+static void trim(struct token *t)
+{
+    if (t->len > 0 && ((unsigned char)t->bytes[0] & 0x80) == 0)
+        while (t->len > 0 && strchr(" \t\r\n", t->bytes[t->len - 1]) != NULL)
+            t->len--;
+}
+
+static int read_token(const struct sl_ctl *c, struct sl_web *web, const char *word, struct token *t)
+{
+    if (strncmp(word, "http://", 7) == 0 || strncmp(word, "https://", 8) == 0) {
+        struct sl_answer a;
+        bool ok = sl_fetch_token(c, web, word, &a, &t->format);
+        if (ok) {
+            t->bytes = a.body.data;
+            t->len = a.body.len;
+            a.body.data = NULL;
+        }
+        sl_answer_free(&a);
+        return ok ? SL_EXIT_OK : SL_EXIT_NO_ANSWER;
+    }
+    if (strcmp(word, "-") == 0 || access(word, F_OK) == 0) {
+        t->bytes = sl_read_file(word, &t->len);
+        if (t->bytes != NULL)
+            trim(t);
+        return t->bytes != NULL ? SL_EXIT_OK : SL_EXIT_USAGE;
+    }
+    if (strchr(word, '.') == NULL && !unhex(word, t)) {
+        sl_complain("\"%.60s\" is no token, no file and no URL", word);
+        return SL_EXIT_USAGE;
+    }
+    if (t->bytes == NULL) {
+        t->bytes = strdup(word);
+        t->len = strlen(word);
+    }
+    return SL_EXIT_OK;
+}
+
+struct density {
+    uint64_t of[256];
+};
+
+static void count(const struct statuslist_claims *s, struct density *d)
+{
+    *d = (struct density){.of = {0}};
+    for (size_t i = 0; s->list != NULL && s->bits > 0 && i < s->list_len; i++)
+        for (unsigned shift = 0; shift < 8; shift += s->bits)
+            d->of[s->list[i] >> shift & ((1u << s->bits) - 1)]++;
+}
+
+static json_t *claims_json(const struct statuslist_claims *s)
+{
+    json_t *j = json_object();
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"alg", s->alg}, {"typ", s->typ}, {"kid", s->kid},
+                 {"sub", s->sub}, {"iss", s->iss}, {"aggregation_uri", s->aggregation_uri}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text != NULL)
+            json_object_set_new(j, texts[i].name, json_string(texts[i].text));
+    json_object_set_new(j, "certificates", json_integer(s->certificates));
+    if (s->has_iat)
+        json_object_set_new(j, "iat", json_integer(s->iat));
+    if (s->has_exp)
+        json_object_set_new(j, "exp", json_integer(s->exp));
+    if (s->has_ttl)
+        json_object_set_new(j, "ttl", json_integer(s->ttl));
+    if (s->bits > 0)
+        json_object_set_new(j, "bits", json_integer(s->bits));
+    return j;
+}
+
+static void show_json(const struct token *t, const struct statuslist_report *r, const struct density *d)
+{
+    const struct statuslist_claims *s = statuslist_report_claims(r);
+    json_t *statuses = json_object();
+    char name[8];
+    for (unsigned v = 0; v < 256; v++) {
+        snprintf(name, sizeof name, "%u", v);
+        if (d->of[v] > 0)
+            json_object_set_new(statuses, name, json_integer((json_int_t)d->of[v]));
+    }
+    sl_print_json(json_pack("{s:s, s:o, s:{s:I, s:I, s:I}, s:I, s:o, s:o}", "format",
+                            s->format == STATUSLIST_CWT ? "cwt" : "jwt", "claims", claims_json(s), "sizes",
+                            "token", (json_int_t)t->len, "compressed", (json_int_t)s->compressed, "list",
+                            (json_int_t)s->list_len, "entries", (json_int_t)s->size, "statuses", statuses,
+                            "checks", sl_json_checks(r)));
+}
+
+static void show_time(const char *name, bool has, int64_t at, int64_t now)
+{
+    char text[32] = "";
+    struct tm tm;
+    time_t seconds = (time_t)at;
+    if (!has)
+        return;
+    if (gmtime_r(&seconds, &tm) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    printf("%-16s %" PRId64 "  %s, %" PRId64 " s %s\n", name, at, text, at < now ? now - at : at - now,
+           at < now ? "ago" : "from now");
+}
+
+static void show_text(const char *name, const char *text)
+{
+    char *tame = text != NULL ? sl_tame(text, strlen(text)) : NULL;
+    if (tame != NULL)
+        printf("%-16s %s\n", name, tame);
+    free(tame);
+}
+
+static void show_list(const struct token *t, const struct statuslist_claims *s, const struct density *d)
+{
+    printf("%-16s token %zu bytes, compressed list %zu, list %zu\n", "sizes", t->len, s->compressed,
+           s->list_len);
+    if (s->size == 0)
+        return;
+    printf("%-16s %" PRIu64 " of %u bit\n", "entries", s->size, s->bits);
+    for (unsigned v = 0; v < 256; v++)
+        if (d->of[v] > 0)
+            printf("  0x%02x %-22s %" PRIu64 " (%.4f %%)\n", v, statuslist_status_name(v), d->of[v],
+                   100.0 * (double)d->of[v] / (double)s->size);
+}
+
+static void show(const struct token *t, const struct statuslist_report *r, const struct density *d)
+{
+    const struct statuslist_claims *s = statuslist_report_claims(r);
+    int64_t now = (int64_t)time(NULL);
+    show_text("format", s->format == STATUSLIST_CWT ? "CWT" : "JWT");
+    show_text("typ", s->typ);
+    show_text("alg", s->alg);
+    show_text("kid", s->kid);
+    printf("%-16s %u\n", "certificates", s->certificates);
+    show_text("sub", s->sub);
+    show_text("iss", s->iss);
+    show_time("iat", s->has_iat, s->iat, now);
+    show_time("exp", s->has_exp, s->exp, now);
+    if (s->has_ttl)
+        printf("%-16s %" PRId64 " s\n", "ttl", s->ttl);
+    show_text("aggregation_uri", s->aggregation_uri);
+    show_list(t, s, d);
+    const struct statuslist_check *c;
+    for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
+        if (c->outcome != STATUSLIST_PASS)
+            sl_print_check(sl_outcome_name(c->outcome), c->name, c->detail, c->section);
+}
+
+int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)
+{
+    bool keys;
+    struct token t = {.format = STATUSLIST_ANY_FORMAT};
+    int code = read_token(c, web, c->words[0], &t);
+    struct statuslist_verifier *v = code == SL_EXIT_OK ? sl_verifier_of(c, &keys) : NULL;
+    if (code == SL_EXIT_OK && v == NULL)
+        code = SL_EXIT_USAGE;
+    if (v != NULL) {
+        statuslist_verifier_trust_carried_key(v, !keys);
+        statuslist_verifier_set_format(v, t.format);
+        struct statuslist_report *r = statuslist_verify(v, t.bytes, t.len, NULL, NULL, (int64_t)time(NULL));
+        if (r == NULL)
+            abort();
+        struct density d;
+        count(statuslist_report_claims(r), &d);
+        if (c->json)
+            show_json(&t, r, &d);
+        else
+            show(&t, r, &d);
+        if (statuslist_report_claims(r)->list == NULL)
+            code = SL_EXIT_REFUSED_TOKEN;
+        statuslist_report_free(r);
+    }
+    statuslist_verifier_free(v);
+    free(t.bytes);
+    return code;
+}

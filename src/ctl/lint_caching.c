@@ -1,0 +1,169 @@
+/* Caches and conditional requests: nothing may promise more than the token itself. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "ctl/lint.h"
+
+/* The number of a directive of Cache-Control, -1 when it is absent (RFC 9111 section 5.2). */
+static int64_t directive(const char *field, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = field; *at != '\0';) {
+        at += strspn(at, ", \t");
+        if (strncasecmp(at, name, n) == 0 && at[n] == '=') {
+            int64_t v = 0;
+            const char *digits = at + n + 1 + (at[n + 1] == '"');
+            for (; *digits >= '0' && *digits <= '9' && v < INT64_MAX / 16; digits++)
+                v = v * 10 + (*digits - '0');
+            return v;
+        }
+        at += strcspn(at, ",");
+    }
+    return -1;
+}
+
+static bool has_word(const char *field, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = field; *at != '\0'; at += strcspn(at, ",")) {
+        at += strspn(at, ", \t");
+        if (strncasecmp(at, name, n) == 0 && strchr(", \t=", at[n]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* How long a cache may keep the answer, in seconds; -1: nothing is said, or it may not. */
+static int64_t freshness(struct sl_answer *a)
+{
+    const char *control = sl_answer_field(a, "cache-control");
+    int64_t age = directive(control, "max-age"), shared = directive(control, "s-maxage");
+    if (has_word(control, "no-store") || has_word(control, "no-cache"))
+        return 0;
+    const char *expires = sl_answer_field(a, "expires");
+    if (age < 0 && shared < 0 && *expires != '\0') {
+        time_t end = curl_getdate(expires, NULL);
+        return end > time(NULL) ? (int64_t)(end - time(NULL)) : 0;
+    }
+    return shared > age ? shared : age;
+}
+
+/* What the token allows: the less of ttl and what is left until exp. A second of tolerance: the answer is a
+ * moment old. */
+static int64_t allowed(const struct statuslist_claims *s, int64_t now)
+{
+    int64_t most = s->has_ttl ? s->ttl : INT64_MAX;
+    if (s->has_exp && s->exp - now < most)
+        most = s->exp - now;
+    return most < INT64_MAX - 1 ? most + 1 : most;
+}
+
+static void cache_control(struct sl_lint *l, const struct sl_variant_seen *s, struct sl_answer *a,
+                          const char *name)
+{
+    int64_t fresh = freshness(a), most = allowed(s->claims, (int64_t)time(NULL));
+    if (fresh > most)
+        sl_find(l, SL_FOUND_FAIL, name, SL_CACHING,
+                "%" PRId64 " s of freshness, but the token allows %" PRId64
+                " (the less of ttl and exp - now)",
+                fresh, most - 1);
+    else if (fresh < 0)
+        sl_find(l, SL_FOUND_WARN, name, SL_CACHING,
+                "neither Cache-Control nor Expires: caches have to guess");
+    else
+        sl_find(l, SL_FOUND_PASS, name, SL_CACHING, "%" PRId64 " s, within what the token allows", fresh);
+}
+
+static void conditional(struct sl_lint *l, struct sl_variant_seen *s, const char *etag)
+{
+    char name[48], field[512];
+    struct sl_answer a;
+    snprintf(name, sizeof name, "%s.not-modified", s->name);
+    snprintf(field, sizeof field, "If-None-Match: %.400s", etag);
+    if (sl_lint_get(l, name, s->accept, field, &a)) {
+        bool expired = s->claims->has_exp && s->claims->exp <= (int64_t)time(NULL);
+        const char *now_etag = sl_answer_field(&a, "etag");
+        if (a.status == 304 && expired)
+            sl_find(l, SL_FOUND_FAIL, name, SL_CACHING, "304 confirms a token that has expired");
+        else if (a.status == 304 && a.body.len > 0)
+            sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 15.4.5", "304 with a body");
+        else if (a.status == 304 && strcmp(now_etag, etag) != 0)
+            sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 15.4.5", "304 without the ETag of the 200");
+        else if (a.status == 304 && freshness(&a) > allowed(s->claims, (int64_t)time(NULL)))
+            sl_find(l, SL_FOUND_FAIL, name, SL_CACHING, "304 promises more than the token allows");
+        else if (a.status == 200 && strcmp(now_etag, etag) == 0)
+            sl_find(l, SL_FOUND_WARN, name, "RFC 9110 section 13.1.2",
+                    "200 although the ETag was ours: 304 saves the body");
+        else if (a.status == 304 || a.status == 200)
+            sl_find(l, SL_FOUND_PASS, name, "RFC 9110 section 13.1.2",
+                    a.status == 304 ? "304" : "200, a newer token");
+        else
+            sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 13.1.2", "answered %ld", a.status);
+    }
+    sl_answer_free(&a);
+    snprintf(name, sizeof name, "%s.modified", s->name);
+    if (sl_lint_get(l, name, s->accept, "If-None-Match: \"of-no-token\"", &a))
+        sl_find(l, a.status == 200 ? SL_FOUND_PASS : SL_FOUND_FAIL, name, "RFC 9110 section 13.1.2",
+                "an ETag of no token: %ld%s", a.status, a.status == 304 ? " confirms what nobody has" : "");
+    sl_answer_free(&a);
+}
+
+static void etag(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s.etag", s->name);
+    const char *tag = sl_answer_field(&s->answer, "etag");
+    size_t n = strlen(tag);
+    if (*tag == '\0') {
+        sl_find(l, SL_FOUND_WARN, name, "RFC 9110 section 8.8.3",
+                "none: clients cannot ask whether there is a newer token");
+        return;
+    }
+    if (strncmp(tag, "W/\"", 3) != 0 && (n < 2 || tag[0] != '"' || tag[n - 1] != '"')) {
+        sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 8.8.3", "%.100s is no entity tag", tag);
+        return;
+    }
+    sl_find(l, SL_FOUND_PASS, name, "RFC 9110 section 8.8.3", "%.100s", tag);
+    conditional(l, s, tag);
+}
+
+static void head(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    char name[48], type[64], length[32];
+    struct sl_ask ask = {.method = "HEAD", .url = s->answer.url, .fields = {s->accept}};
+    struct sl_answer a;
+    snprintf(name, sizeof name, "%s.head", s->name);
+    if (sl_lint_ask(l, name, &ask, &a)) {
+        const char *section = "RFC 9110 section 9.3.2", *tag = sl_answer_field(&s->answer, "etag");
+        const char *got = sl_answer_field(&a, "content-length");
+        snprintf(length, sizeof length, "%zu", s->answer.body.len);
+        sl_answer_type(&a, type);
+        bool same = strcmp(sl_answer_field(&a, "etag"), tag) == 0;
+        if (a.status != 200)
+            sl_find(l, SL_FOUND_FAIL, name, section, "answered %ld where GET answers %ld", a.status,
+                    s->answer.status);
+        else if (strcmp(type, s->type) != 0)
+            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Type \"%s\" where GET has %s", type, s->type);
+        else if (*tag != '\0' && sl_answer_field(&a, "etag")[0] == '\0')
+            sl_find(l, SL_FOUND_WARN, name, section, "without the ETag that GET has");
+        else if (same && *tag != '\0' && *got != '\0' && strcmp(got, length) != 0)
+            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Length %s where GET has %s bytes", got, length);
+        else
+            sl_find(l, SL_FOUND_PASS, name, section, "the fields of GET");
+    }
+    sl_answer_free(&a);
+}
+
+void sl_lint_caching(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s.cache-control", s->name);
+    cache_control(l, s, &s->answer, name);
+    etag(l, s);
+    head(l, s);
+}

@@ -1,0 +1,144 @@
+/* Both formats of the list: are they there, is each right, do they say the same. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "ctl/lint.h"
+
+static void on_hop(void *arg, const struct sl_answer *from)
+{
+    struct sl_lint *l = arg;
+    sl_find(l, SL_FOUND_NOTE, "redirect", SL_RESPONSE, "%ld to %s", from->status, from->redirect);
+}
+
+/* Whether the answer is this variant; says so when it is something wrong. */
+static bool offered(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    char type[64];
+    sl_answer_type(&s->answer, type);
+    long status = s->answer.status;
+    char name[32];
+    snprintf(name, sizeof name, "%s.content-type", s->name);
+    if (status == 406 || status == 415) {
+        sl_find(l, SL_FOUND_NOTE, name, SL_RESPONSE, "%ld: this format is not offered", status);
+        return false;
+    }
+    if (status < 200 || status > 299) {
+        sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "answered %ld, not 2xx", status);
+        return false;
+    }
+    if (strcmp(type, s->type) == 0) {
+        sl_find(l, SL_FOUND_PASS, name, SL_RESPONSE, "%ld, %s, %zu bytes", status, type, s->answer.body.len);
+        return true;
+    }
+    sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "Content-Type \"%s\" where only %s was accepted", type,
+            s->type);
+    return false;
+}
+
+/* Without a key from the options, and none in the token, nothing about the signature can be said. */
+static bool unknowable(const struct sl_lint *l, const struct sl_variant_seen *s, const char *check)
+{
+    return !l->keys && s->claims->certificates == 0 && statuslist_report_find(s->report, "alg") != NULL &&
+           statuslist_report_find(s->report, "alg")->outcome == STATUSLIST_PASS &&
+           statuslist_report_find(s->report, "x5chain") == NULL &&
+           statuslist_report_find(s->report, "x5c") == NULL && strcmp(check, "key") == 0;
+}
+
+static void checks(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    static const enum sl_found found[] = {[STATUSLIST_PASS] = SL_FOUND_PASS,
+                                          [STATUSLIST_WARN] = SL_FOUND_WARN,
+                                          [STATUSLIST_FAIL] = SL_FOUND_FAIL,
+                                          [STATUSLIST_SKIP] = SL_FOUND_SKIP};
+    const struct statuslist_check *c;
+    char name[48];
+    for (size_t i = 0; (c = statuslist_report_check(s->report, i)) != NULL; i++) {
+        snprintf(name, sizeof name, "%s.%s", s->name, c->name);
+        enum sl_found f = found[c->outcome];
+        if (strcmp(c->name, "key") == 0 && !l->keys && c->outcome == STATUSLIST_WARN)
+            f = SL_FOUND_NOTE; /* what was asked for */
+        if (unknowable(l, s, c->name))
+            sl_find(l, SL_FOUND_NOTE, name, c->section, "not checked: give --cert, --jwk or --anchors");
+        else
+            sl_find(l, f, name, c->section, "%s", c->detail);
+    }
+}
+
+static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
+{
+    char why[256], name[32];
+    struct sl_ask ask = {.method = "GET", .url = l->url, .fields = {s->accept}};
+    bool first = s == &l->seen[0];
+    if (!sl_web_get(l->web, &ask, &s->answer, why, first ? on_hop : NULL, l)) {
+        snprintf(name, sizeof name, "%s.content-type", s->name);
+        sl_find(l, SL_FOUND_FAIL, name, SL_REQUEST, "no answer: %s", why);
+        return;
+    }
+    s->offered = offered(l, s);
+    if (!s->offered)
+        return;
+    statuslist_verifier_set_format(l->v, s->format);
+    const char *bytes = s->answer.body.data != NULL ? s->answer.body.data : "";
+    s->report = statuslist_verify(l->v, bytes, s->answer.body.len, l->url, NULL, (int64_t)time(NULL));
+    if (s->report == NULL)
+        abort();
+    s->claims = statuslist_report_claims(s->report);
+    checks(l, s);
+    if (s->claims->has_ttl && s->claims->has_exp && s->claims->has_iat &&
+        s->claims->ttl > s->claims->exp - s->claims->iat) {
+        snprintf(name, sizeof name, "%s.ttl-exp", s->name);
+        sl_find(l, SL_FOUND_WARN, name, SL_CACHING, "ttl of %lld s is longer than the token's life",
+                (long long)s->claims->ttl);
+    }
+}
+
+static void compare(struct sl_lint *l)
+{
+    const struct statuslist_claims *jwt = l->seen[SL_SEEN_JWT].claims, *cwt = l->seen[SL_SEEN_CWT].claims;
+    if (jwt == NULL || cwt == NULL || jwt->list == NULL || cwt->list == NULL || jwt->bits == 0 ||
+        cwt->bits == 0)
+        return;
+    if (jwt->bits != cwt->bits)
+        sl_find(l, SL_FOUND_FAIL, "same-list", SL_RESPONSE, "%u bits in the JWT, %u in the CWT", jwt->bits,
+                cwt->bits);
+    else if (jwt->list_len != cwt->list_len)
+        sl_find(l, SL_FOUND_FAIL, "same-list", SL_RESPONSE, "%zu bytes in the JWT, %zu in the CWT",
+                jwt->list_len, cwt->list_len);
+    else if (jwt->has_iat && cwt->has_iat && jwt->iat == cwt->iat &&
+             memcmp(jwt->list, cwt->list, jwt->list_len) != 0)
+        sl_find(l, SL_FOUND_WARN, "same-list", SL_RESPONSE, "the same iat, yet other statuses");
+    else
+        sl_find(l, SL_FOUND_PASS, "same-list", SL_RESPONSE, "JWT and CWT have the same bits and size");
+}
+
+static void transport(struct sl_lint *l)
+{
+    bool https = strncasecmp(l->url, "https://", 8) == 0;
+    bool near = strncmp(l->url, "http://127.", 11) == 0 || strncmp(l->url, "http://localhost", 16) == 0 ||
+                strncmp(l->url, "http://[::1]", 12) == 0;
+    sl_find(l,
+            https  ? SL_FOUND_PASS
+            : near ? SL_FOUND_NOTE
+                   : SL_FOUND_WARN,
+            "https", SL_REQUEST,
+            https  ? "https"
+            : near ? "http, on this machine"
+                   : "http: who fetches which list can be seen, and an old token be served");
+}
+
+bool sl_lint_tokens(struct sl_lint *l)
+{
+    transport(l);
+    for (int i = 0; i < SL_SEEN_COUNT; i++)
+        fetch(l, &l->seen[i]);
+    if (!l->seen[SL_SEEN_JWT].offered && !l->seen[SL_SEEN_CWT].offered) {
+        if (l->count[SL_FOUND_FAIL] == 0)
+            sl_find(l, SL_FOUND_FAIL, "content-type", SL_RESPONSE, "neither format is offered");
+        return false;
+    }
+    compare(l);
+    return true;
+}

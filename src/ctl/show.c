@@ -1,0 +1,95 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+const char *sl_outcome_name(enum statuslist_outcome o)
+{
+    switch (o) {
+    case STATUSLIST_PASS:
+        return "pass";
+    case STATUSLIST_WARN:
+        return "warn";
+    case STATUSLIST_FAIL:
+        return "fail";
+    case STATUSLIST_SKIP:
+        return "skip";
+    }
+    return "?";
+}
+
+char *sl_tame(const char *text, size_t len)
+{
+    char *s = malloc(len + 1);
+    if (s == NULL)
+        abort();
+    for (size_t i = 0; i < len; i++)
+        s[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    s[len] = '\0';
+    return s;
+}
+
+void sl_print_check(const char *outcome, const char *name, const char *detail, const char *section)
+{
+    bool loud = strcmp(outcome, "fail") == 0 || strcmp(outcome, "warn") == 0;
+    printf("%-4s  %-20s  %s", outcome, name, detail);
+    if (loud && section != NULL)
+        printf(" [%s]", section);
+    putchar('\n');
+}
+
+json_t *sl_json_check(const char *outcome, const char *name, const char *detail, const char *section)
+{
+    return json_pack("{s:s, s:s, s:s, s:s}", "outcome", outcome, "name", name, "section",
+                     section != NULL ? section : "", "detail", detail);
+}
+
+json_t *sl_json_checks(const struct statuslist_report *r)
+{
+    json_t *all = json_array();
+    const struct statuslist_check *c;
+    for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
+        json_array_append_new(all,
+                              sl_json_check(sl_outcome_name(c->outcome), c->name, c->detail, c->section));
+    return all;
+}
+
+void sl_print_json(json_t *j)
+{
+    json_dumpf(j, stdout, JSON_INDENT(1));
+    putchar('\n');
+    json_decref(j);
+}
+
+static bool add(struct statuslist_verifier *v, const char *path, bool anchor)
+{
+    char why[STATUSLIST_WHY];
+    size_t len;
+    char *bytes = sl_read_file(path, &len);
+    if (bytes == NULL)
+        return false;
+    bool ok = anchor ? statuslist_verifier_add_anchor(v, bytes, len, why)
+                     : statuslist_verifier_add_key(v, bytes, len, why);
+    if (!ok)
+        sl_complain("%s: %s", path, why);
+    free(bytes);
+    return ok;
+}
+
+struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_keys)
+{
+    struct statuslist_verifier *v = statuslist_verifier_new();
+    bool ok = v != NULL;
+    ok = ok && (c->cert == NULL || add(v, c->cert, false));
+    ok = ok && (c->jwk == NULL || add(v, c->jwk, false));
+    ok = ok && (c->anchors == NULL || add(v, c->anchors, true));
+    if (!ok) {
+        statuslist_verifier_free(v);
+        return NULL;
+    }
+    statuslist_verifier_set_skew(v, c->skew);
+    statuslist_verifier_set_inflate_limit(v, c->inflate_limit);
+    *ret_keys = c->cert != NULL || c->jwk != NULL || c->anchors != NULL;
+    return v;
+}
