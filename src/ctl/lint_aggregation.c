@@ -4,7 +4,7 @@
 #include "ctl/lint.h"
 
 /* What is wrong with the body; NULL: nothing. */
-static const char *wrong_with(const struct sl_answer *a, const char *sub, size_t *ret_count)
+static const char *wrong_with(const struct sl_answer *a, const char *url, size_t *ret_count)
 {
     json_error_t e;
     json_t *j = json_loadb(a->body.data != NULL ? a->body.data : "", a->body.len, JSON_REJECT_DUPLICATES, &e);
@@ -19,7 +19,7 @@ static const char *wrong_with(const struct sl_answer *a, const char *sub, size_t
     {
         if (!json_is_string(uri) && why == NULL)
             why = "an entry of status_lists is not a string";
-        there = there || (json_is_string(uri) && strcmp(json_string_value(uri), sub) == 0);
+        there = there || (json_is_string(uri) && strcmp(json_string_value(uri), url) == 0);
     }
     *ret_count = json_array_size(list);
     json_decref(j);
@@ -41,7 +41,7 @@ void sl_lint_aggregation(struct sl_lint *l)
         sl_find(l, SL_FOUND_FAIL, "aggregation", SL_AGGREGATION, "no answer: %s", why);
     } else {
         sl_answer_type(&a, type);
-        const char *wrong = wrong_with(&a, s->sub != NULL ? s->sub : "", &count);
+        const char *wrong = wrong_with(&a, l->url, &count);
         if (a.status < 200 || a.status > 299)
             sl_find(l, SL_FOUND_FAIL, "aggregation", SL_AGGREGATION, "answered %ld", a.status);
         else if (strcmp(type, "application/json") != 0)

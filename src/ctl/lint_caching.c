@@ -59,7 +59,7 @@ static int64_t allowed(const struct statuslist_claims *s, int64_t now)
 {
     int64_t most = s->has_ttl ? s->ttl : INT64_MAX;
     if (s->has_exp && s->exp - now < most)
-        most = s->exp - now;
+        most = s->exp > now ? s->exp - now : 0;
     return most < INT64_MAX - 1 ? most + 1 : most;
 }
 
@@ -94,9 +94,10 @@ static void conditional(struct sl_lint *l, struct sl_variant_seen *s, const char
             sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 15.4.5", "304 with a body");
         else if (a.status == 304 && strcmp(now_etag, etag) != 0)
             sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 15.4.5", "304 without the ETag of the 200");
-        else if (a.status == 304 && freshness(&a) > allowed(s->claims, (int64_t)time(NULL)))
+        else if (a.status == 304 && freshness(&a) > freshness(&s->answer) &&
+                 freshness(&a) > allowed(s->claims, (int64_t)time(NULL)))
             sl_find(l, SL_FOUND_FAIL, name, SL_CACHING, "304 promises more than the token allows");
-        else if (a.status == 200 && strcmp(now_etag, etag) == 0)
+        else if (a.status == 200 && !expired && strcmp(now_etag, etag) == 0)
             sl_find(l, SL_FOUND_WARN, name, "RFC 9110 section 13.1.2",
                     "200 although the ETag was ours: 304 saves the body");
         else if (a.status == 304 || a.status == 200)

@@ -98,8 +98,8 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
 static void compare(struct sl_lint *l)
 {
     const struct statuslist_claims *jwt = l->seen[SL_SEEN_JWT].claims, *cwt = l->seen[SL_SEEN_CWT].claims;
-    if (jwt == NULL || cwt == NULL || jwt->list == NULL || cwt->list == NULL || jwt->bits == 0 ||
-        cwt->bits == 0)
+    if (jwt == NULL || cwt == NULL || jwt->list == NULL || cwt->list == NULL || jwt->size == 0 ||
+        cwt->size == 0)
         return;
     if (jwt->bits != cwt->bits)
         sl_find(l, SL_FOUND_FAIL, "same-list", SL_RESPONSE, "%u bits in the JWT, %u in the CWT", jwt->bits,

@@ -168,7 +168,7 @@ static void check_header(struct statuslist_report *r, const struct header *h, co
         sl_report_add(r, "x5chain", STATUSLIST_FAIL, SL_SECTION_CWT,
                       "header 33 is not 1 to %d certificates (RFC 9360 section 2)", SL_CHAIN_MAX);
     } else if (h->has_chain) {
-        sl_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "%u certificates, protected",
+        sl_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "certificates: %u, protected",
                       p->chain_len);
     } else if (open->has_chain) {
         sl_report_add(r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,

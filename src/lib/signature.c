@@ -201,6 +201,19 @@ static void by_carried(struct statuslist_report *r, const struct sl_parts *p, in
     X509_free(leaf);
 }
 
+/* A reader has its trust anchors already, and must not take one from the token. */
+static void no_anchor_inside(struct statuslist_report *r, const struct sl_parts *p)
+{
+    for (unsigned i = 1; i < p->chain_len; i++) {
+        X509 *x = certificate(p->chain[i]);
+        if (x != NULL && X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0)
+            sl_report_add(r, "trust-anchor", STATUSLIST_WARN, "RFC 7515 section 4.1.6",
+                          "certificate %u of the token is self-signed: a trust anchor does not belong there",
+                          i);
+        X509_free(x);
+    }
+}
+
 void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_report *r,
                         const struct sl_parts *p, int64_t now)
 {
@@ -209,6 +222,7 @@ void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_r
         return;
     }
     ERR_set_mark();
+    no_anchor_inside(r, p);
     if (v->key_count > 0 && by_given(v, r, p, now)) {
         /* said */
     } else if (v->anchors != NULL) {

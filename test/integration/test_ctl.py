@@ -1,0 +1,238 @@
+"""statuslistctl as a person or a script runs it, against the real service and against one that is wrong on purpose."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from client import until
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from defects import DEFECTS
+from harness import BUILD
+from peers import Peer, b64
+
+CTL = BUILD / "bin" / "statuslistctl"
+
+
+class Ctl:
+    def __init__(self, service, directory):
+        self.directory, self.server = directory, f"http://127.0.0.1:{service.issuer[1]}"
+        self.key_file = directory / "key"
+        self.key_file.write_text(service.key("tests") + "\n")
+        self.key_file.chmod(0o600)
+
+    def __call__(self, *words, code=0, env=None, credential=True, input=None):
+        environment = {**os.environ, "STATUSLIST_SERVER": self.server, **(env or {})}
+        options = ["--api-key-file", str(self.key_file)] if credential else []
+        done = subprocess.run([str(CTL), *map(str, words), *options], env=environment, text=True, capture_output=True,
+                              timeout=60, input=input)
+        assert done.returncode == code, (words, done)
+        return done
+
+    def json(self, *words, **how):
+        return json.loads(self(*words, "--json", **how).stdout)
+
+
+@pytest.fixture(scope="module")
+def service(shared_world):
+    return shared_world.service(shared_world.redis(), {
+        "tests": {"size": 1000, "bits": 2, "update-interval": "0s", "aggregation-uri": True},
+        "plain": {"update-interval": "0s"}}).start()
+
+
+@pytest.fixture(scope="module")
+def ctl(service, tmp_path_factory):
+    return Ctl(service, tmp_path_factory.mktemp("ctl"))
+
+
+@pytest.fixture(scope="module")
+def certificate(service):
+    return service.storage / "keys" / "tests.crt.pem"
+
+
+@pytest.fixture(scope="module")
+def jwk(certificate, ctl):
+    n = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key().public_numbers()
+    path = ctl.directory / "jwk.json"
+    path.write_text(json.dumps({"kty": "EC", "crv": "P-256", "x": b64(n.x.to_bytes(32, "big")), "y": b64(n.y.to_bytes(32, "big"))}))
+    return path
+
+
+def reserve(ctl):
+    uri, index = ctl("reserve", "tests").stdout.split()
+    return uri, int(index)
+
+
+def test_reserve(ctl, service):
+    lines = ctl("reserve", "tests", 3).stdout.splitlines()
+    assert len(lines) == 3 and len(set(lines)) == 3
+    assert all(line.split()[0].startswith(service.config["public-url"] + "/") for line in lines)
+    answer = ctl.json("reserve", "tests", 2)
+    assert [set(r) for r in answer["references"]] == [{"uri", "index"}] * 2
+
+
+def test_set_and_get(ctl):
+    uri, index = reserve(ctl)
+    assert ctl("get", uri, index).stdout == "0 VALID\n"
+    for word, shown in (("invalid", "1 INVALID"), ("suspended", "2 SUSPENDED"), ("3", "3 APPLICATION_SPECIFIC"), ("valid", "0 VALID")):
+        assert ctl("set", uri, index, word).stdout == ""
+        assert ctl("get", uri, index).stdout == shown + "\n"
+    assert ctl.json("set", uri, index, 1) == {"uri": uri, "index": index, "value": 1}
+    got = ctl.json("get", uri, index)
+    assert (got["uri"], got["index"], got["value"]) == (uri, index, 1)
+
+
+@pytest.mark.parametrize("how", ["cert", "jwk", "anchors"])
+@pytest.mark.parametrize("form", ["jwt", "cwt"])
+def test_verify(ctl, certificate, jwk, how, form):
+    uri, index = reserve(ctl)
+    key = [f"--{how}", jwk if how == "jwk" else certificate, "--format", form]
+    names = ["VALID", "INVALID", "SUSPENDED", "APPLICATION_SPECIFIC"]
+    for value in (0, 1, 2, 3):
+        ctl("set", uri, index, value)
+        until(lambda: subprocess.run([CTL, "verify", uri, str(index), *map(str, key)], capture_output=True).returncode == value,
+              20, f"status {value}")
+        answer = ctl.json("verify", uri, index, *key, code=value)
+        assert answer["accepted"] is True and answer["status"] == value and answer["name"] == names[value]
+        assert {c["outcome"] for c in answer["checks"]} == {"pass"}
+        found = {c["name"]: c for c in answer["checks"]}
+        assert {"typ", "alg", "key", "signature", "sub", "iat", "exp", "ttl", "bits", "lst", "zlib", "index", "status"} <= set(found)
+        assert found["exp"]["section"] == "Validation Rules"
+        assert ctl("verify", uri, index, *key, code=value).stdout.endswith(f"\n{names[value]} (0x0{value})\n")
+
+
+def test_verify_refuses(ctl, certificate, jwk, service):
+    uri, index = reserve(ctl)
+    other = service.storage / "keys" / "plain.crt.pem"
+    cases = [(["--cert", other], index, "signature"), ([], index, "key"), (["--cert", certificate], 1000, "index"),
+             (["--anchors", other], index, "key"), (["--cert", certificate, "--inflate-limit", "10"], index, "inflate-limit")]
+    for options, at, failure in cases:
+        answer = ctl.json("verify", uri, at, *options, code=4)
+        assert answer["accepted"] is False and answer["status"] is None and answer["name"] is None
+        assert [c["name"] for c in answer["checks"] if c["outcome"] == "fail"] == [failure], answer
+        assert "REFUSED" in ctl("verify", uri, at, *options, code=4).stdout
+
+
+def test_what_cannot_be_fetched(ctl, certificate, service):
+    uri, index = reserve(ctl)
+    missing = uri[:-12] + "0" * 12
+    assert "answered 404" in ctl("verify", missing, index, "--cert", certificate, code=5).stderr
+    assert "127.0.0.1" in ctl("verify", "http://127.0.0.1:1/x", 0, "--cert", certificate, code=5).stderr
+    assert "statuslist" in ctl("inspect", service.config["public-url"] + "/aggregation/tests", code=5).stderr
+    assert ctl.json("lint", "http://127.0.0.1:1/x", code=5)["ok"] is False
+    ctl("get", uri, index, "--server", "http://127.0.0.1:1", code=5)
+    ctl("verify", "file:///etc/passwd", 0, "--cert", certificate, code=5)
+
+
+def test_inspect(ctl):
+    uri, index = reserve(ctl)
+    ctl("set", uri, index, 2)
+    until(lambda: ctl.json("inspect", uri)["statuses"].get("2", 0) > 0, 20, "the suspended one")
+    for form in ("jwt", "cwt"):
+        seen = ctl.json("inspect", uri, "--format", form)
+        assert seen["format"] == form and seen["claims"]["sub"] == uri and seen["claims"]["bits"] == 2
+        assert seen["entries"] == 1000 and sum(seen["statuses"].values()) == 1000
+        assert seen["sizes"]["list"] == 250 and 0 < seen["sizes"]["compressed"] < seen["sizes"]["token"]
+    text = ctl("inspect", uri).stdout
+    assert uri in text and "1000 of 2 bit" in text and "SUSPENDED" in text
+
+
+def test_inspect_reads_tokens_from_everywhere(ctl, service):
+    uri, _ = reserve(ctl)
+    with service.client() as c:
+        jwt = c.fetch(uri).body
+        cwt = c.fetch(uri, {"Accept": "application/statuslist+cwt"}).body
+    path = ctl.directory / "token"
+    path.write_bytes(jwt + b"\n")
+    assert ctl.json("inspect", path)["claims"]["sub"] == uri
+    assert ctl.json("inspect", "-", input=jwt.decode())["format"] == "jwt"
+    assert ctl.json("inspect", jwt.decode())["claims"]["sub"] == uri
+    path.write_bytes(cwt)
+    assert ctl.json("inspect", path)["format"] == "cwt"
+    assert ctl.json("inspect", cwt.hex())["claims"]["sub"] == uri
+    assert ctl.json("inspect", "a.b.c", code=4)["checks"][0]["name"] == "encoding"
+
+
+def test_what_the_server_refuses(ctl):
+    uri, index = reserve(ctl)
+    assert "VALUE_OUT_OF_RANGE" in ctl("set", uri, index, 4, code=6).stderr
+    assert "INDEX_OUT_OF_BOUNDS" in ctl("set", uri, 1000, 1, code=6).stderr
+    assert "NO_SUCH_POOL" in ctl("reserve", "nothing", code=6).stderr
+    assert "AMOUNT_OUT_OF_RANGE" in ctl("reserve", "tests", 1000000, code=6).stderr
+    assert ctl.json("set", uri, index, 4, code=6)["code"] == "VALUE_OUT_OF_RANGE"
+    refused = ctl("reserve", "tests", credential=False, code=6).stderr
+    assert "UNAUTHORIZED" in refused and "--api-key-file" in refused
+
+
+def test_credentials_from_the_environment(ctl):
+    key = ctl.key_file.read_text().strip()
+    ctl("reserve", "tests", credential=False, env={"STATUSLIST_API_KEY": key})
+    ctl("reserve", "tests", credential=False, env={"STATUSLIST_API_KEY_FILE": str(ctl.key_file)})
+    ctl("reserve", "tests", credential=False, code=6, env={"STATUSLIST_API_KEY": "wrong"})
+    ctl("reserve", "tests", credential=False, code=64, env={"STATUSLIST_API_KEY_FILE": "/nonexistent"})
+
+
+@pytest.mark.parametrize("words, complaint", [
+    ([], "usage:"), (["frobnicate"], "is no command"), (["reserve"], "reserve POOL [AMOUNT]"),
+    (["reserve", "tests", "0"], "AMOUNT"), (["set", "u", "-1", "1"], "invalid option"), (["set", "u", "x", "1"], "INDEX"),
+    (["set", "u", "1", "revoked"], "VALUE"), (["set", "u", "1", "256"], "VALUE"), (["get", "u"], "get URI INDEX"),
+    (["verify", "u", "1.5"], "INDEX"), (["verify", "u", "1", "--cert", "/nonexistent"], "/nonexistent"),
+    (["verify", "u", "1", "--jwk", "/dev/null"], "/dev/null"), (["inspect", "nothing"], "no token, no file and no URL"),
+    (["lint", "u", "--timeout", "soon"], "--timeout"), (["inspect", "u", "--format", "xml"], "--format"),
+    (["lint", "u", "--color"], "unrecognized option"),
+])
+def test_usage(ctl, words, complaint):
+    assert complaint in ctl(*words, code=64).stderr
+
+
+def test_help_and_version(ctl):
+    shown = ctl("--help").stdout
+    for word in ("reserve", "set", "get", "verify", "inspect", "lint", "--api-key-file", "--json"):
+        assert word in shown
+    assert ctl("--version").stdout.startswith("statuslistctl ")
+
+
+def test_lint_of_our_own_service_is_green(ctl, certificate, jwk):
+    uri, _ = reserve(ctl)
+    for key in ([], ["--cert", certificate], ["--jwk", jwk]):
+        seen = ctl.json("lint", uri, *key)
+        assert seen["ok"] and seen["failures"] == 0 and seen["warnings"] == 0, seen
+        assert {f["outcome"] for f in seen["findings"]} == {"pass", "note"} and seen["passed"] > 60
+        notes = {f["name"] for f in seen["findings"] if f["outcome"] == "note"}
+        assert notes == ({"https"} if key else {"https", "jwt.key", "cwt.key"})
+    assert "0 failures (MUST)" in ctl("lint", uri).stdout
+
+
+@pytest.fixture(scope="module")
+def peer():
+    hooks = {name: hooks for name, (_, _, hooks) in DEFECTS.items()}
+    p = Peer({"right": {}, **hooks})
+    yield p
+    p.close()
+
+
+def loud(seen):
+    return {f["name"] for f in seen["findings"] if f["outcome"] in ("fail", "warn")}
+
+
+def test_lint_of_a_right_peer(ctl, peer):
+    seen = ctl.json("lint", peer.uri("right"))
+    assert seen["ok"] and not loud(seen), seen
+    assert "skip" not in {f["outcome"] for f in seen["findings"]}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_lint_names_exactly_the_defect(ctl, peer, defect):
+    outcome, names, _ = DEFECTS[defect]
+    names = names if isinstance(names, set) else {names}
+    seen = ctl.json("lint", peer.uri(defect), code=1 if outcome == "fail" else 0)
+    assert loud(seen) == names, [f for f in seen["findings"] if f["outcome"] != "pass"]
+    for f in seen["findings"]:
+        if f["name"] in names:
+            assert f["outcome"] == outcome and f["section"] and f["detail"]
+            assert f["level"] == {"fail": "MUST", "warn": "SHOULD"}[outcome]
+
+
+def test_there_are_many_defects():
+    assert len(DEFECTS) >= 25 and {o for o, _, _ in DEFECTS.values()} == {"fail", "warn"}
