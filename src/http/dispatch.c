@@ -102,10 +102,9 @@ static void route(struct call *c, enum sl_listener_kind kind)
     if (c->target.route != SL_ROUTE_NONE && served_on(c->target.route, kind))
         c->route = c->target.route;
     const struct row *row = &rows[c->route];
-    if (row->on_public)
-        c->public = true;
+    if (c->route != SL_ROUTE_NONE)
+        c->public = row->on_public;
     if (c->route == SL_ROUTE_NONE) {
-        c->public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
         sl_respond_error(c, SL_ERR_NOT_FOUND, NULL);
     } else if (row->on_public && sl_is_method(c, "OPTIONS")) {
         sl_call_preflight(c);
@@ -121,6 +120,8 @@ void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t
     struct fields f;
     struct call c = {.t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
     gather(&f, req);
+    /* Until the route is known: what may be a public answer can be read by pages of other origins. */
+    c.public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
     if (req->query_at != SIZE_MAX)
         c.query = sl_span(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
     if (req->path.len > TARGET_BYTES)

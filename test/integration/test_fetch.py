@@ -208,8 +208,9 @@ def test_cors_on_every_public_answer(service, wallet, uri):
     answers = [wallet.fetch(uri), wallet.fetch(uri, {"If-None-Match": "*"}), wallet.fetch(uri, {"Accept": "text/html"}),
                wallet.get("/" + str(uuid.uuid4())), wallet.get("/nowhere"), wallet.get(path_of(uri) + "?time=1"),
                wallet.fetch(uri, method="DELETE"), wallet.get("/aggregation/tests"), wallet.get("/aggregation/none"),
-               wallet.fetch(uri, method="OPTIONS")]
-    assert [r.status for r in answers] == [200, 304, 406, 404, 404, 501, 405, 200, 404, 204]
+               wallet.fetch(uri, method="OPTIONS"), wallet.get(path_of(uri) + "?" + "a" * 2100),
+               wallet.fetch(uri, {"X-A": "a" * 17000})]
+    assert [r.status for r in answers] == [200, 304, 406, 404, 404, 501, 405, 200, 404, 204, 414, 431]
     for r in answers:
         assert r["access-control-allow-origin"] == "*", r
         assert r["access-control-expose-headers"] == "ETag", r

@@ -1,0 +1,214 @@
+"""A walk over everything that the service answers, errors and outages too, held against docs/openapi.yaml by a packaged
+validator; and what is described but was never seen."""
+import re
+import time
+
+import pytest
+
+from client import Connection, path_of, until
+from description import OPERATIONS, PUBLIC, Description, Exchange
+from harness import ROOT, World
+from test_errors import BATCH, JSON, KEY, RESERVE, STATUS, TABLE, UPDATE, fill
+from tokens import Token
+
+GONE = "/00000000-0000-4000-8000-000000000000"
+JWT, CWT = "application/statuslist+jwt", "application/statuslist+cwt"
+# A defect is nothing that a client can bring about; a path of another form belongs to no operation of the description.
+ELSEWHERE = ("INTERNAL", "NOT_FOUND")
+
+
+class Walk:
+    def __init__(self, service):
+        self.service, self.exchanges = service, []
+
+    def ask(self, method, target, headers=(), body=None):
+        with Connection(self.service.public) as c:
+            return self.seen(PUBLIC, method, target, c.request(method, target, headers, body))
+
+    def ops(self, target, method="GET", headers=()):
+        with Connection(self.service.ops) as c:
+            return self.seen(OPERATIONS, method, target, c.request(method, target, headers))
+
+    def seen(self, listener, method, target, answer):
+        self.exchanges.append(Exchange(listener, method, target, answer))
+        return answer
+
+
+def wrong(walk, facts):
+    """The table of the integration tests, and the two limits at every call."""
+    for _, _, method, target, headers, body, _, _ in TABLE:
+        walk.ask(method, fill(target, facts), headers, fill(body, facts).encode() if body is not None else None)
+    calls = [("GET", facts["P"]), ("GET", "/aggregation/tests"), ("POST", RESERVE), ("PATCH", UPDATE), ("PATCH", BATCH),
+             ("GET", STATUS)]
+    for method, target in calls:
+        walk.ask(method, f"{target}?{'a' * 2100}", KEY)
+        walk.ask(method, target, {**KEY, "X-A": "a" * 17000})
+        if method != "GET":
+            with Connection(walk.service.public) as c:
+                c.send_request(method, target, {**JSON, "Content-Length": "1000000"})
+                walk.seen(PUBLIC, method, target, c.read_response())
+    for target in ("/livez", "/readyz", "/metrics", "/version"):
+        for method in ("GET", "HEAD", "POST"):
+            walk.ops(target, method)
+        walk.ops(f"{target}?{'a' * 2100}")
+        walk.ops(target, headers={"X-A": "a" * 17000})
+        walk.ask("GET", target)
+    walk.ops("/readyz?for=wallet")
+    walk.ops("/readyz?for=issuer")
+    walk.ops(facts["P"])
+
+
+def right(walk, facts):
+    path = facts["P"]
+    tags = {}
+    for name, headers in (("jwt", {}), ("gzip", {"Accept-Encoding": "gzip"}), ("cwt", {"Accept": CWT})):
+        answer = walk.ask("GET", path, headers)
+        assert answer.status == 200
+        walk.ask("HEAD", path, headers)
+        tags[name] = answer["etag"]
+        for method in ("GET", "HEAD"):
+            assert walk.ask(method, path, {**headers, "If-None-Match": answer["etag"]}).status == 304
+    assert len(set(tags.values())) == 3
+    until(lambda: walk.ask("GET", path, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}).status == 304, 5, "the date")
+    for target in (path, GONE, "/aggregation/tests", "/aggregation/none"):
+        walk.ask("OPTIONS", target, {"Origin": "https://wallet.example", "Access-Control-Request-Method": "GET"})
+    for target in (f"{path}?time=x", f"{path}?time=1", GONE, "/aggregation/none", "/nothing"):
+        walk.ask("HEAD", target)
+    answer = walk.ask("GET", "/aggregation/tests")
+    for method in ("GET", "HEAD"):
+        walk.ask(method, "/aggregation/tests")
+        assert walk.ask(method, "/aggregation/tests", {"If-None-Match": answer["etag"]}).status == 304
+    for amount in ("", "?amount=1", "?amount=40"):
+        assert walk.ask("POST", RESERVE + amount, KEY).status == 200
+    one = b'{"uri":"%s","index":%d,"value":0}' % (facts["U"].encode(), facts["I"])
+    assert walk.ask("PATCH", UPDATE, JSON, one).status == 204
+    many = b'{"statusListReferences":[%s]}' % one
+    assert walk.ask("PATCH", BATCH, JSON, many).status == 204
+    assert walk.ask("PATCH", BATCH, JSON, b'{"statusListReferences":[]}').status == 204
+    for method in ("GET", "HEAD"):
+        assert walk.ask(method, fill(STATUS + "?uri=$U&index=$I", facts), KEY).status == 200
+    assert walk.ask("POST", "/pools/old/new-references", {"X-Api-Key": "key-of-old"}).status == 409
+
+
+def walk_in_peace(world):
+    small = {"size": 400, "prefetch": {"threshold": 20, "capacity": 40}}
+    pools = {"tests": {**small, "final-status": 1}, "two": {**small, "bits": 2}, "old": {**small, "retired": True}}
+    service = world.service(world.redis(), pools, limits={"body": "2KiB", "batch-entries": 5}).start()
+    walk = Walk(service)
+    with service.client() as c, service.client("two") as other:
+        (uri, index), (_, final) = c.reserve(2)
+        c.update(uri, final, 1)
+        facts = {"U": uri, "I": index, "F": final, "P": path_of(uri), "X": other.reserve()[0][0],
+                 "N": uri.rsplit("/", 1)[0] + GONE}
+    right(walk, facts)
+    wrong(walk, facts)
+    return walk
+
+
+def walk_without_a_store(world):
+    """Redis stands still, then is gone: until tokens expire, and until nobody knows which lists there are."""
+    redis = world.redis()
+    short = {"size": 80, "list-lifetime": "6s", "ttl": "1s",
+             "prefetch": {"threshold": 4, "capacity": 8, "underflow-timeout": "200ms"}}
+    few = {**short, "prefetch": {"threshold": 4, "capacity": 8, "on-underflow": "fail"}}
+    service = world.service(redis, {"tests": short, "few": few}, redis={"command-timeout": "400ms"}).start()
+    walk = Walk(service)
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+        token = Token(c.fetch(uri).body)
+    one = b'{"uri":"%s","index":%d,"value":1}' % (uri.encode(), index)
+    many = b'{"statusListReferences":[%s]}' % one
+
+    def unknown(target, body):
+        """Answered OUTCOME_UNKNOWN once: while Redis stands still and the connection is up."""
+        redis.pause()
+        answer = walk.ask("PATCH", target, JSON, body)
+        redis.resume()
+        service.wait_ready()
+        return answer.status == 503 and answer.json()["code"] == "OUTCOME_UNKNOWN"
+
+    for target, body in ((UPDATE, one), (BATCH, many)):
+        until(lambda: unknown(target, body), 30, "an unknown outcome")
+    redis.stop()
+    until(lambda: not walk_ready(walk), 20, "unready for issuers")
+    for target, body in ((UPDATE, one), (BATCH, many)):
+        assert walk.ask("PATCH", target, JSON, body).status == 503
+    assert walk.ask("GET", f"{STATUS}?uri={uri}&index={index}", KEY).status == 503
+    until(lambda: walk.ask("POST", RESERVE, KEY).status == 503, 20, "an empty ring")
+    until(lambda: walk.ask("POST", "/pools/few/new-references", {"X-Api-Key": "key-of-few"}).status == 429, 20, "another one")
+    until(lambda: walk.ask("GET", path_of(uri)).status == 503, 20, "the end of the token")
+    assert time.time() >= token.iat
+    walk.ask("HEAD", path_of(uri))
+    walk.ops("/readyz")
+    walk.ops("/readyz", "HEAD")
+    until(lambda: walk.ask("GET", "/aggregation/tests").status == 503, 20, "lists that may not all be known")
+    return walk
+
+
+def walk_ready(walk):
+    return walk.ops("/readyz?for=issuer").status == 200
+
+
+@pytest.fixture(scope="module")
+def exchanges():
+    world = World()
+    try:
+        return [e for walk in (walk_in_peace, walk_without_a_store) for e in walk(world).exchanges]
+    finally:
+        world.end()
+
+
+@pytest.fixture(scope="module")
+def description():
+    return Description()
+
+
+def test_every_answer_is_as_described(description, exchanges):
+    bad = []
+    for e in exchanges:
+        try:
+            description.check(e)
+        except Exception as x:  # noqa: B902 - the library has several roots of exceptions
+            bad.append(f"{e}: {f'{x!r}: {x.__cause__!r}'[:600]}")
+    count = len(bad)
+    assert count == 0, f"{count} of {len(exchanges)}:\n" + "\n".join(bad[:10])
+
+
+def test_every_description_was_seen(description, exchanges):
+    seen = {(e.method, description.template(e), str(e.answer.status), e.code()) for e in exchanges}
+    unseen = {row for row in description.documented() if row not in seen and row[3] not in ELSEWHERE}
+    assert not unseen, sorted(unseen, key=str)
+    assert {(None, "404", "NOT_FOUND")} <= {row[1:] for row in seen}
+
+
+def test_every_code_of_the_service_is_described(description):
+    table = re.findall(r"X\(\w+, \d+, \"(\w+)\"", (ROOT / "src" / "base" / "err.h").read_text())
+    assert set(table) - {"OK"} == description.codes()
+
+
+def test_every_route_of_the_service_is_described(description):
+    """Each row of the router's table has the methods of the description, and the other way round."""
+    rows = re.findall(r"\[SL_ROUTE_(\w+)\] = \{[^{]*\{([^}]*)\}, \"([^\"]*)\"", (ROOT / "src" / "http" / "dispatch.c").read_text())
+    allowed = sorted(tuple(sorted(allow.split(", "))) for _, _, allow in rows)
+    methods = {"get", "head", "post", "patch", "options"}
+    described = sorted(tuple(sorted(m.upper() for m in item if m in methods)) for item in description.document["paths"].values())
+    assert len(rows) >= 10 and allowed == described
+
+
+def test_the_check_can_fail(description, exchanges):
+    """A wrong status, an undocumented header and a wrong body are each found."""
+    fetch = next(e for e in exchanges if e.path != GONE and e.method == "GET" and e.answer.status == 200)
+
+    class Other:
+        def __init__(self, **change):
+            for name in ("status", "fields", "body"):
+                setattr(self, name, change.get(name, getattr(fetch.answer, name)))
+
+        get, __getitem__ = type(fetch.answer).get, type(fetch.answer).__getitem__
+
+    fields = fetch.answer.fields
+    for change in ({"status": 418}, {"fields": fields + [("x-new", "1")]}, {"body": b"no token"},
+                   {"fields": [f for f in fields if f[0] != "etag"]},
+                   {"fields": [(k, "no-store" if k == "cache-control" else v) for k, v in fields]}):
+        with pytest.raises(Exception):  # noqa: B017 - the library's or ours
+            description.check(Exchange(PUBLIC, "GET", fetch.target, Other(**change)))
