@@ -18,6 +18,7 @@
     X(NOT_ACCEPTABLE, 406, "NOT_ACCEPTABLE", "No acceptable representation")                                 \
     X(POOL_RETIRED, 409, "POOL_RETIRED", "The pool gives out no new references")                             \
     X(REQUEST_IN_PROGRESS, 409, "REQUEST_IN_PROGRESS", "A request with this Idempotency-Key is under way")   \
+    X(PRECONDITION_FAILED, 412, "PRECONDITION_FAILED", "A precondition of the request does not hold")        \
     X(CONTENT_TOO_LARGE, 413, "CONTENT_TOO_LARGE", "The request body is too large")                          \
     X(URI_TOO_LONG, 414, "URI_TOO_LONG", "The request target is too long")                                   \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "The media type of the body is not supported")  \

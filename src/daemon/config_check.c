@@ -84,6 +84,8 @@ void sl_config_check_app(struct sl_loading *l)
     check_redis(l);
 }
 
+#define INFLATED_MAX (1u << 20) /* what the most careful of the readers that are known inflate */
+
 static void check_size(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
 {
     if (sl_config_bad(s, "size") || sl_config_bad(s, "bits"))
@@ -93,6 +95,11 @@ static void check_size(struct sl_loading *l, const struct sl_section *s, const s
         sl_config_refuse(
             l, s, "size", "%u entries of %u bits are not whole bytes; expected a multiple of %u, like %u",
             o->size, o->bits, (unsigned)per_byte, (unsigned)((o->size / per_byte + 1) * per_byte));
+    else if (o->size / per_byte > INFLATED_MAX)
+        sl_config_warn(
+            l, s, "size",
+            "a list of %u entries is %u bytes when it is inflated: some verifiers refuse more than %u",
+            o->size, (unsigned)(o->size / per_byte), INFLATED_MAX);
 }
 
 static void check_prefetch(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)

@@ -107,8 +107,12 @@ void sl_call_aggregation(struct call *c)
     if (t->aggregations == NULL)
         t->aggregations = sl_xcalloc(shared->pool_count, sizeof *t->aggregations);
     struct catalog *catalog = current(t, pool);
-    h2o_mem_link_shared(&c->req->pool, catalog);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
+    if (c->f->if_matches > 0 && !sl_etag_matches_strongly(c->f->if_match, c->f->if_matches, etag)) {
+        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The pool has other lists now");
+        return;
+    }
+    h2o_mem_link_shared(&c->req->pool, catalog);
     sl_add_header(c, "etag", etag);
     sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", sl_pool_options(pool)->ttl_ms / 1000));
     sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));

@@ -26,8 +26,9 @@ static size_t skip_weak(struct sl_span s)
     return s.len >= 2 && s.at[0] == 'W' && s.at[1] == '/' ? 2 : 0;
 }
 
-/* Walks one line. *members counts those that are not empty, well-formed or not. */
-static bool line_matches(struct sl_span line, struct sl_span opaque, size_t *members)
+/* Walks one line. *members counts those that are not empty, well-formed or not. Compared strongly, a weak tag
+ * is none that could match. */
+static bool line_matches(struct sl_span line, struct sl_span opaque, bool strongly, size_t *members)
 {
     size_t i = 0;
     while (i < line.len) {
@@ -36,7 +37,7 @@ static bool line_matches(struct sl_span line, struct sl_span opaque, size_t *mem
             continue;
         }
         ++*members;
-        i += skip_weak(sl_span(line.at + i, line.len - i));
+        i += strongly ? 0 : skip_weak(sl_span(line.at + i, line.len - i));
         size_t begin = i, n = tag_len(line.at + i, line.len - i);
         i += n;
         while (i < line.len && is_space(line.at[i]))
@@ -61,17 +62,27 @@ static bool is_star(struct sl_span line)
     return seen;
 }
 
-bool sl_etag_matches(const struct sl_span *fields, size_t n, struct sl_span etag)
+static bool any_matches(const struct sl_span *fields, size_t n, struct sl_span tag, bool strongly)
 {
-    size_t weak = skip_weak(etag), members = 0;
-    struct sl_span opaque = weak == 0 ? etag : sl_span(etag.at + weak, etag.len - weak);
+    size_t members = 0;
     bool star = false;
     for (size_t i = 0; i < n; i++) {
-        if (line_matches(fields[i], opaque, &members))
+        if (line_matches(fields[i], tag, strongly, &members))
             return true;
         star = star || is_star(fields[i]);
     }
     return star && members == 1;
+}
+
+bool sl_etag_matches(const struct sl_span *fields, size_t n, struct sl_span etag)
+{
+    size_t weak = skip_weak(etag);
+    return any_matches(fields, n, sl_span(etag.at + weak, etag.len - weak), false);
+}
+
+bool sl_etag_matches_strongly(const struct sl_span *fields, size_t n, struct sl_span etag)
+{
+    return any_matches(fields, n, etag, true);
 }
 
 /* A date is taken apart from left to right; the first thing that is not there makes it bad, for good. */

@@ -75,6 +75,16 @@ static enum sl_err choose(const struct fields *f, enum sl_variant *ret)
     return SL_OK;
 }
 
+/* RFC 9110 section 13.2.2, steps 1 and 2. */
+static bool precondition_fails(const struct fields *f, const struct sl_token *token, struct sl_span etag)
+{
+    if (f->if_matches > 0)
+        return !sl_etag_matches_strongly(f->if_match, f->if_matches, etag);
+    int64_t since;
+    return f->has_unmodified_since && sl_http_date(f->if_unmodified_since, &since) && token->iat > since;
+}
+
+/* Steps 3 and 4. */
 static bool not_modified(const struct fields *f, const struct sl_token *token,
                          const struct sl_token_body *body, int64_t now)
 {
@@ -120,6 +130,10 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
         return;
     }
     const struct sl_token_body *body = &token->body[variant];
+    if (precondition_fails(f, token, body->etag)) {
+        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The token is another one, or in another form");
+        return;
+    }
     hold(c, l, token);
     add_headers(c, token, body, now);
     if (not_modified(f, token, body, now)) {

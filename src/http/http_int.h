@@ -74,10 +74,11 @@ struct sl_http_thread {
 
 /* The fields of a request that somebody reads, gathered in one pass. */
 struct fields {
-    struct sl_span accept[FIELD_LINES], accept_encoding[FIELD_LINES], if_none_match[FIELD_LINES];
-    unsigned accepts, accept_encodings, if_none_matches;
-    struct sl_span if_modified_since, content_type, api_key;
-    bool has_modified_since, has_content_type, has_api_key;
+    struct sl_span accept[FIELD_LINES], accept_encoding[FIELD_LINES], if_none_match[FIELD_LINES],
+        if_match[FIELD_LINES];
+    unsigned accepts, accept_encodings, if_none_matches, if_matches;
+    struct sl_span if_modified_since, if_unmodified_since, content_type, api_key;
+    bool has_modified_since, has_unmodified_since, has_content_type, has_api_key;
     size_t bytes;
 };
 

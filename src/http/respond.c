@@ -51,6 +51,8 @@ static const char *reason(int status)
         return "Not Acceptable";
     case 409:
         return "Conflict";
+    case 412:
+        return "Precondition Failed";
     case 413:
         return "Content Too Large";
     case 414:

@@ -68,6 +68,7 @@ def right(walk, facts):
         tags[name] = answer["etag"]
         for method in ("GET", "HEAD"):
             assert walk.ask(method, path, {**headers, "If-None-Match": answer["etag"]}).status == 304
+            assert walk.ask(method, path, {**headers, "If-Match": '"other"'}).status == 412
     assert len(set(tags.values())) == 3
     until(lambda: walk.ask("GET", path, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}).status == 304, 5, "the date")
     for target in (path, GONE, "/aggregation/tests", "/aggregation/none"):
@@ -78,6 +79,7 @@ def right(walk, facts):
     for method in ("GET", "HEAD"):
         walk.ask(method, "/aggregation/tests")
         assert walk.ask(method, "/aggregation/tests", {"If-None-Match": answer["etag"]}).status == 304
+        assert walk.ask(method, "/aggregation/tests", {"If-Match": '"other"'}).status == 412
     for amount in ("", "?amount=1", "?amount=40"):
         assert walk.ask("POST", RESERVE + amount, KEY).status == 200
     one = b'{"uri":"%s","index":%d,"value":0}' % (facts["U"].encode(), facts["I"])

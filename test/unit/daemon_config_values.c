@@ -68,7 +68,7 @@ static void test_everything_given(void **state)
         "  redis: {socket: /run/redis, username: u, password: secret1, database: 3, wait-replicas: 2, "
         "assume-persistence: true, persistence-strategy: append-fsync-everysec, command-timeout: 700ms}\n"
         "  status-list-pools:\n    _-9:\n      api-key: " KEY
-        "\n      issuer: https://i\n      aggregation-uri: true\n      size: 100000000\n"
+        "\n      issuer: https://i\n      aggregation-uri: true\n      size: 1048576\n"
         "      bits: 8\n      final-status: 255\n      precreation: {lists: 0, check-delay: 1m}\n"
         "      prefetch: {threshold: 1, capacity: 2, on-underflow: fail, underflow-timeout: 1s}\n"
         "      update-interval: 0\n      list-lifetime: 1000h\n      ttl: 250h\n      retired: false\n"
@@ -95,7 +95,7 @@ static void test_everything_given(void **state)
     const struct sl_pool_options *p = &c->pools[0];
     assert_string_equal(p->name, "_-9");
     assert_true(p->aggregation_uri);
-    assert_int_equal(p->size, 100000000);
+    assert_int_equal(p->size, 1048576);
     assert_int_equal(p->bits, 8);
     assert_int_equal(p->final_status, 255);
     assert_int_equal(p->precreation_lists, 0);
@@ -269,6 +269,14 @@ static void test_warnings(void **state)
         "verifiers have to be told to trust it\n" FILE_NAME
         ":3: app.status-list-pools: every pool is retired: no references will be given out\n" FILE_NAME
         ":3: app.status-list-pools.p.api-key: an API key shorter than 8 characters can be guessed\n");
+    unload(&l);
+    /* 1 MiB is fine, one byte more is told. */
+    l = load_good("app:\n  status-list-pools:\n"
+                  "    a: {api-key: long-enough, size: 8388608, signer: {generate: true}}\n"
+                  "    b: {api-key: long-enough, size: 4194308, bits: 2, signer: {generate: true}}\n");
+    assert_string_equal(l.warnings.data, FILE_NAME
+                        ":4: app.status-list-pools.b.size: a list of 4194308 entries is 1048577 bytes "
+                        "when it is inflated: some verifiers refuse more than 1048576\n");
     unload(&l);
 }
 

@@ -202,9 +202,26 @@ static void entity_tags(void **state)
         if (sl_etag_matches(lines, n, SL_SPAN(TAG)) != tags[i].want)
             fail_msg("row %zu, %s: wanted %d", i, n > 0 ? tags[i].lines[0] : "(none)", tags[i].want);
         assert_int_equal(sl_etag_matches(lines, n, SL_SPAN("W/" TAG)), tags[i].want);
+        bool weak = false;
+        for (size_t line = 0; line < n; line++)
+            weak = weak || strstr(tags[i].lines[line], "W/") != NULL;
+        if (!weak)
+            assert_int_equal(sl_etag_matches_strongly(lines, n, SL_SPAN(TAG)), tags[i].want);
         while (n > 0)
             free(memory[--n]);
     }
+}
+
+/* If-Match compares strongly (RFC 9110 section 8.8.3.2). */
+static void weak_tags_are_not_strong(void **state)
+{
+    (void)state;
+    const struct sl_span weak = SL_SPAN("W/" TAG), both = SL_SPAN("W/" TAG ", " TAG), star = SL_SPAN("*");
+    assert_true(sl_etag_matches(&weak, 1, SL_SPAN(TAG)));
+    assert_false(sl_etag_matches_strongly(&weak, 1, SL_SPAN(TAG)));
+    assert_true(sl_etag_matches_strongly(&both, 1, SL_SPAN(TAG)));
+    assert_true(sl_etag_matches_strongly(&star, 1, SL_SPAN(TAG)));
+    assert_false(sl_etag_matches_strongly(&star, 0, SL_SPAN(TAG)));
 }
 
 static void date_forms(void **state)
@@ -293,7 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entity_tags),     cmocka_unit_test(date_forms),
         cmocka_unit_test(dates_come_back), cmocka_unit_test(two_digits_stay_near),
-        cmocka_unit_test(now_is_now),
+        cmocka_unit_test(now_is_now),      cmocka_unit_test(weak_tags_are_not_strong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
