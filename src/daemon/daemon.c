@@ -176,6 +176,7 @@ static void teardown(struct sl_daemon *d)
     sl_http_free(d->http);
     sl_timer_stop(d->loop, &d->tls_watch);
     sl_tls_set_release(&d->tls);
+    sl_tls_set_release(&d->tls_replaced);
     sl_table_free(d->shared.table);
     free(d->workers);
     free(d->worker_mail);

@@ -49,7 +49,8 @@ struct sl_daemon {
     struct sl_mailbox **worker_mail;
     struct sl_mail *worker_drain, *worker_ended;
     unsigned workers_left;
-    struct sl_tls_set tls; /* a share of what is in force */
+    struct sl_tls_set tls;          /* a share of what is in force */
+    struct sl_tls_set tls_replaced; /* by the last renewal: until the next */
     struct sl_timer tls_watch;
     struct sl_timer delay;
     enum {

@@ -44,10 +44,25 @@ static void warn(const struct sl_tls_set *set, int64_t now_s)
     }
 }
 
+/* Draws the ticket keys anew, so that one that leaked opens what was said in some hours only. */
+static void renew(struct sl_daemon *d)
+{
+    struct sl_tls_set next;
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
+        struct sl_tls *made = d->tls.of[i] != NULL ? sl_tls_renew(d->tls.of[i]) : NULL;
+        next.of[i] = made != NULL ? made : sl_tls_ref(d->tls.of[i]);
+    }
+    sl_tls_set_release(&d->tls_replaced); /* since hours no loop turn has seen them */
+    d->tls_replaced = d->tls;
+    d->tls = next;
+    sl_tls_install(d, &d->tls);
+}
+
 static void on_watch(void *arg)
 {
     struct sl_daemon *d = arg;
     warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
+    renew(d);
     sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
 }
 
@@ -65,8 +80,10 @@ bool sl_tls_start(struct sl_daemon *d)
     }
     sl_buf_free(&errors);
     sl_timer_init(&d->tls_watch, on_watch, d);
-    if (ok)
-        on_watch(d);
+    if (ok) {
+        warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
+        sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
+    }
     return ok;
 }
 
