@@ -38,6 +38,13 @@ static void system_random(void *arg, void *out, size_t n)
 
 const struct sl_clock sl_clock_system = {system_mono, system_wall, system_random, NULL};
 
+uint64_t sl_thread_cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * SL_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 uint64_t sl_random_below(const struct sl_clock *c, uint64_t bound)
 {
     uint64_t limit = UINT64_MAX - UINT64_MAX % bound;

@@ -30,5 +30,8 @@ static inline void sl_random(const struct sl_clock *c, void *out, size_t n)
     c->random(c->arg, out, n);
 }
 
+/* Processor time of the calling thread so far, the kernel's on its behalf included. A system call. */
+uint64_t sl_thread_cpu_ns(void);
+
 /* Uniform in [0, bound), bound > 0; rejection sampling, so without bias. */
 uint64_t sl_random_below(const struct sl_clock *c, uint64_t bound);

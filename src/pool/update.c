@@ -4,8 +4,8 @@
 
 #include "base/assert.h"
 #include "pool/metrics.h"
+#include "pool/pace.h"
 
-#define LATEST_SHARE 2  /* of a round trip that a flush waits for others, all in all: half of it */
 #define GATHER_MAX 2000 /* requests in one flush: bounds the time that one script holds Redis */
 
 struct sl_update {
@@ -18,17 +18,14 @@ struct sl_update {
     struct sl_update *next;
 };
 
-/* Per pool. Phases: nothing in flight and no timer (the next request leaves at once); in flight; gathering
- * (timer runs). */
+/* Per pool. */
 struct sl_gather {
     struct sl_pool_worker *worker;
     struct sl_pool *pool;
     struct sl_update *first, **end;
     uint32_t pending;
-    uint32_t carried;   /* by the last flush */
-    uint32_t target;    /* the next leaves when so many have gathered */
-    uint64_t latest_ns; /* or at this time at the latest */
-    unsigned in_flight; /* script calls of the present flush that await their reply */
+    struct sl_pace pace;
+    unsigned calls[SL_PACE_FLIGHTS]; /* of each flight that await their reply, oldest first */
     struct sl_timer timer;
     struct group
         *refused; /* calls that the store did not take: answered by `refusal`, never inside sl_update_start */
@@ -88,53 +85,56 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
     finish(group->updates[i], err, version);
 }
 
-/* Waits an eighth of the round trip for one more, but not beyond `latest`. */
-static void wait_for_more(struct sl_gather *g)
+static uint64_t now_ns(const struct sl_gather *g)
 {
-    uint64_t now = sl_mono_ns(sl_loop_clock(g->worker->loop));
-    uint64_t wait = sl_store_rtt_ns(g->worker->store) / 8;
-    uint64_t left = g->latest_ns > now ? g->latest_ns - now : 0;
-    sl_timer_start(g->worker->loop, &g->timer, wait < left ? wait : left);
+    return sl_mono_ns(sl_loop_clock(g->worker->loop));
 }
 
-/* A flush has been answered. Those whom it carried are likely to come again, beside those who came meanwhile:
- * without waiting for them two halves of the clients would take turns, each paying for a sync of its own. */
-static void gather_more(struct sl_gather *g)
+static void step(struct sl_gather *g, enum sl_pace_step next)
 {
-    g->target = g->carried + g->pending;
-    if (g->pending > 0 && (g->carried == 0 || g->worker->store == NULL)) {
+    if (next == SL_PACE_SEND)
         flush(g);
-    } else if (g->worker->store != NULL && g->target > 1) {
-        g->latest_ns =
-            sl_mono_ns(sl_loop_clock(g->worker->loop)) + sl_store_rtt_ns(g->worker->store) / LATEST_SHARE;
-        wait_for_more(g);
-    }
+    else if (next == SL_PACE_TIMER)
+        sl_timer_start(g->worker->loop, &g->timer,
+                       sl_pace_wait_ns(&g->pace, now_ns(g), sl_store_rtt_ns(g->worker->store)));
 }
 
 static void on_timer(void *arg)
 {
     struct sl_gather *g = arg;
-    g->carried = 0;
-    if (g->pending > 0)
+    if (sl_pace_expired(&g->pace, g->pending))
         flush(g);
+}
+
+/* Calls of one connection are answered in order, so flights end in order. */
+static void landed(struct sl_gather *g)
+{
+    const struct sl_store *store = g->worker->store;
+    uint64_t rtt = store != NULL ? sl_store_rtt_ns(store) : 0;
+    g->calls[0] = g->calls[1];
+    enum sl_pace_step next = sl_pace_replied(&g->pace, g->pending, now_ns(g), sl_thread_cpu_ns(), rtt);
+    if (store != NULL)
+        step(g, next);
+    else if (g->pace.in_flight == 0 && g->pending > 0)
+        flush(g); /* the worker ends: they are refused */
 }
 
 static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
 {
     struct group *group = arg;
     struct sl_gather *g = group->gather;
-    sl_assert(g->in_flight > 0);
-    g->in_flight--;
+    sl_assert(g->pace.in_flight > 0 && g->calls[0] > 0);
     if (err == SL_OK && r->changed)
         sl_tell_keeper(g->worker, group->list, r->version);
     for (uint32_t i = 0; i < group->count; i++)
         answer(group, i, err, r);
     free(group);
-    if (g->in_flight == 0)
-        gather_more(g);
+    if (--g->calls[0] == 0)
+        landed(g);
 }
 
-static void send(struct group *group)
+/* True: its reply will come. */
+static bool send(struct group *group)
 {
     struct sl_gather *g = group->gather;
     struct sl_change *changes = sl_xcalloc(group->count, sizeof *changes);
@@ -146,14 +146,13 @@ static void send(struct group *group)
             sl_store_update(g->worker->store, g->pool->name, &group->list->id,
                             sl_pool_options(g->pool)->final_status, changes, group->count, on_updated, group);
     free(changes);
-    if (err == SL_OK) {
-        g->in_flight++;
-        return;
-    }
+    if (err == SL_OK)
+        return true;
     group->err = err;
     group->next = g->refused;
     g->refused = group;
     sl_timer_start(g->worker->loop, &g->refusal, 0);
+    return false;
 }
 
 static void on_refusal(void *arg)
@@ -166,8 +165,8 @@ static void on_refusal(void *arg)
             answer(group, i, group->err, NULL);
         free(group);
     }
-    if (g->in_flight == 0)
-        gather_more(g);
+    if (g->pace.in_flight == 0 && g->pending > 0)
+        flush(g);
 }
 
 static int by_list(const void *a, const void *b)
@@ -202,7 +201,7 @@ static void flush(struct sl_gather *g)
     struct sl_update *all[GATHER_MAX];
     sl_timer_stop(g->worker->loop, &g->timer);
     uint32_t n = take_pending(g, all);
-    g->carried = n;
+    unsigned calls = 0;
     sl_metric_observe(g->worker->metrics[g->pool->number], SL_PW_GROUP_SIZE, n);
     for (uint32_t at = 0; at < n;) {
         uint32_t end = at;
@@ -211,11 +210,13 @@ static void flush(struct sl_gather *g)
         struct group *group = sl_xcalloc(1, sizeof *group + (end - at) * sizeof group->updates[0]);
         *group = (struct group){.gather = g, .list = all[at]->list, .count = end - at};
         memcpy(group->updates, all + at, (end - at) * sizeof all[0]);
-        send(group);
+        calls += send(group);
         at = end;
     }
-    if (g->in_flight == 0)
-        g->carried = 0;
+    if (calls == 0)
+        return;
+    g->calls[g->pace.in_flight] = calls;
+    sl_pace_sent(&g->pace, n, now_ns(g));
 }
 
 struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
@@ -232,10 +233,7 @@ struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, u
     *g->end = u;
     g->end = &u->next;
     g->pending++;
-    if (g->in_flight == 0 && (g->pending >= g->target || !sl_timer_running(&g->timer)))
-        flush(g);
-    else if (g->in_flight == 0)
-        wait_for_more(g);
+    step(g, sl_pace_arrived(&g->pace, g->pending));
     return u;
 }
 
@@ -258,14 +256,14 @@ struct sl_gather *sl_gathers_new(struct sl_pool_worker *w)
 void sl_gathers_flush(struct sl_pool_worker *w)
 {
     for (unsigned i = 0; i < w->shared->pool_count; i++)
-        if (w->gathers[i].pending > 0 && w->gathers[i].in_flight == 0)
+        if (w->gathers[i].pending > 0 && w->gathers[i].pace.in_flight == 0)
             flush(&w->gathers[i]);
 }
 
 bool sl_gathers_idle(const struct sl_pool_worker *w)
 {
     for (unsigned i = 0; i < w->shared->pool_count; i++)
-        if (w->gathers[i].pending > 0 || w->gathers[i].in_flight > 0 || w->gathers[i].refused != NULL)
+        if (w->gathers[i].pending > 0 || w->gathers[i].pace.in_flight > 0 || w->gathers[i].refused != NULL)
             return false;
     return true;
 }
