@@ -5,7 +5,6 @@
 #define SHARE 8        /* of a round trip that a flush waits for one more */
 #define LATEST_SHARE 2 /* of a round trip that it waits all in all */
 #define SMOOTH 8
-#define RISE 32 /* a slower service is believed slowly: one late look at the socket is no slower disk */
 
 enum sl_pace_step sl_pace_arrived(const struct sl_pace *p, uint32_t pending)
 {
@@ -25,14 +24,15 @@ void sl_pace_sent(struct sl_pace *p, uint32_t carried, uint64_t now_ns)
     p->in_flight++;
 }
 
+/* One sample counts at most as twice and at least as half of what was known: a single slow sync, or a flush
+ * that changed nothing and so needed none, says little about the next. */
 static void measure_service(struct sl_pace *p, uint64_t sent_ns, uint64_t now_ns)
 {
     uint64_t since = sent_ns > p->last_reply_ns ? sent_ns : p->last_reply_ns;
-    uint64_t took = now_ns - since;
-    if (p->service_ns == 0 || took < p->service_ns)
-        p->service_ns = took;
-    else
-        p->service_ns += (took - p->service_ns) / RISE;
+    uint64_t took = now_ns - since, known = p->service_ns;
+    took = known != 0 && took > 2 * known ? 2 * known : took;
+    took = took < known / 2 ? known / 2 : took;
+    p->service_ns = known == 0 ? took : known - known / SMOOTH + took / SMOOTH;
     p->last_reply_ns = now_ns;
 }
 

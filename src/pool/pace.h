@@ -25,7 +25,7 @@ struct sl_pace {
     uint32_t target;      /* the next leaves when so many have gathered; 0: at once */
     uint64_t latest_ns;   /* or at this time at the latest; 0: no deadline */
     bool overlap;         /* two flushes in flight */
-    uint64_t service_ns;  /* of a flush, without waiting behind another: the lower envelope; 0: unknown */
+    uint64_t service_ns;  /* of a flush, without waiting behind another, smoothed; 0: unknown */
     uint64_t cost_ns;     /* processor time of this thread for one request, smoothed; 0: unknown */
     uint64_t last_cpu_ns; /* at the last reply */
     uint64_t last_reply_ns;
