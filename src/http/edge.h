@@ -21,7 +21,7 @@ bool sl_parse_u64(struct sl_span text, uint64_t max, uint64_t *ret);
 /* One update of a body. `position` in the request, counted from 0. */
 struct sl_update_entry {
     struct sl_uuid list; /* from the URI's last segment */
-    struct sl_span uri; /* whole, to be compared byte for byte with the list's; points into the parsed body */
+    struct sl_span uri;  /* whole, to be compared byte for byte with the list's; into the body or its text */
     uint32_t index;
     uint32_t value; /* 0..255 */
 };
@@ -37,7 +37,7 @@ const struct sl_update_entry *sl_body_entries(const struct sl_body *b, size_t *r
  * The first bad entry decides. Errors: MALFORMED_REQUEST; VALUE_OUT_OF_RANGE (value not 0..255, list's own
  * bits are checked later); INDEX_OUT_OF_BOUNDS (index negative or over 2^32-1); NO_SUCH_REFERENCE (the uri
  * does not end in a list id); CONTENT_TOO_LARGE (more than max_entries); INTERNAL (no memory). Any thread;
- * `json` may go away after the call. */
+ * `json` has to outlive the body. */
 #define SL_WHY 160
 SL_CHECKED enum sl_err sl_body_update(struct sl_span json, char why[static SL_WHY], struct sl_body **ret);
 /* {"statusListReferences":[{"uri","index"[,"value"]},...][,"value"]}: an entry without value takes the outer

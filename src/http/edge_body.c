@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "http/edge_json.h"
+#include "http/edge_scan.h"
 #include "http/field.h"
 
 #define NAME_MAX_ECHO 32
@@ -15,7 +16,7 @@
 #define BATCH_SHAPE "{\"statusListReferences\": [{\"uri\", \"index\"}, ...], \"value\": integer}"
 
 struct sl_body {
-    json_t *root; /* holds the memory that the spans point into */
+    json_t *root; /* holds the memory that the spans point into; NULL: that is the caller's */
     size_t count;
     struct sl_update_entry entries[];
 };
@@ -170,12 +171,19 @@ static struct sl_body *body_new(json_t *root, size_t count, char why[static SL_W
 enum sl_err sl_body_update(struct sl_span json, char why[static SL_WHY], struct sl_body **ret)
 {
     json_t *root;
-    enum sl_err err = sl_json_object(json, UPDATE_SHAPE, why, &root);
-    if (err != SL_OK)
-        return err;
-    struct sl_body *b = body_new(root, 1, why);
+    struct sl_body *b = body_new(NULL, 1, why);
     if (b == NULL)
         return SL_ERR_INTERNAL;
+    if (sl_scan_update(json, &b->entries[0])) {
+        *ret = b;
+        return SL_OK;
+    }
+    enum sl_err err = sl_json_object(json, UPDATE_SHAPE, why, &root);
+    if (err != SL_OK) {
+        sl_body_free(b);
+        return err;
+    }
+    b->root = root;
     err = read_entry(root, NULL, "", why, &b->entries[0]);
     if (err == SL_OK)
         *ret = b;
@@ -197,12 +205,32 @@ static enum sl_err read_batch(struct sl_body *b, json_t *array, const uint32_t *
     return SL_OK;
 }
 
+/* The batch as most clients send it. NULL: not recognised, or no memory for it. */
+static struct sl_body *scan_batch(struct sl_span json, size_t max_entries)
+{
+    size_t room = sl_scan_batch_room(json.len);
+    if (room > max_entries)
+        room = max_entries;
+    struct sl_body *b = malloc(sizeof *b + room * sizeof b->entries[0]);
+    if (b == NULL || !sl_scan_batch(json, room, b->entries, &b->count)) {
+        free(b);
+        return NULL;
+    }
+    b->root = NULL;
+    return b;
+}
+
 enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[static SL_WHY],
                           struct sl_body **ret)
 {
     struct member m[] = {{"statusListReferences", NULL}, {"value", NULL}};
     uint32_t outer = 0;
     json_t *root;
+    struct sl_body *b = scan_batch(json, max_entries);
+    if (b != NULL) {
+        *ret = b;
+        return SL_OK;
+    }
     enum sl_err err = sl_json_object(json, BATCH_SHAPE, why, &root);
     if (err != SL_OK)
         return err;
@@ -222,7 +250,7 @@ enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[stat
         json_decref(root);
         return err;
     }
-    struct sl_body *b = body_new(root, json_array_size(m[0].value), why);
+    b = body_new(root, json_array_size(m[0].value), why);
     if (b == NULL)
         return SL_ERR_INTERNAL;
     err = read_batch(b, m[0].value, m[1].value != NULL ? &outer : NULL, why);

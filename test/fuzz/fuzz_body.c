@@ -1,6 +1,9 @@
 /* Bodies of both kinds. Whatever comes: refused with a sentence, or understood within all limits. */
+#include <jansson.h>
+
 #include "fuzz_help.h"
 #include "http/edge.h"
+#include "http/edge_scan.h"
 
 #define ENTRIES 4
 
@@ -27,6 +30,39 @@ static void check(enum sl_err err, const char why[static SL_WHY], struct sl_body
     sl_body_free(body);
 }
 
+static void same_entry(const json_t *o, const json_t *outer, const struct sl_update_entry *e)
+{
+    const json_t *uri = json_object_get(o, "uri"), *value = json_object_get(o, "value");
+    sl_assert(json_is_string(uri) && json_is_integer(json_object_get(o, "index")));
+    sl_assert(sl_span_eq(e->uri, sl_span(json_string_value(uri), json_string_length(uri))));
+    sl_assert(json_integer_value(json_object_get(o, "index")) == e->index);
+    sl_assert(json_object_size(o) == (value != NULL ? 3 : 2));
+    value = value != NULL ? value : outer;
+    sl_assert(json_is_integer(value) && json_integer_value(value) == e->value);
+}
+
+/* What the scanner recognises is what the library reads. */
+static void compare(struct sl_span text)
+{
+    struct sl_update_entry e[ENTRIES];
+    size_t n = 0;
+    bool one = sl_scan_update(text, e), many = !one && sl_scan_batch(text, ENTRIES, e, &n);
+    if (!one && !many)
+        return;
+    json_t *root = json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES, NULL);
+    sl_assert(root != NULL);
+    if (one) {
+        same_entry(root, NULL, e);
+    } else {
+        const json_t *array = json_object_get(root, "statusListReferences"),
+                     *outer = json_object_get(root, "value");
+        sl_assert(json_array_size(array) == n && json_object_size(root) == (outer != NULL ? 2 : 1));
+        for (size_t i = 0; i < n; i++)
+            same_entry(json_array_get(array, i), outer, &e[i]);
+    }
+    json_decref(root);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sl_span text = {(const char *)data, size};
@@ -34,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_body *body = NULL;
     enum sl_err err = sl_body_update(text, why, &body);
     check(err, why, body, 1, 1);
+    compare(text);
     body = NULL;
     err = sl_body_batch(text, ENTRIES, why, &body);
     check(err, why, body, 0, ENTRIES);
