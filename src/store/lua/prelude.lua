@@ -72,10 +72,11 @@ local function unpack_all(format, width, size, packed)
     return all
 end
 
--- Lists count from the least significant bit of a byte, BITFIELD from the most significant.
+-- Lists count from the least significant bit of a byte, BITFIELD from the most significant. Redis writes a number that it is
+-- given with %.17g: no exponent, no fraction.
 local function bit_offset(bits, index)
     local bit = index * bits
-    return string.format('%.0f', bit + 8 - bits - 2 * (bit % 8))
+    return bit + 8 - bits - 2 * (bit % 8)
 end
 
 -- The statuses at `indices`, in that order.
