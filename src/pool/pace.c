@@ -24,24 +24,57 @@ void sl_pace_sent(struct sl_pace *p, uint32_t carried, uint64_t now_ns)
     p->in_flight++;
 }
 
-/* One sample counts at most as twice and at least as half of what was known: a single slow sync, or a flush
- * that changed nothing and so needed none, says little about the next. */
+/* The thread looks late at a reply when it is busy, and a disk is slow now and then: the least of the last
+ * few is what Redis needs. */
 static void measure_service(struct sl_pace *p, uint64_t sent_ns, uint64_t now_ns)
 {
     uint64_t since = sent_ns > p->last_reply_ns ? sent_ns : p->last_reply_ns;
-    uint64_t took = now_ns - since, known = p->service_ns;
-    took = known != 0 && took > 2 * known ? 2 * known : took;
-    took = took < known / 2 ? known / 2 : took;
-    p->service_ns = known == 0 ? took : known - known / SMOOTH + took / SMOOTH;
+    p->services[p->replies++ % SL_PACE_SAMPLES] = now_ns - since;
     p->last_reply_ns = now_ns;
 }
 
+static uint64_t service_ns(const struct sl_pace *p)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < SL_PACE_SAMPLES && i < p->replies; i++)
+        least = p->services[i] < least ? p->services[i] : least;
+    return least;
+}
+
+/* A quotient of sums: a small flush was not dear because many others arrived meanwhile. */
 static void measure_cost(struct sl_pace *p, uint32_t carried, uint64_t cpu_ns)
 {
-    uint64_t each = (cpu_ns - p->last_cpu_ns) / carried;
-    if (p->last_cpu_ns != 0)
-        p->cost_ns = p->cost_ns == 0 ? each : p->cost_ns - p->cost_ns / SMOOTH + each / SMOOTH;
+    if (p->last_cpu_ns != 0) {
+        p->spent_ns += (double)(cpu_ns - p->last_cpu_ns) - p->spent_ns / SMOOTH;
+        p->handled += carried - p->handled / SMOOTH;
+    }
     p->last_cpu_ns = cpu_ns;
+}
+
+/* Whether Redis needs less for a flush than this thread for its requests, of all who are about or of half of
+ * them. A fifth less ends the overlap, so that it does not flap. */
+static bool redis_is_quicker(const struct sl_pace *p)
+{
+    if (p->crowd < 2 || p->handled <= 0)
+        return false;
+    double handling = p->spent_ns / p->handled * p->crowd;
+    return (double)service_ns(p) < (p->overlap ? 1.25 * handling / 2 : handling);
+}
+
+static enum sl_pace_step gather_half(struct sl_pace *p, uint32_t pending)
+{
+    p->target = (p->crowd + 1) / 2;
+    if (pending > 0 && (p->in_flight == 0 || pending >= p->target))
+        return SL_PACE_SEND;
+    return p->in_flight == 0 ? SL_PACE_TIMER : SL_PACE_NOTHING;
+}
+
+static enum sl_pace_step gather_all(struct sl_pace *p, uint32_t all)
+{
+    if (p->in_flight > 0)
+        return SL_PACE_NOTHING; /* coming out of the overlap: the other half ends first */
+    p->target = all;
+    return p->target > 1 ? SL_PACE_TIMER : SL_PACE_NOTHING;
 }
 
 enum sl_pace_step sl_pace_replied(struct sl_pace *p, uint32_t pending, uint64_t now_ns, uint64_t cpu_ns,
@@ -53,22 +86,12 @@ enum sl_pace_step sl_pace_replied(struct sl_pace *p, uint32_t pending, uint64_t 
     measure_cost(p, carried, cpu_ns);
     p->flights[0] = p->flights[1];
     p->in_flight--;
-    /* A fifth more to leave the mode than to enter it, so that it does not flap. */
-    uint64_t handling = p->cost_ns * carried, bar = p->overlap ? handling + handling / 4 : handling;
-    p->overlap = carried > 1 && p->service_ns < bar;
-    if (p->overlap) {
-        uint32_t all = carried + pending + (p->in_flight > 0 ? p->flights[0].carried : 0);
-        p->target = (all + 1) / 2;
-        p->latest_ns = now_ns + round_trip_ns / LATEST_SHARE;
-        if (pending > 0 && (p->in_flight == 0 || pending >= p->target))
-            return SL_PACE_SEND;
-        return p->in_flight == 0 ? SL_PACE_TIMER : SL_PACE_NOTHING;
-    }
-    if (p->in_flight > 0)
-        return SL_PACE_NOTHING; /* coming out of the overlap: the other half ends first */
-    p->target = carried + pending;
+    uint32_t seen = carried + pending + (p->in_flight > 0 ? p->flights[0].carried : 0);
+    p->crowd -= p->crowd / SMOOTH;
+    p->crowd = seen > p->crowd ? seen : p->crowd;
+    p->overlap = redis_is_quicker(p);
     p->latest_ns = now_ns + round_trip_ns / LATEST_SHARE;
-    return p->target > 1 ? SL_PACE_TIMER : SL_PACE_NOTHING;
+    return p->overlap ? gather_half(p, pending) : gather_all(p, seen);
 }
 
 bool sl_pace_expired(struct sl_pace *p, uint32_t pending)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #define SL_PACE_FLIGHTS 2
+#define SL_PACE_SAMPLES 8
 
 struct sl_pace {
     struct {
@@ -22,11 +23,14 @@ struct sl_pace {
         uint32_t carried;
     } flights[SL_PACE_FLIGHTS]; /* oldest first: replies come in that order */
     unsigned in_flight;
-    uint32_t target;      /* the next leaves when so many have gathered; 0: at once */
-    uint64_t latest_ns;   /* or at this time at the latest; 0: no deadline */
-    bool overlap;         /* two flushes in flight */
-    uint64_t service_ns;  /* of a flush, without waiting behind another, smoothed; 0: unknown */
-    uint64_t cost_ns;     /* processor time of this thread for one request, smoothed; 0: unknown */
+    uint32_t target;    /* the next leaves when so many have gathered; 0: at once */
+    uint32_t crowd;     /* requests that were about lately: in flight, answered just now, or gathered */
+    uint64_t latest_ns; /* or at this time at the latest; 0: no deadline */
+    bool overlap;       /* two flushes in flight */
+    uint64_t services[SL_PACE_SAMPLES]; /* of the last flushes, without waiting behind another */
+    unsigned replies;
+    double spent_ns;      /* processor time of this thread, fading ... */
+    double handled;       /* ... for so many requests, fading alike */
     uint64_t last_cpu_ns; /* at the last reply */
     uint64_t last_reply_ns;
 };
