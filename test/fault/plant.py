@@ -14,12 +14,12 @@ PLANTS = {
         ("    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    free(u);\n",
          "    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    u->done = NULL;\n    if (version != UINT64_MAX)\n"
          "        free(u);\n"),
-        ("        g->in_flight++;\n        return;\n",
-         "        g->in_flight++;\n        for (uint32_t i = 0; i < group->count; i++)\n"
-         "            finish(group->updates[i], SL_OK, UINT64_MAX);\n        return;\n"),
+        ("    if (err == SL_OK)\n        return true;\n",
+         "    if (err == SL_OK) {\n        for (uint32_t i = 0; i < group->count; i++)\n"
+         "            finish(group->updates[i], SL_OK, UINT64_MAX);\n        return true;\n    }\n"),
         # never inside sl_update_start
-        ("        flush(g);\n    else if (g->in_flight == 0)\n        wait_for_more(g);\n",
-         "        sl_timer_start(w->loop, &g->timer, 0);\n    else if (g->in_flight == 0)\n        wait_for_more(g);\n"),
+        ("    step(g, sl_pace_arrived(&g->pace, g->pending));\n    return u;\n",
+         "    if (g->pace.in_flight == 0)\n        sl_timer_start(w->loop, &g->timer, 0);\n    return u;\n"),
     ]),
     # What a pop has given stays in the ring, once in a while.
     "ring": ("src/core/ring.c", [
