@@ -71,7 +71,7 @@ def test_pyeudiw_reads_the_jwt(marked):
 
 
 def test_pyeudiw_reads_the_cwt_only_as_hex_text(marked):
-    """Its decoder takes the token as hex text; what is served, and what its own fetch hands to it, are the bytes."""
+    """Its decoder takes the token as hex text; what is served, as it must be, are the bytes."""
     _, _, client, uri, wanted = marked
     data = client.fetch(uri, {"Accept": CWT}).body
     assert decode_cwt_status_list_token(data)[0] is False
