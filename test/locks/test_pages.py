@@ -11,7 +11,7 @@ ROW = "| 4.1 | MUST | asked | `src/token/build.c` | {} |"
 
 @pytest.fixture
 def tree(tmp_path):
-    for folder in ("src", "test", "script", "conf", "docs"):
+    for folder in ("src", "include", "test", "script", "conf", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "corpus"))
     shutil.copy(ROOT / "README.md", tmp_path / "README.md")
     return tmp_path
