@@ -27,7 +27,7 @@ enum sl_option_type {
 
 enum sl_option_flag {
     SL_OPT_REQUIRED = 1,
-    SL_OPT_RELOAD = 2,      /* could change while the service runs: nothing stored or shared depends on it */
+    SL_OPT_RELOAD = 2,      /* a reload changes it: nothing stored or shared depends on it */
     SL_OPT_SECONDS = 4,     /* a duration of whole seconds */
     SL_OPT_WORD_AS_MAP = 8, /* `key: word` may also be written `key: {word: true}` */
 };

@@ -14,6 +14,12 @@ static const char intro[] =
     "\n"
     "The service does not start with an unknown key, one that is given twice, a value of another type or out "
     "of range.\n"
+    "At SIGHUP it is read again with all files that it names. What is wrong is logged, and then everything "
+    "stays as it\n"
+    "was; otherwise the keys with \"yes\" under reload take effect at once, new and removed pools and all "
+    "other keys at the\n"
+    "next start (a warning names each).\n"
+    "\n"
     "`--print-config` prints all values in effect and where each comes from; secrets are `***` there and "
     "nowhere else.\n"
     "\n"
@@ -82,7 +88,7 @@ static void put_row(struct sl_row row, struct sl_buf *out)
     sl_row_path(row, &path);
     sl_buf_printf(out, "| `%s` | ", path.data);
     if (o->type == SL_OPT_LATER) {
-        sl_buf_printf(out, "not available yet | | Refused: %s. |\n", o->help);
+        sl_buf_printf(out, "not available yet | | | Refused: %s. |\n", o->help);
         return;
     }
     sl_option_expected(o, out);
@@ -90,13 +96,14 @@ static void put_row(struct sl_row row, struct sl_buf *out)
         sl_buf_printf(out, " | `%s` | ", o->fallback);
     else
         sl_buf_puts(out, o->flags & SL_OPT_REQUIRED ? " | required | " : " | | ");
+    sl_buf_puts(out, o->flags & SL_OPT_RELOAD ? "yes | " : "| ");
     put_help(o->help, out);
     sl_buf_puts(out, " |\n");
 }
 
 static void put_scope(const struct sl_scope *scope, struct sl_buf *out)
 {
-    sl_buf_puts(out, "| key | value | default | meaning |\n|---|---|---|---|\n");
+    sl_buf_puts(out, "| key | value | default | reload | meaning |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < sl_scope_size(scope); i++)
         put_row(sl_scope_row(scope, i), out);
 }

@@ -236,6 +236,7 @@ void sl_config_free(struct sl_config *c)
     sl_credentials_free(c->credentials);
     free(c->pools);
     free(c->keys);
+    free(c->departed);
     free(c->pool_origins);
     free(c->app_origins);
     free(c->path);

@@ -42,6 +42,7 @@ static void make_threads(struct sl_daemon *d)
         d->worker_ended[i].kind = SL_DAEMON_WORKER_ENDED;
     }
     sl_keeper_thread_init(d);
+    sl_reload_init(d);
 }
 
 static void start_threads(struct sl_daemon *d)
@@ -120,6 +121,7 @@ static void on_mail(void *arg, struct sl_mail *m)
             sl_log(SL_INFO, "daemon", "serving", SL_KS("version", sl_version()),
                    SL_KS("public", d->config->http.listen_public), SL_KS("ops", d->config->http.listen_ops),
                    SL_KU("workers", d->config->workers), SL_KU("pools", d->shared.pool_count));
+            sl_reload_may(d);
         }
         return;
     case SL_DAEMON_FATAL:
@@ -132,6 +134,9 @@ static void on_mail(void *arg, struct sl_mail *m)
     case SL_DAEMON_KEEPER_ENDED:
         d->state = DAEMON_ENDED;
         sl_loop_stop(d->loop);
+        return;
+    case SL_DAEMON_RELOAD:
+        sl_reload_answered(d);
         return;
     case SL_DAEMON_DRAIN:
     case SL_DAEMON_GIVE_BACK:
@@ -151,7 +156,7 @@ static void on_signal(void *arg)
     struct signalfd_siginfo info;
     while (read(s->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP) {
-            sl_log(SL_WARN, "daemon", "SIGHUP: reloading is not available yet");
+            sl_reload_ask(s->daemon);
             continue;
         }
         if (s->daemon->state > DAEMON_RUNNING) {
@@ -184,6 +189,7 @@ static void teardown(struct sl_daemon *d)
     free(d->worker_ended);
     sl_embedded_stop(d->embedded);
     sl_keys_free(d);
+    sl_reload_free(d);
     if (d->storage_lock >= 0)
         close(d->storage_lock);
     sl_metric_registry_free();

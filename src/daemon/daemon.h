@@ -2,6 +2,7 @@
  * loop. */
 #pragma once
 #include "daemon/config.h"
+#include "daemon/reload.h"
 #include "daemon/tls.h"
 #include "daemon/worker.h"
 #include "loop/crew.h"
@@ -15,7 +16,8 @@ enum sl_daemon_mail {
     SL_DAEMON_STARTED,
     SL_DAEMON_FATAL,
     SL_DAEMON_WORKER_ENDED,
-    SL_DAEMON_KEEPER_ENDED
+    SL_DAEMON_KEEPER_ENDED,
+    SL_DAEMON_RELOAD /* to a worker or the keeper, and back */
 };
 
 struct sl_keeper_thread {
@@ -34,8 +36,8 @@ struct sl_keeper_thread {
 };
 
 struct sl_daemon {
-    const struct sl_config *config;
-    struct sl_loop *loop; /* the main thread's */
+    const struct sl_config *config; /* as at start; what a reload has replaced since is in `reload` */
+    struct sl_loop *loop;           /* the main thread's */
     struct sl_mailbox mail;
     struct sl_embedded *embedded;
     struct sl_redis_options redis; /* the configuration's, with the embedded server's socket */
@@ -52,6 +54,7 @@ struct sl_daemon {
     struct sl_tls_set tls;          /* a share of what is in force */
     struct sl_tls_set tls_replaced; /* by the last renewal: until the next */
     struct sl_timer tls_watch;
+    struct sl_reload reload;
     struct sl_timer delay;
     enum {
         DAEMON_STARTING,
@@ -70,6 +73,9 @@ int sl_daemon_run(const struct sl_config *config);
 
 /* Parts of it. */
 bool sl_keys_load(struct sl_daemon *d); /* keys.c: keys and rings of all pools */
+/* The keys of a configuration by pool number, a share of each; pools that the file no longer has keep the one
+ * before. False after logging what is wrong with each; what was loaded is in `ret`. */
+bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struct sl_key **ret);
 /* For --check: the key files that the configuration names, each problem on stderr; makes nothing. */
 bool sl_keys_check(const struct sl_config *c);
 void sl_keys_free(struct sl_daemon *d);

@@ -46,6 +46,12 @@ static void on_gave_back(void *arg)
     sl_timer_start(k->loop, &k->end_tick, 0);
 }
 
+static void reload(struct sl_daemon *d, struct sl_mail *m)
+{
+    sl_keeper_reload(d->keeper.keeper, d->reload.now.keys);
+    sl_mailbox_send(&d->mail, m);
+}
+
 static void on_mail(void *arg, struct sl_mail *m)
 {
     struct sl_daemon *d = arg;
@@ -54,6 +60,8 @@ static void on_mail(void *arg, struct sl_mail *m)
     else if (m->kind == SL_DAEMON_GIVE_BACK)
         sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,
                             d);
+    else if (m->kind == SL_DAEMON_RELOAD)
+        reload(d, m);
     else
         sl_keeper_mail(d->keeper.keeper, m);
 }

@@ -1,4 +1,4 @@
-/* Keys and rings of all pools, before any thread starts. */
+/* Keys and rings of all pools. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,31 +26,46 @@ bool sl_keys_check(const struct sl_config *c)
     return ok;
 }
 
-bool sl_keys_load(struct sl_daemon *d)
+bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struct sl_key **ret)
 {
     bool ok = true;
-    d->shared.pool_count = (unsigned)d->config->pool_count;
-    d->shared.pools = aligned_alloc(64, d->config->pool_count * sizeof *d->shared.pools);
-    sl_assert(d->shared.pools != NULL);
-    memset(d->shared.pools, 0, d->config->pool_count * sizeof *d->shared.pools);
-    for (unsigned i = 0; i < d->shared.pool_count; i++) {
-        struct sl_pool *p = &d->shared.pools[i];
+    for (size_t i = 0; i < c->pool_count; i++) {
         char text[512];
         struct sl_buf why;
         sl_buf_over(&why, text, sizeof text - 1);
+        if (c->departed != NULL && c->departed[i]) {
+            ret[i] = sl_key_ref(before[i]);
+        } else if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why,
+                                &ret[i])) {
+            text[why.len] = '\0';
+            sl_log(SL_ERROR, "signer", text, SL_KS("pool", c->pools[i].name));
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+bool sl_keys_load(struct sl_daemon *d)
+{
+    size_t n = d->config->pool_count;
+    d->shared.pool_count = (unsigned)n;
+    d->shared.pools = aligned_alloc(64, n * sizeof *d->shared.pools);
+    sl_assert(d->shared.pools != NULL);
+    memset(d->shared.pools, 0, n * sizeof *d->shared.pools);
+    d->reload.now.keys = sl_xcalloc(n, sizeof(struct sl_key *));
+    if (!sl_keys_read(d->config, NULL, d->reload.now.keys))
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        struct sl_pool *p = &d->shared.pools[i];
         const struct sl_pool_options *o = &d->config->pools[i];
         p->name = o->name;
         atomic_init(&p->options, o);
         p->number = i;
         p->ring = sl_ring_new(o->capacity);
         sl_assert(p->ring != NULL);
-        if (!sl_key_load(&o->signer, d->config->storage, p->name, &sl_clock_system, &why, &p->key)) {
-            text[why.len] = '\0';
-            sl_log(SL_ERROR, "signer", text, SL_KS("pool", p->name));
-            ok = false;
-        }
+        p->key = sl_key_ref(d->reload.now.keys[i]);
     }
-    return ok;
+    return true;
 }
 
 void sl_keys_free(struct sl_daemon *d)

@@ -50,6 +50,8 @@ static void on_mail(void *arg, struct sl_mail *m)
     struct sl_worker *w = arg;
     if (m->kind == SL_DAEMON_DRAIN)
         begin_drain(w);
+    else if (m->kind == SL_DAEMON_RELOAD)
+        sl_mailbox_send(&w->daemon->mail, m); /* between two turns nothing of the set before is in use */
     else if (m->kind == SL_STORE_MAIL)
         sl_store_mail(m);
     else

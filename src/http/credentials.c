@@ -17,6 +17,13 @@ struct sl_credentials *sl_credentials_new(size_t pools)
     return c;
 }
 
+bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b)
+{
+    return a->hash_count == b->hash_count &&
+           (a->hash_count == 0 ||
+            sl_equal_constant_time(a->hashes, b->hashes, a->hash_count * sizeof a->hashes[0]));
+}
+
 void sl_pool_credentials_unref(struct sl_pool_credentials *p)
 {
     sl_assert(p->refs > 0);

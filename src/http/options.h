@@ -31,6 +31,8 @@ struct sl_credentials {
 /* Main thread. The first generation; the pools are empty, each with one share. */
 struct sl_credentials *sl_credentials_new(size_t pools);
 void sl_credentials_free(struct sl_credentials *c); /* NULL ok */
+/* Whether they let the same callers in. */
+bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b);
 /* Lets go of a share; with the last one the credentials are wiped. */
 void sl_pool_credentials_unref(struct sl_pool_credentials *p);
 

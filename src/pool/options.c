@@ -11,6 +11,7 @@ const struct sl_option sl_pool_option_rows[] = {
      .type = SL_OPT_TEXT,
      .offset = AT(issuer),
      .max = 2048,
+     .flags = SL_OPT_RELOAD,
      .help = "The `iss` claim. Some verifiers cannot read a token without it."},
     {.name = "aggregation-uri",
      .type = SL_OPT_BOOL,
@@ -116,6 +117,7 @@ const struct sl_option sl_pool_option_rows[] = {
      .type = SL_OPT_BOOL,
      .offset = AT(retired),
      .fallback = "false",
+     .flags = SL_OPT_RELOAD,
      .help = "A retired pool is still served and updated, and gives out no new references."},
     {.name = NULL},
 };

@@ -1,0 +1,186 @@
+/* A file that was read again, beside the configuration in force: what it may change is taken, what it may not
+ * stays as it is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "daemon/config_parts.h"
+
+struct follow {
+    struct sl_config *next;
+    const struct sl_config *now;
+    struct sl_report warnings;
+    struct sl_buf *changed;
+};
+
+/* `section.key`, after what was noted before; where there is no room for more, dots. */
+static void note(struct sl_buf *changed, const char *section, const char *key)
+{
+    static const char more[] = ", ...";
+    size_t want = strlen(section) + strlen(key) + 3;
+    if (changed->failed || changed->len + want + sizeof more > changed->max) {
+        bool told = changed->len >= strlen(more) &&
+                    memcmp(changed->data + changed->len - strlen(more), more, strlen(more)) == 0;
+        sl_buf_puts(changed, told ? "" : more);
+        return;
+    }
+    sl_buf_printf(changed, "%s%s.%s", changed->len > 0 ? ", " : "", section, key);
+}
+
+/* The value before goes on; the copy is for whoever reads the options of the new configuration. */
+static void keep(struct follow *f, const struct sl_section *to, const struct sl_section *from, size_t i,
+                 const char *key)
+{
+    struct sl_row row = sl_scope_row(to->scope, i);
+    const void *had = sl_section_options(from, row);
+    char mem[256], path[600];
+    struct sl_buf shown;
+    sl_buf_over(&shown, mem, sizeof mem - 1);
+    sl_option_show(row.option, had, &shown);
+    mem[shown.len] = '\0';
+    snprintf(path, sizeof path, "%.250s.%.250s", to->path, key);
+    sl_report_add(&f->warnings, to->origins[i].line ? to->origins[i].line : to->line, path,
+                  "a change takes effect at the next start only; until then it stays %s",
+                  sl_option_absent(row.option, had) ? "absent" : mem);
+    sl_option_copy(row.option, had, sl_section_options(to, row));
+}
+
+static void follow_section(struct follow *f, const struct sl_section *to, const struct sl_section *from)
+{
+    for (size_t i = 0; i < sl_scope_size(to->scope); i++) {
+        struct sl_row row = sl_scope_row(to->scope, i);
+        if (sl_option_same(row.option, sl_section_options(from, row), sl_section_options(to, row)))
+            continue;
+        char key[256];
+        struct sl_buf b;
+        sl_buf_over(&b, key, sizeof key);
+        sl_row_path(row, &b);
+        if (row.option->flags & SL_OPT_RELOAD)
+            note(f->changed, to->path, key);
+        else
+            keep(f, to, from, i, key);
+    }
+}
+
+static size_t find_pool(const struct sl_config *c, const char *name)
+{
+    size_t i = 0;
+    while (i < c->pool_count && strcmp(c->pools[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* The pools of the new configuration in the order of those that run. */
+struct pools {
+    struct sl_pool_options *options;
+    struct sl_key_options *keys;
+    struct sl_credentials *credentials;
+    bool *departed;
+};
+
+static void share_credentials(struct pools *p, size_t i, struct sl_pool_credentials *of)
+{
+    sl_pool_credentials_unref(p->credentials->pools[i]);
+    of->refs++;
+    p->credentials->pools[i] = of;
+}
+
+/* The file no longer has it: it goes on as it was. */
+static void keep_pool(struct follow *f, struct pools *p, size_t i)
+{
+    const struct sl_config *now = f->now;
+    struct sl_section to = {.scope = &sl_pool_scope, .objects = {&p->options[i], &p->keys[i]}};
+    struct sl_section from = {.scope = &sl_pool_scope, .objects = {&now->pools[i], &now->keys[i]}};
+    for (size_t r = 0; r < sl_scope_size(&sl_pool_scope); r++) {
+        struct sl_row row = sl_scope_row(&sl_pool_scope, r);
+        sl_option_copy(row.option, sl_section_options(&from, row), sl_section_options(&to, row));
+    }
+    p->options[i].name = sl_xstrdup(now->pools[i].name);
+    p->departed[i] = true;
+    share_credentials(p, i, now->credentials->pools[i]);
+    char path[128];
+    snprintf(path, sizeof path, "app.status-list-pools.%.64s", now->pools[i].name);
+    sl_report_add(
+        &f->warnings, 0, path,
+        "is gone from the file, which takes effect at the next start only; until then the pool goes on "
+        "as it was");
+}
+
+static void take_pool(struct follow *f, struct pools *p, size_t i, size_t at)
+{
+    struct sl_config *next = f->next;
+    const struct sl_config *now = f->now;
+    struct sl_origin *origins = next->pool_origins + at * sl_scope_size(&sl_pool_scope);
+    char path[128];
+    snprintf(path, sizeof path, "app.status-list-pools.%.64s", now->pools[i].name);
+    struct sl_section from = {.scope = &sl_pool_scope, .objects = {&now->pools[i], &now->keys[i]}};
+    struct sl_section to = {
+        .scope = &sl_pool_scope, .objects = {&p->options[i], &p->keys[i]}, .origins = origins, .path = path};
+    p->options[i] = next->pools[at];
+    p->keys[i] = next->keys[at];
+    next->pools[at] = (struct sl_pool_options){0};
+    next->keys[at] = (struct sl_key_options){0};
+    follow_section(f, &to, &from);
+    share_credentials(p, i, next->credentials->pools[at]);
+    if (!sl_pool_credentials_same(p->credentials->pools[i], now->credentials->pools[i]))
+        note(f->changed, path, "(credentials)");
+}
+
+/* What is left of the new configuration's own pools is not in force. */
+static void drop_pools(struct follow *f)
+{
+    struct sl_config *next = f->next;
+    for (size_t i = 0; i < next->pool_count; i++) {
+        if (next->pools[i].name == NULL)
+            continue;
+        char path[128];
+        snprintf(path, sizeof path, "app.status-list-pools.%.64s", next->pools[i].name);
+        sl_report_add(&f->warnings, 0, path, "is new, which takes effect at the next start only");
+        struct sl_section pool = {.scope = &sl_pool_scope, .objects = {&next->pools[i], &next->keys[i]}};
+        sl_section_release(&pool);
+        free(next->pools[i].name);
+    }
+    free(next->pools);
+    free(next->keys);
+    free(next->pool_origins);
+    free(next->departed);
+    next->pool_origins = NULL;
+    sl_credentials_free(next->credentials);
+}
+
+static void follow_pools(struct follow *f)
+{
+    struct sl_config *next = f->next;
+    size_t n = f->now->pool_count;
+    struct pools p = {.options = sl_xcalloc(n, sizeof *p.options),
+                      .keys = sl_xcalloc(n, sizeof *p.keys),
+                      .credentials = sl_credentials_new(n),
+                      .departed = sl_xcalloc(n, sizeof *p.departed)};
+    p.credentials->generation = f->now->credentials->generation + 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = find_pool(next, f->now->pools[i].name);
+        if (at < next->pool_count)
+            take_pool(f, &p, i, at);
+        else
+            keep_pool(f, &p, i);
+    }
+    drop_pools(f);
+    next->pools = p.options;
+    next->keys = p.keys;
+    next->credentials = p.credentials;
+    next->departed = p.departed;
+    next->pool_count = n;
+}
+
+void sl_config_follow(struct sl_config *next, const struct sl_config *now, struct sl_buf *warnings,
+                      struct sl_buf *changed)
+{
+    struct follow f = {.next = next, .now = now, .changed = changed};
+    struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)now}};
+    struct sl_section to = {
+        .scope = &sl_app_scope, .objects = {next}, .origins = next->app_origins, .path = "app"};
+    follow_section(&f, &to, &from);
+    follow_pools(&f);
+    sl_report_flush(&f.warnings, next->path, warnings);
+}

@@ -1,0 +1,43 @@
+/* SIGHUP: the configuration file is read again, with all files that it names, and checked as at start. Only
+ * when all of it is good is anything put in force; otherwise everything stays as it was, and the log says
+ * why.
+ *
+ * What is in force is immutable. A reload makes another set and exchanges the pointers to it (options and
+ * credentials: any thread reads them, pool/pool.h and http/server.h; keys: the keeper's message). Then each
+ * worker and the keeper get one message, and when all have sent theirs back, nobody uses the set before any
+ * more and it is freed. One reload at a time; a signal that comes meanwhile is seen to afterwards.
+ *
+ * All of it is the main thread's. */
+#pragma once
+#include <stdbool.h>
+#include "base/metric.h"
+#include "loop/mailbox.h"
+
+struct sl_config;
+struct sl_daemon;
+struct sl_key;
+
+struct sl_settings {
+    struct sl_config *config;
+    struct sl_key **keys; /* by pool number: a share each */
+};
+
+struct sl_reload {
+    struct sl_settings now;    /* config NULL: the one at start, which lives as long as the process */
+    struct sl_settings before; /* until all messages are back */
+    struct sl_mail *mails;     /* per worker, then the keeper's */
+    unsigned awaited;
+    bool again;
+    struct sl_buf changed; /* what the reload under way changes */
+    struct sl_metric_slab *metrics;
+};
+
+/* Before the threads start; `now.keys` are those that were loaded for them. */
+void sl_reload_init(struct sl_daemon *d);
+void sl_reload_free(struct sl_daemon *d); /* after the threads have ended */
+
+/* Now, or when the service has started or the reload under way has ended. */
+void sl_reload_ask(struct sl_daemon *d);
+void sl_reload_may(struct sl_daemon *d); /* the service has started: what was asked for is done */
+/* A thread has sent its message back. */
+void sl_reload_answered(struct sl_daemon *d);
