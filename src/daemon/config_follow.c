@@ -63,10 +63,11 @@ static void follow_section(struct follow *f, const struct sl_section *to, const 
     }
 }
 
+/* Among those that were not taken yet: these have no name any more. */
 static size_t find_pool(const struct sl_config *c, const char *name)
 {
     size_t i = 0;
-    while (i < c->pool_count && strcmp(c->pools[i].name, name) != 0)
+    while (i < c->pool_count && (c->pools[i].name == NULL || strcmp(c->pools[i].name, name) != 0))
         i++;
     return i;
 }

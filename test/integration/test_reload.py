@@ -1,0 +1,361 @@
+"""SIGHUP: keys, certificates, API keys and options change while the service runs, and no request notices."""
+import calendar
+import itertools
+import signal
+import threading
+import time
+
+import pytest
+
+from client import until
+from harness import instrumented
+from signers import Signer
+from tokens import Token, fetch_token
+
+PATIENCE = 60 if instrumented() else 20
+
+
+def reloads(service, result="done"):
+    return service.metric("reloads_total", pool=None, result=result)
+
+
+def send(service):
+    service.write_config()
+    service.process.send_signal(signal.SIGHUP)
+
+
+def reload(service, result="done"):
+    """Sends SIGHUP with the configuration as it now is, and waits until it has been put in force, or refused."""
+    before = reloads(service, result)
+    send(service)
+    until(lambda: service.alive() and reloads(service, result) > before, PATIENCE, f"a reload that is {result}")
+
+
+def refused(service, *said):
+    """A reload that is refused, and what the log says of it since."""
+    seen, done = len(service.log()), reloads(service)
+    reload(service, "refused")
+    assert reloads(service) == done
+    log = service.log()[seen:]
+    for text in (*said, "stays in force"):
+        assert text in log, log
+
+
+def signed_by(client, uri, signer):
+    """The list's token once it is signed with that signer's key."""
+    return until(lambda: (t := fetch_token(client, uri)).chain == signer.chain and t, PATIENCE, f"a token by {signer.name}")
+
+
+class Load:
+    """Clients that never stop asking; every answer is checked."""
+
+    def __init__(self, service, uri, indices, chains):
+        self.service, self.uri, self.chains = service, uri, chains
+        self.stop, self.errors, self.counts = threading.Event(), [], {}
+        self.indices = itertools.cycle(indices)
+        work = [self.fetch, self.fetch, self.reserve, self.update, self.update]
+        self.threads = [threading.Thread(target=self.run, args=(w,)) for w in work]
+        for t in self.threads:
+            t.start()
+
+    def run(self, work):
+        try:
+            with self.service.client(key="stable-key") as c:
+                iat = 0
+                while not self.stop.is_set():
+                    iat = work(c, iat)
+                    self.counts[work.__name__] = self.counts.get(work.__name__, 0) + 1
+        except BaseException as e:  # noqa: B902 - told by end()
+            self.errors.append(e)
+
+    def fetch(self, c, iat):
+        t = fetch_token(c, self.uri)  # 200, and the signature is that of the leaf in it
+        assert t.iat >= iat and t.chain in self.chains
+        return t.iat
+
+    def reserve(self, c, iat):
+        c.reserve(2)
+        return iat
+
+    def update(self, c, iat):
+        c.update(self.uri, next(self.indices), 1 if time.time() % 2 < 1 else 0)
+        return iat
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join()
+        if self.errors:
+            raise self.errors[0]
+        return self.counts
+
+
+def test_no_request_fails_while_keys_change(world):
+    signers = [Signer(world.directory / f"s{i}", f"signer {i}") for i in range(7)]
+    chains = [signers[0].chain]
+    options = {"api-keys": ["stable-key", "first-key"], "signer": signers[0].pem(), "update-interval": "0s", "size": 100000,
+               "prefetch": {"threshold": 100, "capacity": 200}}
+    service = world.service(world.redis(), {"tests": options, "other": {}})
+    del service.options()["api-key"]
+    service.start()
+    with service.client(key="stable-key") as c, service.client(key="first-key") as old:
+        references = c.reserve(50)
+        uri = references[0][0]
+        first = signed_by(c, uri, signers[0])
+        load = Load(service, uri, [i for u, i in references if u == uri], chains)
+        try:
+            tokens = [first]
+            for n, s in enumerate(signers[1:], 1):
+                chains.append(s.chain)
+                form = n % 3
+                service.options()["signer"] = (s.pem() if form == 0 else s.encrypted_pem(b"correct horse") if form == 1
+                                               else s.keystore(b"correct horse"))
+                service.options()["api-keys"] = ["stable-key", f"key-{n}", f"key-{n + 1}"]
+                reload(service)
+                tokens.append(signed_by(c, uri, s))
+                with service.client(key=f"key-{n}") as now:
+                    now.reserve()
+                assert old.try_reserve().status == 401
+                with service.client(key=f"key-{n - 1}") as before:
+                    assert before.try_reserve().status == 401
+            for _ in range(10):  # the same again and again, faster than they can be seen to
+                send(service)
+                time.sleep(0.03)
+        finally:
+            counts = load.end()
+        assert min(counts.values()) >= 20 and set(counts) == {"fetch", "reserve", "update"}, counts
+        # What was handed out before is as good as ever.
+        for t, s in zip(tokens, signers):
+            assert Token(t.text).chain == s.chain
+        with service.client("other") as other:
+            other.reserve()
+    assert reloads(service, "refused") == 0
+
+
+def test_a_file_replaced_at_its_place(world):
+    """The usual renewal: the configuration names the same paths."""
+    a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
+    service = world.service(world.redis(), {"tests": {"signer": a.pem()}}).start()
+    with service.client() as c:
+        uri, _ = c.reserve()[0]
+        before = signed_by(c, uri, a)
+        b.pem()
+        reload(service)
+        after = signed_by(c, uri, b)
+        assert after.iat >= before.iat and "app.status-list-pools.tests.signer.(key)" in service.log()
+        # Nothing has changed: nothing is signed again.
+        lists = len(c.lists())
+        until(lambda: service.metric("signings_total") >= 2 * lists, PATIENCE, "the spare list, too")
+        signed = service.metric("signings_total")
+        reload(service)
+        assert 'changed="nothing"' in service.log()
+        time.sleep(1.5)
+        assert service.metric("signings_total") == signed
+
+
+def test_api_keys_roll_over(world):
+    service = world.service(world.redis(), {"tests": {}, "other": {}}).start()
+    path = world.directory / "api-key"
+
+    def answers(**expected):
+        for key, status in expected.items():
+            with service.client(key=key) as c:
+                assert c.try_reserve().status == status, key
+
+    options = service.options()
+    options["api-key"] = "old"
+    reload(service)
+    answers(old=200, new=401)
+    del options["api-key"]
+    options["api-keys"] = ["old", "new"]
+    reload(service)
+    answers(old=200, new=200)
+    options["api-keys"] = ["new"]
+    reload(service)
+    answers(old=401, new=200)
+    del options["api-keys"]
+    path.write_text("in-a-file\n")
+    path.chmod(0o600)
+    options["api-key-file"] = str(path)
+    reload(service)
+    answers(old=401, new=401, **{"in-a-file": 200})
+    path.write_text("changed\n")
+    reload(service)
+    answers(changed=200, **{"in-a-file": 401})
+    with service.client("other") as c:  # another pool's are as they were, and open that one only
+        c.reserve()
+        c.pool = "tests"
+        assert c.try_reserve().status != 200
+    assert "in-a-file" not in service.log() and "changed\"" not in service.log().replace('level', '')
+
+
+def test_a_bad_file_changes_nothing(world):
+    good, other = Signer(world.directory / "good", "good"), Signer(world.directory / "other", "other")
+    old = Signer(world.directory / "old", "old", ends=-10)
+    early = Signer(world.directory / "early", "early", begins=3600)
+    service = world.service(world.redis(), {"tests": {"signer": good.pem()}, "second": {}}).start()
+    options, key = service.options(), service.key("tests")
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+        token = signed_by(c, uri, good)
+        mixed = {"pem": {"key": good.pem()["pem"]["key"], "certificate": other.pem()["pem"]["certificate"]}}
+        wrong = other.keystore(b"right")
+        other.put("signer.password", b"wrong")
+        cases = [(mixed, "does not belong to the signing key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
+                 (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "is not opened by the password"),
+                 ({"pem": {"key": str(world.directory / "nowhere"), "certificate": "x"}}, "No such file")]
+        for signer, said in cases:
+            options["signer"] = signer
+            options["api-key"] = "never-in-force"  # the rest of the file is good, and not taken either
+            options["ttl"] = "77s"
+            refused(service, said, 'pool="tests"')
+        # Two pools wrong at once, and mistakes of the file itself: all are said.
+        options["signer"] = mixed
+        service.options("second")["signer"] = {"pem": {"key": "nowhere"}}
+        refused(service, 'pool="tests"', 'pool="second"')
+        service.options("second")["signer"] = {"generate": True}
+        options["signer"] = good.pem()
+        options["ttl"], options["bits"], service.config["nonsense"] = "2h", 3, 1
+        refused(service, "ttl: 2h is more than a quarter", "bits: '3'", "nonsense: unknown key")
+        del service.config["nonsense"]
+        (service.directory / "statuslistd.yaml").write_text("app: [\n")
+        before = reloads(service, "refused")
+        service.process.send_signal(signal.SIGHUP)
+        until(lambda: reloads(service, "refused") > before, PATIENCE, "a refused reload")
+        # As it was: the key, the API key, the claims; and it still works.
+        with service.client(key="never-in-force") as never:
+            assert never.try_reserve().status == 401
+        c.update(uri, index, 1)
+        t = until(lambda: (t := fetch_token(c, uri)).status(index) == 1 and t, PATIENCE, "the update")
+        assert t.chain == token.chain and t.claims["ttl"] == token.claims["ttl"]
+        assert reloads(service) == 0
+        # And what was wrong is no obstacle to the next.
+        options.update({"bits": 1, "ttl": "30s", "api-key": key, "signer": other.pem()})
+        reload(service)
+        assert signed_by(c, uri, other).claims["ttl"] == 30
+    assert "never-in-force" not in service.log()
+
+
+def test_options(world):
+    """What may change does; what may not is named in a warning, and stays."""
+    service = world.service(world.redis(), {"tests": {"ttl": "60s"}, "gone": {}}, workers=2).start()
+    options = service.options()
+    with service.client() as c, service.client("gone") as gone:
+        uri, _ = c.reserve()[0]
+        assert fetch_token(c, uri).claims["ttl"] == 60
+        gone_uri, gone_index = gone.reserve()[0]
+        options.update({"ttl": "45s", "issuer": "https://another.example", "aggregation-uri": True, "size": 2000,
+                        "final-status": 1, "prefetch": {"on-underflow": "fail", "capacity": 500}})
+        service.config["workers"] = 3
+        service.config["limits"] = {"connections": 500}
+        service.config["redis"]["command-timeout"] = "3s"
+        pool_of_old = service.config["status-list-pools"].pop("gone")
+        service.config["status-list-pools"]["new"] = service.pool("new", {})
+        seen = len(service.log())
+        reload(service)
+        log = service.log()[seen:]
+        for line in ("app.workers: a change takes effect at the next start only; until then it stays 2",
+                     "tests.size: a change takes effect at the next start only; until then it stays 1000",
+                     "tests.final-status: a change takes effect at the next start only; until then it stays absent",
+                     "tests.prefetch.capacity: a change", "app.limits.connections: a change", "app.redis.command-timeout: a change",
+                     "pools.gone: is gone from the file", "pools.new: is new"):
+            assert line in log, log
+        for key in ("ttl", "issuer", "aggregation-uri", "prefetch.on-underflow"):
+            assert f"app.status-list-pools.tests.{key}" in log.split("changed=")[1]
+        t = until(lambda: (t := fetch_token(c, uri)).claims["ttl"] == 45 and t, PATIENCE, "the new claims")
+        assert t.claims["iss"] == "https://another.example"
+        assert t.claims["status_list"]["aggregation_uri"].endswith("/aggregation/tests")
+        assert len(t.raw) * 8 == 1000
+        # The pool that the file lacks goes on, with its API key; the new one is not there.
+        gone.update(gone_uri, gone_index, 1)
+        until(lambda: fetch_token(gone, gone_uri).status(gone_index) == 1, PATIENCE, "the update")
+        with service.client("tests", key="key-of-new") as new:
+            assert new.try_reserve().status == 401
+        # Retiring, and back.
+        options["retired"] = True
+        reload(service)
+        assert c.try_reserve().status == 409
+        options["retired"] = False
+        service.config["status-list-pools"]["gone"] = pool_of_old
+        pool_of_old["ttl"] = "33s"
+        reload(service)
+        c.reserve()
+        until(lambda: fetch_token(gone, gone_uri).claims["ttl"] == 33, PATIENCE, "the new claims")
+
+
+@pytest.mark.parametrize("renewed", ["before", "after"])
+def test_the_end_of_a_certificate(world, renewed):
+    """Nothing is signed beyond it; what was signed is served until it expires; another certificate ends the trouble."""
+    life = 25 if instrumented() else 12
+    short, long = Signer(world.directory / "short", "short", ends=life), Signer(world.directory / "long", "long")
+    end = calendar.timegm(short.leaf.not_valid_after.timetuple())
+    options = {"signer": short.pem(), "list-lifetime": "1h", "ttl": "2s", "update-interval": "0s"}
+    service = world.service(world.redis(), {"tests": options}).start()
+    assert 'the certificate ends soon' in service.log() and "not-after=" in service.log()
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+        t = fetch_token(c, uri)
+        not_after = service.metric("certificate_not_after_seconds")
+        assert t.exp == not_after == end  # far less than an hour
+        assert service.metric("signer_expired") == 0
+        if renewed == "after":
+            until(lambda: time.time() > not_after, life + 10, "the end of the certificate")
+            c.close()  # the connection was idle for longer than one may be
+            r = until(lambda: (r := c.fetch(uri)).status == 503 and r, PATIENCE, "the end of the token")
+            assert r["retry-after"] is not None and r.problem()["code"] == "UNAVAILABLE"
+            assert service.metric("signer_expired") == 1
+            for query in ("", "?for=issuer"):
+                ready, reason = service.readiness(query)
+                assert not ready and "the certificate of pool tests has expired on" in reason, reason
+            c.update(uri, index, 1)  # Redis has it; nobody can be shown it yet
+            assert c.fetch(uri).status == 503
+            until(lambda: "nothing is signed until another is loaded" in service.log(), PATIENCE, "the log")
+        service.options()["signer"] = long.pem()
+        reload(service)
+        t = until(lambda: (r := c.fetch(uri)).status == 200 and (t := Token(r.body)).chain == long.chain and t, PATIENCE,
+                  "a token with the new certificate")
+        assert t.exp - t.iat == 3600
+        if renewed == "after":
+            assert t.status(index) == 1
+        service.wait_ready()
+        assert service.metric("signer_expired") == 0
+        assert service.metric("certificate_not_after_seconds") > time.time() + 80 * 86400
+
+
+def test_refused_at_start(world):
+    """The same checks, and the same words."""
+    s = Signer(world.directory / "s", "s")
+    service = world.service(world.redis(), {"tests": {"signer": s.keystore(b"secret")}}).start()
+    with service.client() as c:
+        assert fetch_token(c, c.reserve()[0][0]).chain == s.chain
+    service.stop()
+    (world.directory / "s" / "signer.password").chmod(0o604)
+    service.spawn()
+    assert service.wait_end() == 1
+    assert "(mode 0604): chmod 600" in service.log() and 'pool="tests"' in service.log()
+
+
+def test_signals_at_any_time(world):
+    """During the start, in a burst, and together with the end: no harm, and nothing leaks."""
+    a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
+    service = world.service(world.redis(), {"tests": {"signer": a.pem()}})
+    for _ in range(3):
+        service.spawn()
+        until(lambda: service.alive() and "SigBlk" in open(f"/proc/{service.process.pid}/status").read() and
+              blocks_hangup(service.process.pid), PATIENCE, "signals are looked after")
+        for s in (b, a, b):
+            s.pem()
+            service.process.send_signal(signal.SIGHUP)
+        service.wait_ready()
+        until(lambda: reloads(service) >= 1, PATIENCE, "the reload that was asked for early")
+        for i in range(30):
+            (a, b)[i % 2].pem()
+            service.process.send_signal(signal.SIGHUP)
+        service.stop()
+
+
+def blocks_hangup(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("SigBlk:"):
+            return int(line.split()[1], 16) & 1 << signal.SIGHUP - 1
+    return False
