@@ -31,6 +31,7 @@ static void settings_free(struct sl_settings *s, size_t pools)
     for (size_t i = 0; s->keys != NULL && i < pools; i++)
         sl_key_free(s->keys[i]);
     free(s->keys);
+    sl_tls_set_release(&s->tls);
     sl_config_free(s->config);
     *s = (struct sl_settings){0};
 }
@@ -40,13 +41,21 @@ static const struct sl_config *in_force(const struct sl_daemon *d)
     return d->reload.now.config != NULL ? d->reload.now.config : d->config;
 }
 
-static void note_keys(struct sl_daemon *d, const struct sl_settings *next)
+/* What has changed in the files although their names may be the same. */
+static void note_files(struct sl_daemon *d, const struct sl_settings *next)
 {
     struct sl_buf *changed = &d->reload.changed;
     for (unsigned i = 0; i < d->shared.pool_count; i++)
         if (!sl_key_same(next->keys[i], d->reload.now.keys[i]) && changed->len + 128 < changed->max)
             sl_buf_printf(changed, "%sapp.status-list-pools.%s.signer.(key)", changed->len > 0 ? ", " : "",
                           d->shared.pools[i].name);
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
+        const struct sl_tls *a = d->tls.of[i], *b = next->tls.of[i];
+        if (a != NULL && b != NULL && sl_tls_not_after(a) != sl_tls_not_after(b) &&
+            changed->len + 128 < changed->max)
+            sl_buf_printf(changed, "%sapp.tls.%s.(certificate)", changed->len > 0 ? ", " : "",
+                          sl_tls_listener_names[i]);
+    }
 }
 
 /* Everything that is in the file and in the files that it names; false after saying all that is wrong. */
@@ -61,13 +70,14 @@ static bool prepare(struct sl_daemon *d, struct sl_settings *ret)
         sl_config_follow(next.config, in_force(d), &warnings, &d->reload.changed);
         next.keys = sl_xcalloc(d->shared.pool_count, sizeof(struct sl_key *));
         ok = sl_keys_read(next.config, d->reload.now.keys, next.keys);
+        ok = sl_tls_read(next.config, &errors, &next.tls) && ok;
     }
     log_lines(SL_WARN, &warnings);
     log_lines(SL_ERROR, &errors);
     sl_buf_free(&errors);
     sl_buf_free(&warnings);
     if (ok) {
-        note_keys(d, &next);
+        note_files(d, &next);
         *ret = next;
     } else {
         settings_free(&next, d->shared.pool_count);
@@ -84,6 +94,8 @@ static void put_in_force(struct sl_daemon *d, const struct sl_settings *next)
     for (unsigned i = 0; i < d->shared.pool_count; i++)
         atomic_store_explicit(&d->shared.pools[i].options, &next->config->pools[i], memory_order_release);
     sl_http_set_credentials(d->http, next->config->credentials);
+    r->before.tls = sl_tls_replace(d, &next->tls);
+    r->now.tls = (struct sl_tls_set){0};
     r->awaited = d->config->workers + 1;
     for (unsigned i = 0; i < d->config->workers + 1; i++) {
         r->mails[i].kind = SL_DAEMON_RELOAD;

@@ -11,6 +11,7 @@
 #pragma once
 #include <stdbool.h>
 #include "base/metric.h"
+#include "daemon/tls.h"
 #include "loop/mailbox.h"
 
 struct sl_config;
@@ -19,7 +20,8 @@ struct sl_key;
 
 struct sl_settings {
     struct sl_config *config;
-    struct sl_key **keys; /* by pool number: a share each */
+    struct sl_key **keys;  /* by pool number: a share each */
+    struct sl_tls_set tls; /* of those in force: struct sl_daemon has it */
 };
 
 struct sl_reload {

@@ -92,3 +92,12 @@ void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set)
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
         sl_tls_unref(sl_http_set_tls(d->http, i, sl_tls_ref(set->of[i])));
 }
+
+struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next)
+{
+    struct sl_tls_set before = d->tls;
+    d->tls = *next;
+    sl_tls_install(d, &d->tls);
+    warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
+    return before;
+}

@@ -22,5 +22,8 @@ struct sl_daemon;
 /* At start: reads them into d->tls, each problem in the log, and looks at them twice a day from then on:
  * warns of certificates that end soon. */
 bool sl_tls_start(struct sl_daemon *d);
+/* A reload: d->tls becomes `next`, of which it takes the shares, and is put in force. The set before is the
+ * caller's, to be let go of once every thread has finished the loop turn it is in. */
+struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next);
 /* Puts d->tls in force for connections accepted from now on. */
 void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set);

@@ -10,6 +10,7 @@ import pytest
 from client import until
 from harness import instrumented
 from signers import Signer
+from tls import Authority, TlsClient, TlsConnection, pair
 from tokens import Token, fetch_token
 
 PATIENCE = 60 if instrumented() else 20
@@ -201,7 +202,7 @@ def test_a_bad_file_changes_nothing(world):
         mixed = {"pem": {"key": good.pem()["pem"]["key"], "certificate": other.pem()["pem"]["certificate"]}}
         wrong = other.keystore(b"right")
         other.put("signer.password", b"wrong")
-        cases = [(mixed, "does not belong to the signing key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
+        cases = [(mixed, "does not belong to the key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
                  (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "is not opened by the password"),
                  ({"pem": {"key": str(world.directory / "nowhere"), "certificate": "x"}}, "No such file")]
         for signer, said in cases:
@@ -322,6 +323,40 @@ def test_the_end_of_a_certificate(world, renewed):
         assert service.metric("certificate_not_after_seconds") > time.time() + 80 * 86400
 
 
+def test_tls_changes(world, tmp_path):
+    """Certificates of a listener: connections that are open go on, new ones meet the new; TLS goes off and on again."""
+    authority = Authority(tmp_path / "authority")
+    service = world.service(world.redis(), {"tests": {}})
+    service.config["tls"] = {"public": pair(authority.issue("first"))}
+    service.start()
+    context = authority.context()
+
+    def shown():
+        with TlsConnection(service.public, context) as c:
+            return c.sock.getpeercert()["serialNumber"]
+
+    with TlsClient(service, context) as c:
+        c.reserve()
+        first = shown()
+        service.config["tls"] = {"public": pair(authority.issue("second", days=20))}
+        reload(service)
+        assert "app.tls.public.(certificate)" in service.log()
+        second = shown()
+        assert second != first
+        c.reserve()  # on the connection that was open
+        service.config["tls"]["public"]["key"] = str(authority.issue("third")[1])
+        refused(service, "app.tls.public.certificate", "does not belong")
+        assert shown() == second
+        c.reserve()
+        del service.config["tls"]
+        reload(service)
+        with service.client() as plain:
+            plain.reserve()
+        service.config["tls"] = {"public": pair(authority.issue("fourth"))}
+        reload(service)
+        assert shown() not in (first, second)
+
+
 def test_refused_at_start(world):
     """The same checks, and the same words."""
     s = Signer(world.directory / "s", "s")
@@ -338,18 +373,18 @@ def test_refused_at_start(world):
 def test_signals_at_any_time(world):
     """During the start, in a burst, and together with the end: no harm, and nothing leaks."""
     a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
-    service = world.service(world.redis(), {"tests": {"signer": a.pem()}})
+    service = world.service(world.redis(), {"tests": {"signer": a.keystore(b"secret")}})
     for _ in range(3):
         service.spawn()
         until(lambda: service.alive() and "SigBlk" in open(f"/proc/{service.process.pid}/status").read() and
               blocks_hangup(service.process.pid), PATIENCE, "signals are looked after")
         for s in (b, a, b):
-            s.pem()
+            s.keystore(b"secret")  # one file, so that it is whole whenever it is read
             service.process.send_signal(signal.SIGHUP)
         service.wait_ready()
         until(lambda: reloads(service) >= 1, PATIENCE, "the reload that was asked for early")
         for i in range(30):
-            (a, b)[i % 2].pem()
+            (a, b)[i % 2].keystore(b"secret")
             service.process.send_signal(signal.SIGHUP)
         service.stop()
 
