@@ -147,6 +147,7 @@ void sl_option_expected(const struct sl_option *row, struct sl_buf *out)
     case SL_OPT_SECRET:
         sl_buf_printf(out, "a text of 1 to %lld bytes", row->max ? (long long)row->max : TEXT_MAX);
         return;
+    case SL_OPT_TEXTS:
     case SL_OPT_SECRETS:
         sl_buf_printf(out, "a text of 1 to %lld bytes or a list of them",
                       row->max ? (long long)row->max : TEXT_MAX);
@@ -275,7 +276,7 @@ static bool set_text(const struct sl_option *row, void *field, struct sl_span te
     char *copy = NULL; /* gcc 12 at -O2 does not see that success sets it */
     if (!parse_text(row, text, &copy, why))
         return false;
-    if (row->type == SL_OPT_SECRETS) {
+    if (sl_option_is_list(row)) {
         struct sl_texts *list = field;
         list->at = sl_xrealloc(list->at, (list->count + 1) * sizeof *list->at);
         list->at[list->count++] = copy;
@@ -295,6 +296,7 @@ bool sl_option_set(const struct sl_option *row, void *options, struct sl_span te
     case SL_OPT_BOOL:
         return set_bool(row, field, text, why);
     case SL_OPT_TEXT:
+    case SL_OPT_TEXTS:
     case SL_OPT_SECRET:
     case SL_OPT_SECRETS:
         return set_text(row, field, text, why);
@@ -330,18 +332,28 @@ void sl_option_defaults(const struct sl_option *rows, void *options)
     }
 }
 
+static void release(const struct sl_option *row, void *field)
+{
+    if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
+        drop_text(field);
+    if (!sl_option_is_list(row))
+        return;
+    struct sl_texts *list = field;
+    for (size_t i = 0; i < list->count; i++)
+        drop_text(&list->at[i]);
+    free(list->at);
+    *list = (struct sl_texts){0};
+}
+
 void sl_option_release(const struct sl_option *rows, void *options)
 {
-    for (const struct sl_option *row = rows; row->name != NULL; row++) {
-        void *field = (char *)options + row->offset;
-        if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
-            drop_text(field);
-        if (row->type != SL_OPT_SECRETS)
-            continue;
-        struct sl_texts *list = field;
-        for (size_t i = 0; i < list->count; i++)
-            drop_text(&list->at[i]);
-        free(list->at);
-        *list = (struct sl_texts){0};
-    }
+    for (const struct sl_option *row = rows; row->name != NULL; row++)
+        release(row, (char *)options + row->offset);
+}
+
+void sl_option_wipe(const struct sl_option *rows, void *options)
+{
+    for (const struct sl_option *row = rows; row->name != NULL; row++)
+        if (row->type == SL_OPT_SECRET || row->type == SL_OPT_SECRETS)
+            release(row, (char *)options + row->offset);
 }

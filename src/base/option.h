@@ -17,6 +17,7 @@ enum sl_option_type {
     SL_OPT_DURATION, /* uint32_t milliseconds: 500ms 40s 1m 24h, and a bare 0 */
     SL_OPT_SIZE,     /* uint32_t bytes: 512 64KiB 1MiB 1GiB */
     SL_OPT_TEXT,     /* char *, owned by the struct; NULL when absent; at most `max` bytes (0: 4096) */
+    SL_OPT_TEXTS,    /* struct sl_texts: one or a list of them, each like TEXT */
     SL_OPT_SECRET,   /* char *: like TEXT, never printed or logged, wiped when freed */
     SL_OPT_SECRETS,  /* struct sl_texts: one or a list of them, each like SECRET */
     SL_OPT_WORD,     /* an enum stored as int; `words` in the enum's order */
@@ -48,20 +49,27 @@ struct sl_texts {
     size_t count;
 };
 
-/* Sets the row's field of `options` from the text of a scalar; a TEXT that was set is replaced, SECRETS gain
- * one. False, the field untouched, and `why` = "what is wrong; expected what would be right". A secret is
- * never in `why`. */
+/* Sets the row's field of `options` from the text of a scalar; a TEXT that was set is replaced, TEXTS and
+ * SECRETS gain one. False, the field untouched, and `why` = "what is wrong; expected what would be right". A
+ * secret is never in `why`. */
 bool sl_option_set(const struct sl_option *row, void *options, struct sl_span text, struct sl_buf *why);
 /* Gives every field its default. `options` is zeroed memory. */
 void sl_option_defaults(const struct sl_option *rows, void *options);
 /* Frees (and wipes) the texts of `options`, leaving NULL. */
 void sl_option_release(const struct sl_option *rows, void *options);
+/* Likewise, the secrets only. */
+void sl_option_wipe(const struct sl_option *rows, void *options);
 /* Whether both structs have the same value there; keys without a field always do. */
 bool sl_option_same(const struct sl_option *row, const void *a, const void *b);
 /* Gives the field of `to` the value of `from`'s, with texts of its own; what was there is freed. */
 void sl_option_copy(const struct sl_option *row, const void *from, void *to);
 /* The field's value as a YAML scalar in the file's own units: secrets as ***, an absent one as nothing. */
 void sl_option_show(const struct sl_option *row, const void *options, struct sl_buf *out);
+/* struct sl_texts. */
+static inline bool sl_option_is_list(const struct sl_option *row)
+{
+    return row->type == SL_OPT_TEXTS || row->type == SL_OPT_SECRETS;
+}
 bool sl_option_absent(const struct sl_option *row, const void *options);
 /* What would be right, as a noun phrase: "a whole number from 1 to 256 or auto". */
 void sl_option_expected(const struct sl_option *row, struct sl_buf *out);

@@ -22,6 +22,7 @@ static size_t field_size(const struct sl_option *row)
     case SL_OPT_SIZE:
         return sizeof(uint32_t);
     case SL_OPT_TEXT:
+    case SL_OPT_TEXTS:
     case SL_OPT_SECRET:
     case SL_OPT_SECRETS:
     case SL_OPT_MAP:
@@ -49,7 +50,7 @@ bool sl_option_same(const struct sl_option *row, const void *a, const void *b)
     const void *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
     if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
         return same_text(*(char *const *)x, *(char *const *)y);
-    if (row->type == SL_OPT_SECRETS)
+    if (sl_option_is_list(row))
         return same_texts(x, y);
     return field_size(row) == 0 || memcmp(x, y, field_size(row)) == 0;
 }
@@ -71,7 +72,7 @@ void sl_option_copy(const struct sl_option *row, const void *from, void *to)
     if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET) {
         const char *text = *(char *const *)source;
         *(char **)field = text != NULL ? sl_xstrdup(text) : NULL;
-    } else if (row->type == SL_OPT_SECRETS) {
+    } else if (sl_option_is_list(row)) {
         copy_texts(source, field);
     } else if (field_size(row) > 0) {
         memcpy(field, source, field_size(row));

@@ -9,6 +9,7 @@ bool sl_option_absent(const struct sl_option *row, const void *options)
     case SL_OPT_TEXT:
     case SL_OPT_SECRET:
         return *(char *const *)field == NULL;
+    case SL_OPT_TEXTS:
     case SL_OPT_SECRETS:
         return ((const struct sl_texts *)field)->count == 0;
     case SL_OPT_INT:
@@ -30,6 +31,15 @@ static void show_text(const char *s, struct sl_buf *out)
         sl_buf_puts(out, s);
     else
         sl_buf_json(out, sl_span(s, n));
+}
+
+static void show_list(const struct sl_texts *list, struct sl_buf *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        sl_buf_puts(out, i > 0 ? ", " : "[");
+        show_text(list->at[i], out);
+    }
+    sl_buf_putc(out, ']');
 }
 
 void sl_option_show(const struct sl_option *row, const void *options, struct sl_buf *out)
@@ -64,6 +74,9 @@ void sl_option_show(const struct sl_option *row, const void *options, struct sl_
         break;
     case SL_OPT_TEXT:
         show_text(*(char *const *)field, out);
+        break;
+    case SL_OPT_TEXTS:
+        show_list(field, out);
         break;
     case SL_OPT_WORD:
         sl_buf_puts(out, row->words[*(const int *)field]);

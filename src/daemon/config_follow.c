@@ -167,6 +167,7 @@ static void follow_pools(struct follow *f)
             keep_pool(f, &p, i);
     }
     drop_pools(f);
+    sl_credentials_seal(p.credentials, &sl_clock_system);
     next->pools = p.options;
     next->keys = p.keys;
     next->credentials = p.credentials;

@@ -7,12 +7,12 @@
 #include <unistd.h>
 #include "base/assert.h"
 #include "daemon/config_parts.h"
+#include "http/keyring.h"
 
-#define SECRET_MAX 4096
 #define WEAK_KEY 8 /* bytes; a shorter one can be guessed over the network */
 
-/* `text` has room for SECRET_MAX + 1 bytes. */
-static const char *read_secret(const char *path, char *text, size_t *ret_len, bool *ret_exposed)
+const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len,
+                                bool *ret_exposed)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -22,8 +22,8 @@ static const char *read_secret(const char *path, char *text, size_t *ret_len, bo
         close(fd);
         return "not a regular file";
     }
-    ssize_t n = read(fd, text, SECRET_MAX + 1);
-    const char *error = n < 0 ? strerror(errno) : n > SECRET_MAX ? "too large" : NULL;
+    ssize_t n = read(fd, text, SL_LINE_MAX + 1);
+    const char *error = n < 0 ? strerror(errno) : n > SL_LINE_MAX ? "too large" : NULL;
     close(fd);
     if (error != NULL)
         return error;
@@ -37,12 +37,11 @@ static const char *read_secret(const char *path, char *text, size_t *ret_len, bo
     return len == 0 ? "empty" : NULL;
 }
 
-/* Reads the file of `key` into `text`; false after a report. */
-static bool load_secret(struct sl_loading *l, const struct sl_section *s, const char *key, const char *path,
-                        char *text, size_t *ret_len)
+bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, const char *key,
+                           const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len)
 {
     bool exposed = false;
-    const char *error = read_secret(path, text, ret_len, &exposed);
+    const char *error = sl_config_read_line(path, text, ret_len, &exposed);
     if (error == NULL) {
         if (exposed)
             sl_config_warn(l, s, key, "the file can be read by everybody; expected mode 0600 or 0640");
@@ -64,11 +63,11 @@ void sl_config_read_password(struct sl_loading *l)
     struct sl_redis_options *r = &l->config->redis;
     if (r->password_file == NULL || sl_config_bad(&l->app, "redis.password-file"))
         return;
-    char text[SECRET_MAX + 1], mem[512];
+    char text[SL_LINE_MAX + 1], mem[512];
     struct sl_buf why;
     sl_buf_over(&why, mem, sizeof mem - 1);
     size_t len;
-    if (load_secret(l, &l->app, "redis.password-file", r->password_file, text, &len)) {
+    if (sl_config_load_secret(l, &l->app, "redis.password-file", r->password_file, text, &len)) {
         struct sl_row row =
             sl_scope_row(&sl_app_scope, (size_t)sl_scope_find(&sl_app_scope, "redis.password"));
         if (!sl_option_set(row.option, r, sl_span(text, len), &why)) {
@@ -153,30 +152,25 @@ static void add_pool(struct keyring *k)
     struct sl_loading *l = k->l;
     const struct sl_section *s = &l->pools[k->pool];
     struct sl_key_options *o = &l->config->keys[k->pool];
-    char text[SECRET_MAX + 1];
+    char text[SL_LINE_MAX + 1];
     size_t len;
     if (o->api_key != NULL)
         add_key(k, "api-key", sl_span(o->api_key, strlen(o->api_key)));
     for (size_t i = 0; i < o->api_keys.count; i++)
         add_key(k, "api-keys", sl_span(o->api_keys.at[i], strlen(o->api_keys.at[i])));
-    if (o->api_key_file != NULL && load_secret(l, s, "api-key-file", o->api_key_file, text, &len))
-        add_key(k, "api-key-file", sl_span(text, len));
+    for (size_t i = 0; i < o->api_key_files.count; i++)
+        if (sl_config_load_secret(l, s, "api-key-file", o->api_key_files.at[i], text, &len))
+            add_key(k, "api-key-file", sl_span(text, len));
     explicit_bzero(text, sizeof text);
     for (size_t i = 0; i < o->hashes.count; i++)
         add_hex(k, o->hashes.at[i]);
+    sl_config_jwt(l, k->pool);
     if (!sl_config_given(s, "api-key") && !sl_config_given(s, "api-keys") &&
-        !sl_config_given(s, "api-key-file") && !sl_config_given(s, "api-key-sha256"))
-        sl_config_refuse(l, s, "api-key",
-                         "missing; expected api-key, api-keys, api-key-file or api-key-sha256");
-}
-
-/* Frees the secrets; the path of the file stays, for sl_config_print. */
-static void wipe(struct sl_key_options *o)
-{
-    char *file = o->api_key_file;
-    o->api_key_file = NULL;
-    sl_option_release(sl_http_pool_option_rows, o);
-    o->api_key_file = file;
+        !sl_config_given(s, "api-key-file") && !sl_config_given(s, "api-key-sha256") &&
+        !sl_config_given(s, "jwt-auth.keys"))
+        sl_config_refuse(
+            l, s, "api-key",
+            "missing; expected api-key, api-keys, api-key-file, api-key-sha256 or jwt-auth.keys");
 }
 
 void sl_config_credentials(struct sl_loading *l)
@@ -185,7 +179,15 @@ void sl_config_credentials(struct sl_loading *l)
     l->config->credentials = sl_credentials_new(l->config->pool_count);
     for (k.pool = 0; k.pool < l->config->pool_count; k.pool++) {
         add_pool(&k);
-        wipe(&l->config->keys[k.pool]);
+        sl_option_wipe(sl_http_pool_option_rows, &l->config->keys[k.pool]);
     }
     sl_hasher_free(k.hasher);
+    sl_credentials_seal(l->config->credentials, &sl_clock_system);
+    size_t tries = sl_keyring_tries(l->config->credentials->keyring);
+    if (tries > SL_KEYRING_TRIES)
+        sl_config_refuse(
+            l, &l->app, "status-list-pools",
+            "up to %zu keys would have to be tried for one bearer token; expected at most %d of one "
+            "algorithm for one jwt-auth.issuer, those of pools without an issuer included",
+            tries, SL_KEYRING_TRIES);
 }

@@ -32,8 +32,19 @@ bool sl_config_tls_idle(const struct sl_config *c, const char *path);
 
 /* Reads password-file. */
 void sl_config_read_password(struct sl_loading *l);
-/* Makes the config's credentials: hashes the keys of all pools, then wipes them. */
+/* Makes the config's credentials: hashes the keys of all pools, then wipes them; reads the key files. */
 void sl_config_credentials(struct sl_loading *l);
+/* The pool's rules for bearer tokens. */
+void sl_config_jwt(struct sl_loading *l, size_t pool);
+
+#define SL_LINE_MAX 4096 /* bytes of a file with a secret, or with a public key */
+/* A whole file without the line break at its end. NULL, or why it cannot be used. *ret_exposed: everybody may
+ * read it. */
+const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len,
+                                bool *ret_exposed);
+/* The secret in the file that `key` names; the caller wipes it. False after a report. */
+bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, const char *key,
+                           const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len);
 
 /* Reports at the key's line, or at its map's where the key has a default, and marks it as bad. */
 void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,

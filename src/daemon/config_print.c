@@ -48,6 +48,15 @@ static bool is_secret(const struct sl_option *o)
     return o->type == SL_OPT_SECRET || o->type == SL_OPT_SECRETS;
 }
 
+/* Whether the key means nothing beside the other values. */
+static bool is_idle(const struct print *p, const struct sl_section *s, const char *path)
+{
+    if (s->scope == &sl_app_scope)
+        return sl_config_idle(p->c, path);
+    const struct sl_key_options *o = s->objects[1];
+    return strncmp(path, "jwt-auth.", 9) == 0 && o->jwt_keys.count == 0;
+}
+
 /* Secrets are shown by where they were given: their values are hashed and gone, or are nobody's business. */
 static void put_row(struct print *p, const struct sl_section *s, size_t i)
 {
@@ -60,7 +69,7 @@ static void put_row(struct print *p, const struct sl_section *s, size_t i)
     struct sl_buf b;
     sl_buf_over(&b, path, sizeof path);
     sl_row_path(row, &b);
-    if (s->scope == &sl_app_scope && sl_config_idle(p->c, path))
+    if (is_idle(p, s, path))
         return;
     const char *key = open_maps(p, path, &depth);
     indent(p, depth);

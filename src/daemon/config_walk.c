@@ -131,7 +131,7 @@ static void set_row(struct walk *w, size_t i, const struct sl_node *n, const cha
         set_scalar(w, &g, n);
     else if (n->kind == SL_NODE_MAP && (o->flags & SL_OPT_WORD_AS_MAP))
         set_word_map(w, &g);
-    else if (n->kind == SL_NODE_LIST && o->type == SL_OPT_SECRETS)
+    else if (n->kind == SL_NODE_LIST && sl_option_is_list(o))
         set_list(w, &g);
     else
         refuse_kind(w, &g, n->key_line, n->kind == SL_NODE_MAP ? "is a map" : "is a list");

@@ -1,30 +1,198 @@
+/* Who calls. An API key in X-Api-Key, or a bearer token in Authorization; never both. */
 #include "http/http_int.h"
 
-/* Every hash is compared, in the same time, whatever matched before. */
-static bool opens(const struct sl_pool_credentials *p, const uint8_t hash[static SL_SHA256])
+#include "base/log.h"
+
+#define TOKENS_KEPT 1024 /* verified ones that a thread remembers */
+/* Checking a signature costs as much as a hundred fetches, and anybody can send a forged token. So forged
+ * ones may take a quarter of a thread's time; beyond that, tokens that are not remembered are put off. */
+#define FORGED_SHARE 4
+#define FORGED_BURST_NS (SL_NS_PER_S / 4)
+
+enum refusal { NO_CREDENTIAL, TWO_CREDENTIALS, MALFORMED, EXPIRED, TOO_EARLY, NOT_ACCEPTED, PUT_OFF };
+
+/* RFC 6750 section 3.1. What is said to the caller is said of every bad token alike, whatever we are set up
+ * for. */
+static const struct {
+    enum sl_err err;
+    const char *challenge, *detail;
+} refusals[] = {
+#define BEARER(error, what)                                                                                  \
+    "Bearer realm=\"statuslist\", error=\"" error "\", error_description=\"" what "\"", what
+    [NO_CREDENTIAL] = {SL_ERR_UNAUTHORIZED, "Bearer realm=\"statuslist\"",
+                       "Send a valid API key in X-Api-Key or a bearer token in Authorization"},
+    [TWO_CREDENTIALS] = {SL_ERR_MALFORMED_REQUEST,
+                         BEARER("invalid_request", "Send one credential, once: X-Api-Key or Authorization")},
+    [MALFORMED] = {SL_ERR_UNAUTHORIZED,
+                   BEARER("invalid_token", "The token is no JWT of the form that is accepted here")},
+    [EXPIRED] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token has expired")},
+    [TOO_EARLY] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token is not valid yet")},
+    [NOT_ACCEPTED] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token is not accepted here")},
+    [PUT_OFF] = {SL_ERR_UNAVAILABLE, NULL, "Too many tokens are being checked: try again shortly"},
+#undef BEARER
+};
+
+static bool refuse(const struct call *c, const struct sl_keyring *k, enum refusal r)
 {
-    bool known = false;
-    for (size_t i = 0; i < p->hash_count; i++)
-        known |= sl_equal_constant_time(p->hashes[i], hash, SL_SHA256);
-    return known;
+    const char *challenge = refusals[r].challenge, *detail = refusals[r].detail;
+    bool bearers = sl_keyring_takes_bearers(k);
+    if (bearers && challenge != NULL)
+        sl_add_header(c, "www-authenticate", sl_span(challenge, strlen(challenge)));
+    if (refusals[r].err == SL_ERR_UNAUTHORIZED)
+        sl_add_header(c, "www-authenticate", SL_SPAN("ApiKey header=\"X-Api-Key\""));
+    if (r == NO_CREDENTIAL && !bearers)
+        detail = "Send a valid API key in X-Api-Key";
+    sl_respond_error(c, refusals[r].err, detail);
+    return false;
 }
 
-bool sl_may_use(const struct call *c, const struct sl_identity *who, unsigned pool)
+/* ---- bearer tokens */
+
+static void count(struct sl_http_thread *t, enum sl_bearer_outcome outcome)
 {
-    return opens(sl_http_credentials(c->t->http)->pools[pool], who->hash);
+    sl_metric_add_label(t->metrics, SL_HT_BEARERS, outcome, 1);
+    if (t->bearers.verified != NULL)
+        sl_metric_set(t->metrics, SL_HT_BEARERS_KEPT, sl_verified_count(t->bearers.verified));
 }
+
+static bool refuse_token(const struct call *c, const struct sl_keyring *k, enum refusal r)
+{
+    count(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
+    sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail));
+    return refuse(c, k, r);
+}
+
+/* What was verified with other credentials than those in force is forgotten. */
+static struct sl_verified *verified(struct sl_http_thread *t, const struct sl_credentials *all)
+{
+    struct bearers *b = &t->bearers;
+    if (b->verified != NULL && b->generation != all->generation) {
+        sl_verified_free(b->verified);
+        b->verified = NULL;
+    }
+    if (b->verified == NULL)
+        b->verified = sl_verified_new(t->clock, TOKENS_KEPT, sl_keyring_words(all->keyring));
+    b->generation = all->generation;
+    return b->verified;
+}
+
+/* Time spent on forged tokens is a debt that passing time pays off. */
+static uint64_t debt(struct bearers *b, uint64_t now_ns)
+{
+    uint64_t paid = (now_ns - b->paid_ns) / FORGED_SHARE;
+    b->paid_ns = now_ns;
+    b->forged_ns -= paid < b->forged_ns ? paid : b->forged_ns;
+    return b->forged_ns;
+}
+
+/* Tokens are short-lived; what a caller did with an older one is still this caller's. */
+static void name_caller(const struct call *c, const struct sl_bearer *b, uint8_t out[static SL_SHA256])
+{
+    const char *issuer = b->issuer != NULL ? b->issuer : "", *subject = b->subject != NULL ? b->subject : "";
+    size_t n = strlen(issuer) + 1, m = strlen(subject) + 1;
+    char *text = sl_pool_alloc(c, n + m + sizeof "bearer");
+    memcpy(text, "bearer", sizeof "bearer");
+    memcpy(text + sizeof "bearer", issuer, n);
+    memcpy(text + sizeof "bearer" + n, subject, m);
+    sl_sha256(c->t->hasher, text, n + m + sizeof "bearer", out);
+}
+
+/* Whether the token, which is in its time, is signed; pays for it where it is not. */
+static bool is_signed(const struct call *c, const struct sl_keyring *k, const struct sl_bearer *b,
+                      struct sl_span token, uint64_t *pools)
+{
+    struct sl_http_thread *t = c->t;
+    uint64_t begun_ns = sl_mono_ns(t->clock);
+    if (debt(&t->bearers, begun_ns) > FORGED_BURST_NS)
+        return refuse_token(c, k, PUT_OFF);
+    if (sl_keyring_bearer(k, b, token, pools) == SL_BEARER_GOOD)
+        return true;
+    t->bearers.forged_ns += sl_mono_ns(t->clock) - begun_ns;
+    return refuse_token(c, k, NOT_ACCEPTED);
+}
+
+/* A token that is not remembered. */
+static bool verify(const struct call *c, const struct sl_keyring *k, struct sl_span token,
+                   const uint8_t hash[static SL_SHA256], struct sl_identity *ret)
+{
+    int64_t now_ms = sl_wall_ms(c->t->clock);
+    size_t bytes = sl_keyring_words(k) * sizeof(uint64_t);
+    uint64_t *pools = memset(sl_pool_alloc(c, bytes), 0, bytes);
+    struct sl_bearer b;
+    if (!sl_bearer_read(token, &b))
+        return refuse_token(c, k, MALFORMED);
+    struct sl_verified_token v = {.from_ms = b.from_ms, .until_ms = b.until_ms, .pools = pools};
+    bool ok;
+    if (now_ms < b.from_ms)
+        ok = refuse_token(c, k, TOO_EARLY);
+    else if (now_ms >= b.until_ms)
+        ok = refuse_token(c, k, EXPIRED);
+    else
+        ok = is_signed(c, k, &b, token, pools);
+    if (ok) {
+        name_caller(c, &b, v.caller);
+        sl_verified_add(c->t->bearers.verified, hash, &v);
+        count(c->t, SL_BO_VERIFIED);
+        memcpy(ret->hash, v.caller, SL_SHA256);
+        ret->pools = pools;
+    }
+    sl_bearer_free(&b);
+    return ok;
+}
+
+static bool bearer(const struct call *c, const struct sl_credentials *all, struct sl_span token,
+                   struct sl_identity *ret)
+{
+    uint8_t hash[SL_SHA256];
+    if (token.len > SL_BEARER_BYTES)
+        return refuse_token(c, all->keyring, MALFORMED);
+    sl_sha256(c->t->hasher, token.at, token.len, hash);
+    const struct sl_verified_token *v = sl_verified_find(verified(c->t, all), hash, sl_wall_ms(c->t->clock));
+    if (v == NULL)
+        return verify(c, all->keyring, token, hash, ret);
+    count(c->t, SL_BO_REMEMBERED);
+    memcpy(ret->hash, v->caller, SL_SHA256);
+    ret->pools = v->pools;
+    return true;
+}
+
+void sl_bearers_free(struct sl_http_thread *t)
+{
+    sl_verified_free(t->bearers.verified);
+    t->bearers.verified = NULL;
+}
+
+/* ---- either */
 
 bool sl_authenticate(const struct call *c, struct sl_identity *ret)
 {
     const struct sl_credentials *all = sl_http_credentials(c->t->http);
-    struct sl_identity who;
-    bool known = false;
-    if (!c->f->has_api_key)
-        return false;
-    sl_sha256(c->t->hasher, c->f->api_key.at, c->f->api_key.len, who.hash);
-    for (size_t i = 0; i < all->pool_count; i++)
-        known |= opens(all->pools[i], who.hash);
-    if (known)
-        *ret = who;
-    return known;
+    const struct sl_keyring *k = all->keyring;
+    const struct fields *f = c->f;
+    struct sl_span token;
+    /* Where nobody takes bearer tokens, Authorization is not ours: a proxy may have put it there. */
+    bool bears = sl_keyring_takes_bearers(k) && f->authorizations > 0 &&
+                 (f->authorizations > 1 || sl_bearer_field(f->authorization, &token));
+    if (f->api_keys > 1 || (bears && f->authorizations > 1) || (bears && f->api_keys > 0))
+        return refuse(c, k, TWO_CREDENTIALS);
+    if (bears)
+        return bearer(c, all, token, ret);
+    if (f->api_keys == 0)
+        return refuse(c, k, NO_CREDENTIAL);
+    sl_sha256(c->t->hasher, f->api_key.at, f->api_key.len, ret->hash);
+    ret->pools = sl_keyring_api_key(k, ret->hash);
+    return ret->pools != NULL || refuse(c, k, NO_CREDENTIAL);
+}
+
+struct sl_identity sl_identity_keep(const struct call *c, const struct sl_identity *who)
+{
+    size_t bytes = sl_keyring_words(sl_http_credentials(c->t->http)->keyring) * sizeof(uint64_t);
+    struct sl_identity kept = *who;
+    kept.pools = memcpy(sl_pool_alloc(c, bytes), who->pools, bytes);
+    return kept;
+}
+
+bool sl_may_use(const struct sl_identity *who, unsigned pool)
+{
+    return sl_pool_in(who->pools, pool);
 }

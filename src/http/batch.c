@@ -67,7 +67,7 @@ static bool batch_entry(const struct call *c, const struct sl_identity *who, con
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: not all lists are known yet");
         return false;
     }
-    if (l == NULL || !sl_is_theirs(c, who, l, e->uri)) {
+    if (l == NULL || !sl_is_theirs(who, l, e->uri)) {
         err = SL_ERR_NO_SUCH_REFERENCE;
         snprintf(why, sizeof why, "no such status list");
     } else if (pool != NULL && l->pool != pool) {
@@ -91,7 +91,7 @@ void sl_call_batch(struct call *c)
     struct sl_body *body;
     char why[SL_WHY];
     size_t n;
-    if (!sl_require_identity(c, &who) || !sl_accepts_body(c))
+    if (!sl_authenticate(c, &who) || !sl_accepts_body(c))
         return;
     enum sl_err err = sl_body_batch(sl_entity(c), c->t->http->options->limits.batch_entries, why, &body);
     if (err != SL_OK) {

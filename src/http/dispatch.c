@@ -45,7 +45,8 @@ static void line(struct sl_span *lines, unsigned *n, struct sl_span value)
 static void gather(struct fields *f, const h2o_req_t *req)
 {
     f->accepts = f->accept_encodings = f->if_none_matches = f->if_matches = 0;
-    f->has_modified_since = f->has_unmodified_since = f->has_content_type = f->has_api_key = false;
+    f->has_modified_since = f->has_unmodified_since = f->has_content_type = false;
+    f->api_keys = f->authorizations = 0;
     f->bytes = 0;
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *h = &req->headers.entries[i];
@@ -68,9 +69,12 @@ static void gather(struct fields *f, const h2o_req_t *req)
         } else if (h->name == &H2O_TOKEN_IF_UNMODIFIED_SINCE->buf) {
             f->if_unmodified_since = value;
             f->has_unmodified_since = true;
+        } else if (h->name == &H2O_TOKEN_AUTHORIZATION->buf) {
+            f->authorization = value;
+            f->authorizations++;
         } else if (h->name->len == 9 && h2o_memis(h->name->base, 9, H2O_STRLIT("x-api-key"))) {
             f->api_key = value;
-            f->has_api_key = true;
+            f->api_keys++;
         }
     }
 }

@@ -2,9 +2,11 @@
 #pragma once
 #include <h2o.h>
 #include "http/edge.h"
+#include "http/keyring.h"
 #include "http/metrics.h"
 #include "http/server.h"
 #include "http/tls.h"
+#include "http/verified.h"
 
 #define FIELD_LINES 8      /* lines of one field that count */
 #define HEADER_BYTES 16384 /* names and values of a request */
@@ -56,6 +58,11 @@ struct sl_http_thread {
     struct sl_pool_worker *pool;
     struct sl_keeper *keeper;
     struct sl_hasher *hasher;
+    struct bearers {
+        struct sl_verified *verified; /* NULL: no token was verified yet */
+        uint64_t generation;          /* of the credentials that they were verified with */
+        uint64_t forged_ns, paid_ns;  /* see auth.c */
+    } bearers;
     struct handle **handles; /* by list number */
     uint32_t handle_cap;
     struct aggregation *aggregations; /* by pool number; NULL: none was asked for yet */
@@ -77,8 +84,9 @@ struct fields {
     struct sl_span accept[FIELD_LINES], accept_encoding[FIELD_LINES], if_none_match[FIELD_LINES],
         if_match[FIELD_LINES];
     unsigned accepts, accept_encodings, if_none_matches, if_matches;
-    struct sl_span if_modified_since, if_unmodified_since, content_type, api_key;
-    bool has_modified_since, has_unmodified_since, has_content_type, has_api_key;
+    struct sl_span if_modified_since, if_unmodified_since, content_type, api_key, authorization;
+    bool has_modified_since, has_unmodified_since, has_content_type;
+    unsigned api_keys, authorizations; /* lines */
     size_t bytes;
 };
 
@@ -118,21 +126,26 @@ char *sl_pool_alloc(const struct call *c, size_t n);
 struct sl_span sl_pool_number(const struct call *c, const char *prefix, uint64_t v);
 bool sl_is_method(const struct call *c, const char *method);
 
-/* auth.c. Whether the request carries a credential of any pool, and whether it opens this one. */
+/* auth.c. Who calls, and the pools that the credential opens. */
 struct sl_identity {
+    /* Of the API key; of issuer and subject of a bearer token, whichever token it is. */
     uint8_t hash[SL_SHA256];
+    const uint64_t *pools; /* see http/keyring.h; until the present loop turn ends */
 };
+/* False: the request has no credential that we know; it was answered. */
 bool sl_authenticate(const struct call *c, struct sl_identity *ret);
-bool sl_may_use(const struct call *c, const struct sl_identity *who, unsigned pool);
+/* A copy that lives as long as the request. */
+struct sl_identity sl_identity_keep(const struct call *c, const struct sl_identity *who);
+bool sl_may_use(const struct sl_identity *who, unsigned pool);
+/* When the thread ends. */
+void sl_bearers_free(struct sl_http_thread *t);
 
 /* update.c: what the calls that set statuses share. False: refused and answered. */
-bool sl_require_identity(const struct call *c, struct sl_identity *ret);
 bool sl_accepts_body(const struct call *c);
 struct sl_span sl_entity(const struct call *c);
 /* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at
  * all. */
-bool sl_is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
-                  struct sl_span uri);
+bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri);
 enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY]);
 const char *sl_explain_update(enum sl_err err); /* NULL: its title says it */
 

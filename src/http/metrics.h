@@ -24,7 +24,13 @@
     X(NOT_AFTER, "tls_certificate_not_after_seconds", SL_GAUGE,                                              \
       "End of a listener's certificate, or of the first in its chain that ends, in seconds since 1970; "     \
       "only listeners with TLS. Minus time() it is what is left.",                                           \
-      "listener", sl_tls_listener_names, NULL, 0)
+      "listener", sl_tls_listener_names, NULL, 0) \
+    X(BEARERS, "bearer_tokens_total", SL_COUNTER,                                                            \
+      "Bearer tokens of issuers: verified anew, remembered from before, refused, or put off because too "    \
+      "much time went into forged ones.",                                                                    \
+      "outcome", sl_http_bearer_outcomes, NULL, 0)                                                           \
+    X(BEARERS_KEPT, "bearer_tokens_remembered", SL_GAUGE, "Verified bearer tokens in memory.", NULL, NULL,   \
+      NULL, 0)
 
 enum {
 #define X(id, ...) SL_HM_##id,
@@ -39,6 +45,7 @@ enum {
 
 /* The values of tls_handshakes_total. */
 enum sl_tls_result { SL_TLS_FULL, SL_TLS_RESUMED, SL_TLS_FAILED, SL_TLS_TIMEOUT };
+enum sl_bearer_outcome { SL_BO_VERIFIED, SL_BO_REMEMBERED, SL_BO_REFUSED, SL_BO_PUT_OFF };
 
 extern const struct sl_metric_table sl_http_metric_table, sl_http_thread_metric_table;
 

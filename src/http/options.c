@@ -63,6 +63,12 @@ const struct sl_option sl_http_option_rows[] = {
     {.name = NULL},
 };
 
+static const char *const algorithms[] = {"by-key",
+#define X(name) #name,
+                                         SL_JWT_ALGS(X)
+#undef X
+                                             NULL};
+
 const struct sl_option sl_http_pool_option_rows[] = {
     {.name = "api-key",
      .type = SL_OPT_SECRET,
@@ -77,15 +83,42 @@ const struct sl_option sl_http_pool_option_rows[] = {
      .max = KEY_MAX,
      .help = "Several keys that are valid at once, for changing them."},
     {.name = "api-key-file",
-     .type = SL_OPT_TEXT,
-     .offset = KEY_AT(api_key_file),
+     .type = SL_OPT_TEXTS,
+     .offset = KEY_AT(api_key_files),
      .flags = SL_OPT_RELOAD,
-     .help = "File with one key; one line break at its end is ignored."},
+     .help = "File with one key, or a list of such files; one line break at the end is ignored."},
     {.name = "api-key-sha256",
      .type = SL_OPT_SECRETS,
      .offset = KEY_AT(hashes),
      .flags = SL_OPT_RELOAD,
      .max = KEY_MAX,
      .help = "SHA-256 of a key as 64 hex digits (`printf %s KEY | sha256sum`), or a list of them."},
+    {.name = "jwt-auth.keys",
+     .type = SL_OPT_TEXTS,
+     .offset = KEY_AT(jwt_keys),
+     .flags = SL_OPT_RELOAD,
+     .help = "PEM files with the public keys of those who sign bearer tokens (`Authorization: Bearer`): RSA "
+             "of 2048 "
+             "bits or more, EC on P-256, P-384 or P-521. For HS256, HS384 and HS512 files with a secret."},
+    {.name = "jwt-auth.issuer",
+     .type = SL_OPT_TEXT,
+     .offset = KEY_AT(jwt_issuer),
+     .max = 2048,
+     .flags = SL_OPT_RELOAD,
+     .help = "What `iss` of a token has to be; without it, it may be anything."},
+    {.name = "jwt-auth.audience",
+     .type = SL_OPT_TEXT,
+     .offset = KEY_AT(jwt_audience),
+     .max = 2048,
+     .flags = SL_OPT_RELOAD,
+     .help = "What `aud` of a token has to be or contain; without it, a token with `aud` is refused."},
+    {.name = "jwt-auth.algorithm",
+     .type = SL_OPT_WORD,
+     .offset = KEY_AT(jwt_algorithm),
+     .words = algorithms,
+     .fallback = "by-key",
+     .flags = SL_OPT_RELOAD,
+     .help = "What `alg` of a token has to be. `by-key`: RS256, or what belongs to the curve (ES256, ES384, "
+             "ES512)."},
     {.name = NULL},
 };

@@ -149,8 +149,6 @@ void sl_respond_error(const struct call *c, enum sl_err err, const char *detail)
     int status = sl_err_status(err);
     if (status == 503 || status == 429)
         sl_add_header(c, "retry-after", SL_SPAN("1"));
-    if (status == 401)
-        sl_add_header(c, "www-authenticate", SL_SPAN("ApiKey header=\"X-Api-Key\""));
     /* An error is not to be kept: a list may be known, a token signed, a moment later. */
     sl_add_header(c, "cache-control", SL_SPAN("no-store"));
     struct sl_span body = problem(c, err, detail);

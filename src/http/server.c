@@ -60,6 +60,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
 
 void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c)
 {
+    sl_assert(c->keyring != NULL);
     atomic_store_explicit(&h->credentials, c, memory_order_release);
 }
 
@@ -232,6 +233,7 @@ void sl_http_thread_stop(struct sl_http_thread *t)
     for (uint32_t i = 0; i < t->handle_cap; i++)
         sl_handle_drop(t, i);
     sl_aggregations_free(t);
+    sl_bearers_free(t);
     sl_hasher_free(t->hasher);
     t->hasher = NULL;
     if (t->connections == 0)

@@ -15,8 +15,8 @@ struct sl_http_thread;
 
 /* `options`, `shared` outlive it; there have to be credentials before the threads start. */
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared);
-/* Main thread: requests are judged by these from now on. Those before may be freed once every thread has
- * finished the loop turn it is in. */
+/* Main thread: requests are judged by these, which are sealed, from now on. Those before may be freed once
+ * every thread has finished the loop turn it is in. */
 void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
 /* Main thread: connections that are accepted from now on speak TLS as this says, or none with NULL; those
  * that are open stay as they are. Takes over a share of `t`, and returns the caller's what was there before:

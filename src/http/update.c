@@ -14,23 +14,14 @@ bool sl_accepts_body(const struct call *c)
     return false;
 }
 
-bool sl_require_identity(const struct call *c, struct sl_identity *who)
-{
-    if (sl_authenticate(c, who))
-        return true;
-    sl_respond_error(c, SL_ERR_UNAUTHORIZED, "Send a valid API key in X-Api-Key");
-    return false;
-}
-
 struct sl_span sl_entity(const struct call *c)
 {
     return sl_span(c->req->entity.base, c->req->entity.len);
 }
 
-bool sl_is_theirs(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
-                  struct sl_span uri)
+bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri)
 {
-    return sl_span_eq(l->uri, uri) && sl_may_use(c, who, l->pool->number);
+    return sl_span_eq(l->uri, uri) && sl_may_use(who, l->pool->number);
 }
 
 enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY])
@@ -107,7 +98,7 @@ static void update_list(struct list_op *o, struct sl_list *l)
 
 static void found(struct list_op *o, struct sl_list *l)
 {
-    if (l != NULL && sl_is_theirs(&o->op.call, &o->who, l, o->uri))
+    if (l != NULL && sl_is_theirs(&o->who, l, o->uri))
         o->go(o, l);
     else
         sl_respond_error(&o->op.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
@@ -148,7 +139,7 @@ static struct list_op *list_op_new(const struct call *c, const struct sl_identit
     struct list_op *o = (struct list_op *)sl_call_park(c, sizeof *o);
     char *copy = sl_pool_alloc(c, uri.len + 1);
     memcpy(copy, uri.at, uri.len);
-    o->who = *who;
+    o->who = sl_identity_keep(c, who);
     o->id = *id;
     o->uri = sl_span(copy, uri.len);
     o->go = go;
@@ -161,7 +152,7 @@ void sl_call_update(struct call *c)
     struct sl_body *body;
     char why[SL_WHY];
     size_t n;
-    if (!sl_require_identity(c, &who) || !sl_accepts_body(c))
+    if (!sl_authenticate(c, &who) || !sl_accepts_body(c))
         return;
     enum sl_err err = sl_body_update(sl_entity(c), why, &body);
     if (err != SL_OK) {
@@ -251,7 +242,7 @@ void sl_call_status(struct call *c)
     struct sl_span uri, index;
     struct sl_uuid id;
     uint64_t i;
-    if (!sl_require_identity(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
+    if (!sl_authenticate(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
         return;
     if (!sl_parse_u64(index, UINT32_MAX, &i)) {
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");

@@ -55,8 +55,9 @@ static void test_all_mistakes_at_once_in_order(void **state)
         ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port or "
         "unix:/path\n" FILE_NAME ":7: app.status-list-pools.Tests: not a pool's name; expected 1 to 64 "
         "characters of a-z, 0-9, _ and -\n" FILE_NAME
-        ":7: app.status-list-pools.Tests.api-key: missing; expected api-key, api-keys, api-key-file or "
-        "api-key-sha256\n" FILE_NAME ":8: app.status-list-pools.Tests.size: 99999 entries of 1 bits are not "
+        ":7: app.status-list-pools.Tests.api-key: missing; expected api-key, api-keys, api-key-file, "
+        "api-key-sha256 or jwt-auth.keys\n" FILE_NAME
+        ":8: app.status-list-pools.Tests.size: 99999 entries of 1 bits are not "
         "whole bytes; expected a multiple of 8, like 100000\n" FILE_NAME
         ":9: app.status-list-pools.Tests.prefetch.threshold: given twice, first in line 9; expected it "
         "once\n" FILE_NAME

@@ -30,7 +30,7 @@ static const struct mistake mistakes[] = {
     {IN_FILE, "app:\n  status-list-pools: a\n", "2: app.status-list-pools: 'a' is not a map; expected a map"},
     {IN_FILE, "app:\n  status-list-pools:\n    p: 5\n    q: {api-key: 12345678}\n",
      "3: app.status-list-pools.p: is not a map; expected a map with the pool's keys\n" FILE_NAME ":3: " TESTS
-     "api-key: missing; expected api-key, api-keys, api-key-file or api-key-sha256"},
+     "api-key: missing; expected api-key, api-keys, api-key-file, api-key-sha256 or jwt-auth.keys"},
     {IN_FILE, "app: {status-list-pools: {a b: {api-key: 12345678}}}\n",
      "1: app.status-list-pools.a b: not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -"},
     {IN_FILE, "app: {status-list-pools: {'': {api-key: 12345678}}}\n",
@@ -75,9 +75,10 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      signer: {pem: {kez: a}}\n",
      "5: " TESTS "signer.pem.kez: unknown key; did you mean key?"},
     {IN_POOL, "      <<: {bits: 1}\n",
-     "5: " TESTS "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, issuer, "
-     "aggregation-uri, "
-     "size, bits, jwt-auth, final-status, precreation, prefetch, update-interval, list-lifetime, ttl, "
+     "5: " TESTS
+     "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, jwt-auth, "
+     "issuer, aggregation-uri, size, bits, final-status, precreation, prefetch, update-interval, "
+     "list-lifetime, ttl, "
      "retired, signer"},
     /* types */
     {IN_APP, "  listen: 8080\n",
@@ -143,8 +144,6 @@ static const struct mistake mistakes[] = {
      "2: app.redis.tls: is not available yet; put a TLS tunnel (stunnel, for instance) in front of the Redis "
      "and name the tunnel's socket or port here, or reach the Redis by its unix socket or a loopback "
      "address"},
-    {IN_POOL, "      jwt-auth: {keys: [a]}\n",
-     "5: " TESTS "jwt-auth: is not available yet; use api-key, api-keys, api-key-file or api-key-sha256"},
     /* addresses */
     {IN_APP, "  public-url: ftp://a\n",
      "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},
@@ -259,6 +258,27 @@ static const struct mistake mistakes[] = {
      "5: " TESTS
      "api-key-file: '/tmp' cannot be used (not a regular file); expected a readable file with the secret in "
      "one line"},
+    {IN_POOL, "      api-key-file: [{a: b}]\n",
+     "5: " TESTS
+     "api-key-file: has a map or a list inside; expected a text of 1 to 4096 bytes or a list of them"},
+    {IN_POOL, "      jwt-auth: 5\n",
+     "5: " TESTS "jwt-auth: is not a map; expected a map with the keys keys, issuer, audience, algorithm"},
+    {IN_POOL, "      jwt-auth: {issuer: a}\n",
+     "5: " TESTS "jwt-auth.issuer: has no keys; expected jwt-auth.keys beside it"},
+    {IN_POOL, "      jwt-auth: {algorithm: ES256}\n",
+     "5: " TESTS "jwt-auth.algorithm: has no keys; expected jwt-auth.keys beside it"},
+    {IN_POOL, "      jwt-auth: {keys: a, algorithm: none}\n",
+     "5: " TESTS
+     "jwt-auth.algorithm: 'none' is none of them; expected by-key, RS256, RS384, RS512, ES256, ES384, "
+     "ES512, HS256, HS384 or HS512"},
+    {IN_POOL, "      jwt-auth: {keys: nowhere/key.pem}\n",
+     "5: " TESTS
+     "jwt-auth.keys: 'nowhere/key.pem': cannot be used (No such file or directory); expected a readable "
+     "PEM file with a public key"},
+    {IN_POOL, "      jwt-auth: {keys: [statuslistd.yaml]}\n",
+     "5: " TESTS
+     "jwt-auth.keys: 'statuslistd.yaml': there is no PEM in it; expected a PEM file with one public key, "
+     "as openssl pkey -in KEY -pubout writes it"},
     {IN_POOL, "      api-key-file: \"-----BEGIN PRIVATE KEY-----hidden\"\n",
      "5: " TESTS
      "api-key-file: the value (not shown) cannot be used (No such file or directory); expected a readable "

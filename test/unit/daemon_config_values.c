@@ -202,7 +202,8 @@ static void test_api_keys_become_hashes(void **state)
         assert_int_equal(l.config->credentials->pools[i]->hash_count, counts[i]);
     assert_null(l.config->keys[0].api_key);
     assert_int_equal(l.config->keys[0].api_keys.count, 0);
-    assert_string_equal(l.config->keys[0].api_key_file, "secret");
+    assert_int_equal(l.config->keys[0].api_key_files.count, 1);
+    assert_string_equal(l.config->keys[0].api_key_files.at[0], "secret");
     unload(&l);
 }
 

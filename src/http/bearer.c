@@ -1,0 +1,215 @@
+#include "http/bearer.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/base64url.h"
+#include "http/field.h"
+
+#define DEPTH_MAX 16
+#define SECONDS_MAX 253402300799 /* the last of the year 9999 */
+
+const char *sl_jwt_alg_name(enum sl_jwt_alg alg)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        SL_JWT_ALGS(X)
+#undef X
+    };
+    return names[alg];
+}
+
+bool sl_bearer_field(struct sl_span field, struct sl_span *ret)
+{
+    struct sl_span scheme;
+    if (!sl_field_token(&field, &scheme) || !sl_field_is(scheme, SL_SPAN("bearer")) ||
+        (field.len > 0 && field.at[0] != ' '))
+        return false;
+    while (sl_field_char(&field, ' ')) {
+    }
+    while (field.len > 0 && field.at[field.len - 1] == ' ')
+        field.len--;
+    *ret = field;
+    return true;
+}
+
+/* ---- JSON */
+
+/* The parser calls itself for every level, so the levels are counted first. Brackets inside strings do not
+ * count; a string that is never closed ends the text. */
+static bool is_shallow(const char *text, size_t n)
+{
+    unsigned depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '{' || c == '[') && ++depth > DEPTH_MAX)
+            return false;
+        else if (!quoted && (c == '}' || c == ']') && depth > 0)
+            depth--;
+    }
+    return true;
+}
+
+/* An object without a member that is named twice; NULL: it is something else. */
+static json_t *read_object(struct sl_span part)
+{
+    uint8_t text[SL_BEARER_BYTES];
+    size_t n;
+    if (!sl_base64url_decode(text, part.at, part.len, &n) || !is_shallow((char *)text, n))
+        return NULL;
+    json_t *object = json_loadb((char *)text, n, JSON_REJECT_DUPLICATES, NULL);
+    if (object != NULL && !json_is_object(object)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* ---- the header */
+
+/* Parameters that bring a key of the sender's own, change what is signed, or must be understood. */
+static const char *const refused_parameters[] = {"crit", "b64", "jwk", "jku", "x5c", "x5u", "enc", "zip",
+                                                 "epk",  "apu", "apv", "p2s", "p2c", "iv",  "tag"};
+
+static bool find_alg(const json_t *value, enum sl_jwt_alg *ret)
+{
+    const char *text = json_string_value(value);
+    for (int i = 0; text != NULL && i < SL_JWT_ALG_COUNT; i++) {
+        if (strcmp(text, sl_jwt_alg_name((enum sl_jwt_alg)i)) == 0) {
+            *ret = (enum sl_jwt_alg)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_header(struct sl_span part, enum sl_jwt_alg *ret)
+{
+    json_t *header = read_object(part);
+    if (header == NULL)
+        return false;
+    const json_t *typ = json_object_get(header, "typ");
+    const char *type = json_string_value(typ);
+    bool fine = typ == NULL || (type != NULL && sl_field_is(sl_span(type, strlen(type)), SL_SPAN("jwt")));
+    for (size_t i = 0; i < sizeof refused_parameters / sizeof *refused_parameters; i++)
+        fine = fine && json_object_get(header, refused_parameters[i]) == NULL;
+    fine = fine && find_alg(json_object_get(header, "alg"), ret);
+    json_decref(header);
+    return fine;
+}
+
+/* ---- the claims */
+
+/* A NumericDate (RFC 7519 section 2) in milliseconds; true as well where there is none. */
+static bool read_date(const json_t *value, int64_t *ret)
+{
+    if (json_is_integer(value)) {
+        json_int_t s = json_integer_value(value);
+        if (s < 0 || s > SECONDS_MAX)
+            return false;
+        *ret = (int64_t)s * 1000;
+    } else if (json_is_real(value)) {
+        double s = json_real_value(value);
+        if (!(s >= 0 && s <= SECONDS_MAX))
+            return false;
+        *ret = (int64_t)(s * 1000);
+    } else if (value != NULL) {
+        return false;
+    }
+    return true;
+}
+
+static bool is_audience(const json_t *value)
+{
+    if (value == NULL || json_is_string(value))
+        return true;
+    if (!json_is_array(value))
+        return false;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_string(json_array_get(value, i)))
+            return false;
+    return true;
+}
+
+static bool read_claims(struct sl_bearer *b)
+{
+    int64_t exp = -1, nbf = 0, iat = 0;
+    const json_t *iss = json_object_get(b->claims, "iss"), *sub = json_object_get(b->claims, "sub");
+    b->issuer = json_string_value(iss);
+    b->subject = json_string_value(sub);
+    b->audience = json_object_get(b->claims, "aud");
+    if ((iss != NULL && b->issuer == NULL) || (sub != NULL && b->subject == NULL) ||
+        !is_audience(b->audience) || !read_date(json_object_get(b->claims, "exp"), &exp) || exp < 0 ||
+        !read_date(json_object_get(b->claims, "nbf"), &nbf) ||
+        !read_date(json_object_get(b->claims, "iat"), &iat))
+        return false;
+    b->from_ms = (nbf > iat ? nbf : iat) - SL_BEARER_LEEWAY_MS;
+    b->until_ms = exp + SL_BEARER_LEEWAY_MS;
+    return true;
+}
+
+/* ---- the whole */
+
+static bool cut(struct sl_span *rest, struct sl_span *ret)
+{
+    const char *dot = rest->len > 0 ? memchr(rest->at, '.', rest->len) : NULL;
+    if (dot == NULL)
+        return false;
+    *ret = sl_span(rest->at, (size_t)(dot - rest->at));
+    *rest = sl_span(dot + 1, rest->len - ret->len - 1);
+    return true;
+}
+
+/* Of RSA the key says how long; the others have one length (RFC 7518 sections 3.2 and 3.4). */
+static bool is_signature(enum sl_jwt_alg alg, struct sl_span part)
+{
+    static const size_t lengths[SL_JWT_ALG_COUNT] = {
+        [SL_JWT_ES256] = 64, [SL_JWT_ES384] = 96, [SL_JWT_ES512] = 132,
+        [SL_JWT_HS256] = 32, [SL_JWT_HS384] = 48, [SL_JWT_HS512] = 64,
+    };
+    uint8_t bytes[SL_BEARER_BYTES];
+    size_t n;
+    return sl_base64url_decode(bytes, part.at, part.len, &n) && n > 0 &&
+           (lengths[alg] == 0 || n == lengths[alg]);
+}
+
+bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret)
+{
+    struct sl_span header, payload;
+    struct sl_bearer b = {.claims = NULL};
+    if (token.len > SL_BEARER_BYTES || !cut(&token, &header) || !cut(&token, &payload) ||
+        !read_header(header, &b.alg) || !is_signature(b.alg, token))
+        return false;
+    b.claims = read_object(payload);
+    if (b.claims == NULL)
+        return false;
+    if (!read_claims(&b)) {
+        json_decref(b.claims);
+        return false;
+    }
+    *ret = b;
+    return true;
+}
+
+void sl_bearer_free(struct sl_bearer *b)
+{
+    json_decref(b->claims);
+    *b = (struct sl_bearer){.claims = NULL};
+}
+
+bool sl_bearer_is_for(const struct sl_bearer *b, const char *audience)
+{
+    if (b->audience == NULL || audience == NULL)
+        return b->audience == NULL && audience == NULL;
+    if (json_is_string(b->audience))
+        return strcmp(json_string_value(b->audience), audience) == 0;
+    for (size_t i = 0; i < json_array_size(b->audience); i++)
+        if (strcmp(json_string_value(json_array_get(b->audience, i)), audience) == 0)
+            return true;
+    return false;
+}
