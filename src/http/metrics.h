@@ -24,7 +24,7 @@
     X(NOT_AFTER, "tls_certificate_not_after_seconds", SL_GAUGE,                                              \
       "End of a listener's certificate, or of the first in its chain that ends, in seconds since 1970; "     \
       "only listeners with TLS. Minus time() it is what is left.",                                           \
-      "listener", sl_tls_listener_names, NULL, 0) \
+      "listener", sl_tls_listener_names, NULL, 0)                                                            \
     X(BEARERS, "bearer_tokens_total", SL_COUNTER,                                                            \
       "Bearer tokens of issuers: verified anew, remembered from before, refused, or put off because too "    \
       "much time went into forged ones.",                                                                    \
