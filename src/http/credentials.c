@@ -24,8 +24,9 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_rule(const struct sl_jwt_rule *a, const struct sl_jwt_rule *b)
 {
-    return a->alg == b->alg && a->key_len == b->key_len && sl_equal_constant_time(a->key, b->key, a->key_len) &&
-           same_text(a->issuer, b->issuer) && same_text(a->audience, b->audience);
+    return a->alg == b->alg && a->key_len == b->key_len &&
+           sl_equal_constant_time(a->key, b->key, a->key_len) && same_text(a->issuer, b->issuer) &&
+           same_text(a->audience, b->audience);
 }
 
 bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b)
