@@ -37,8 +37,11 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
             ret[i] = sl_key_ref(before[i]);
         } else if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why,
                                 &ret[i])) {
+            /* A site of its own: every pool's is told, however many there are. */
+            struct sl_log_site site = {0};
+            const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
             text[why.len] = '\0';
-            sl_log(SL_ERROR, "signer", text, SL_KS("pool", c->pools[i].name));
+            sl_log_write(&site, SL_ERROR, "signer", text, fields);
             ok = false;
         }
     }

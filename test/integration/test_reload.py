@@ -91,6 +91,7 @@ class Load:
         return self.counts
 
 
+@pytest.mark.tsan
 def test_no_request_fails_while_keys_change(world):
     signers = [Signer(world.directory / f"s{i}", f"signer {i}") for i in range(7)]
     chains = [signers[0].chain]
@@ -237,6 +238,7 @@ def test_a_bad_file_changes_nothing(world):
     assert "never-in-force" not in service.log()
 
 
+@pytest.mark.tsan
 def test_options(world):
     """What may change does; what may not is named in a warning, and stays."""
     service = world.service(world.redis(), {"tests": {"ttl": "60s"}, "gone": {}}, workers=2).start()
@@ -323,6 +325,7 @@ def test_the_end_of_a_certificate(world, renewed):
         assert service.metric("certificate_not_after_seconds") > time.time() + 80 * 86400
 
 
+@pytest.mark.tsan
 def test_tls_changes(world, tmp_path):
     """Certificates of a listener: connections that are open go on, new ones meet the new; TLS goes off and on again."""
     authority = Authority(tmp_path / "authority")
@@ -370,6 +373,7 @@ def test_refused_at_start(world):
     assert "(mode 0604): chmod 600" in service.log() and 'pool="tests"' in service.log()
 
 
+@pytest.mark.tsan
 def test_signals_at_any_time(world):
     """During the start, in a burst, and together with the end: no harm, and nothing leaks."""
     a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
