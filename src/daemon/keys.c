@@ -6,6 +6,15 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 
+/* A certificate in its last month is no mistake, yet whoever checks a file will want to know. */
+static void check_end(const struct sl_config *c, size_t i, const struct sl_key *key)
+{
+    int64_t left = sl_key_not_after(key) - sl_wall_ms(&sl_clock_system) / 1000;
+    if (left < 30 * 86400)
+        fprintf(stderr, "%s: app.status-list-pools.%s.signer: the certificate ends in %lld days: renew it\n",
+                c->path, c->pools[i].name, (long long)left / 86400);
+}
+
 bool sl_keys_check(const struct sl_config *c)
 {
     bool ok = true;
@@ -20,6 +29,8 @@ bool sl_keys_check(const struct sl_config *c)
             fprintf(stderr, "%s: app.status-list-pools.%s.signer: %.*s\n", c->path, c->pools[i].name,
                     (int)why.len, text);
             ok = false;
+        } else {
+            check_end(c, i, key);
         }
         sl_key_free(key);
     }

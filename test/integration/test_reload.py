@@ -2,13 +2,14 @@
 import calendar
 import itertools
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
 from client import until
-from harness import instrumented
+from harness import BINARY, instrumented
 from signers import Signer
 from tls import Authority, TlsClient, TlsConnection, pair
 from tokens import Token, fetch_token
@@ -360,14 +361,28 @@ def test_tls_changes(world, tmp_path):
         assert shown() not in (first, second)
 
 
+def check(service):
+    r = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], capture_output=True, text=True,
+                       env=service.environment(), cwd=service.directory, stdin=subprocess.DEVNULL)
+    return r.returncode, r.stdout + r.stderr
+
+
 def test_refused_at_start(world):
-    """The same checks, and the same words."""
+    """The same checks, and the same words; --check says them too."""
     s = Signer(world.directory / "s", "s")
     service = world.service(world.redis(), {"tests": {"signer": s.keystore(b"secret")}}).start()
+    assert check(service) == (0, "")
+    short = Signer(world.directory / "short", "short", ends=3 * 86400 + 60).pem()
+    service.options()["signer"], signer = short, service.options()["signer"]
+    code, said = check(service)
+    assert code == 0 and "tests.signer: the certificate ends in 3 days" in said
+    service.options()["signer"] = signer
     with service.client() as c:
         assert fetch_token(c, c.reserve()[0][0]).chain == s.chain
     service.stop()
     (world.directory / "s" / "signer.password").chmod(0o604)
+    code, said = check(service)
+    assert code == 1 and "(mode 0604): chmod 600" in said
     service.spawn()
     assert service.wait_end() == 1
     assert "(mode 0604): chmod 600" in service.log() and 'pool="tests"' in service.log()
