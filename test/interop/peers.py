@@ -8,13 +8,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE.parents[1] / "build" / "tools" / "interop"
 
 
+NODE = str(PEERS / "python" / "bin" / "node")
+
+
 def environment():
     return {**os.environ, "SL_PEERS": str(PEERS)}
 
 
 def node(script, **request):
     """The answer of a script, which takes one JSON object and gives one."""
-    done = subprocess.run(["node", str(HERE / script), json.dumps(request)], env=environment(), timeout=120,
+    done = subprocess.run([NODE, str(HERE / script), json.dumps(request)], env=environment(), timeout=120,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

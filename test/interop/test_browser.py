@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from client import until
-from peers import HERE, environment
+from peers import HERE, NODE, environment
 from tokens import statuses
 
 
@@ -38,7 +38,7 @@ class Browser:
     def __init__(self, url):
         chromium = shutil.which("chromium")
         assert chromium is not None, "no chromium: script/bootstrap interop"
-        self.process = subprocess.Popen(["node", str(HERE / "browse.mjs"), json.dumps({"page": url, "chromium": chromium})],
+        self.process = subprocess.Popen([NODE, str(HERE / "browse.mjs"), json.dumps({"page": url, "chromium": chromium})],
                                         env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.shown = self._answer()
 
