@@ -1,0 +1,12 @@
+# cmake --install BUILD [--prefix DIR]: the programs, the library with its headers and its pkg-config file, the manual pages,
+# the completion. DESTDIR is honoured.
+install(TARGETS statuslistd statuslistctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS statuslist LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${CMAKE_BINARY_DIR}/libstatuslist.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/statuslist DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${CMAKE_BINARY_DIR}/statuslist.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES man/statuslistctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES man/statuslist.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+install(FILES man/statuslistd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES completions/statuslistctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES examples/verify.c DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
