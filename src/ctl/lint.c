@@ -78,13 +78,18 @@ static void sum_up(struct sl_lint *l)
 
 int sl_run_lint(const struct sl_ctl *c, struct sl_web *web)
 {
-    struct sl_lint l = {
-        .c = c,
-        .web = web,
-        .url = c->words[0],
-        .seen = {{"jwt", "application/statuslist+jwt", "Accept: application/statuslist+jwt", STATUSLIST_JWT},
-                 {"cwt", "application/statuslist+cwt", "Accept: application/statuslist+cwt", STATUSLIST_CWT}},
-        .findings = json_array()};
+    struct sl_lint l = {.c = c,
+                        .web = web,
+                        .url = c->words[0],
+                        .seen = {{.name = "jwt",
+                                  .type = "application/statuslist+jwt",
+                                  .accept = "Accept: application/statuslist+jwt",
+                                  .format = STATUSLIST_JWT},
+                                 {.name = "cwt",
+                                  .type = "application/statuslist+cwt",
+                                  .accept = "Accept: application/statuslist+cwt",
+                                  .format = STATUSLIST_CWT}},
+                        .findings = json_array()};
     l.v = sl_verifier_of(c, &l.keys);
     if (l.v == NULL)
         return SL_EXIT_USAGE;

@@ -92,6 +92,13 @@ static bool other(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *ite
     return true;
 }
 
+static bool content(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *item)
+{
+    if (item->type == SL_IN_BYTES || item->type == SL_IN_TEXT)
+        return string(in, item);
+    return item->type != SL_IN_OTHER || other(in, info, item);
+}
+
 bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
 {
     if (in->why != NULL || in->at == in->end)
@@ -104,12 +111,7 @@ bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
         item.indefinite = in->loose = true;
     } else if (info == 31) {
         return wrong(in, "a string of indefinite length");
-    } else if (!argument(in, info, &item)) {
-        return false;
-    } else if (item.type == SL_IN_BYTES || item.type == SL_IN_TEXT) {
-        if (!string(in, &item))
-            return false;
-    } else if (item.type == SL_IN_OTHER && !other(in, info, &item)) {
+    } else if (!argument(in, info, &item) || !content(in, info, &item)) {
         return false;
     }
     *ret = item;
@@ -135,7 +137,7 @@ bool sl_cbor_each(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_
 
 static void skip(struct sl_cbor_in *in, const struct sl_cbor_item *head, unsigned depth)
 {
-    struct sl_cbor_item item;
+    struct sl_cbor_item item = {.end = false};
     if (depth > DEPTH_MAX) {
         wrong(in, "nested too deeply");
     } else if (head->end) {
