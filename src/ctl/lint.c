@@ -72,7 +72,7 @@ static void sum_up(struct sl_lint *l)
                                 (int)l->count[SL_FOUND_PASS], "warnings", (int)warned, "failures",
                                 (int)failed, "findings", l->findings));
     else
-        printf("\n%u passed, %u warnings (SHOULD), %u failures (MUST)\n", l->count[SL_FOUND_PASS], warned,
+        printf("\npassed: %u, warnings (SHOULD): %u, failures (MUST): %u\n", l->count[SL_FOUND_PASS], warned,
                failed);
 }
 
