@@ -12,6 +12,7 @@ struct follow {
     const struct sl_config *now;
     struct sl_report warnings;
     struct sl_buf *changed;
+    bool moved[SL_TLS_LISTENERS]; /* listeners whose address is another one in the file */
 };
 
 /* `section.key`, after what was noted before; where there is no room for more, dots. */
@@ -46,6 +47,25 @@ static void keep(struct follow *f, const struct sl_section *to, const struct sl_
     sl_option_copy(row.option, had, sl_section_options(to, row));
 }
 
+/* The TLS of a listener belongs to its address: one that waits for the next start takes the other with it. */
+static bool waits_for_address(const struct follow *f, const char *key)
+{
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
+        const char *name = sl_tls_listener_names[i];
+        if (f->moved[i] && strncmp(key, "tls.", 4) == 0 && strncmp(key + 4, name, strlen(name)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void note_moved(struct follow *f)
+{
+    const struct sl_http_options *a = &f->now->http, *b = &f->next->http;
+    f->moved[SL_TLS_PUBLIC] = strcmp(a->listen_public, b->listen_public) != 0;
+    f->moved[SL_TLS_ISSUER] = strcmp(a->listen_issuer, b->listen_issuer) != 0;
+    f->moved[SL_TLS_OPS] = strcmp(a->listen_ops, b->listen_ops) != 0;
+}
+
 static void follow_section(struct follow *f, const struct sl_section *to, const struct sl_section *from)
 {
     for (size_t i = 0; i < sl_scope_size(to->scope); i++) {
@@ -56,7 +76,7 @@ static void follow_section(struct follow *f, const struct sl_section *to, const 
         struct sl_buf b;
         sl_buf_over(&b, key, sizeof key);
         sl_row_path(row, &b);
-        if (row.option->flags & SL_OPT_RELOAD)
+        if ((row.option->flags & SL_OPT_RELOAD) && !waits_for_address(f, key))
             note(f->changed, to->path, key);
         else
             keep(f, to, from, i, key);
@@ -182,6 +202,7 @@ void sl_config_follow(struct sl_config *next, const struct sl_config *now, struc
     struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)now}};
     struct sl_section to = {
         .scope = &sl_app_scope, .objects = {next}, .origins = next->app_origins, .path = "app"};
+    note_moved(&f);
     follow_section(&f, &to, &from);
     follow_pools(&f);
     sl_report_flush(&f.warnings, next->path, warnings);

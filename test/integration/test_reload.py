@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from client import until
-from harness import BINARY, instrumented
+from client import Connection, until
+from harness import BINARY, free_port, instrumented
 from signers import Signer
+import tls
 from tls import Authority, TlsClient, TlsConnection, pair
 from tokens import Token, fetch_token
 
@@ -365,6 +366,96 @@ def check(service):
     r = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], capture_output=True, text=True,
                        env=service.environment(), cwd=service.directory, stdin=subprocess.DEVNULL)
     return r.returncode, r.stdout + r.stderr
+
+
+def test_tls_stays_with_an_address_that_stays(world, tmp_path):
+    """A file without the issuers' address, and so without its TLS: the address is served until the next start, as it was."""
+    authority, clients = Authority(tmp_path / "authority"), Authority(tmp_path / "clients", "clients")
+    service = world.service(world.redis(), {"tests": {}})
+    service.issuer = ("127.0.0.1", free_port())
+    service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
+    demanding = {"client-ca": str(clients.path), "client-certificates": "required"}
+    service.config["tls"] = {"issuer": {**pair(authority.issue("issuer")), **demanding}}
+    service.start()
+    service.config["listen"]["issuer"] = "same"
+    del service.config["tls"]
+    reload(service)
+    assert "app.tls.issuer.certificate: a change takes effect at the next start only" in service.log()
+    with pytest.raises(ConnectionError), Connection(service.issuer) as plain:
+        plain.request("POST", "/pools/tests/new-references", {"X-Api-Key": "key-of-tests"})
+    assert tls.refused(service.issuer, authority.context())
+    with TlsConnection(service.issuer, authority.context(clients.issue("known"))) as c:
+        assert c.request("POST", "/pools/tests/new-references", {"X-Api-Key": "key-of-tests"}).status == 200
+
+
+def test_another_authority_of_client_certificates(world, tmp_path):
+    """Who came in goes on; who comes now is judged by the new one, and no ticket of before leads past it."""
+    authority = Authority(tmp_path / "authority")
+    old, new = Authority(tmp_path / "old", "old"), Authority(tmp_path / "new", "new")
+    service = world.service(world.redis(), {"tests": {}})
+    service.issuer = ("127.0.0.1", free_port())
+    service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
+    service.config["tls"] = {"issuer": {**pair(authority.issue("issuer")), "client-ca": str(old.path), "client-certificates": "required"}}
+    service.start()
+    before, after = authority.context(old.issue("i")), authority.context(new.issue("i"))
+    with TlsConnection(service.issuer, before) as stays:
+        assert stays.request("GET", "/x").status == 404
+        service.config["tls"]["issuer"]["client-ca"] = str(new.path)
+        reload(service)
+        assert "app.tls.issuer.client-ca" in service.log()
+        assert stays.request("GET", "/x").status == 404
+        assert tls.refused(service.issuer, before)
+        session = TlsConnection(service.issuer, before, session=stays.sock.session)
+        with pytest.raises(OSError):
+            session.open().request("GET", "/x")
+        with TlsConnection(service.issuer, after) as c:
+            assert c.request("GET", "/x").status == 404
+
+
+@pytest.mark.tsan
+def test_tls_is_exchanged_under_load(world, tmp_path):
+    """Handshakes of all kinds while the context is replaced again and again: none fails, none leaks."""
+    authority = Authority(tmp_path / "authority")
+    service = world.service(world.redis(), {"tests": {}})
+    service.config["tls"] = {"public": pair(authority.issue("public"))}
+    service.start()
+    stop, errors, counts = threading.Event(), [], [0, 0]
+
+    def shake():
+        context, session = authority.context(), None
+        try:
+            while not stop.is_set():
+                with TlsConnection(service.public, context, session=session) as c:
+                    assert c.request("GET", "/x").status == 404
+                    session = c.sock.session
+                    counts[c.sock.session_reused] += 1
+        except BaseException as e:  # noqa: B902 - told below
+            errors.append(e)
+
+    def idle():  # between accept and the first byte the context of the accept holds
+        import socket
+        while not stop.is_set():
+            with socket.create_connection(service.public) as s:
+                time.sleep(0.05)
+                with authority.context().wrap_socket(s, server_hostname="localhost") as t:
+                    t.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+                    if not t.recv(100).startswith(b"HTTP/1.1 404"):
+                        errors.append("the late one")
+
+    threads = [threading.Thread(target=f) for f in (shake, shake, shake, idle)]
+    for t in threads:
+        t.start()
+    try:
+        for i in range(15):
+            service.config["tls"]["public"] = pair(authority.issue(f"public{i % 2}", days=20 + i))
+            reload(service)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert not errors, errors
+    assert counts[0] >= 15 and counts[1] > 0, counts
+    until(lambda: service.metric("http_connections", pool=None) <= 1, PATIENCE, "the end of all connections")
 
 
 def test_refused_at_start(world):
