@@ -10,7 +10,7 @@ void sl_assert_failed(const char *what, const char *file, int line)
     abort();
 }
 
-static void *must(void *p)
+void *sl_must(void *p)
 {
     if (p == NULL)
         sl_assert_failed("out of memory", __FILE__, __LINE__);
@@ -19,15 +19,20 @@ static void *must(void *p)
 
 void *sl_xcalloc(unsigned long n, unsigned long size)
 {
-    return must(calloc(n, size));
+    return sl_must(calloc(n, size));
+}
+
+void *sl_xmalloc(unsigned long size)
+{
+    return sl_must(malloc(size));
 }
 
 void *sl_xrealloc(void *p, unsigned long size)
 {
-    return must(realloc(p, size));
+    return sl_must(realloc(p, size));
 }
 
 char *sl_xstrdup(const char *s)
 {
-    return must(strdup(s));
+    return sl_must(strdup(s));
 }

@@ -49,8 +49,7 @@ struct sl_metric_slab *sl_metric_slab_new(const struct sl_metric_table *table, c
         cells += cell_count(&table->defs[i]);
     }
     size_t bytes = (cells * sizeof *s->cells + 127) / 64 * 64;
-    void *mem = aligned_alloc(64, bytes);
-    sl_assert(mem != NULL);
+    void *mem = sl_must(aligned_alloc(64, bytes));
     memset(mem, 0, bytes);
     s->cells = mem;
     /* Kept in order of creation, so that /metrics reads like the tables. */

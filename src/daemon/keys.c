@@ -63,8 +63,7 @@ bool sl_keys_load(struct sl_daemon *d)
 {
     size_t n = d->config->pool_count;
     d->shared.pool_count = (unsigned)n;
-    d->shared.pools = aligned_alloc(64, n * sizeof *d->shared.pools);
-    sl_assert(d->shared.pools != NULL);
+    d->shared.pools = sl_must(aligned_alloc(64, n * sizeof *d->shared.pools));
     memset(d->shared.pools, 0, n * sizeof *d->shared.pools);
     d->reload.now.keys = sl_xcalloc(n, sizeof(struct sl_key *));
     if (!sl_keys_read(d->config, NULL, d->reload.now.keys))
@@ -75,8 +74,7 @@ bool sl_keys_load(struct sl_daemon *d)
         p->name = o->name;
         atomic_init(&p->options, o);
         p->number = i;
-        p->ring = sl_ring_new(o->capacity);
-        sl_assert(p->ring != NULL);
+        p->ring = sl_must(sl_ring_new(o->capacity));
         p->key = sl_key_ref(d->reload.now.keys[i]);
     }
     return true;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
+
 #define DEPTH_MAX 4   /* of arrays and objects; a batch needs 3 */
 #define DIGITS_MAX 18 /* of an integer that surely fits json_int_t */
 
@@ -166,4 +168,9 @@ enum sl_err sl_json_object(struct sl_span json, const char *shape, char why[stat
     }
     *ret = root;
     return SL_OK;
+}
+
+void sl_json_memory(void)
+{
+    json_set_alloc_funcs(sl_xmalloc, free);
 }

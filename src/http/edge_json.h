@@ -10,3 +10,8 @@
  * for want of memory. */
 SL_CHECKED enum sl_err sl_json_object(struct sl_span text, const char *shape, char why[static SL_WHY],
                                       json_t **ret);
+
+/* Once, before any thread: jansson gets the memory that it asks for, or the process ends. jansson 2.14 leaves
+ * a byte out of a long string when its buffer cannot grow, and fails in other places without an error, as if
+ * the client had sent no JSON. What it needs is bounded by limits.body. */
+void sl_json_memory(void);

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "http/dispatch.h"
+#include "http/edge_json.h"
 #include "http/http_int.h"
 
 #define ACCEPTS_PER_TURN 16
@@ -39,6 +40,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
 {
     static const char *const names[SL_LISTEN_KINDS] = {"public", "issuer", "both", "ops"};
     struct sl_http *h = sl_xcalloc(1, sizeof *h);
+    sl_json_memory();
     h->options = options;
     h->shared = shared;
     h->base = url_path(options->public_url);

@@ -49,8 +49,7 @@ static struct index *index_new(uint32_t cells, struct index *older)
 struct sl_table *sl_table_new(void)
 {
     struct sl_table *t = sl_xcalloc(1, sizeof *t);
-    struct index *ix = index_new(256, NULL);
-    sl_assert(ix != NULL);
+    struct index *ix = sl_must(index_new(256, NULL));
     atomic_init(&t->index, ix);
     return t;
 }

@@ -212,7 +212,7 @@ static void builder_free(void *state)
 static void make_pools(struct house *h)
 {
     h->shared.pool_count = h->s.pools;
-    h->shared.pools = aligned_alloc(64, h->s.pools * sizeof *h->shared.pools);
+    h->shared.pools = sl_must(aligned_alloc(64, h->s.pools * sizeof *h->shared.pools));
     memset(h->shared.pools, 0, h->s.pools * sizeof *h->shared.pools);
     h->shared.table = sl_table_new();
     h->shared.keeper = &h->keeper_mail;
@@ -239,7 +239,7 @@ static void make_pools(struct house *h)
         p->name = o->name;
         atomic_init(&p->options, o);
         p->number = i;
-        p->ring = sl_ring_new(o->capacity);
+        p->ring = sl_must(sl_ring_new(o->capacity));
         sl_buf_over(&why, text, sizeof text - 1);
         if (!sl_key_load(&o->signer, h->storage, o->name, &sl_clock_system, &why, &p->key)) {
             fprintf(stderr, "%s\n", text);
@@ -258,7 +258,8 @@ static void make_storage(struct house *h)
         h->redis = before->redis;
         return;
     }
-    snprintf(h->storage, sizeof h->storage, "/tmp/sl-pool-XXXXXX");
+    const char *folder = getenv("SL_TEST_FOLDER");
+    snprintf(h->storage, sizeof h->storage, "%s/sl-pool-XXXXXX", folder != NULL ? folder : "/tmp");
     sl_assert(mkdtemp(h->storage) != NULL);
     h->redis = fake_redis_new(&h->clock, h->s.seed);
 }
