@@ -1,4 +1,4 @@
-/* The ring: nothing lost, nothing twice, in order, with others moving at every point of a pop. The two orders
+/* The ring: nothing lost, nothing twice, in order, with others moving at every point of a pop. Orders
  * that look right and are not go through the same checks and must be caught by them. */
 #include <pthread.h>
 #include <sched.h>
@@ -54,6 +54,7 @@ static void meddle(void)
 
 struct popper {
     bool (*pop)(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left);
+    bool (*push)(struct sl_ring *r, const uint64_t *slots, uint32_t n);
 };
 
 /* Wrong: takes the place first and reads afterwards, when the producer may have written over it. */
@@ -90,8 +91,39 @@ static bool pop_tail_before_head(struct sl_ring *r, uint32_t n, uint64_t *out, u
     }
 }
 
-static const struct popper right = {sl_ring_pop}, cas_first = {pop_cas_before_read},
-                           tail_first = {pop_tail_before_head};
+/* Wrong: takes the place as if nobody else could have. */
+static bool pop_without_cas(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+    if (tail - head < n)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = atomic_load_explicit(&r->slots[(head + i) & r->mask], memory_order_relaxed);
+    atomic_store_explicit(&r->head, head + n, memory_order_release);
+    *ret_left = tail - head - n;
+    return true;
+}
+
+/* Wrong: says that the slots are there before they are. */
+static bool push_tail_before_slots(struct sl_ring *r, const uint64_t *slots, uint32_t n)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    if (n > r->mask + 1 - (tail - head))
+        return false;
+    atomic_store_explicit(&r->tail, tail + n, memory_order_release);
+    for (uint32_t i = 0; i < n; i++)
+        atomic_store_explicit(&r->slots[(tail + i) & r->mask], slots[i], memory_order_relaxed);
+    return true;
+}
+
+/* The same mistakes are mutations of test/model/ring.pml. */
+static const struct popper right = {sl_ring_pop, sl_ring_push},
+                           cas_first = {pop_cas_before_read, sl_ring_push},
+                           tail_first = {pop_tail_before_head, sl_ring_push},
+                           no_cas = {pop_without_cas, sl_ring_push},
+                           early_tail = {sl_ring_pop, push_tail_before_slots};
 
 static uint64_t next(uint64_t *s)
 {
@@ -134,36 +166,45 @@ static void note(struct race *race, uint64_t entry, uint64_t *last)
         atomic_fetch_add(&race->twice, 1);
 }
 
+/* One attempt at n entries; false: too few were there. */
+static bool take(struct race *race, uint32_t n, uint64_t *last)
+{
+    uint64_t out[POP_MAX], left = 0;
+    if (!race->p.pop(race->ring, n, out, &left))
+        return false;
+    if (left > race->capacity)
+        atomic_fetch_add(&race->overdrawn, 1);
+    for (uint32_t i = 0; i < n; i++)
+        note(race, out[i], last);
+    if (atomic_fetch_add(&race->taken, n) + n >= race->entries)
+        atomic_store(&race->stop, true);
+    return true;
+}
+
 static void *consume(void *arg)
 {
     struct racer *me = arg;
     struct race *race = me->race;
-    uint64_t out[POP_MAX], left = 0, last = 0;
+    uint64_t last = 0;
     meddler = (struct meddler){yield_sometimes, me};
     while (!atomic_load(&race->stop)) {
         /* Near the end only single entries fit. */
         uint32_t rest = race->entries - atomic_load(&race->taken);
         uint32_t n = rest > POP_MAX * CONSUMERS ? 1 + (uint32_t)(next(&me->rng) % POP_MAX) : 1;
-        if (!race->p.pop(race->ring, n, out, &left)) {
+        if (!take(race, n, &last))
             sched_yield();
-            continue;
-        }
-        if (left > race->capacity)
-            atomic_fetch_add(&race->overdrawn, 1);
-        for (uint32_t i = 0; i < n; i++)
-            note(race, out[i], &last);
-        if (atomic_fetch_add(&race->taken, n) + n >= race->entries)
-            atomic_store(&race->stop, true);
     }
     meddler = (struct meddler){0};
     return NULL;
 }
 
-/* Entries are 1 .. entries; 0 is what an unwritten slot holds. */
+/* Entries are 1 .. entries; 0 is what an unwritten slot holds. The producer takes out, too: the keeper does
+ * for reservations that wait. */
 static void *produce(void *arg)
 {
     struct racer *me = arg;
     struct race *race = me->race;
+    uint64_t last = 0;
     meddler = (struct meddler){yield_sometimes, me};
     for (uint32_t at = 1; at <= race->entries && !atomic_load(&race->stop);) {
         uint64_t slots[64];
@@ -171,10 +212,12 @@ static void *produce(void *arg)
         n = n > race->entries - at + 1 ? race->entries - at + 1 : n;
         for (uint32_t i = 0; i < n; i++)
             slots[i] = at + i;
-        if (sl_ring_push(race->ring, slots, n))
+        if (race->p.push(race->ring, slots, n))
             at += n;
         else
             sched_yield();
+        if (next(&me->rng) % 8 == 0 && at + POP_MAX * CONSUMERS < race->entries)
+            (void)take(race, 1 + (uint32_t)(next(&me->rng) % 4), &last);
     }
     meddler = (struct meddler){0};
     return NULL;
@@ -244,6 +287,8 @@ static void test_wrong_orders_lose_the_race(void **state)
     assert_int_equal(races_until_twice(right), 0);
     assert_int_not_equal(races_until_twice(cas_first), 0);
     assert_int_not_equal(races_until_twice(tail_first), 0);
+    assert_int_not_equal(races_until_twice(no_cas), 0);
+    assert_int_not_equal(races_until_twice(early_tail), 0);
 }
 
 /* ---- one thread, every interleaving point ---- */
@@ -345,6 +390,7 @@ static void test_every_interleaving(void **state)
     assert_true(tried > 500);
     assert_int_not_equal(wrong_interleavings(cas_first, &tried), 0);
     assert_int_not_equal(wrong_interleavings(tail_first, &tried), 0);
+    assert_int_not_equal(wrong_interleavings(no_cas, &tried), 0);
 }
 
 int main(void)
