@@ -146,7 +146,9 @@ class Service:
     def write_config(self):
         path = self.directory / "statuslistd.yaml"
         plain = json.loads(json.dumps(self.config))  # without what would become anchors and aliases
-        path.write_text(yaml.safe_dump({"app": plain}, sort_keys=False))
+        new = path.with_suffix(".new")  # in one step: a reload may be reading it
+        new.write_text(yaml.safe_dump({"app": plain}, sort_keys=False))
+        os.replace(new, path)
         return path
 
     def environment(self):

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import select
 import socket
 import ssl
 import struct
@@ -191,26 +192,45 @@ def test_http2_is_not_spoken_behind_another_protocols_back(service, authority):
         assert answer.startswith(b"HTTP/1.1 400 ")
 
 
-def s_client(service, commands, *arguments):
-    """What openssl's client prints while it is given a line at a time."""
+def s_client(service, steps, *arguments):
+    """What openssl's client prints while it is given line by line, each when it has said what comes first: it takes a letter
+    for a command only where a read begins with it."""
     p = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % service.public[1], *arguments],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said, deadline = b"", time.monotonic() + 60
     try:
-        for line in commands:
-            time.sleep(0.3)
+        for after, line in steps:
+            at = len(said)
+            while after not in said[at:]:
+                assert select.select([p.stdout], [], [], max(0, deadline - time.monotonic()))[0], said
+                more = os.read(p.stdout.fileno(), 65536)
+                assert more, said
+                said += more
             p.stdin.write(line)
             p.stdin.flush()
-        return p.communicate(timeout=30)[0]
-    except BrokenPipeError:
-        return p.communicate(timeout=30)[0]
+        while select.select([p.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+            more = os.read(p.stdout.fileno(), 65536)
+            said += more
+            if not more:
+                return said
+        raise AssertionError(said)
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        try:
+            p.stdin.close()
+        except BrokenPipeError:
+            pass
 
 
 def test_renegotiation_is_refused_and_a_key_update_is_not(service):
-    request = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    out = s_client(service, ["R\n", request], "-tls1_2")
-    assert "RENEGOTIATING" in out and "HTTP/1.1" not in out, out
-    out = s_client(service, ["k\n", "K\n", request], "-tls1_3")
-    assert "KEYUPDATE" in out and "HTTP/1.1 404 " in out, out
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    ready = b"Verify return code"
+    out = s_client(service, [(ready, b"R\n")], "-tls1_2")
+    assert b"RENEGOTIATING" in out and b"HTTP/1.1" not in out, out
+    out = s_client(service, [(ready, b"k\n"), (b"KEYUPDATE", b"K\n"), (b"KEYUPDATE", request)], "-tls1_3")
+    assert out.count(b"KEYUPDATE") == 2 and b"HTTP/1.1 404 " in out, out
 
 
 # ---- resumption
