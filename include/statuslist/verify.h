@@ -63,7 +63,7 @@ struct statuslist_claims {
     const char *alg, *typ, *kid; /* a kid that is not printable is shown in hex, after "0x" */
     const char *sub, *iss, *aggregation_uri;
     bool has_iat, has_exp, has_ttl;
-    int64_t iat, exp, ttl; /* seconds since 1970; ttl in seconds */
+    int64_t iat, exp, ttl; /* seconds since 1970, ttl in seconds; at most 2^53 */
     unsigned certificates; /* in x5c or x5chain */
     unsigned bits;         /* 0: none that is valid */
     size_t compressed;     /* bytes of the zlib stream */

@@ -63,6 +63,8 @@ enum {
     JWK,
     ANCHORS,
     CACERT,
+    CLIENT_CERT,
+    CLIENT_KEY,
     FORMAT,
     TIMEOUT,
     SKEW,
@@ -80,6 +82,8 @@ static const struct option options[] = {
     {"jwk", required_argument, NULL, JWK},
     {"anchors", required_argument, NULL, ANCHORS},
     {"cacert", required_argument, NULL, CACERT},
+    {"client-cert", required_argument, NULL, CLIENT_CERT},
+    {"client-key", required_argument, NULL, CLIENT_KEY},
     {"format", required_argument, NULL, FORMAT},
     {"timeout", required_argument, NULL, TIMEOUT},
     {"skew", required_argument, NULL, SKEW},
@@ -111,6 +115,8 @@ static bool take(struct sl_ctl *c, int o)
                         : o == JWK          ? &c->jwk
                         : o == ANCHORS      ? &c->anchors
                         : o == CACERT       ? &c->cacert
+                        : o == CLIENT_CERT  ? &c->client_cert
+                        : o == CLIENT_KEY   ? &c->client_key
                                             : NULL;
     if (text != NULL)
         *text = optarg;

@@ -25,8 +25,9 @@ struct sl_ctl {
     const char *server; /* base URL of the issuer interface, without a slash at its end */
     char *credential; /* a header field with the API key or the bearer token; NULL: none. Wiped when freed. */
     const char *api_key_file, *bearer_file;
-    const char *cert, *jwk, *anchors; /* files, or NULL */
-    const char *cacert;               /* trust anchors of TLS */
+    const char *cert, *jwk, *anchors;     /* files, or NULL */
+    const char *cacert;                   /* trust anchors of TLS */
+    const char *client_cert, *client_key; /* what we show in TLS: PEM files, or NULL */
     bool json;
     enum sl_format_choice format;
     unsigned timeout, skew; /* seconds */

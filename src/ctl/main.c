@@ -33,6 +33,8 @@ void sl_usage(FILE *to)
         "  --inflate-limit BYTES  most bytes of a list (16 MiB)\n"
         "  --skew SECONDS         by which clocks may differ (0)\n"
         "  --cacert FILE          trust anchors of TLS\n"
+        "  --client-cert FILE     the certificate, with its chain, that we show in TLS, and\n"
+        "  --client-key FILE      its key\n"
         "  --timeout SECONDS      of a request (30)\n"
         "  --json                 for programs\n"
         "  --help, --version\n"

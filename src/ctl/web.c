@@ -29,6 +29,10 @@ struct sl_web *sl_web_new(const struct sl_ctl *c)
     curl_easy_setopt(web->curl, CURLOPT_USERAGENT, "statuslistctl/" SL_VERSION);
     if (c->cacert != NULL)
         curl_easy_setopt(web->curl, CURLOPT_CAINFO, c->cacert);
+    if (c->client_cert != NULL)
+        curl_easy_setopt(web->curl, CURLOPT_SSLCERT, c->client_cert);
+    if (c->client_key != NULL)
+        curl_easy_setopt(web->curl, CURLOPT_SSLKEY, c->client_key);
     return web;
 }
 

@@ -9,6 +9,9 @@
 
 #define RULES SL_SECTION_RULES
 
+/* Whole numbers that every reader of JSON keeps (RFC 8259 section 6); also far from any overflow. */
+#define NUMBER_MAX ((int64_t)1 << 53)
+
 /* Some clients refuse more than this, inflated. */
 enum { SIZE_COMMON = 1 << 20 };
 
@@ -64,7 +67,8 @@ static void check_iss(struct statuslist_report *r, const struct sl_parts *p)
 static bool number(struct statuslist_report *r, const struct sl_parts *p, const char *name,
                    const struct sl_number *n, enum statuslist_outcome missing)
 {
-    if (n->kind == SL_WHOLE || n->kind == SL_FRACTION)
+    bool in_range = n->value >= -NUMBER_MAX && n->value <= NUMBER_MAX;
+    if ((n->kind == SL_WHOLE || n->kind == SL_FRACTION) && in_range)
         return true;
     if (n->kind == SL_NO_NUMBER)
         sl_report_add(r, name, missing, token_section(p),

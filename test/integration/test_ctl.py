@@ -9,8 +9,9 @@ from client import until
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from defects import DEFECTS
-from harness import BUILD
+from harness import BUILD, free_port
 from peers import Peer, b64
+from tls import Authority, pair
 
 CTL = BUILD / "bin" / "statuslistctl"
 
@@ -171,6 +172,31 @@ def test_credentials_from_the_environment(ctl):
     ctl("reserve", "tests", credential=False, env={"STATUSLIST_API_KEY_FILE": str(ctl.key_file)})
     ctl("reserve", "tests", credential=False, code=6, env={"STATUSLIST_API_KEY": "wrong"})
     ctl("reserve", "tests", credential=False, code=64, env={"STATUSLIST_API_KEY_FILE": "/nonexistent"})
+
+
+def test_tls_with_client_certificates(world, tmp_path):
+    ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs", "clients")
+    service = world.service(world.redis(), {"tests": {"update-interval": "0s"}})
+    service.issuer = ("127.0.0.1", free_port())
+    service.config["public-url"] = service.config["public-url"].replace("http:", "https:")
+    service.config["listen"]["issuer"] = f"127.0.0.1:{service.issuer[1]}"
+    service.config["tls"] = {"public": pair(ours.issue("public")), "issuer": {
+        **pair(ours.issue("issuer")), "client-ca": str(theirs.path), "client-certificates": "required"}}
+    service.start()
+    ctl, shown = Ctl(service, tmp_path), theirs.issue("an-issuer")
+    ctl.server = f"https://127.0.0.1:{service.issuer[1]}"
+    show = ["--cacert", ours.path, "--client-cert", shown[0], "--client-key", shown[1]]
+    uri, index = ctl("reserve", "tests", *show).stdout.split()
+    ctl("set", uri, index, "invalid", *show)
+    assert ctl("get", uri, index, *show).stdout == "1 INVALID\n"
+    ctl("get", uri, index, "--cacert", ours.path, code=5)
+    ctl("get", uri, index, *show[2:], code=5)
+    key = ["--cacert", ours.path, "--cert", service.storage / "keys" / "tests.crt.pem"]
+    until(lambda: ctl.json("inspect", uri, *key)["statuses"].get("1") == 1, 20, "the revocation")
+    assert ctl.json("verify", uri, index, *key, code=1)["name"] == "INVALID"
+    seen = ctl.json("lint", uri, *key)
+    assert seen["ok"] and seen["warnings"] == 0, loud(seen)
+    assert {"https"} <= {f["name"] for f in seen["findings"] if f["outcome"] == "pass"}
 
 
 @pytest.mark.parametrize("words, complaint", [

@@ -103,7 +103,7 @@ def test_the_example(installed, how, tmp_path, world):
 @pytest.mark.parametrize("line, wanted", [
     ("statuslistctl re", {"reserve"}),
     ("statuslistctl ", {"reserve", "set", "get", "verify", "inspect", "lint"}),
-    ("statuslistctl verify --c", {"--cert", "--cacert"}),
+    ("statuslistctl verify --c", {"--cert", "--cacert", "--client-cert", "--client-key"}),
     ("statuslistctl verify --format ", {"jwt", "cwt"}),
     ("statuslistctl set uri 7 su", {"suspended"}),
     ("statuslistctl reserve --api", {"--api-key-file"}),

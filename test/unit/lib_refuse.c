@@ -49,6 +49,8 @@ static const struct {
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":\"1699999990\",\"exp\":1700003590,\"ttl\":60")},
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":1700000001,\"exp\":1700003590,\"ttl\":60")},
     {NULL, "iat", HEADER, WITH_TIMES("\"iat\":1699999990.5,\"exp\":1700003590,\"ttl\":60")},
+    {"iat", NULL, HEADER, WITH_TIMES("\"iat\":-9223372036854775807,\"exp\":1700003590,\"ttl\":60")},
+    {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":9223372036854775807,\"ttl\":60")},
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":1e30,\"exp\":1700003590,\"ttl\":60")},
     {NULL, "exp", HEADER, WITH_TIMES("\"iat\":1699999990,\"ttl\":60")},
     {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":1700000000,\"ttl\":60")},
