@@ -67,6 +67,35 @@ static void checks(struct sl_lint *l, struct sl_variant_seen *s)
     }
 }
 
+/* What the list itself shows. */
+static void contents(struct sl_lint *l, const struct sl_variant_seen *s)
+{
+    const struct statuslist_claims *c = s->claims;
+    char name[32];
+    uint8_t *best;
+    size_t len;
+    uint64_t reserved = 0;
+    if (c->size == 0)
+        return;
+    for (uint64_t i = 0; c->bits > 2 && i < c->size; i++) {
+        int v = statuslist_get(c->list, c->list_len, c->bits, i);
+        reserved += strcmp(statuslist_status_name((unsigned)v), "RESERVED") == 0;
+    }
+    snprintf(name, sizeof name, "%s.statuses", s->name);
+    if (reserved > 0)
+        sl_find(l, SL_FOUND_WARN, name, "Status Types", "%llu entries have a value that is reserved",
+                (unsigned long long)reserved);
+    else
+        sl_find(l, SL_FOUND_PASS, name, "Status Types", "none is reserved");
+    snprintf(name, sizeof name, "%s.compression", s->name);
+    if (statuslist_compress(c->list, c->list_len, &best, &len) != STATUSLIST_OK)
+        abort();
+    statuslist_free(best);
+    bool good = c->compressed <= len + len / 10 + 16;
+    sl_find(l, good ? SL_FOUND_PASS : SL_FOUND_NOTE, name, "Compressed Byte Array",
+            "%zu bytes; %zu at zlib's highest level", c->compressed, len);
+}
+
 static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
 {
     char why[256], name[32];
@@ -87,6 +116,7 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
         abort();
     s->claims = statuslist_report_claims(s->report);
     checks(l, s);
+    contents(l, s);
     if (s->claims->has_ttl && s->claims->has_exp && s->claims->has_iat &&
         s->claims->ttl > s->claims->exp - s->claims->iat) {
         snprintf(name, sizeof name, "%s.ttl-exp", s->name);

@@ -58,21 +58,22 @@ static void kid(struct statuslist_report *r, struct sl_cbor_in *in)
     r->claims.kid = printable ? sl_report_keep(r, v.text) : sl_report_keep(r, sl_span(hex, strlen(hex)));
 }
 
-static void chain(struct sl_cbor_in *in, struct sl_parts *p)
+/* True: a single certificate in an array, where RFC 9360 section 2 has a byte string. */
+static bool chain(struct sl_cbor_in *in, struct sl_parts *p)
 {
     struct sl_cbor_item v, c;
     p->chain_wrong = true;
     p->chain_len = 0;
     if (!sl_cbor_next(in, &v))
-        return;
+        return false;
     if (v.type == SL_IN_BYTES) {
         p->chain[p->chain_len++] = v.text;
         p->chain_wrong = false;
-        return;
+        return false;
     }
     if (v.type != SL_IN_ARRAY) {
         sl_cbor_skip(in, &v);
-        return;
+        return false;
     }
     struct sl_cbor_count count = sl_cbor_count(&v);
     bool ok = true;
@@ -83,10 +84,12 @@ static void chain(struct sl_cbor_in *in, struct sl_parts *p)
         sl_cbor_skip(in, &c);
     }
     p->chain_wrong = !ok || p->chain_len == 0;
+    return p->chain_len == 1;
 }
 
 struct header {
     bool has_alg, has_crit, has_chain;
+    bool lone; /* see chain() */
     int64_t alg;
     bool alg_wrong;
     struct sl_string typ;
@@ -114,7 +117,7 @@ static void header_map(struct statuslist_report *r, struct sl_cbor_in *in, const
             kid(r, in);
         } else if (k == HEADER_X5CHAIN) {
             h->has_chain = true;
-            chain(in, p);
+            h->lone = chain(in, p);
         } else if (sl_cbor_next(in, &v)) {
             h->has_crit = h->has_crit || k == HEADER_CRIT;
             sl_cbor_skip(in, &v);
@@ -167,6 +170,9 @@ static void check_header(struct statuslist_report *r, const struct header *h, co
         p->chain_len = 0;
         sl_report_add(r, "x5chain", STATUSLIST_FAIL, SL_SECTION_CWT,
                       "header 33 is not 1 to %d certificates (RFC 9360 section 2)", SL_CHAIN_MAX);
+    } else if (h->has_chain && h->lone) {
+        sl_report_add(r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
+                      "a single certificate in an array: it is a byte string by itself (RFC 9360 section 2)");
     } else if (h->has_chain) {
         sl_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "certificates: %u, protected",
                       p->chain_len);

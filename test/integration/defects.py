@@ -105,12 +105,16 @@ TOKENS = {
     "jwt-lst-large": ("warn", {"jwt.size", "cwt.size"}, {**jwt_list(lst=b64(zlib.compress(bytes((1 << 20) + 1)))), **cwt_list(
         lst=zlib.compress(bytes((1 << 20) + 1)))}),
     "jwt-lst-bomb": ("fail", "jwt.inflate-limit", jwt_list(lst=b64(zlib.compress(bytes((16 << 20) + 1))))),
+    "reserved-status": ("warn", {"jwt.statuses", "cwt.statuses"}, {**jwt_list(bits=8), **cwt_list(bits=8)}),
+    "stored": ("note", "jwt.compression", {
+        **jwt_list(lst=b64(zlib.compress(bytes(125), 0))), **cwt_list(lst=zlib.compress(bytes(125), 9))}),
     "cwt-tagged-61": ("fail", "cwt.tag", {"cwt": lambda t: b"\xd8\x3d" + t}),
     "cwt-untagged": ("fail", "cwt.tag", {"cwt": lambda t: t[1:]}),
     "cwt-trailing": ("fail", "cwt.encoding", {"cwt": lambda t: t + b"\0"}),
     "cwt-typ": ("fail", "cwt.typ", cwt_header(lambda h: {**h, 16: "statuslist+cwt"})),
     "cwt-alg": ("fail", "cwt.alg", cwt_header(lambda h: without(h, 1))),
     "cwt-x5chain-outside": ("warn", "cwt.x5chain", {"cwt_header": lambda t: (without(t[0], 33), t[1], {33: t[0][33]})}),
+    "cwt-x5chain-lone": ("warn", "cwt.x5chain", cwt_header(lambda h: {**h, 33: [h[33]]})),
     "cwt-integers": ("warn", "cwt.integers", {"cwt_payload": widen}),
     "cwt-sub": ("fail", "cwt.sub", cwt_claims(lambda c: {**c, 2: "https://elsewhere.example/1"})),
     "cwt-iat-tagged": ("fail", "cwt.iat", cwt_claims(lambda c: {**c, 6: cbor2.CBORTag(1, c[6])})),

@@ -199,6 +199,7 @@ static const struct {
     {"header", NULL, PROTECTED, -1, "180126"},
     {"x5chain", NULL, PROTECTED, -1, "182101"},
     {"x5chain", NULL, PROTECTED, -1, "182180"},
+    {NULL, "x5chain", PROTECTED, -1, "1821814100"},
     {NULL, "x5chain", UNPROTECTED, -1, "18214100"},
     {NULL, "key-hint", PROTECTED, 2, NULL},
     {"sub", NULL, CLAIMS_MAP, 0, NULL},
