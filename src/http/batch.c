@@ -18,7 +18,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     o->waiting = NULL;
     sl_claim_release(b->claim);
     if (err == SL_OK) {
-        sl_respond_empty(&o->call, 204);
+        sl_respond_committed(o, r->list, r->versions, r->lists);
     } else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN) {
         sl_respond_error(&o->call, err, sl_explain_update(err));
     } else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED) {

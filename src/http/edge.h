@@ -55,6 +55,11 @@ bool sl_content_is_json(struct sl_span content_type);
 #define SL_IDEMPOTENCY_KEY 255
 bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len);
 
+/* The preference `wait` among the lines of a Prefer field (RFC 7240 sections 2 and 4.3), at most
+ * SL_PREFER_WAIT. 0: there is none, or none that can be understood; preferences are no errors. */
+#define SL_PREFER_WAIT 1000000u
+uint32_t sl_prefer_wait(const struct sl_span *lines, size_t count);
+
 /* Where a path leads. The path is as received (not decoded, without the query); `base` is public-url's path
  * ("" or "/x"). */
 enum sl_route {

@@ -1,6 +1,7 @@
 /* What the files of the HTTP layer share. h2o types end here. */
 #pragma once
 #include <h2o.h>
+#include "base/http_date.h"
 #include "http/edge.h"
 #include "http/keyring.h"
 #include "http/metrics.h"
@@ -77,6 +78,10 @@ struct sl_http_thread {
     h2o_linklist_t tls_connections;
     uint32_t connections, max_connections;
     bool accepting, draining;
+    struct {
+        int64_t second;
+        char text[SL_HTTP_DATE];
+    } date; /* the last one that was written */
 };
 
 /* The fields of a request that somebody reads, gathered in one pass. */
@@ -148,6 +153,10 @@ struct sl_span sl_entity(const struct call *c);
 bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri);
 enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY]);
 const char *sl_explain_update(enum sl_err err); /* NULL: its title says it */
+
+/* visible.c: 204 for a change that is committed, with what can be said about when it is seen; held until it
+ * is published where the request prefers that. The arrays are copied. */
+void sl_respond_committed(struct op *o, struct sl_list *const *lists, const uint64_t *versions, uint32_t n);
 
 /* idempotency.c */
 struct claim; /* in the request's pool; let go of with the request at the latest */

@@ -12,6 +12,7 @@
 struct sl_http_limits {
     uint32_t body;          /* bytes of a request body */
     uint32_t batch_entries; /* of one batch-update */
+    uint32_t wait_ms;       /* that Prefer: wait may hold an answer */
     uint32_t connections;   /* over all listeners and workers */
 };
 
@@ -59,6 +60,7 @@ struct sl_http_options {
     char *listen_issuer; /* likewise, or "same" */
     char *listen_ops;
     struct sl_http_limits limits;
+    bool shared_cache;       /* stands between us and verifiers */
     uint32_t idempotency_ms; /* how long the answer to a request with an Idempotency-Key is remembered */
     struct sl_tls_options tls[SL_TLS_LISTENERS];
 };

@@ -58,20 +58,20 @@ struct list_op {
     struct op op;
     struct sl_identity who;
     struct sl_uuid id;
-    struct sl_span uri; /* in the request's pool */
+    struct sl_span uri;   /* in the request's pool */
+    struct sl_list *list; /* once it was found */
     uint32_t index, value;
     void (*go)(struct list_op *o, struct sl_list *l);
 };
 
 static void on_updated(void *arg, enum sl_err err, uint64_t version)
 {
-    (void)version;
-    struct op *o = arg;
-    o->waiting = NULL;
+    struct list_op *o = arg;
+    o->op.waiting = NULL;
     if (err == SL_OK)
-        sl_respond_empty(&o->call, 204);
+        sl_respond_committed(&o->op, &o->list, &version, 1);
     else
-        sl_respond_error(&o->call, err, sl_explain_update(err));
+        sl_respond_error(&o->op.call, err, sl_explain_update(err));
 }
 
 static void cancel_update(void *waiting)
@@ -88,10 +88,10 @@ static void update_list(struct list_op *o, struct sl_list *l)
         sl_respond_error(c, err, why);
         return;
     }
+    o->list = l;
     o->op.cancel = cancel_update;
-    o->op.waiting = c->t->draining
-                        ? NULL
-                        : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, &o->op);
+    o->op.waiting =
+        c->t->draining ? NULL : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, o);
     if (o->op.waiting == NULL)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(SL_ERR_UNAVAILABLE));
 }
@@ -181,7 +181,7 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
         return;
     }
     struct sl_buf b;
-    sl_buf_over(&b, sl_pool_alloc(c, 6 * o->uri.len + 128), 6 * o->uri.len + 128);
+    sl_buf_over(&b, sl_pool_alloc(c, 6 * o->uri.len + 160), 6 * o->uri.len + 160);
     sl_buf_puts(&b, "{\"uri\":");
     sl_buf_json(&b, o->uri);
     sl_buf_puts(&b, ",\"index\":");
@@ -190,6 +190,12 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     sl_buf_u64(&b, value);
     sl_buf_puts(&b, ",\"version\":");
     sl_buf_u64(&b, version);
+    const struct sl_token *token = sl_list_token(o->list);
+    sl_buf_puts(&b, ",\"publishedVersion\":");
+    if (token != NULL)
+        sl_buf_u64(&b, token->version);
+    else
+        sl_buf_puts(&b, "null");
     sl_buf_putc(&b, '}');
     sl_add_header(c, "cache-control", SL_SPAN("no-store"));
     sl_respond_json(c, b.data, b.len);
@@ -209,6 +215,7 @@ static void status_of(struct list_op *o, struct sl_list *l)
         sl_respond_error(c, err, why);
         return;
     }
+    o->list = l;
     o->op.cancel = cancel_status;
     o->op.waiting = c->t->draining ? NULL : sl_status_start(c->t->pool, l, o->index, on_status, o);
     if (o->op.waiting == NULL)

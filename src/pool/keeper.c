@@ -15,6 +15,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
         sl_keeper_store_up(k);
     else
         sl_keeper_store_down(k);
+    sl_keeper_tell_lag(k);
     if (state == SL_STORE_DOWN || state == SL_STORE_UP)
         k->store_failed = state == SL_STORE_DOWN;
     if (state == SL_STORE_DOWN)
@@ -25,6 +26,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
 
 static void on_loader_state(void *arg, enum sl_store_state state)
 {
+    sl_keeper_tell_lag(arg);
     if (state == SL_STORE_UP)
         sl_keeper_pump(arg);
 }
@@ -58,6 +60,7 @@ static void on_sweep(void *arg)
     struct sl_keeper *k = arg;
     sl_timer_start(k->loop, &k->sweep, SWEEP_NS);
     sl_keeper_watch_wall(k);
+    sl_keeper_judge_lag(k);
     sl_keeper_watch_certificates(k);
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];

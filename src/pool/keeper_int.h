@@ -19,6 +19,7 @@ struct tracked {
     uint64_t committed;    /* highest version that was heard of */
     uint64_t unseen_ns;    /* when the first version above the published one was heard of; 0: none */
     uint64_t published_ns; /* monotonic; 0: never */
+    uint64_t queued_ns;    /* when it last became due */
     uint64_t edition;      /* kpool.edition under which its token was signed */
     int64_t last_iat;
     struct sl_timer due; /* next publication: change or renewal */
@@ -100,7 +101,9 @@ struct sl_keeper {
     struct tracked *ready, **ready_end;
     unsigned ready_count, active;
     size_t active_bytes;
-    int64_t wall_offset_ms; /* wall minus monotonic at the last look: a step is noticed by its change */
+    uint64_t lag_ns, cost_ns; /* lag.c: longest from due to published, fading; of compressing and signing */
+    uint64_t progress_ns;     /* when a publication last ended, or began after none was to do */
+    int64_t wall_offset_ms;   /* wall minus monotonic at the last look: a step is noticed by its change */
     struct retired retiring, on_turn; /* gathering; under way */
     struct sl_turn_mail *turns;       /* per worker */
     unsigned turns_out;
@@ -156,6 +159,13 @@ void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
 void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
 void sl_keeper_pump(struct sl_keeper *k);
 void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
+/* lag.c */
+struct sl_token_cost;
+void sl_keeper_count_publication(struct tracked *t, const struct sl_token_spec *spec,
+                                 const struct sl_token_cost *cost, const struct sl_token *old);
+void sl_keeper_due(struct tracked *t);         /* it is queued from now on */
+void sl_keeper_tell_lag(struct sl_keeper *k);  /* to the workers: after each change of what it stands on */
+void sl_keeper_judge_lag(struct sl_keeper *k); /* every sweep */
 /* expiry.c */
 bool sl_keeper_expired(const struct kpool *p);                     /* its certificate has ended */
 void sl_keeper_put_end(const struct kpool *p, struct sl_buf *out); /* when, as in RFC 3339 */

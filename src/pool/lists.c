@@ -54,6 +54,7 @@ void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t publish
     if (t->rolled_back)
         return;
     t->rolled_back = true;
+    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
     sl_metric_add(t->pool->m, SL_KM_ROLLBACKS, 1);
     sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->pool->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),

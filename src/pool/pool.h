@@ -41,6 +41,9 @@ struct sl_shared {
     struct sl_mailbox *keeper; /* where workers send */
     /* True while the set of ids is authoritative: every pool was enumerated and the feed is up. */
     _Atomic bool authoritative;
+    /* How long a publication that is due takes to be in its slot, at most, as things are; 0: no telling, the
+     * store or the signer is not well. And what one more list adds to it. Written by the keeper. */
+    _Atomic uint64_t publish_lag_ns, publish_cost_ns;
     /* Workers whose own connection to Redis is not up: they refuse updates. */
     _Atomic uint32_t workers_down;
 };

@@ -38,6 +38,7 @@ static void enqueue(struct tracked *t)
 {
     struct sl_keeper *k = t->pool->k;
     sl_timer_stop(k->loop, &t->due);
+    sl_keeper_due(t);
     t->state = PUBLISH_QUEUED;
     k->ready_count++;
     if (t->urgent) { /* before all that nobody waits for */
@@ -60,6 +61,13 @@ static void unqueue(struct sl_keeper *k, struct tracked **link)
         k->ready_end = link;
     k->ready_count--;
     t->state = PUBLISH_IDLE;
+}
+
+/* The token in the slot is not what a publication now would show. */
+static void withhold(struct tracked *t)
+{
+    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
+    atomic_store_explicit(&t->list.under_way, false, memory_order_release);
 }
 
 static void make_urgent(struct tracked *t)
@@ -91,19 +99,6 @@ static void start_due(struct tracked *t, uint64_t delay_ns)
     sl_timer_start(t->pool->k->loop, &t->due, delay_ns);
 }
 
-/* When a list with unpublished changes is due: update-interval after its last publication. */
-static void schedule_change(struct tracked *t)
-{
-    uint64_t now = sl_mono_ns(t->pool->k->clock);
-    uint64_t due = t->published_ns + t->pool->o->update_interval_ms * SL_NS_PER_MS;
-    if (t->published_ns == 0 || due <= now) {
-        enqueue(t);
-        sl_keeper_pump(t->pool->k);
-    } else {
-        start_due(t, due - now);
-    }
-}
-
 /* When a list without unpublished changes is signed again. */
 static uint64_t quiet_delay(struct tracked *t, const struct sl_token *token)
 {
@@ -119,6 +114,21 @@ static uint64_t quiet_delay(struct tracked *t, const struct sl_token *token)
     if (token->exp >= sl_key_not_after(p->pool->key))
         return left_ms > 1000 ? (uint64_t)left_ms * SL_NS_PER_MS : SL_NS_PER_S;
     return renewal;
+}
+
+/* When a list with unpublished changes is due: update-interval after its last publication. */
+static void schedule_change(struct tracked *t)
+{
+    uint64_t now = sl_mono_ns(t->pool->k->clock);
+    uint64_t due = t->published_ns + t->pool->o->update_interval_ms * SL_NS_PER_MS;
+    if (t->published_ns == 0 || due <= now) {
+        enqueue(t);
+        sl_keeper_pump(t->pool->k);
+    } else {
+        const struct sl_token *token = sl_list_token(&t->list);
+        uint64_t quiet = quiet_delay(t, token); /* an interval may be longer than a token lives */
+        start_due(t, due - now < quiet ? due - now : quiet);
+    }
 }
 
 void sl_keeper_schedule(struct tracked *t)
@@ -164,6 +174,7 @@ static void failed(struct tracked *t, enum sl_err err, const char *what)
     sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->pool->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
     t->state = PUBLISH_IDLE;
+    withhold(t);
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, RETRY_NS);
 }
@@ -171,6 +182,7 @@ static void failed(struct tracked *t, enum sl_err err, const char *what)
 /* Without a certificate that is valid there is nothing to load a list for. Told once for its pool. */
 static void refuse_expired(struct tracked *t)
 {
+    withhold(t);
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, EXPIRED_RETRY_NS);
 }
@@ -272,6 +284,7 @@ static struct sl_store *store_for(struct sl_keeper *k, const struct tracked *t)
 
 void sl_keeper_pump(struct sl_keeper *k)
 {
+    sl_keeper_tell_lag(k);
     unsigned limit = 4 * k->s.publisher_count + 16;
     struct tracked **link = &k->ready;
     while (*link != NULL && k->active < limit && !k->draining) {
@@ -284,6 +297,7 @@ void sl_keeper_pump(struct sl_keeper *k)
             continue;
         }
         unqueue(k, link);
+        atomic_store_explicit(&t->list.under_way, true, memory_order_release);
         if (sl_keeper_expired(t->pool)) {
             refuse_expired(t);
             continue;
@@ -301,25 +315,16 @@ void sl_keeper_pump(struct sl_keeper *k)
 /* ---- publishing
  * -------------------------------------------------------------------------------------------- */
 
-static void count_publication(struct tracked *t, const struct sign_job *j, const struct sl_token *old)
-{
-    struct sl_metric_slab *m = t->pool->m;
-    unsigned cause = old == NULL                      ? SL_PUBLISHED_FIRST
-                     : j->spec.version > old->version ? SL_PUBLISHED_CHANGE
-                                                      : SL_PUBLISHED_RENEWAL;
-    sl_metric_add(m, SL_KM_SIGNINGS, 1);
-    sl_metric_add_label(m, SL_KM_PUBLICATIONS, cause, 1);
-    sl_metric_observe(m, SL_KM_COMPRESS_SECONDS, j->cost.compress_ns);
-    sl_metric_observe(m, SL_KM_SIGN_SECONDS, j->cost.sign_ns);
-    sl_level_measured(&t->pool->levels, j->spec.level, j->cost.compress_ns);
-}
-
 static void publish(struct tracked *t, struct sl_token *token, uint64_t edition)
 {
     struct kpool *p = t->pool;
     struct sl_keeper *k = p->k;
     uint64_t now = sl_mono_ns(k->clock);
+    if (token->exp > atomic_load_explicit(&t->list.latest_exp, memory_order_relaxed))
+        atomic_store_explicit(&t->list.latest_exp, token->exp, memory_order_release);
+    atomic_store_explicit(&t->list.withheld, false, memory_order_release);
     struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
+    atomic_store_explicit(&t->list.under_way, false, memory_order_release);
     t->published_ns = now;
     t->last_iat = token->iat;
     t->edition = edition;
@@ -354,7 +359,7 @@ void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
         failed(t, j->err, "a token was not signed");
     } else {
         t->state = PUBLISH_IDLE;
-        count_publication(t, j, sl_list_token(&t->list));
+        sl_keeper_count_publication(t, &j->spec, &j->cost, sl_list_token(&t->list));
         publish(t, j->token, j->edition);
     }
     sl_key_free(j->key);

@@ -7,6 +7,7 @@
 #include "pool/metrics.h"
 #include "pool/reserve.h"
 #include "pool/update.h"
+#include "pool/visible.h"
 #include "pool/wait.h"
 
 struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name)
@@ -43,6 +44,8 @@ static void turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
     if (w->on_replaced != NULL)
         for (size_t i = 0; i < m->count; i++)
             w->on_replaced(w->arg, m->lists[i]);
+    for (size_t i = 0; i < m->count; i++)
+        sl_followers_look(w, m->lists[i]);
     sl_mailbox_send(m->reply_to, &m->mail);
 }
 
@@ -74,6 +77,7 @@ void sl_pool_worker_drain(struct sl_pool_worker *w)
     w->draining = true;
     sl_reservations_drain(w);
     sl_waits_drain(w);
+    sl_followers_drain(w);
     sl_gathers_flush(w);
 }
 
@@ -93,5 +97,6 @@ void sl_pool_worker_free(struct sl_pool_worker *w)
 {
     sl_gathers_free(w);
     sl_waits_free(w);
+    sl_followers_free(w);
     free(w->metrics);
 }

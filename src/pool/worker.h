@@ -13,9 +13,11 @@ struct sl_pool_worker {
     struct sl_parked **parked;       /* by list number: pool/wait.c */
     uint32_t parked_cap;
     struct sl_reservation *reservations; /* under way */
-    struct sl_lookup *lookups;           /* under way */
-    unsigned awaited;                    /* messages that have not come back */
-    bool draining;                       /* waiters are answered, newcomers refused */
+    struct sl_follower **followers;      /* by list number: pool/visible.c */
+    uint32_t followers_cap;
+    struct sl_lookup *lookups; /* under way */
+    unsigned awaited;          /* messages that have not come back */
+    bool draining;             /* waiters are answered, newcomers refused */
     /* Called for each list of a turn message: lets go of what the owner keeps of its old token. */
     void (*on_replaced)(void *arg, uint32_t list);
     void *arg;
@@ -28,7 +30,8 @@ void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct 
                          struct sl_shared *shared);
 /* Handles one message of enum sl_pool_mail. */
 void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m);
-/* Answers everyone who waits for the keeper with UNAVAILABLE and sends pending updates now. */
+/* Answers everyone who waits for the keeper with UNAVAILABLE, whoever follows a version, and sends pending
+ * updates now. */
 void sl_pool_worker_drain(struct sl_pool_worker *w);
 /* Nothing is pending, in flight or awaited. */
 bool sl_pool_worker_idle(const struct sl_pool_worker *w);

@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libdeflate.h>
 
 #include "base/assert.h"
 #include "base/base64url.h"
 #include "base/clock.h"
+#include "base/http_date.h"
 #include "core/status_list.h"
 #include "token/cwt.h"
 #include "token/digest.h"
@@ -204,28 +204,6 @@ static struct sl_span write_cwt(struct sl_token_builder *b, const struct sl_toke
     return cwt;
 }
 
-/* IMF-fixdate without strftime, whose names follow the locale. */
-static void http_date(int64_t seconds, char out[static 29])
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t t = (time_t)seconds;
-    struct tm tm = {0};
-    gmtime_r(&t, &tm);
-    unsigned year = (unsigned)(tm.tm_year + 1900) % 10000;
-    memcpy(out, "Xxx, 00 Xxx 0000 00:00:00 GMT", 29);
-    memcpy(out, days + 3 * tm.tm_wday, 3);
-    memcpy(out + 8, months + 3 * tm.tm_mon, 3);
-    const struct {
-        unsigned at, value;
-    } pairs[] = {{5, (unsigned)tm.tm_mday},  {12, year / 100},          {14, year % 100},
-                 {17, (unsigned)tm.tm_hour}, {20, (unsigned)tm.tm_min}, {23, (unsigned)tm.tm_sec}};
-    for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        out[pairs[i].at] = (char)('0' + pairs[i].value / 10);
-        out[pairs[i].at + 1] = (char)('0' + pairs[i].value % 10);
-    }
-}
-
 static struct sl_span write_etag(struct sl_hasher *h, struct sl_span body, char at[static ETAG_LEN])
 {
     uint8_t digest[SL_SHA256];
@@ -260,7 +238,7 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
     t->exp = spec->exp;
     t->iat_shared = spec->iat_shared;
     t->memory = sizeof *t + storage;
-    http_date(spec->iat, t->last_modified);
+    sl_format_http_date(spec->iat, t->last_modified);
 
     char *at = t->storage;
     for (unsigned v = 0; v < SL_VARIANT_COUNT; v++) {

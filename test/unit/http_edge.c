@@ -419,11 +419,58 @@ static void idempotency_keys(void **state)
     assert_false(sl_idempotency_key(sl_span(long_key, 258), out, &len));
 }
 
+static void waits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines[2];
+        uint32_t seconds;
+    } rows[] = {
+        {{"wait=10"}, 10},
+        {{"respond-async, wait=10"}, 10},
+        {{"respond-async", "wait=10"}, 10},
+        {{"WAIT=3"}, 3},
+        {{"wait = 3"}, 3},
+        {{"wait=\"3\""}, 3},
+        {{"wait=3; a=b"}, 3},
+        {{"wait=3;"}, 3},
+        {{"wait=007"}, 7},
+        {{"wait=3, wait=4"}, 3},
+        {{"wait=x, wait=4"}, 4},
+        {{"wait=99999999999999999999999"}, SL_PREFER_WAIT},
+        {{"wait=0"}, 0},
+        {{""}, 0},
+        {{"wait"}, 0},
+        {{"wait="}, 0},
+        {{"wait=\"\""}, 0},
+        {{"wait=\""}, 0},
+        {{"wait=3 4"}, 0},
+        {{"wait=-3"}, 0},
+        {{"wait=3.5"}, 0},
+        {{"waits=3"}, 0},
+        {{"=3"}, 0},
+        {{"x=\"wait=3\""}, 0},
+        {{"x=\", wait=3\""}, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sl_span lines[2];
+        size_t n = 0;
+        for (; n < 2 && rows[i].lines[n] != NULL; n++)
+            lines[n] = exact(rows[i].lines[n], strlen(rows[i].lines[n]));
+        if (sl_prefer_wait(lines, n) != rows[i].seconds)
+            fail_msg("%s gave %u", rows[i].lines[0], sl_prefer_wait(lines, n));
+        for (size_t j = 0; j < n; j++)
+            drop(lines[j]);
+    }
+    assert_int_equal(sl_prefer_wait(NULL, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percent),       cmocka_unit_test(queries), cmocka_unit_test(numbers),
         cmocka_unit_test(content_types), cmocka_unit_test(paths),   cmocka_unit_test(idempotency_keys),
+        cmocka_unit_test(waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

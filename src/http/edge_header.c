@@ -1,3 +1,4 @@
+/* Fields of requests that change something: Idempotency-Key and Prefer. */
 #include "http/edge.h"
 #include "http/field.h"
 
@@ -64,4 +65,46 @@ bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY
     if (n > 0)
         *ret_len = n;
     return n > 0;
+}
+
+/* Digits, bare or in quotes; more than fit are the most. */
+static bool read_seconds(struct sl_span s, uint32_t *ret)
+{
+    uint64_t v = 0;
+    if (s.len >= 2 && s.at[0] == '"' && s.at[s.len - 1] == '"')
+        s = sl_span(s.at + 1, s.len - 2);
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.at[i] < '0' || s.at[i] > '9')
+            return false;
+        v = v * 10 + (uint64_t)(s.at[i] - '0');
+        v = v > SL_PREFER_WAIT ? SL_PREFER_WAIT : v;
+    }
+    *ret = (uint32_t)v;
+    return s.len > 0;
+}
+
+/* `wait` "=" value, and after a semicolon whatever there is. */
+static bool is_wait(struct sl_span member, uint32_t *ret)
+{
+    struct sl_span name;
+    if (!sl_field_token(&member, &name) || !sl_field_is(name, SL_SPAN("wait")))
+        return false;
+    member = trim_spaces(member);
+    if (!sl_field_char(&member, '='))
+        return false;
+    size_t end = 0;
+    while (end < member.len && member.at[end] != ';')
+        end++;
+    return read_seconds(trim_spaces(sl_span(member.at, end)), ret);
+}
+
+uint32_t sl_prefer_wait(const struct sl_span *lines, size_t count)
+{
+    struct sl_field_list list = {.fields = lines, .count = count};
+    struct sl_span member;
+    uint32_t seconds;
+    while (sl_field_next(&list, &member))
+        if (is_wait(member, &seconds))
+            return seconds;
+    return 0;
 }
