@@ -246,6 +246,47 @@ static void batches_do_what_the_model_does(void **state)
     }
 }
 
+/* Few changes far apart are written one by one, others as one piece of the list: both over the same lists. */
+static void sparse_and_dense_batches_agree(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 80000, SET = 200 };
+    for (unsigned bits = 1; bits <= 8; bits *= 2) {
+        char pool[16];
+        struct sl_list_draft d[1] = {draft()};
+        static uint8_t model[ENTRIES];
+        static struct sl_change c[SET];
+        static uint32_t p[SET];
+        uint32_t n = 1;
+        memset(model, 0, sizeof model);
+        snprintf(pool, sizeof pool, "sd%u", bits);
+        AWAIT(&b, sl_store_open_pool(b.store, pool, ENTRIES, bits, on_pool, NULL));
+        AWAIT(&b, sl_store_precreate(b.store, pool, 1, d, 1, on_records, NULL));
+        for (unsigned round = 0; round < 12; round++) {
+            uint32_t count = round % 2 ? SET : 3, from = round % 4 == 1 ? below(ENTRIES - 500) : 0;
+            uint32_t span = round % 4 == 1 ? 500 : ENTRIES;
+            for (uint32_t i = 0; i < count; i++) {
+                c[i] = (struct sl_change){from + below(span), (uint8_t)below(1u << bits)};
+                p[i] = i;
+            }
+            struct sl_batch_group g = {d[0].id, c, p, count};
+            AWAIT(&b, sl_store_batch(b.store, pool, -1, &g, n, NULL, on_batched, &n));
+            assert_int_equal(got.batched.refused, SL_OK);
+            for (uint32_t i = 0; i < count; i++)
+                model[c[i].index] = c[i].value;
+            c[count - 1].index = ENTRIES; /* refused as a whole */
+            c[0].value = (uint8_t)((1u << bits) - 1 - model[c[0].index]);
+            AWAIT(&b, sl_store_batch(b.store, pool, -1, &g, n, NULL, on_batched, &n));
+            assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
+            assert_int_equal(got.batched.refused_position, count - 1);
+        }
+        AWAIT(&b, sl_store_load(b.store, pool, &d[0].id, on_load, NULL));
+        for (uint32_t i = 0; i < ENTRIES; i++)
+            assert_int_equal(i * bits / 8 < got.len ? sl_status_get(got.bytes, got.len, bits, i) : 0,
+                             model[i]);
+    }
+}
+
 static void a_batch_of_many(void **state)
 {
     (void)state;
@@ -370,6 +411,7 @@ int main(void)
         T(many_changes_in_one_update),
         T(a_batch_is_all_or_nothing),
         T(batches_do_what_the_model_does),
+        T(sparse_and_dense_batches_agree),
         T(a_batch_of_many),
         T(the_first_answer_stays),
         T(a_batch_under_a_key_is_written_once),

@@ -28,14 +28,67 @@ local function open_list(id)
             return nil
         end
         lists[id] = {id = id, bits = tonumber(f[1]), size = tonumber(f[2]), version = tonumber(f[3]), status = {},
-                     dirty = {}, seen = {}}
+                     dirty = {}, seen = {}, count = 0}
         order[#order + 1] = lists[id]
     end
     return lists[id]
 end
 
--- Applies the changes to the list's table. Answers why not and at which position (from 0), or nil.
-local function apply(list, flat)
+-- Where a batch changes a good part of a list's bytes, they are read and written in one piece: a tenth of the time that as
+-- many operations of BITFIELD take, and of what the append-only file and the replicas get.
+local SPARSE, CHUNK, floor = 16, 2000, math.floor
+
+local function load_bytes(list)
+    local key, bytes = data_key(list.id), {}
+    local s = redis.call('GETRANGE', key, list.low, list.high)
+    for from = 1, #s, CHUNK do
+        local part = {string.byte(s, from, from + CHUNK - 1)}
+        for i = 1, #part do
+            bytes[from + i - 1] = part[i]
+        end
+    end
+    for i = #s + 1, list.high - list.low + 1 do
+        bytes[i] = 0
+    end
+    list.bytes = bytes
+end
+
+local function write_bytes(list)
+    local parts, bytes = {}, list.bytes
+    for from = 1, #bytes, CHUNK do
+        parts[#parts + 1] = string.char(unpack(bytes, from, math.min(from + CHUNK - 1, #bytes)))
+    end
+    redis.call('SETRANGE', data_key(list.id), list.low, table.concat(parts))
+end
+
+-- Applies the changes to the bytes. Answers why not and at which position (from 0), or nil.
+local function apply_dense(list, flat)
+    local bits, size, bytes, low, values = list.bits, list.size, list.bytes, list.low, 2 ^ list.bits
+    for i = 1, #flat, 2 do
+        local index, value = flat[i], flat[i + 1]
+        if index >= size then
+            return 'I', (i - 1) / 2
+        elseif value >= values then
+            return 'V', (i - 1) / 2
+        end
+    end
+    for i = 1, #flat, 2 do
+        local index, value = flat[i], flat[i + 1]
+        local bit = index * bits
+        local at, shift = floor(bit / 8) - low + 1, 2 ^ (bit % 8)
+        local present = floor(bytes[at] / shift) % values
+        if present ~= value then
+            if present == final then
+                return 'F', (i - 1) / 2
+            end
+            bytes[at] = bytes[at] + (value - present) * shift
+            list.dirty[1] = index
+        end
+    end
+end
+
+-- Applies the changes to the list's table, likewise.
+local function apply_sparse(list, flat)
     local unknown = {}
     for i = 1, #flat, 2 do
         if flat[i] >= list.size then
@@ -68,26 +121,46 @@ end
 local groups = {}
 for a = first, #ARGV - 1, 2 do
     local list = open_list(ARGV[a])
+    local flat = list and unpack_all('I4B', 2, 5, ARGV[a + 1])
+    groups[#groups + 1] = {list = list, flat = flat}
+    for i = 1, list and #flat or 0, 2 do
+        local at = floor(flat[i] * list.bits / 8)
+        if flat[i] < list.size then
+            list.low = math.min(list.low or at, at)
+            list.high = math.max(list.high or at, at)
+            list.count = list.count + 1
+        end
+    end
+end
+for g, group in ipairs(groups) do
+    local list = group.list
     if not list then
-        return {'R', 'L', #groups, 0}
+        return {'R', 'L', g - 1, 0}
     end
-    local why, at = apply(list, unpack_all('I4B', 2, 5, ARGV[a + 1]))
+    if list.low and not list.bytes and list.high - list.low < SPARSE * list.count then
+        load_bytes(list)
+    end
+    local apply = list.bytes and apply_dense or apply_sparse
+    local why, at = apply(list, group.flat)
     if why then
-        return {'R', why, #groups, at}
+        return {'R', why, g - 1, at}
     end
-    groups[#groups + 1] = list
 end
 for _, list in ipairs(order) do
     if #list.dirty > 0 then
-        write_statuses(list.id, list.bits, list.dirty, list.status)
+        if list.bytes then
+            write_bytes(list)
+        else
+            write_statuses(list.id, list.bits, list.dirty, list.status)
+        end
         list.version = redis.call('HINCRBY', list_key(list.id), 'version', 1)
         changed(list.id, list.version, ARGV[1])
     end
 end
 local versions, flags = {}, {}
-for i, list in ipairs(groups) do
-    versions[i] = list.version
-    flags[i] = #list.dirty > 0 and 1 or 0
+for i, group in ipairs(groups) do
+    versions[i] = group.list.version
+    flags[i] = #group.list.dirty > 0 and 1 or 0
 end
 if record then
     redis.call('SET', record, ARGV[4] .. table.concat(versions, ','), 'PX', ARGV[5])
