@@ -47,7 +47,9 @@ class _Response:
     """What openapi-core asks of an answer."""
 
     def __init__(self, answer):
-        self.status_code, self.headers = answer.status, Headers(answer.fields)
+        self.status_code = answer.status
+        # Several lines of a field are one list (RFC 9110 section 5.3).
+        self.headers = Headers({name: answer[name] for name, _ in answer.fields})
         self.content_type, self.data = answer.get("content-type", ""), answer.body
         if answer["content-encoding"] == "gzip" and answer.body:
             self.data = gzip.decompress(answer.body)  # the description is of the content before its coding

@@ -3,7 +3,10 @@ validator; and what is described but was never seen."""
 import re
 import time
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, path_of, until
 from description import OPERATIONS, PUBLIC, Description, Exchange
@@ -114,6 +117,33 @@ def walk_in_peace(world):
     return walk
 
 
+def walk_with_bearers(world):
+    """Issuers who sign tokens of their own: accepted, refused for several reasons, and sent beside an API key."""
+    secret = world.directory / "bearer.pem"
+    key = ec.generate_private_key(ec.SECP256R1())
+    secret.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    service = world.service(pools={"tests": {"jwt-auth": {"keys": str(secret), "issuer": "https://hr.example"}}}).start()
+    walk = Walk(service)
+
+    def bearer(exp=60, by=key, **headers):
+        claims = {"iss": "https://hr.example", "exp": int(time.time()) + exp}
+        return {"Authorization": f"Bearer {jwt.encode(claims, by, 'ES256')}", **headers}
+
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+    body = b'{"uri":"%s","index":%d,"value":1}' % (uri.encode(), index)
+    many = b'{"statusListReferences":[%s]}' % body
+    for method, target, content in (("POST", RESERVE, None), ("PATCH", UPDATE, body), ("PATCH", BATCH, many),
+                                    ("GET", f"{STATUS}?uri={uri}&index={index}", None), ("HEAD", f"{STATUS}?uri={uri}&index={index}", None)):
+        plain = {"Content-Type": "application/json"}
+        assert walk.ask(method, target, bearer(**plain), content).status in (200, 204)
+        for headers in (plain, bearer(exp=-60, **plain), bearer(by=ec.generate_private_key(ec.SECP256R1()), **plain),
+                        {**plain, "Authorization": "Bearer x"}, {**plain, "Authorization": "Basic eDp5"}):
+            assert walk.ask(method, target, headers, content).status == 401
+        assert walk.ask(method, target, bearer(**JSON), content).status == 400
+    return walk
+
+
 def unknown(walk, redis, number, method, target, body):
     """While Redis stands still and the connection is up: the outcome of a call is unknown, an equal one is told to wait."""
     key = {**JSON, "Idempotency-Key": f'"{number}-{time.monotonic_ns()}"'}
@@ -172,7 +202,7 @@ def walk_ready(walk):
 def exchanges():
     world = World()
     try:
-        return [e for walk in (walk_in_peace, walk_without_a_store) for e in walk(world).exchanges]
+        return [e for walk in (walk_in_peace, walk_with_bearers, walk_without_a_store) for e in walk(world).exchanges]
     finally:
         world.end()
 
