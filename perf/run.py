@@ -33,7 +33,7 @@ SCENARIOS = {
 def plan_of(mode):
     if mode == "quick":
         return types.SimpleNamespace(quick=True, rounds=3, seconds=2, k6_seconds=3, samples=100)
-    return types.SimpleNamespace(quick=False, rounds=5, seconds=5, k6_seconds=10, samples=1000)
+    return types.SimpleNamespace(quick=False, rounds=3, seconds=4, k6_seconds=8, samples=1000)
 
 
 def run_micro(place, quick):

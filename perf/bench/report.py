@@ -1,4 +1,4 @@
-"""The table on the terminal, the JSON and the HTML report."""
+"""The table on the terminal; the JSON, the HTML report, and the tables as Markdown for docs/performance.md."""
 import dataclasses
 import html
 import json
@@ -86,12 +86,35 @@ def page(rows, extra, machine, mode, took, when):
     return "\n".join(out) + "\n"
 
 
+def markdown_row(values):
+    return "| " + " | ".join(str(v).replace("|", "/") for v in values) + " |"
+
+
+def markdown(rows, extra):
+    """The tables alone."""
+    out = [markdown_row(HEAD), markdown_row("---" for _ in HEAD)]
+    out += [markdown_row(cells(r)) for r in rows]
+    for c in extra["curves"]:
+        names = list(c["series"])
+        points = {}
+        for name in names:
+            for x, y in c["series"][name]:
+                points.setdefault(x, {})[name] = y
+        out += ["", f"**{c['title']}** ({c['y']})", "", markdown_row([c["x"], *names]), markdown_row("---" for _ in range(len(names) + 1))]
+        out += [markdown_row([f"{x:,}", *(number(points[x].get(n)) for n in names)]) for x in sorted(points)]
+    if extra["micro"]:
+        out += ["", markdown_row(("micro-benchmark", "figure", "detail")), markdown_row("---" for _ in range(3))]
+        out += [markdown_row((m["name"].strip(), number(m["figure"], m["unit"]), m["detail"])) for m in extra["micro"]]
+    return "\n".join(out) + "\n"
+
+
 def write(rows, extra, machine, mode, scenarios, took):
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     data = {"when": when, "mode": mode, "seconds": took, "machine": machine, "rows": [dataclasses.asdict(r) for r in rows],
             "measurements": rounds.LOG, **extra}
     name = "-".join([mode, *scenarios])
     (RESULTS / f"{name}.json").write_text(json.dumps(plain(data), indent=1) + "\n")
+    (RESULTS / f"{name}.md").write_text(markdown(rows, extra))
     path = RESULTS / f"{name}.html"
     path.write_text(page(rows, extra, machine, mode, took, when))
     return path
