@@ -319,9 +319,11 @@ void house_for(struct house *h, unsigned ms)
         house_turn(h);
 }
 
+#define PATIENCE 10 /* a busy machine is slow, not wrong */
+
 bool house_until(struct house *h, bool (*holds)(struct house *h, void *arg), void *arg, unsigned ms)
 {
-    for (uint64_t end = mono(NULL) + ms * SL_NS_PER_MS; !holds(h, arg);) {
+    for (uint64_t end = mono(NULL) + PATIENCE * ms * SL_NS_PER_MS; !holds(h, arg);) {
         if (mono(NULL) > end)
             return false;
         house_turn(h);
