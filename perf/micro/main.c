@@ -1,4 +1,4 @@
-/* micro [--quick] [--json FILE] [--redis SOCKET] [ring|core|token|table|update]... */
+/* micro [--quick] [--json FILE] [--redis SOCKET] [ring|core|token|table|auth|update]... */
 #include "micro.h"
 
 #include <stdio.h>
@@ -72,8 +72,8 @@ int main(int argc, char **argv)
 {
     const char *redis = NULL;
     unsigned named = 0;
-    bool want[5] = {0};
-    static const char *const names[] = {"ring", "core", "token", "table", "update"};
+    bool want[6] = {0};
+    static const char *const names[] = {"ring", "core", "token", "table", "auth", "update"};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
             run.span = 50000000;
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
             run.json = fopen(argv[++i], "w");
         else if (strcmp(argv[i], "--redis") == 0 && i + 1 < argc)
             redis = argv[++i];
-        for (unsigned k = 0; k < 5; k++)
+        for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
             if (strcmp(argv[i], names[k]) == 0)
                 want[k] = ++named > 0;
     }
@@ -95,7 +95,9 @@ int main(int argc, char **argv)
         micro_token();
     if (want[3] || named == 0)
         micro_table();
-    if ((want[4] || named == 0) && redis != NULL)
+    if (want[4] || named == 0)
+        micro_auth();
+    if ((want[5] || named == 0) && redis != NULL)
         micro_update(redis);
     if (run.json != NULL) {
         fprintf(run.json, "\n]\n");

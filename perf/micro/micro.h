@@ -30,4 +30,5 @@ void micro_ring(void);
 void micro_core(void);  /* index order, base64url, Accept */
 void micro_token(void); /* compression by density and level, signing, a whole token */
 void micro_table(void);
+void micro_auth(void);
 void micro_update(const char *socket); /* the update script on the Redis behind the unix socket */

@@ -6,7 +6,10 @@ import subprocess
 import threading
 import time
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, until
 from harness import BINARY, free_port, instrumented
@@ -191,6 +194,49 @@ def test_api_keys_roll_over(world):
         c.pool = "tests"
         assert c.try_reserve().status != 200
     assert "in-a-file" not in service.log() and "changed\"" not in service.log().replace('level', '')
+
+
+def test_keys_of_bearer_tokens_roll_over(world):
+    """A token that was verified, and is remembered, is worth nothing once its key is gone."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    paths = [world.directory / f"{n}.pem" for n in range(2)]
+    for key, path in zip(keys, paths):
+        path.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    service = world.service(world.redis(), {"tests": {}, "other": {}}, workers=1).start()
+    tokens = [jwt.encode({"iss": "i", "exp": time.time() + 600}, key, "ES256") for key in keys]
+
+    def answers(*expected):
+        for _ in range(3):
+            for token, status in zip(tokens, expected):
+                with service.client() as c:
+                    r = c.issuer.request("POST", "/pools/tests/new-references", {"Authorization": f"Bearer {token}"}, b"")
+                    assert r.status == status, r
+
+    def use(*files, issuer="i"):
+        service.options().pop("jwt-auth", None)
+        if files:
+            service.options()["jwt-auth"] = {"keys": [str(f) for f in files], "issuer": issuer}
+        reload(service)
+
+    answers(401, 401)
+    use(paths[0])
+    answers(200, 401)
+    use(*paths)
+    answers(200, 200)
+    use(paths[1])
+    answers(401, 200)
+    use(*paths, issuer="j")
+    answers(401, 401)
+    use(*paths)
+    answers(200, 200)
+    paths[0].write_bytes(paths[1].read_bytes())
+    refused(service, "jwt-auth.keys", "the same key twice in one pool")
+    answers(200, 200)
+    paths[1].write_text("no key")
+    refused(service, "jwt-auth.keys", "there is no PEM in it")
+    answers(200, 200)
+    use()
+    answers(401, 401)
 
 
 def test_a_bad_file_changes_nothing(world):
