@@ -182,8 +182,8 @@ enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct s
             continue;
         if (!same) {
             tried = g->rule;
-            fate = sl_jwt_verify(token, b->alg, sl_span(tried->key, tried->key_len)) ? SL_BEARER_GOOD
-                                                                                     : SL_BEARER_FORGED;
+            fate = sl_jwt_verify(token, tried->alg, sl_span(tried->key, tried->key_len)) ? SL_BEARER_GOOD
+                                                                                         : SL_BEARER_FORGED;
         }
         for (size_t w = 0; fate == SL_BEARER_GOOD && w < k->words; w++)
             pools[w] |= g->pools[w];

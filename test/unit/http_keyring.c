@@ -134,6 +134,8 @@ static void test_bearers(void **state)
     add_rule(c, 129, SL_JWT_HS256, "one", "i", "us");
     add_rule(c, 7, SL_JWT_HS256, "three", NULL, NULL);
     add_rule(c, 8, SL_JWT_HS512, "three", NULL, NULL);
+    add_rule(c, 9, SL_JWT_HS512, "five", "h", NULL);
+    add_rule(c, 10, SL_JWT_RS256, "six", "h", NULL);
     struct sl_keyring *k = seal(c);
     assert_true(sl_keyring_takes_bearers(k));
     static const struct {
@@ -153,6 +155,8 @@ static void test_bearers(void **state)
         {"three", "", "7"},
         {"three", ",\"iss\":\"whoever\"", "7"},
         {"three", ",\"aud\":\"us\"", "forged"},
+        {"five", ",\"iss\":\"h\"", "forged"}, /* the right secret for another algorithm */
+        {"six", ",\"iss\":\"h\"", "forged"},
         {"four", ",\"iss\":\"i\",\"aud\":\"us\"", "forged"},
         {"on", ",\"iss\":\"i\",\"aud\":\"us\"", "forged"},
     };
