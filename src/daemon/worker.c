@@ -65,7 +65,7 @@ static void on_store_state(void *arg, enum sl_store_state state)
     if (up == w->store_up)
         return;
     w->store_up = up;
-    atomic_fetch_add_explicit(&w->daemon->shared.workers_down, up ? UINT32_MAX : 1, memory_order_relaxed);
+    sl_pool_worker_connection(&w->pool, up);
 }
 
 static void run(void *arg)
@@ -110,6 +110,7 @@ void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
     w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);
     w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "connection=\"worker\"");
     sl_pool_worker_metrics(&w->pool, &d->shared);
+    w->pool.doubtful = true;
     atomic_fetch_add_explicit(&d->shared.workers_down, 1, memory_order_relaxed);
 }
 

@@ -18,7 +18,7 @@ struct sl_worker {
     struct sl_timer drain_tick;
     uint64_t drain_until_ns;
     bool draining, cut;
-    bool store_up; /* counted in shared.workers_down while it is not */
+    bool store_up;
 };
 
 /* Before the threads start: metrics, mailbox. */

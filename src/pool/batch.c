@@ -97,7 +97,7 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                                 void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r),
                                 void *arg)
 {
-    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
+    if (!sl_pool_worker_may_write(w))
         return NULL;
     struct scratch s = {sl_xcalloc(n, sizeof *s.sorted), sl_xcalloc(n, sizeof *s.changes),
                         sl_xcalloc(n, sizeof *s.positions), sl_xcalloc(n, sizeof *s.groups)};

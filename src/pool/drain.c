@@ -13,6 +13,7 @@ void sl_keeper_begin_drain(struct sl_keeper *k)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
         sl_keeper_answer_waiters(&k->pools[i], false);
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
+    sl_keeper_confirm(k);
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
         sl_keeper_answer_cold(sl_keeper_tracked(k, i), SL_ERR_UNAVAILABLE);
 }

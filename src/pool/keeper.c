@@ -189,6 +189,9 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
     case SL_MAIL_LOOKUP:
         sl_keeper_lookup(k, (struct sl_lookup_mail *)m);
         return;
+    case SL_MAIL_CONFIRM:
+        sl_keeper_confirm_asked(k, (struct sl_confirm_mail *)m);
+        return;
     case SL_MAIL_TURN:
         sl_keeper_turned(k);
         return;
@@ -197,6 +200,9 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
         return;
     case MAIL_MARKED:
         sl_keeper_marked(k, m);
+        return;
+    case MAIL_UNPACKED:
+        sl_keeper_unpacked(k, m);
         return;
     case SL_STORE_MAIL:
         sl_store_mail(m);

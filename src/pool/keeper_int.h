@@ -26,6 +26,9 @@ struct tracked {
     enum sl_publish_state state;
     bool urgent;      /* somebody waits for its first token */
     bool rolled_back; /* Redis has an older version than we have published; told once */
+    uint32_t reading; /* kpool.reading that has shown it last */
+    bool behind;      /* pool/mend.c: to be mended; asked for in this round */
+    bool mend_asked;
     struct tracked *next_ready;
     struct sl_cold_mail *cold;
     char text[]; /* uri, json prefix */
@@ -39,9 +42,9 @@ struct segment {
     uint64_t slots[];
 };
 
-/* A pool's life after each connect: CLOSED -> OPENING -> (ADOPTING) -> LISTING -> SYNCED; takes only in
- * SYNCED. */
-enum sl_pool_state { POOL_CLOSED, POOL_OPENING, POOL_ADOPTING, POOL_LISTING, POOL_SYNCED };
+/* A pool's life after each connect: CLOSED -> OPENING -> (ADOPTING) -> LISTING -> (MENDING) -> SYNCED; takes
+ * only in SYNCED. */
+enum sl_pool_state { POOL_CLOSED, POOL_OPENING, POOL_ADOPTING, POOL_LISTING, POOL_MENDING, POOL_SYNCED };
 
 struct kpool {
     struct sl_keeper *k;
@@ -54,6 +57,13 @@ struct kpool {
     uint64_t since;                 /* last change number that was read */
     char replid[SL_REPLID_MAX + 1]; /* the epoch that `since` and the ring's references are of */
     bool sweeping, sweep_again;
+    /* Redis may have gone back: all lists are read, compared with what is known, and mended. */
+    bool checking;
+    uint32_t reading; /* counts such readings */
+    bool mend_failed;
+    uint32_t mend_at; /* of the table: how far mending came */
+    unsigned mending; /* lists under way */
+    size_t mending_bytes;
     uint64_t mark; /* embedded Redis: last take counter made durable */
     bool mark_known;
     bool marking;
@@ -112,6 +122,8 @@ struct sl_keeper {
     unsigned lookups;
     struct sl_lookup_mail *early;   /* wait for the first reading of the pools */
     struct sl_lookup_mail *looking; /* under way, one per id */
+    /* workers with a new connection: wait for pools opened after they came; for those being opened */
+    struct sl_confirm_mail *confirm_next, *confirm_asked;
     /* giving back */
     unsigned giving_back;
     struct sl_timer give_up;
@@ -120,7 +132,7 @@ struct sl_keeper {
 };
 
 /* Jobs of the crews come back as mail. */
-enum { MAIL_SIGNED = 100, MAIL_MARKED };
+enum { MAIL_SIGNED = 100, MAIL_MARKED, MAIL_UNPACKED };
 
 /* lists.c */
 struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r); /* NULL: cannot be kept */
@@ -135,6 +147,15 @@ void sl_keeper_open(struct kpool *p);
 void sl_keeper_store_down(struct sl_keeper *k);
 void sl_keeper_sweep(struct kpool *p);
 void sl_keeper_update_authority(struct sl_keeper *k);
+void sl_keeper_synced(struct kpool *p);
+/* mend.c */
+void sl_keeper_mend_start(struct kpool *p); /* all lists were read */
+void sl_keeper_mend(struct kpool *p);       /* goes on, if there is something to go on with */
+void sl_keeper_unpacked(struct sl_keeper *k, struct sl_mail *m);
+/* confirm.c */
+void sl_keeper_confirm_asked(struct sl_keeper *k, struct sl_confirm_mail *m);
+void sl_keeper_confirm_opening(struct sl_keeper *k);
+void sl_keeper_confirm(struct sl_keeper *k); /* a pool is synced, or draining has begun */
 /* lookup.c */
 void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
 void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);

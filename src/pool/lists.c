@@ -61,6 +61,21 @@ void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t publish
            SL_KU("published", published));
 }
 
+/* Sees whether Redis has less than was heard of, or has it from another instance that knew less than this
+ * one. */
+static void compare(struct tracked *t, uint64_t version)
+{
+    struct sl_token *token = sl_list_token(&t->list);
+    uint64_t published = token != NULL ? token->version : 0;
+    bool checking = t->pool->checking;
+    bool less = version < (checking ? t->committed : published);
+    if (less)
+        sl_keeper_rolled_back(t, version, checking ? t->committed : published);
+    else
+        t->rolled_back = false;
+    t->behind = checking && (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
+}
+
 struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
 {
     struct sl_keeper *k = p->k;
@@ -75,6 +90,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
         p->lists++;
         p->unpublished++;
         t->committed = r->version;
+        t->reading = p->reading;
         sl_keeper_want_token(t);
         return t;
     }
@@ -82,11 +98,8 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
         sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->pool->name));
         return NULL;
     }
-    struct sl_token *token = sl_list_token(&t->list);
-    if (token != NULL && r->version < token->version)
-        sl_keeper_rolled_back(t, r->version, token->version);
-    else
-        t->rolled_back = false;
+    compare(t, r->version);
+    t->reading = p->reading;
     sl_keeper_committed(t, r->version, sl_mono_ns(k->clock));
     return t;
 }

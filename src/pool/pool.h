@@ -44,7 +44,7 @@ struct sl_shared {
     /* How long a publication that is due takes to be in its slot, at most, as things are; 0: no telling, the
      * store or the signer is not well. And what one more list adds to it. Written by the keeper. */
     _Atomic uint64_t publish_lag_ns, publish_cost_ns;
-    /* Workers whose own connection to Redis is not up: they refuse updates. */
+    /* Workers whose own connection to Redis is not up, or not confirmed: they refuse updates. */
     _Atomic uint32_t workers_down;
 };
 
@@ -59,6 +59,7 @@ enum sl_pool_mail {
     SL_MAIL_RETURN,     /* struct sl_reservation whose request has gone, with its references */
     SL_MAIL_CHANGED,    /* struct sl_changed_mail: one per update call; freed by the keeper */
     SL_MAIL_COLD,       /* struct sl_cold_mail: one per worker and list */
+    SL_MAIL_CONFIRM,    /* struct sl_confirm_mail: one per worker */
     SL_MAIL_LOOKUP,     /* struct sl_lookup_mail: one per waiting request */
     /* keeper -> worker */
     SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
@@ -77,6 +78,14 @@ struct sl_cold_mail {
     uint32_t list;
     enum sl_err err; /* the answer: OK (the slot has a token) or UNAVAILABLE */
     void *next;      /* the keeper's chain */
+};
+
+/* A worker's connection is new; the answer: what Redis lost since the former one is known and mended. */
+struct sl_confirm_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    uint64_t connection; /* the worker's count */
+    struct sl_confirm_mail *next;
 };
 
 struct sl_lookup_mail {

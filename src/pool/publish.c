@@ -273,6 +273,7 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
         sl_keeper_rolled_back(t, version, token->version);
     failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
            err == SL_OK ? "redis has an older version than was published" : "a list was not loaded");
+    sl_keeper_mend(t->pool);
     sl_keeper_pump(k);
 }
 
@@ -280,6 +281,12 @@ static struct sl_store *store_for(struct sl_keeper *k, const struct tracked *t)
 {
     struct sl_store *s = raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
     return sl_store_state(s) == SL_STORE_UP ? s : NULL;
+}
+
+/* Redis may have gone back: what it has is not loaded before it was compared, and mended. */
+static bool in_doubt(const struct kpool *p)
+{
+    return p->checking || (p->started && p->state < POOL_LISTING);
 }
 
 void sl_keeper_pump(struct sl_keeper *k)
@@ -290,6 +297,10 @@ void sl_keeper_pump(struct sl_keeper *k)
     while (*link != NULL && k->active < limit && !k->draining) {
         struct tracked *t = *link;
         struct sl_store *s = store_for(k, t);
+        if (in_doubt(t->pool)) {
+            link = &t->next_ready;
+            continue;
+        }
         if (s == NULL || (k->active > 0 && k->active_bytes + raw_bytes(t) > ACTIVE_BYTES)) {
             if (raw_bytes(t) < LARGE_LIST)
                 return;
@@ -364,6 +375,7 @@ void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
     }
     sl_key_free(j->key);
     free(j);
+    sl_keeper_mend(t->pool);
     sl_keeper_pump(k);
 }
 

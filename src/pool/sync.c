@@ -8,7 +8,7 @@
 
 #define PAGE 1000 /* lists per reading of changes */
 
-static void synced(struct kpool *p)
+void sl_keeper_synced(struct kpool *p)
 {
     struct sl_keeper *k = p->k;
     p->state = POOL_SYNCED;
@@ -27,6 +27,22 @@ static void synced(struct kpool *p)
         sl_keeper_answer_early(k, SL_OK);
         k->s.on_started(k->s.arg);
     }
+    sl_keeper_confirm(k);
+}
+
+/* Redis may have lost something: all lists are read again and compared. */
+static void check(struct kpool *p)
+{
+    p->checking = true;
+    p->since = 0;
+    p->reading++;
+}
+
+/* And perhaps whole lists: references to those must not be given out. */
+static void forget(struct kpool *p)
+{
+    sl_keeper_forget(p);
+    check(p);
 }
 
 static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
@@ -39,9 +55,8 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
         sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->pool->name),
                SL_KU("newest", r->newest), SL_KU("seen", p->since));
-        sl_keeper_forget(p);
-        p->since = 0;
-        sl_keeper_sweep(p);
+        forget(p);
+        sl_keeper_open(p);
         return;
     }
     for (size_t i = 0; i < r->count; i++) {
@@ -52,8 +67,10 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         sl_keeper_sweep(p);
     } else {
         p->since = r->newest;
-        if (p->state == POOL_LISTING)
-            synced(p);
+        if (p->state == POOL_LISTING && p->checking)
+            sl_keeper_mend_start(p);
+        else if (p->state == POOL_LISTING)
+            sl_keeper_synced(p);
     }
     sl_keeper_pump(p->k);
 }
@@ -73,6 +90,8 @@ void sl_keeper_sweep(struct kpool *p)
 static void list_pool(struct kpool *p)
 {
     p->state = POOL_LISTING;
+    if (p->checking)
+        check(p); /* anew, if it was cut short */
     sl_keeper_sweep(p);
 }
 
@@ -82,8 +101,7 @@ static void forget_epoch(struct kpool *p)
 {
     sl_log(SL_WARN, "pool", "redis may have lost data: references that were ready are dropped",
            SL_KS("pool", p->pool->name));
-    sl_keeper_forget(p);
-    p->since = 0;
+    forget(p);
 }
 
 static bool is_new_epoch(struct kpool *p, struct sl_span replid)
@@ -141,6 +159,8 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
     }
     bool embedded = p->k->s.redis->mode == SL_REDIS_EMBEDDED, other = is_new_epoch(p, r->replid);
     if (embedded && r->foreign > 0 && p->mark_known) {
+        if (other)
+            check(p);
         p->state = POOL_ADOPTING;
         if (sl_store_adopt(p->k->store, p->pool->name, p->mark, on_adopted, p) == SL_OK)
             return;
@@ -172,6 +192,7 @@ void sl_keeper_open(struct kpool *p)
 
 void sl_keeper_store_up(struct sl_keeper *k)
 {
+    sl_keeper_confirm_opening(k);
     for (unsigned i = 0; i < k->s.shared->pool_count; i++)
         sl_keeper_open(&k->pools[i]);
     if (!k->names_checked && sl_store_pool_names(k->store, on_names, k) != SL_OK)

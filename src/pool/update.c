@@ -223,8 +223,7 @@ struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, u
                                   void (*done)(void *arg, enum sl_err err, uint64_t version), void *arg)
 {
     struct sl_gather *g = &w->gathers[l->pool->number];
-    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP ||
-        sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
+    if (!sl_pool_worker_may_write(w) || sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
         count(g, SL_UPDATED_FAILED);
         return NULL;
     }

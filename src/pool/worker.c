@@ -39,6 +39,45 @@ void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct 
     w->gathers = sl_gathers_new(w);
 }
 
+/* ---- the connection
+ * -------------------------------------------------------------------------------------------- */
+
+static void ask_confirmation(struct sl_pool_worker *w)
+{
+    w->confirming = true;
+    w->confirm = (struct sl_confirm_mail){
+        .mail.kind = SL_MAIL_CONFIRM, .reply_to = w->mail, .connection = w->connection};
+    sl_mailbox_send(w->shared->keeper, &w->confirm.mail);
+}
+
+void sl_pool_worker_connection(struct sl_pool_worker *w, bool up)
+{
+    w->connection++;
+    if (!w->doubtful)
+        atomic_fetch_add_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
+    w->doubtful = true;
+    if (up && !w->confirming)
+        ask_confirmation(w);
+}
+
+static void confirmed(struct sl_pool_worker *w)
+{
+    w->confirming = false;
+    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
+        return; /* asked again when it is up */
+    if (w->confirm.connection != w->connection) {
+        ask_confirmation(w);
+        return;
+    }
+    w->doubtful = false;
+    atomic_fetch_sub_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
+}
+
+bool sl_pool_worker_may_write(const struct sl_pool_worker *w)
+{
+    return w->store != NULL && !w->doubtful && sl_store_state(w->store) == SL_STORE_UP;
+}
+
 static void turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
 {
     if (w->on_replaced != NULL)
@@ -60,6 +99,9 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m)
         return;
     case SL_MAIL_LOOKUP:
         sl_lookup_answered(w, (struct sl_lookup_mail *)m);
+        return;
+    case SL_MAIL_CONFIRM:
+        confirmed(w);
         return;
     case SL_MAIL_TURN:
         turn(w, (struct sl_turn_mail *)m);

@@ -17,6 +17,10 @@ struct sl_pool_worker {
     uint32_t followers_cap;
     struct sl_lookup *lookups; /* under way */
     unsigned awaited;          /* messages that have not come back */
+    /* A new connection is doubtful until the keeper has confirmed that what Redis lost is mended. */
+    uint64_t connection;
+    bool doubtful, confirming;
+    struct sl_confirm_mail confirm;
     bool draining;             /* waiters are answered, newcomers refused */
     /* Called for each list of a turn message: lets go of what the owner keeps of its old token. */
     void (*on_replaced)(void *arg, uint32_t list);
@@ -28,6 +32,9 @@ void sl_pool_worker_metrics(struct sl_pool_worker *w, const struct sl_shared *sh
 /* In the thread. `store` may be NULL at first and set later. */
 void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct sl_mailbox *mail,
                          struct sl_shared *shared);
+/* The store is up, or not any more. A store that never says so (in tests) is not in doubt. */
+void sl_pool_worker_connection(struct sl_pool_worker *w, bool up);
+bool sl_pool_worker_may_write(const struct sl_pool_worker *w);
 /* Handles one message of enum sl_pool_mail. */
 void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m);
 /* Answers everyone who waits for the keeper with UNAVAILABLE, whoever follows a version, and sends pending

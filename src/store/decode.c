@@ -189,6 +189,17 @@ bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struc
     return true;
 }
 
+bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl_mended *ret_what)
+{
+    uint64_t version, what;
+    if (!is_array(r, 2) || !count(r->element[0], LARGEST, &version) ||
+        !count(r->element[1], SL_MENDED_MORE, &what))
+        return false;
+    *ret_version = version;
+    *ret_what = (enum sl_mended)what;
+    return true;
+}
+
 bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d)
 {

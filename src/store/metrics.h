@@ -10,6 +10,7 @@
     X(TAKE, take, true, true)                                                                                \
     X(PRECREATE, precreate, true, true)                                                                      \
     X(GIVE_BACK, give_back, true, true)                                                                      \
+    X(MEND, mend, true, true)                                                                                \
     X(CHANGES, changes, false, true)                                                                         \
     X(DESCRIBE, describe, false, true)                                                                       \
     X(UPDATE, update, true, true)                                                                            \

@@ -186,6 +186,39 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     return SL_OK;
 }
 
+static void give_mended(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+{
+    uint64_t version = 0;
+    enum sl_mended what = SL_MENDED_NOT;
+    if (err == SL_OK && !sl_decode_mended(r, &version, &what))
+        err = sl_op_bad_shape(op);
+    op->done.mended(op->arg, err, version, what);
+}
+
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
+                          void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what),
+                          void *arg)
+{
+    static const char seed[SL_ORDER_SEED]; /* nothing is ever taken from the list again */
+    struct sl_wire w = {0};
+    struct sl_operation *op;
+    enum sl_err err = sl_op_new(s, SL_OP_MEND, pool, 7, &w, &op);
+    if (err != SL_OK)
+        return err;
+    op->deliver = give_mended;
+    op->done.mended = done;
+    op->arg = arg;
+    sl_op_channel(s, pool, &w);
+    sl_op_uuid(&w, &m->list);
+    sl_wire_arg(&w, m->uri.at, m->uri.len);
+    sl_wire_arg(&w, seed, sizeof seed);
+    sl_wire_number(&w, (int64_t)m->least);
+    sl_wire_number(&w, (int64_t)m->source);
+    sl_wire_arg(&w, m->bytes.at, m->bytes.len);
+    sl_op_send(s, op, &w, 1);
+    return SL_OK;
+}
+
 static void give_changes(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     struct sl_changes c = {0};

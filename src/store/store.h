@@ -173,6 +173,24 @@ SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, 
                                           void (*done)(void *arg, enum sl_err err, uint32_t accepted),
                                           void *arg);
 
+/* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
+ * bytes of `source`, sealed, and above version `least`. What another instance has mended already with less is
+ * raised further, and keeps what was set since. Does nothing when nothing is to do, so it may be sent again,
+ * and by all instances at once. `bytes` is read during the call. */
+enum sl_mended { SL_MENDED_NOT, SL_MENDED_NEW, SL_MENDED_RAISED, SL_MENDED_MORE };
+struct sl_mend {
+    struct sl_uuid list;
+    struct sl_span uri;
+    uint64_t least, source; /* highest version that was heard of; version that the bytes are of */
+    struct sl_span bytes;
+};
+/* A mended list's version is above all from before by this: whoever has seen those knows that it was mended.
+ * src/store/lua/mend.lua has the same number. */
+#define SL_MEND_JUMP (1u << 20)
+SL_CHECKED enum sl_err
+sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
+              void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what), void *arg);
+
 /* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change.
  * `newest`: the pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads
  * all lists. */

@@ -222,8 +222,22 @@ static const struct {
     [SL_VARIANT_CWT] = {SL_SPAN("application/statuslist+cwt"), SL_SPAN("")},
 };
 
+/* Where `part` stands in `whole`. By its first bytes: whole searches for something long prepare for long. */
+static struct sl_span find(struct sl_span whole, struct sl_span part)
+{
+    size_t first = part.len < 32 ? part.len : 32;
+    const char *at = whole.at, *end = whole.at + whole.len;
+    while ((at = memmem(at, (size_t)(end - at), part.at, first)) != NULL) {
+        if ((size_t)(end - at) >= part.len && memcmp(at, part.at, part.len) == 0)
+            break;
+        at++;
+    }
+    sl_assert(at != NULL);
+    return sl_span(at, part.len);
+}
+
 static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_token_spec *spec,
-                                 const struct sl_span variants[static SL_VARIANT_COUNT])
+                                 const struct sl_span variants[static SL_VARIANT_COUNT], struct sl_span zlib)
 {
     size_t storage = 0;
     for (unsigned v = 0; v < SL_VARIANT_COUNT; v++)
@@ -250,6 +264,7 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
         body->etag = write_etag(b->hasher, body->bytes, at);
         at += body->etag.len;
     }
+    t->zlib = find(t->body[SL_VARIANT_CWT].bytes, zlib);
     return t;
 }
 
@@ -273,7 +288,7 @@ enum sl_err sl_token_build(struct sl_token_builder *b, const struct sl_token_spe
         [SL_VARIANT_JWT_GZIP] = sl_span(b->gzip.at, gzip_len),
         [SL_VARIANT_CWT] = cwt,
     };
-    struct sl_token *t = cwt.len > 0 ? assemble(b, spec, variants) : NULL;
+    struct sl_token *t = cwt.len > 0 ? assemble(b, spec, variants, sl_span(b->zlib.at, zlib_len)) : NULL;
     if (t == NULL)
         return SL_ERR_INTERNAL;
     cost.sign_ns += cwt_sign_ns;

@@ -25,6 +25,7 @@ struct sl_token {
     bool iat_shared;  /* another token of this list carried the same iat: Last-Modified cannot tell them apart
                        */
     size_t memory;    /* bytes of this allocation */
+    struct sl_span zlib;    /* the compressed list, inside the CWT */
     char last_modified[29]; /* IMF-fixdate of iat, no NUL (RFC 9110 section 5.6.7) */
     struct sl_token_body body[SL_VARIANT_COUNT];
     char storage[]; /* what the spans above point to */
@@ -37,4 +38,8 @@ static inline struct sl_token *sl_token_ref(struct sl_token *t)
     return t;
 }
 
+/* The status list bytes that the token carries, `len` as the list has; a shorter list is filled up with
+ * zeros. False: memory is short, or the list is longer. Any thread that holds a share; takes as long as
+ * decompressing does. */
+bool sl_token_unpack(const struct sl_token *t, uint8_t *out, size_t len);
 void sl_token_unref(struct sl_token *t); /* any thread; frees with the last share; NULL ok */

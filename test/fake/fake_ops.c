@@ -149,6 +149,28 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     return fake_op_sent(s, op);
 }
 
+static void give_mended(struct op *op)
+{
+    op->done.mended(op->arg, op->err, op->version, (enum sl_mended)op->result.number);
+}
+
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
+                          void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what),
+                          void *arg)
+{
+    bool execute;
+    enum sl_mended what;
+    struct op *op = fake_op_new(s, SL_OP_MEND, arg, give_mended, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.mended = done;
+    if (execute) {
+        op->version = fake_mend(s->f, fake_pool(s->f, pool), m, &what);
+        op->result.number = what;
+    }
+    return fake_op_sent(s, op);
+}
+
 static void give_changes(struct op *op)
 {
     op->result.changes.lists = op->records;

@@ -29,6 +29,7 @@ static void list_free(struct fake_list *l)
 {
     fields_free(&l->now);
     fields_free(&l->saved);
+    free(l->base);
     free(l->uri);
     free(l);
 }

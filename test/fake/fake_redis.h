@@ -33,6 +33,8 @@ struct fake_list {
     int64_t created_ms;
     struct fake_fields now, saved;
     bool is_saved;
+    uint64_t mended, mended_at; /* 0: not; and what it was mended to */
+    uint8_t *base;
 };
 
 struct fake_counters {
@@ -143,6 +145,8 @@ uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p);
 uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
                    const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks);
 uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
+uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
+                   enum sl_mended *ret_what);
 /* One result character per change; whether something changed. */
 bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
                  char *results);

@@ -161,6 +161,63 @@ uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_
     return n;
 }
 
+static void mended(struct fake_list *l, const struct sl_mend *m, uint64_t source)
+{
+    size_t bytes = sl_status_bytes(l->pool->size, l->pool->bits);
+    if (source == m->source) {
+        memset(l->now.data, 0, bytes);
+        memcpy(l->now.data, m->bytes.at, m->bytes.len);
+    }
+    l->base = sl_xrealloc(l->base, bytes);
+    memcpy(l->base, l->now.data, bytes);
+    l->now.version = l->mended_at = m->least + SL_MEND_JUMP;
+    l->mended = source;
+    l->now.state = SL_LIST_SEALED;
+    l->now.returned_count = 0;
+}
+
+/* What was set since the list was mended stays. */
+static void mended_more(struct fake_list *l, const struct sl_mend *m)
+{
+    const struct fake_pool *p = l->pool;
+    size_t bytes = sl_status_bytes(p->size, p->bits);
+    uint8_t *more = sl_xcalloc(1, bytes);
+    memcpy(more, m->bytes.at, m->bytes.len);
+    for (uint32_t i = 0; i < p->size; i++) {
+        uint8_t now = sl_status_get(l->now.data, bytes, p->bits, i);
+        if (now != sl_status_get(l->base, bytes, p->bits, i))
+            sl_status_set(more, p->bits, i, now);
+    }
+    memcpy(l->now.data, more, bytes);
+    free(more);
+    memset(l->base, 0, bytes);
+    memcpy(l->base, m->bytes.at, m->bytes.len);
+    l->now.version++;
+    l->mended = m->source;
+}
+
+uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
+                   enum sl_mended *ret_what)
+{
+    struct fake_list *l = fake_find(f, &m->list);
+    *ret_what = SL_MENDED_NOT;
+    if (l == NULL) {
+        l = fake_create(f, p, &(struct sl_list_draft){.id = m->list, .uri = m->uri});
+        l->now.cursor = p->size;
+        mended(l, m, m->source);
+        *ret_what = SL_MENDED_NEW;
+    } else if (l->now.version < m->least) {
+        mended(l, m, m->source > l->now.version ? m->source : l->now.version);
+        *ret_what = SL_MENDED_RAISED;
+    } else if (l->base != NULL && m->source > l->mended && m->source < l->mended_at) {
+        mended_more(l, m);
+        *ret_what = SL_MENDED_MORE;
+    }
+    if (*ret_what != SL_MENDED_NOT)
+        fake_changed(f, l);
+    return l->now.version;
+}
+
 static char apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)
 {
     size_t bytes = sl_status_bytes(p->size, p->bits);

@@ -17,6 +17,7 @@ struct op {
         void (*taken)(void *, enum sl_err, const struct sl_taken *);
         void (*made)(void *, enum sl_err, const struct sl_list_record *, size_t);
         void (*accepted)(void *, enum sl_err, uint32_t);
+        void (*mended)(void *, enum sl_err, uint64_t, enum sl_mended);
         void (*changes)(void *, enum sl_err, const struct sl_changes *);
         void (*record)(void *, enum sl_err, const struct sl_list_record *);
         void (*loaded)(void *, enum sl_err, uint64_t, struct sl_span);

@@ -284,7 +284,7 @@ static void restored_backup_is_noticed(void **state)
     fake_set_up(h->redis, true);
     assert_true(house_until(h, rolled_back, NULL, 3000));
     house_for(h, 20);
-    assert_true(sl_list_token(first_list(h))->version == 3); /* readers do not go back */
+    assert_true(sl_list_token(first_list(h))->version >= 3); /* readers do not go back */
     house_end(h);
 }
 

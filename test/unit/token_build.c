@@ -120,6 +120,14 @@ static void check_list(const struct fixture *f, const struct sl_token *t, const 
         assert_memory_equal(list, spec->list, stored);
     for (size_t i = stored; i < full; i++)
         assert_int_equal(list[i], 0);
+    uint8_t *unpacked = malloc(full + 9);
+    memset(unpacked, 0xee, full + 9);
+    assert_true(sl_token_unpack(t, unpacked, full));
+    assert_memory_equal(unpacked, list, full);
+    assert_true(sl_token_unpack(t, unpacked, full + 8));
+    assert_memory_equal(unpacked + full, "\0\0\0\0\0\0\0\0\xee", 9);
+    assert_false(sl_token_unpack(t, unpacked, full - 1));
+    free(unpacked);
     free(list);
     free(z);
     free(json);

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""soak.py [--minutes N] [--seed N] [--every S]: one house for hours: instances, Redis under `always`, mixed load, a fault every 30 s.
+Every few faults the load rests, everything is read, and the history is checked and begun anew; references stay known for ever, so
+that none may come twice over the whole run."""
+import argparse
+import collections
+import random
+import sys
+import time
+
+import faults
+from faults import FAULTS
+from house import House
+from load import Load
+from rounds import one_round, recovery
+
+KINDS = ["kill-service", "kill-redis", "kill-both", "stop-redis", "cut-reply", "slow-network", "delayed-write", "out-of-memory",
+         "script-flush", "slow-disk", "empty-always", "older-always", "no-descriptors"]
+SEGMENT = 4  # faults between two checks
+
+
+def memory(h):
+    """MiB that each instance has resident."""
+    out = []
+    for s in h.services:
+        with open(f"/proc/{s.process.pid}/status") as f:
+            out.append(next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024)
+    return out
+
+
+class Soak:
+    def __init__(self, seed, every):
+        self.every = every
+        self.house = House(seed, instances=2, keep="/dev/null", **faults.TIMEOUT)
+        self.given, self.totals, self.outcomes = set(), collections.Counter(), collections.defaultdict(list)
+        self.violations, self.peak, self.settled = [], 0.0, []
+        self.began = time.monotonic()
+
+    def say(self, text):
+        print(f"{(time.monotonic() - self.began) / 60:6.1f} min  {text}", flush=True)
+
+    def fault(self, name, number):
+        h, start = self.house, len(self.house.history.lines)
+        one_round(h, FAULTS[name], number)
+        writes, ready = recovery(h.history.lines[start:])
+        self.outcomes[name].append((writes, ready))
+        rss = memory(h)
+        self.peak = max(self.peak, *rss)
+        self.say(f"{name}: writes again after {writes:.2f} s, all ready after {ready:.2f} s; memory "
+                 + ", ".join(f"{m:.1f}" for m in rss) + " MiB")
+
+    def check(self):
+        """Ends a segment: everything at rest, read and checked; then a new history, and new clients."""
+        h = self.house
+        h.quiet()
+        report = h.check()
+        for x in h.history.lines:
+            for reference in x.get("refs", ()):
+                if tuple(reference) in self.given:
+                    report.violate("twice", f"{reference} was given out in an earlier segment")
+                self.given.add(tuple(reference))
+        self.totals.update(calls=sum(report.calls.values()), references=report.references, acknowledged=report.acknowledged,
+                           unknown=report.unknown, lost=report.lost)
+        self.violations += report.violations
+        self.settled.append(max(memory(h)))
+        self.say(f"checked: {report}")
+        for v in report.violations[:10]:
+            self.say(f"  {v}")
+        h.history.lines.clear()
+        for i, life in enumerate(h.lives):
+            h.history.event("start", instance=i, life=life)
+
+    def run(self, minutes):
+        h = self.house
+        end, n = self.began + minutes * 60, 0
+        kinds = []
+        h.start()
+        while time.monotonic() < end:
+            began = time.monotonic()
+            if not kinds:
+                kinds = h.order.sample(KINDS, len(KINDS))
+            self.fault(kinds.pop(), n)
+            n += 1
+            if n % SEGMENT == 0:
+                self.check()
+                h.load = Load(h).start()
+            time.sleep(max(0, min(self.every - (time.monotonic() - began), end - time.monotonic())))
+        self.check()
+        return n
+
+    def report(self, n):
+        t = self.totals
+        print(f"\n{n} faults in {(time.monotonic() - self.began) / 60:.1f} minutes: {t['calls']} calls, {t['references']} references, "
+              f"{t['acknowledged']} statuses acknowledged, {t['unknown']} of unknown outcome, {t['lost']} lost where Redis lost "
+              f"them, {len(self.violations)} violations")
+        print(f"memory at rest: {self.settled[0]:.1f} MiB at first, {self.settled[-1]:.1f} MiB at last, at most "
+              f"{max(self.settled):.1f}; under load at most {self.peak:.1f}")
+        for name, times in sorted(self.outcomes.items()):
+            print(f"  {name}: {len(times)} times, writes again within {max(w for w, _ in times):.2f} s, all ready within "
+                  f"{max(r for _, r in times):.2f} s")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--minutes", type=float, default=30)
+    p.add_argument("--every", type=float, default=30)
+    p.add_argument("--seed", type=int, default=random.randrange(1, 10**6))
+    args = p.parse_args()
+    print(f"seed {args.seed}", flush=True)
+    soak = Soak(args.seed, args.every)
+    try:
+        soak.report(soak.run(args.minutes))
+    finally:
+        soak.house.end()
+    sys.exit(1 if soak.violations else 0)
+
+
+if __name__ == "__main__":
+    main()

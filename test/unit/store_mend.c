@@ -1,0 +1,163 @@
+/* Lists that Redis lost, or lost changes of, on a real Redis: made again, raised, and raised further by
+ * whoever knows more. */
+#include "store_server.h"
+
+static struct bench b;
+static struct sl_uuid list;
+
+static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
+{
+    (void)arg;
+    mark_done(err);
+    got.version = version;
+    got.number = what;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    bench_begin(&b, NULL);
+    bench_up(&b);
+    AWAIT(&b, sl_store_open_pool(b.store, "me", 64, 4, on_pool, NULL));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    bench_end(&b);
+    return 0;
+}
+
+static void set(uint32_t index, uint8_t value)
+{
+    struct sl_change c = {index, value};
+    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &c, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_OK);
+}
+
+static void expect(uint64_t version, const char *bytes, size_t len)
+{
+    AWAIT(&b, sl_store_load(b.store, "me", &list, on_load, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.version, version);
+    assert_int_equal(got.len, len);
+    assert_memory_equal(got.bytes, bytes, len);
+}
+
+static enum sl_mended mend(uint64_t least, uint64_t source, const char *bytes, size_t len)
+{
+    struct sl_mend m = {.list = list,
+                        .uri = SL_SPAN("http://x/y"),
+                        .least = least,
+                        .source = source,
+                        .bytes = sl_span(bytes, len)};
+    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    assert_int_equal(got.err, SL_OK);
+    return (enum sl_mended)got.number;
+}
+
+static void expect_sealed(void)
+{
+    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    assert_int_equal(got.records[0].state, SL_LIST_SEALED);
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_take(b.store, "me", 64, 0, d, on_taken, NULL));
+    assert_int_equal(got.taken.block_count, 1); /* of a new list */
+    assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
+    assert_string_equal(cli(&b.server, "keys '*:returned'"), "");
+}
+
+static void a_lost_list_is_made_again(void **state)
+{
+    (void)state;
+    list = sl_uuid_v4(&sl_clock_system);
+    assert_int_equal(mend(7, 5, "\x21\x00\x03", 3), SL_MENDED_NEW);
+    uint64_t at = 7 + SL_MEND_JUMP;
+    assert_int_equal(got.version, at);
+    expect(at, "\x21\x00\x03", 3);
+    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    assert_string_equal(got.uri, "http://x/y");
+    assert_int_equal(got.records[0].size, 64);
+    assert_int_equal(got.records[0].bits, 4);
+    AWAIT(&b, sl_store_changes(b.store, "me", 0, 10, on_changes, NULL));
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.records[0].version, at);
+    /* The answer was lost: it comes again, and changes nothing. */
+    assert_int_equal(mend(7, 5, "\x21\x00\x03", 3), SL_MENDED_NOT);
+    expect(at, "\x21\x00\x03", 3);
+    set(63, 9);
+    expect(at + 1, "\x21\x00\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x90", 32);
+    expect_sealed();
+}
+
+static void a_list_that_lost_changes_is_raised(void **state)
+{
+    (void)state;
+    list = bench_list(&b, "me", 64, 4);
+    uint32_t back = 3;
+    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    set(0, 1);
+    assert_int_equal(mend(4, 3, "\x21\x43", 2), SL_MENDED_RAISED);
+    expect(4 + SL_MEND_JUMP, "\x21\x43", 2);
+    expect_sealed();
+}
+
+static void changes_that_nobody_published_raise_the_version_only(void **state)
+{
+    (void)state;
+    list = bench_list(&b, "me", 64, 4);
+    set(0, 1);
+    set(1, 2); /* version 2, which was published as 1 by whoever heard of 5 */
+    assert_int_equal(mend(5, 1, "\x01", 1), SL_MENDED_RAISED);
+    expect(5 + SL_MEND_JUMP, "\x21", 1);
+    assert_int_equal(mend(3, 2, "\x21", 1), SL_MENDED_NOT);
+    expect_sealed();
+}
+
+static void nothing_lost_is_left_alone(void **state)
+{
+    (void)state;
+    list = bench_list(&b, "me", 64, 4);
+    set(0, 1);
+    assert_int_equal(mend(1, 1, "\x0f", 1), SL_MENDED_NOT);
+    assert_int_equal(mend(1, 9, "\x0f", 1), SL_MENDED_NOT);
+    expect(1, "\x01", 1);
+    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    assert_int_equal(got.records[0].state, SL_LIST_OPEN);
+}
+
+static void who_knows_more_comes_later(void **state)
+{
+    (void)state;
+    list = sl_uuid_v4(&sl_clock_system);
+    uint64_t at = 10 + SL_MEND_JUMP;
+    assert_int_equal(mend(10, 10, "\x11\x11\x11", 3), SL_MENDED_NEW);
+    set(1, 5); /* acknowledged since, and so are these: */
+    set(4, 0);
+    set(9, 7);
+    expect(at + 3, "\x51\x11\x10\0\x70", 5);
+    assert_int_equal(mend(12, 12, "\x22\x22\x22\x22", 4), SL_MENDED_MORE);
+    expect(at + 4, "\x52\x22\x20\x22\x70", 5);
+    assert_int_equal(mend(11, 11, "\x33", 1), SL_MENDED_NOT); /* knows less */
+    set(0, 3);
+    assert_int_equal(mend(14, 13, "\x44\x44", 2), SL_MENDED_MORE);
+    expect(at + 6, "\x53\x44\x00\0\x70", 5);
+    /* Versions from after the mending are no rival. */
+    assert_int_equal(mend(at, at, "\xff", 1), SL_MENDED_NOT);
+    expect_sealed();
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_lost_list_is_made_again),
+        T(a_list_that_lost_changes_is_raised),
+        T(changes_that_nobody_published_raise_the_version_only),
+        T(nothing_lost_is_left_alone),
+        T(who_knows_more_comes_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
