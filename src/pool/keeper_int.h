@@ -149,8 +149,9 @@ void sl_keeper_sweep(struct kpool *p);
 void sl_keeper_update_authority(struct sl_keeper *k);
 void sl_keeper_synced(struct kpool *p);
 /* mend.c */
-void sl_keeper_mend_start(struct kpool *p); /* all lists were read */
-void sl_keeper_mend(struct kpool *p);       /* goes on, if there is something to go on with */
+bool sl_keeper_in_doubt(const struct kpool *p); /* nothing is loaded before it was compared, and mended */
+void sl_keeper_mend_start(struct kpool *p);     /* all lists were read */
+void sl_keeper_mend(struct kpool *p);           /* goes on, if there is something to go on with */
 void sl_keeper_unpacked(struct sl_keeper *k, struct sl_mail *m);
 /* confirm.c */
 void sl_keeper_confirm_asked(struct sl_keeper *k, struct sl_confirm_mail *m);

@@ -126,6 +126,11 @@ static void find_lost(struct kpool *p)
     }
 }
 
+bool sl_keeper_in_doubt(const struct kpool *p)
+{
+    return p->checking || (p->started && p->state < POOL_LISTING);
+}
+
 void sl_keeper_mend_start(struct kpool *p)
 {
     p->state = POOL_MENDING;

@@ -283,12 +283,6 @@ static struct sl_store *store_for(struct sl_keeper *k, const struct tracked *t)
     return sl_store_state(s) == SL_STORE_UP ? s : NULL;
 }
 
-/* Redis may have gone back: what it has is not loaded before it was compared, and mended. */
-static bool in_doubt(const struct kpool *p)
-{
-    return p->checking || (p->started && p->state < POOL_LISTING);
-}
-
 void sl_keeper_pump(struct sl_keeper *k)
 {
     sl_keeper_tell_lag(k);
@@ -297,7 +291,7 @@ void sl_keeper_pump(struct sl_keeper *k)
     while (*link != NULL && k->active < limit && !k->draining) {
         struct tracked *t = *link;
         struct sl_store *s = store_for(k, t);
-        if (in_doubt(t->pool)) {
+        if (sl_keeper_in_doubt(t->pool)) {
             link = &t->next_ready;
             continue;
         }
