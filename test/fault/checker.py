@@ -71,6 +71,9 @@ class Checker:
                 self.alive[x["instance"]] = x["life"]
             elif x["event"] == "kill" and self.alive.get(x["instance"]) == x["life"]:
                 del self.alive[x["instance"]]
+        # What an earlier history has left: {(uri, index): value}, of references that nobody writes any more.
+        self.before = {(uri, int(i)): v for x in self.events if x["event"] == "before"
+                       for uri, statuses in x["lists"].items() for i, v in statuses.items()}
         self.writes, self.batches = collections.defaultdict(list), []
         self.shown = {}  # reference -> highest value that a living instance has shown
 
@@ -130,6 +133,8 @@ class Checker:
     def _possible(self, reference, value, until):
         if value == 0:
             return True
+        if reference in self.before:
+            return value <= self.before[reference] if self.losses else value == self.before[reference]
         writes = self.writes.get(reference, ())
         i = bisect.bisect_left(writes, value, key=lambda w: w.value) if writes else 0
         return i < len(writes) and writes[i].value == value and writes[i].outcome != "no" and writes[i].t0 <= until
@@ -190,19 +195,17 @@ class Checker:
                     self.report.violate("back", f"{where}: index {index} is {statuses.get(index, 0)} after {value}")
 
     def _whole(self, uri, statuses):
-        for batch in self.by_uri().get(uri, ()):
+        for batch in self._shown_by(uri, statuses):
             inside = [(statuses.get(i, 0), v) for (u, i), v in batch.sets.items() if u == uri]
             if any(x == v for x, v in inside) and any(x < v for x, v in inside):
                 self.report.violate("half", f"a token of {uri} shows a batch in part: {inside}")
 
-    def by_uri(self):
-        if not hasattr(self, "_by_uri"):
-            self._by_uri = collections.defaultdict(list)
-            for batch in self.batches:
-                for uri in {u for u, _ in batch.sets}:
-                    if not batch.excused and sum(u == uri for u, _ in batch.sets) > 1:
-                        self._by_uri[uri].append(batch)
-        return self._by_uri
+    def _shown_by(self, uri, statuses):
+        """The batches of which a token shows a value."""
+        if not hasattr(self, "_by_value"):
+            self._by_value = {(*r, v): b for b in self.batches if not b.excused for r, v in b.sets.items()}
+        found = (self._by_value.get((uri, i, v)) for i, v in statuses.items())
+        return {id(b): b for b in found if b is not None}.values()
 
     def _end(self):
         final = {}

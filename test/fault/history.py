@@ -9,7 +9,7 @@ and besides: `refs` of a reserve, `sets` [[uri, index, value], ...] of update an
 `uri`, `iat`, `exp`, `statuses` {index: value} of a fetch. `final` marks the reads after everything has come to rest.
 
 An event has `event` and `t`: start, kill (of an instance: `instance`, `life`), fault, healed, loss (the data of Redis went back
-to what it was at `since`), end.
+to what it was at `since`), before (`lists`: what an earlier history has left, {uri: {index: value}}), end.
 """
 import json
 import threading

@@ -8,9 +8,8 @@ import random
 import sys
 import time
 
-import faults
-from faults import FAULTS
-from house import House
+from house import House  # first: it says where the harness is
+from faults import FAULTS, TIMEOUT
 from load import Load
 from rounds import one_round, recovery
 
@@ -31,7 +30,8 @@ def memory(h):
 class Soak:
     def __init__(self, seed, every):
         self.every = every
-        self.house = House(seed, instances=2, keep="/dev/null", **faults.TIMEOUT)
+        self.house = House(seed, instances=2, keep="/dev/null", **TIMEOUT)
+        self.left = {}  # uri: statuses, of all lists so far
         self.given, self.totals, self.outcomes = set(), collections.Counter(), collections.defaultdict(list)
         self.violations, self.peak, self.settled = [], 0.0, []
         self.began = time.monotonic()
@@ -66,7 +66,13 @@ class Soak:
         self.say(f"checked: {report}")
         for v in report.violations[:10]:
             self.say(f"  {v}")
+        left = collections.defaultdict(dict)
+        for x in h.history.lines:
+            if x.get("final") and x["op"] == "fetch":
+                left[x["uri"]] = x["statuses"]
+        self.left |= left
         h.history.lines.clear()
+        h.history.event("before", lists=self.left)
         for i, life in enumerate(h.lives):
             h.history.event("start", instance=i, life=life)
 

@@ -160,6 +160,14 @@ def test_what_a_living_instance_has_shown_is_mended(book):
     assert book.kinds() == set()
 
 
+def test_what_an_earlier_history_has_left(book):
+    book.lines.append({"event": "before", "t": 1, "lists": {A: {"1": 3}}})
+    book.fetch(A, statuses={1: 3})
+    assert book.kinds() == set()
+    book.fetch(A, statuses={1: 2}, instance=1)
+    assert book.kinds() == {"phantom"}
+
+
 def test_half_a_batch(book):
     book.write((A, 1, 1), (A, 2, 1), (B, 1, 1), outcome="unknown")
     for uri, index, value in ((A, 1, 1), (A, 2, 1), (B, 1, 0)):
