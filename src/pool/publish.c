@@ -291,14 +291,11 @@ void sl_keeper_pump(struct sl_keeper *k)
     while (*link != NULL && k->active < limit && !k->draining) {
         struct tracked *t = *link;
         struct sl_store *s = store_for(k, t);
-        if (sl_keeper_in_doubt(t->pool)) {
-            link = &t->next_ready;
-            continue;
-        }
-        if (s == NULL || (k->active > 0 && k->active_bytes + raw_bytes(t) > ACTIVE_BYTES)) {
-            if (raw_bytes(t) < LARGE_LIST)
+        bool doubt = sl_keeper_in_doubt(t->pool);
+        if (doubt || s == NULL || (k->active > 0 && k->active_bytes + raw_bytes(t) > ACTIVE_BYTES)) {
+            if (!doubt && raw_bytes(t) < LARGE_LIST)
                 return;
-            link = &t->next_ready; /* small ones may go on meanwhile */
+            link = &t->next_ready; /* others, or small ones, may go on meanwhile */
             continue;
         }
         unqueue(k, link);

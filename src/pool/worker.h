@@ -21,7 +21,7 @@ struct sl_pool_worker {
     uint64_t connection;
     bool doubtful, confirming;
     struct sl_confirm_mail confirm;
-    bool draining;             /* waiters are answered, newcomers refused */
+    bool draining; /* waiters are answered, newcomers refused */
     /* Called for each list of a turn message: lets go of what the owner keeps of its old token. */
     void (*on_replaced)(void *arg, uint32_t list);
     void *arg;

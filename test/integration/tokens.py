@@ -16,7 +16,8 @@ class Token:
         self.chain = [x509.load_der_x509_certificate(base64.b64decode(c)) for c in self.header.get("x5c", [])]
         assert self.chain, "no certificate to check the signature with"
         self.claims = jwt.decode(self.text, self.chain[0].public_key(), algorithms=["ES256", "RS256", "ES384"],
-                                 options={"verify_exp": not expired_ok, "verify_aud": False})
+                                 options={"verify_exp": not expired_ok, "verify_iat": not expired_ok,
+                                          "verify_aud": False})
         self.sub, self.iat, self.exp = self.claims["sub"], self.claims["iat"], self.claims["exp"]
         assert isinstance(self.iat, int) and isinstance(self.exp, int)
         self.bits = self.claims["status_list"]["bits"]
