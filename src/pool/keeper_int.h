@@ -55,6 +55,7 @@ struct kpool {
     enum sl_pool_state state;
     bool started;                   /* was SYNCED once */
     uint64_t since;                 /* last change number that was read */
+    uint64_t newest;                /* highest that a record had: Redis never has less, unless it went back */
     char replid[SL_REPLID_MAX + 1]; /* the epoch that `since` and the ring's references are of */
     bool sweeping, sweep_again;
     /* Redis may have gone back: all lists are read, compared with what is known, and mended. */

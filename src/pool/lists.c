@@ -80,6 +80,8 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
 {
     struct sl_keeper *k = p->k;
     struct tracked *t = (struct tracked *)sl_table_find(k->s.shared->table, &r->id);
+    if (r->change > p->newest)
+        p->newest = r->change;
     if (t == NULL) {
         t = tracked_new(p, r);
         if (t == NULL || !sl_table_add(k->s.shared->table, &t->list)) {

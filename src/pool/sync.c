@@ -34,7 +34,7 @@ void sl_keeper_synced(struct kpool *p)
 static void check(struct kpool *p)
 {
     p->checking = true;
-    p->since = 0;
+    p->since = p->newest = 0;
     p->reading++;
 }
 
@@ -51,10 +51,10 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
     p->sweeping = false;
     if (err != SL_OK)
         return; /* the next sweep, or the next connect, reads again */
-    if (r->newest < p->since) {
+    if (r->newest < p->since || r->newest < p->newest) {
         /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
         sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->pool->name),
-               SL_KU("newest", r->newest), SL_KU("seen", p->since));
+               SL_KU("newest", r->newest), SL_KU("seen", p->since > p->newest ? p->since : p->newest));
         forget(p);
         sl_keeper_open(p);
         return;
