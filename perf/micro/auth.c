@@ -103,7 +103,9 @@ static void make_token(struct calling *c, EVP_PKEY *key, enum sl_jwt_alg alg)
     memset(more, 'x', sizeof more - 1);
     more[300] = '\0';
     int h = snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}", sl_jwt_alg_name(alg));
-    int p = snprintf(payload, sizeof payload, "{\"iss\":\"https://issuer.example\",\"aud\":\"us\",\"exp\":4000000000,\"scope\":\"%s\"}", more);
+    int p = snprintf(
+        payload, sizeof payload,
+        "{\"iss\":\"https://issuer.example\",\"aud\":\"us\",\"exp\":4000000000,\"scope\":\"%s\"}", more);
     size_t n = sl_base64url_encode(c->token, header, (size_t)h);
     c->token[n++] = '.';
     n += sl_base64url_encode(c->token + n, payload, (size_t)p);
@@ -114,7 +116,8 @@ static void make_token(struct calling *c, EVP_PKEY *key, enum sl_jwt_alg alg)
 
 static struct sl_jwt_rule rule_of(EVP_PKEY *key, enum sl_jwt_alg alg)
 {
-    struct sl_jwt_rule r = {.alg = alg, .issuer = sl_xstrdup("https://issuer.example"), .audience = sl_xstrdup("us")};
+    struct sl_jwt_rule r = {
+        .alg = alg, .issuer = sl_xstrdup("https://issuer.example"), .audience = sl_xstrdup("us")};
     if (key == NULL) {
         r.key = sl_xstrdup("secret");
         r.key_len = 6;
@@ -171,7 +174,8 @@ static void one_algorithm(EVP_PKEY *key, enum sl_jwt_alg alg)
 
 void micro_auth(void)
 {
-    EVP_PKEY *ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+    EVP_PKEY *ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
+             *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
     one_algorithm(NULL, SL_JWT_HS256);
     one_algorithm(rsa, SL_JWT_RS256);
     one_algorithm(ec, SL_JWT_ES256);
