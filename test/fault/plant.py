@@ -36,7 +36,7 @@ PLANTS = {
     ]),
     # A connection's successor does not end it in Redis before its own first write.
     "predecessor": ("src/store/greet.c", [
-        ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "0", NULL}'),
+        ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "9007199254740991", NULL}'),
     ]),
     # An outcome that is not known is told as a refusal.
     "refusal": ("src/store/ops.c", [
