@@ -4,7 +4,7 @@
   quick     every bar once, in five minutes; the k6 scenarios that the seed service names at its higher load
   full      (default) more and longer rounds, all scenarios, micro-benchmarks and the curves
   smoke     every k6 script for two seconds; nothing is timed
-  scenario  http update k6 stampede visible many micro curves: only these
+  scenario  http update stall k6 stampede visible many micro curves: only these
 
 Ends with 1 when a bar is missed."""
 import json
@@ -14,7 +14,7 @@ import sys
 import time
 import types
 
-from bench import machine, report, rows_http, rows_k6, rows_life, rows_update
+from bench import machine, report, rows_http, rows_k6, rows_life, rows_stall, rows_update
 from bench.load import BadAnswers
 from bench.machine import RESULTS, say
 from bench.rounds import failed_row
@@ -23,6 +23,7 @@ from bench.service import Place
 SCENARIOS = {
     "http": ("fetch, 304, reserve on one core", rows_http.rows),
     "update": ("updates and batches", rows_update.rows),
+    "stall": ("what a large batch costs the others", rows_stall.rows),
     "stampede": ("a cold list", rows_life.stampede),
     "visible": ("update to visible", rows_life.visible),
     "many": ("ten thousand lists", rows_life.many),

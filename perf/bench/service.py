@@ -162,7 +162,7 @@ class Issuer:
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def call(self, method, path, body=None, headers=None, expect=(200, 204)):
-        data = json.dumps(body) if body is not None else None
+        data = json.dumps(body, separators=(",", ":")) if body is not None else None
         self.connection.request(method, path, data, {"X-Api-Key": KEY, "Content-Type": "application/json", **(headers or {})})
         r = self.connection.getresponse()
         text = r.read()
