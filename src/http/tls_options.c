@@ -22,12 +22,12 @@ static const char *const client_words[] = {"off", "optional", "required", NULL};
 
 #define FILE_ROW(name_, listener, field, text)                                                               \
     {                                                                                                        \
-        .name = name_, .type = SL_OPT_TEXT, .offset = AT(listener, field), .flags = SL_OPT_RELOAD,           \
-        .help = text                                                                                         \
+        .name = (name_), .type = SL_OPT_TEXT, .offset = AT(listener, field), .flags = SL_OPT_RELOAD,         \
+        .help = (text)                                                                                       \
     }
 #define CLIENTS_ROW(name_, listener)                                                                         \
     {                                                                                                        \
-        .name = name_, .type = SL_OPT_WORD, .offset = AT(listener, client_certificates),                     \
+        .name = (name_), .type = SL_OPT_WORD, .offset = AT(listener, client_certificates),                   \
         .words = client_words, .fallback = "off", .flags = SL_OPT_RELOAD, .help = CLIENTS                    \
     }
 
