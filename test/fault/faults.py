@@ -239,6 +239,23 @@ for mode in ("always", "everysec", "none"):
     told = {"none": "disabled"}.get(mode, mode)
     fault(f"empty-{told}", f"Redis restarted without its data, {told}", persistence=mode)(empty)
     fault(f"older-{told}", f"Redis restarted with older data, {told}", persistence=mode)(older)
+
+
+@fault("older-all", "Redis and the service killed, and Redis restarted with older data", rounds=2)
+def older_all(h):
+    """Nobody is left who knows what was given: only the epoch of the lists says that more was."""
+    taken = h.snapshot()
+    h.sleep(0.5, 1.5)
+    for i in range(len(h.services)):
+        h.kill_service(i)
+    h.redis.kill()
+    h.put_back()
+    h.lost(taken)
+    h.redis.start()
+    for i in range(len(h.services)):
+        h.start_service(i, ready=False)
+
+
 fault("older-three", "3 instances, Redis restarted with older data", instances=3)(older)
 
 
