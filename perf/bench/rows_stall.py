@@ -52,11 +52,11 @@ def rows(place, plan):
     found = []
     for lists in (1, 10, 100):
         redis = place.redis()
-        size = max(100000 if lists == 1 else ENTRIES // lists, 8)
+        size = 100000 if lists == 1 else ENTRIES // lists // 8 * 8
         service = place.service(redis, {"tests": pool(size=size, threshold=min(1000, size // 4), capacity=min(20000, size), lists=2)},
                                 workers=1, cores=[SERVER_CORE])
         issuer = Issuer(service.port)
-        references = issuer.reserve("tests", ENTRIES, 1000)
+        references = issuer.reserve("tests", ENTRIES, min(1000, size))
         results = [one_batch(service, redis, issuer, references, (i + 1) % 2) for i in range(2 * plan.rounds)]
         took, fetch, ping = (statistics.median(r[i] for r in results) for i in range(3))
         where = f"batch of 10,000 over {len({r['uri'] for r in references})} lists"
