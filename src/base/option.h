@@ -31,6 +31,7 @@ enum sl_option_flag {
     SL_OPT_RELOAD = 2,      /* a reload changes it: nothing stored or shared depends on it */
     SL_OPT_SECONDS = 4,     /* a duration of whole seconds */
     SL_OPT_WORD_AS_MAP = 8, /* `key: word` may also be written `key: {word: true}` */
+    SL_OPT_SHARED = 16,     /* all instances of a pool must have the same value */
 };
 
 struct sl_option {

@@ -18,7 +18,9 @@ static const char intro[] =
     "stays as it\n"
     "was; otherwise the keys with \"yes\" under reload take effect at once, new and removed pools and all "
     "other keys at the\n"
-    "next start (a warning names each).\n"
+    "next start (a warning names each). Keys with \"yes\" under shared have one value in all instances of a "
+    "pool\n"
+    "([redis.md](redis.md), \"Several instances\").\n"
     "\n"
     "`--print-config` prints all values in effect and where each comes from; secrets are `***` there and "
     "nowhere else.\n"
@@ -91,7 +93,7 @@ static void put_row(struct sl_row row, struct sl_buf *out)
     sl_row_path(row, &path);
     sl_buf_printf(out, "| `%s` | ", path.data);
     if (o->type == SL_OPT_LATER) {
-        sl_buf_printf(out, "not available yet | | | Refused: %s. |\n", o->help);
+        sl_buf_printf(out, "not available yet | | | | Refused: %s. |\n", o->help);
         return;
     }
     sl_option_expected(o, out);
@@ -100,13 +102,14 @@ static void put_row(struct sl_row row, struct sl_buf *out)
     else
         sl_buf_puts(out, o->flags & SL_OPT_REQUIRED ? " | required | " : " | | ");
     sl_buf_puts(out, o->flags & SL_OPT_RELOAD ? "yes | " : "| ");
+    sl_buf_puts(out, o->flags & SL_OPT_SHARED ? "yes | " : "| ");
     put_help(o->help, out);
     sl_buf_puts(out, " |\n");
 }
 
 static void put_scope(const struct sl_scope *scope, struct sl_buf *out)
 {
-    sl_buf_puts(out, "| key | value | default | reload | meaning |\n|---|---|---|---|---|\n");
+    sl_buf_puts(out, "| key | value | default | reload | shared | meaning |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < sl_scope_size(scope); i++)
         put_row(sl_scope_row(scope, i), out);
 }

@@ -135,6 +135,9 @@ static void on_mail(void *arg, struct sl_mail *m)
         d->state = DAEMON_ENDED;
         sl_loop_stop(d->loop);
         return;
+    case SL_DAEMON_MAY:
+        sl_reload_allowed(d);
+        return;
     case SL_DAEMON_RELOAD:
         sl_reload_answered(d);
         return;

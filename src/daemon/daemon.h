@@ -17,6 +17,7 @@ enum sl_daemon_mail {
     SL_DAEMON_FATAL,
     SL_DAEMON_WORKER_ENDED,
     SL_DAEMON_KEEPER_ENDED,
+    SL_DAEMON_MAY,   /* to the keeper, and back: may the pools get those options? */
     SL_DAEMON_RELOAD /* to a worker or the keeper, and back */
 };
 
@@ -30,7 +31,7 @@ struct sl_keeper_thread {
     int ops_fd;
     struct sl_mail drain, give_back;      /* from the main thread */
     struct sl_mail started, fatal, ended; /* to it */
-    char why[512];                        /* of `fatal` */
+    char why[1200];                       /* of `fatal` */
     struct sl_timer end_tick;
     uint64_t end_until_ns;
 };

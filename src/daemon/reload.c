@@ -103,19 +103,42 @@ static void put_in_force(struct sl_daemon *d, const struct sl_settings *next)
     }
 }
 
+static void refused(struct sl_daemon *d)
+{
+    sl_metric_add_label(d->reload.metrics, SL_DM_RELOADS, SL_RELOAD_REFUSED, 1);
+    sl_log(SL_ERROR, "reload", "refused: what was in force stays in force", SL_KS("file", d->config->path));
+}
+
 static void reload(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
-    struct sl_settings next = {0};
     r->again = false;
     sl_buf_free(&r->changed);
     sl_buf_init(&r->changed, CHANGED_MAX);
-    if (prepare(d, &next)) {
-        put_in_force(d, &next);
+    if (!prepare(d, &r->next)) {
+        refused(d);
         return;
     }
-    sl_metric_add_label(r->metrics, SL_DM_RELOADS, SL_RELOAD_REFUSED, 1);
-    sl_log(SL_ERROR, "reload", "refused: what was in force stays in force", SL_KS("file", d->config->path));
+    r->asking = true;
+    r->may.kind = SL_DAEMON_MAY;
+    sl_mailbox_send(&d->keeper.mail, &r->may);
+}
+
+void sl_reload_allowed(struct sl_daemon *d)
+{
+    struct sl_reload *r = &d->reload;
+    r->asking = false;
+    if (d->state != DAEMON_RUNNING)
+        return; /* freed at the end */
+    if (r->why_not[0] == '\0') {
+        put_in_force(d, &r->next);
+        r->next = (struct sl_settings){0};
+        return;
+    }
+    sl_log(SL_ERROR, "reload", "instances of a pool would differ", SL_KS("difference", r->why_not));
+    settings_free(&r->next, d->shared.pool_count);
+    refused(d);
+    sl_reload_may(d);
 }
 
 void sl_reload_ask(struct sl_daemon *d)
@@ -126,7 +149,7 @@ void sl_reload_ask(struct sl_daemon *d)
 
 void sl_reload_may(struct sl_daemon *d)
 {
-    if (d->reload.again && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
+    if (d->reload.again && !d->reload.asking && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
         reload(d);
 }
 
@@ -158,6 +181,7 @@ void sl_reload_free(struct sl_daemon *d)
     struct sl_reload *r = &d->reload;
     settings_free(&r->before, d->shared.pool_count);
     settings_free(&r->now, d->shared.pool_count);
+    settings_free(&r->next, d->shared.pool_count);
     sl_buf_free(&r->changed);
     free(r->mails);
 }

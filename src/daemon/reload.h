@@ -2,6 +2,9 @@
  * when all of it is good is anything put in force; otherwise everything stays as it was, and the log says
  * why.
  *
+ * What all instances of a pool must have in common is asked about first: the keeper sees in Redis whether
+ * others live.
+ *
  * What is in force is immutable. A reload makes another set and exchanges the pointers to it (options and
  * credentials: any thread reads them, pool/pool.h and http/server.h; keys: the keeper's message). Then each
  * worker and the keeper get one message, and when all have sent theirs back, nobody uses the set before any
@@ -27,7 +30,11 @@ struct sl_settings {
 struct sl_reload {
     struct sl_settings now;    /* config NULL: the one at start, which lives as long as the process */
     struct sl_settings before; /* until all messages are back */
-    struct sl_mail *mails;     /* per worker, then the keeper's */
+    struct sl_settings next;   /* while the keeper is asked whether other instances stand against it */
+    struct sl_mail may;
+    char why_not[1200];
+    bool asking;
+    struct sl_mail *mails; /* per worker, then the keeper's */
     unsigned awaited;
     bool again;
     struct sl_buf changed; /* what the reload under way changes */
@@ -41,5 +48,7 @@ void sl_reload_free(struct sl_daemon *d); /* after the threads have ended */
 /* Now, or when the service has started or the reload under way has ended. */
 void sl_reload_ask(struct sl_daemon *d);
 void sl_reload_may(struct sl_daemon *d); /* the service has started: what was asked for is done */
+/* The keeper has answered: `why_not` is "" where nothing stands against `next`. */
+void sl_reload_allowed(struct sl_daemon *d);
 /* A thread has sent its message back. */
 void sl_reload_answered(struct sl_daemon *d);

@@ -10,6 +10,7 @@ const struct sl_option sl_http_option_rows[] = {
      .offset = AT(public_url),
      .max = 1024,
      .fallback = "http://localhost:8080",
+     .flags = SL_OPT_SHARED,
      .help = "Base of the URIs of new lists, as wallets and verifiers reach them: "
              "http(s)://host[:port][/path]. A list "
              "keeps the URI it was created with."},

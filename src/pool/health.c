@@ -73,6 +73,10 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
     }
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];
+        if (p->differs[0] != '\0') {
+            sl_buf_puts(why, p->differs);
+            return false;
+        }
         if (p->state != POOL_SYNCED) {
             sl_buf_printf(why, "store: pool %s is being read again", p->pool->name);
             return false;

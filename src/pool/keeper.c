@@ -37,9 +37,11 @@ static void on_feed_state(void *arg, enum sl_store_state state)
     if (k->feed == NULL)
         return; /* told while it is being made */
     sl_keeper_update_authority(k);
-    /* What was published between the loss and now is found by reading. */
-    for (unsigned i = 0; state == SL_STORE_UP && i < k->s.shared->pool_count; i++)
+    /* What was published between the loss and now is found by reading; who came, by asking. */
+    for (unsigned i = 0; state == SL_STORE_UP && i < k->s.shared->pool_count; i++) {
+        sl_keeper_agree(&k->pools[i]);
         sl_keeper_sweep(&k->pools[i]);
+    }
 }
 
 static void on_version(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version)
@@ -65,6 +67,8 @@ static void on_sweep(void *arg)
     for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
         struct kpool *p = &k->pools[i];
         sl_keeper_answer_waiters(p, true);
+        if (p->due_agree)
+            sl_keeper_agree(p);
         if (p->state == POOL_SYNCED || p->state == POOL_LISTING)
             sl_keeper_sweep(p);
         else if (p->state == POOL_CLOSED && sl_store_state(k->store) == SL_STORE_UP)
@@ -108,6 +112,7 @@ static void pool_init(struct sl_keeper *k, unsigned i)
     p->m = k->s.pool_metrics[i];
     sl_buf_init(&p->aggregation_uri, URI_ROOM);
     sl_keeper_name_aggregation(p);
+    sl_keeper_show(p);
     p->stock_end = &p->stock;
     p->waiters_end = &p->waiters;
     sl_timer_init(&p->retry, on_retry, p);
@@ -128,6 +133,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->wall_offset_ms = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
     k->pools = sl_xcalloc(pools, sizeof *k->pools);
     k->channels = sl_xcalloc(pools + 1, sizeof *k->channels);
+    k->prints = sl_xcalloc(pools + 1, sizeof *k->prints);
     k->turns = sl_xcalloc(setup->worker_count + 1, sizeof *k->turns);
     for (unsigned i = 0; i < pools; i++)
         pool_init(k, i);
@@ -141,6 +147,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->loader = sl_store_new(&s);
     struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
+                              .prints = k->prints,
                               .on_version = on_version,
                               .arg = k};
     k->feed = sl_feed_new(&f);
@@ -224,6 +231,7 @@ void sl_keeper_free(struct sl_keeper *k)
         sl_timer_stop(k->loop, &k->pools[i].spares);
         sl_keeper_refill_free(&k->pools[i]);
         sl_buf_free(&k->pools[i].aggregation_uri);
+        free(k->pools[i].shared.data);
     }
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
         struct tracked *t = sl_keeper_tracked(k, i);
@@ -233,6 +241,7 @@ void sl_keeper_free(struct sl_keeper *k)
     }
     sl_keeper_retire_free(k);
     free(k->channels);
+    free(k->prints);
     free(k->pools);
     free(k);
 }

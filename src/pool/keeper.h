@@ -40,6 +40,12 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m);
  * takes shares. Lists whose tokens would now look different are signed again little by little. */
 void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys);
 
+/* Whether the pools could get these options, by pool number, while other instances live. `done` is called
+ * once, in this call or later: `why` names what differs, "" when nothing does or nobody can tell. Both
+ * outlive the answer; one question at a time. */
+void sl_keeper_may(struct sl_keeper *k, const struct sl_pool_options *options,
+                   void (*done)(void *arg, const char *why), void *arg);
+
 /* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list
  * without a fresh token. For issuers also: store up, persistence as configured, references ready. */
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why);

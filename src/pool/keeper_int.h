@@ -6,6 +6,7 @@
 #include "store/feed.h"
 #include "token/build.h"
 
+#define DIFFERS 1024 /* bytes of the sentence in which two instances differ */
 #define SWEEP_NS (2 * SL_NS_PER_S)
 #define LARGE_LIST                                                                                           \
     (256u * 1024) /* bytes: loaded on a connection of their own, so that they delay no command */
@@ -53,7 +54,13 @@ struct kpool {
     struct sl_metric_slab *m;
     struct sl_buf aggregation_uri; /* empty: not in the tokens */
     enum sl_pool_state state;
-    bool started;                   /* was SYNCED once */
+    bool started; /* was SYNCED once */
+    /* agree.c */
+    struct sl_buf shared;           /* what all instances must have in common, as text */
+    uint64_t asked_print;           /* of the text that is being compared */
+    bool agreed;                    /* was compared once and found good: the pool may be opened */
+    bool agreeing, due_agree;       /* under way; to be asked again at the next sweep */
+    char differs[DIFFERS];          /* "": not at present */
     uint64_t since;                 /* last change number that was read */
     uint64_t newest;                /* highest that a record had: Redis never has less, unless it went back */
     char replid[SL_REPLID_MAX + 1]; /* the epoch that `since` and the ring's references are of */
@@ -103,6 +110,13 @@ struct sl_keeper {
     struct sl_store *store, *loader;
     struct sl_feed *feed;
     const char **channels; /* pool names, NULL-terminated: the feed's */
+    uint64_t *prints;      /* of each pool's shared options: likewise */
+    struct {
+        unsigned out;
+        char why[DIFFERS];
+        void (*done)(void *arg, const char *why);
+        void *arg;
+    } may; /* of sl_keeper_may: one at a time */
     struct sl_timer sweep;
     struct kpool *pools;
     bool started, draining;
@@ -149,6 +163,9 @@ void sl_keeper_store_down(struct sl_keeper *k);
 void sl_keeper_sweep(struct kpool *p);
 void sl_keeper_update_authority(struct sl_keeper *k);
 void sl_keeper_synced(struct kpool *p);
+/* agree.c */
+void sl_keeper_agree(struct kpool *p); /* compares with what the other instances have; see kpool.agreed */
+void sl_keeper_show(struct kpool *p);  /* options are new: shows them, and compares */
 /* mend.c */
 bool sl_keeper_in_doubt(const struct kpool *p); /* nothing is loaded before it was compared, and mended */
 void sl_keeper_mend_start(struct kpool *p);     /* all lists were read */

@@ -36,6 +36,7 @@ static void reload_pool(struct kpool *p, struct sl_key *key)
         p->told_stage = 0;
     }
     sl_keeper_name_aggregation(p);
+    sl_keeper_show(p);
     if (sl_timer_running(&p->spares)) /* check-delay may be shorter now */
         sl_keeper_precreate(p);
     sl_keeper_refill(p);

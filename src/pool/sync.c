@@ -185,6 +185,10 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
 
 void sl_keeper_open(struct kpool *p)
 {
+    if (!p->agreed) {
+        sl_keeper_agree(p);
+        return;
+    }
     p->state = POOL_OPENING;
     if (sl_store_open_pool(p->k->store, p->pool->name, p->o->size, p->o->bits, on_opened, p) != SL_OK)
         p->state = POOL_CLOSED;

@@ -108,6 +108,18 @@ bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret)
     return true;
 }
 
+bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret)
+{
+    struct sl_agreed a = {0};
+    uint64_t bits;
+    if (!is_array(r, 4) || !count32(r->element[0], &a.size) || !count(r->element[1], UINT8_MAX, &bits) ||
+        !text(r->element[2], 0, SL_SHARED_MAX, &a.text) || !text(r->element[3], 0, 64, &a.other))
+        return false;
+    a.bits = (uint8_t)bits;
+    *ret = a;
+    return true;
+}
+
 void sl_decoded_free(struct sl_decoded *d)
 {
     free(d->items);

@@ -8,6 +8,7 @@ struct redisReply;
 
 bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret);
 bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret);
+bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret);
 bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret);
 
 /* Arrays that a decoder makes; freed whole. */

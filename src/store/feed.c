@@ -10,6 +10,7 @@
 struct sl_feed {
     struct sl_conn conn; /* first */
     const char *const *pools;
+    const uint64_t *prints;
     void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
     void *arg;
     unsigned awaited; /* subscriptions that are not confirmed */
@@ -60,6 +61,12 @@ static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
         sl_conn_up(c);
 }
 
+static void shown(const struct sl_feed *f, size_t pool, uint64_t print, char *name, size_t cap)
+{
+    const struct sl_store_setup *s = &f->conn.setup;
+    sl_store_shown(s->options->database, f->pools[pool], print, s->identity->instance, name, cap);
+}
+
 static void prepare(struct sl_conn *c)
 {
     struct sl_feed *f = (struct sl_feed *)c;
@@ -67,6 +74,9 @@ static void prepare(struct sl_conn *c)
     f->awaited = 0;
     for (const char *const *p = f->pools; *p != NULL; p++) {
         sl_store_channel(c->setup.options->database, *p, name, sizeof name);
+        f->awaited++;
+        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
+        shown(f, (size_t)(p - f->pools), f->prints[p - f->pools], name, sizeof name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
     }
@@ -98,10 +108,29 @@ struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
 {
     struct sl_feed *f = sl_xcalloc(1, sizeof *f);
     f->pools = setup->pools;
+    f->prints = setup->prints;
     f->on_version = setup->on_version;
     f->arg = setup->arg;
     sl_conn_init(&f->conn, &setup->connection, &hooks);
     return f;
+}
+
+static void on_shown(struct sl_conn *c, const struct redisReply *r)
+{
+    if (r->type != REDIS_REPLY_ARRAY)
+        sl_conn_refused(c, "SUBSCRIBE", r);
+}
+
+void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)
+{
+    struct sl_conn *c = &f->conn;
+    char name[512];
+    if (c->state != SL_STORE_VERIFYING && c->state != SL_STORE_UP)
+        return; /* the next connection shows it */
+    shown(f, pool, f->prints[pool], name, sizeof name);
+    sl_conn_ask(c, on_shown, (const char *const[]){"SUBSCRIBE", name, NULL});
+    shown(f, pool, before, name, sizeof name);
+    sl_conn_ask(c, on_shown, (const char *const[]){"UNSUBSCRIBE", name, NULL});
 }
 
 enum sl_store_state sl_feed_state(const struct sl_feed *f)

@@ -8,10 +8,13 @@ struct sl_feed;
 struct sl_feed_setup {
     struct sl_store_setup connection; /* role "feed"; on_state: UP = subscribed */
     const char *const *pools;         /* NULL-terminated; outlives the feed */
+    const uint64_t *prints;           /* fingerprint of each one's options, shown while connected; likewise */
     void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
     void *arg;
 };
 
 struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup);
+/* The fingerprint of the pool, by its place in `pools`, was `before` and is another now. */
+void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before);
 enum sl_store_state sl_feed_state(const struct sl_feed *f);
 void sl_feed_free(struct sl_feed *f); /* NULL ok */

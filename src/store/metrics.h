@@ -5,6 +5,7 @@
 /* Operations: enum, name (of script or command, and the value of the label), whether it writes, whether a
  * script. */
 #define SL_STORE_OPS(X)                                                                                      \
+    X(AGREE, agree, true, true)                                                                              \
     X(OPEN_POOL, open_pool, true, true)                                                                      \
     X(ADOPT, adopt, true, true)                                                                              \
     X(TAKE, take, true, true)                                                                                \

@@ -1,6 +1,7 @@
 #include "store/ops_int.h"
 
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -143,6 +144,14 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
 size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap)
 {
     int n = snprintf(out, cap, "statuslist:%u:{%s}", database, pool);
+    sl_assert(n > 0 && (size_t)n < cap);
+    return (size_t)n;
+}
+
+size_t sl_store_shown(unsigned database, const char *pool, uint64_t print, const char *instance, char *out,
+                      size_t cap)
+{
+    int n = snprintf(out, cap, "statuslist:%u:{%s}:%016" PRIx64 ":%s", database, pool, print, instance);
     sl_assert(n > 0 && (size_t)n < cap);
     return (size_t)n;
 }

@@ -31,6 +31,7 @@ struct sl_operation {
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */
     sl_op_deliver *deliver;
     union {
+        void (*agreed)(void *arg, enum sl_err err, const struct sl_agreed *r);
         void (*pool)(void *arg, enum sl_err err, const struct sl_pool_opened *r);
         void (*names)(void *arg, enum sl_err err, const struct sl_span *names, size_t n);
         void (*adopted)(void *arg, enum sl_err err, int64_t adopted);
@@ -64,6 +65,9 @@ void sl_op_uuid(struct sl_wire *w, const struct sl_uuid *id);
 void sl_op_pack(struct sl_wire *w, const struct sl_change *changes, uint32_t n);
 /* The channel's name into `out`, NUL-terminated; its length. */
 size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap);
+/* The channel by which an instance shows that it lives with these options: likewise. */
+size_t sl_store_shown(unsigned database, const char *pool, uint64_t print, const char *instance, char *out,
+                      size_t cap);
 /* The key statuslist:{<pool>}:config. */
 size_t sl_store_pool_key(const char *pool, char *out, size_t cap);
 

@@ -1,8 +1,44 @@
 /* Operations on pools and lists: the keeper's. */
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "store/ops_int.h"
+
+static void give_agreed(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+{
+    struct sl_agreed a = {0};
+    if (err == SL_OK && !sl_decode_agreed(r, &a))
+        err = sl_op_bad_shape(op);
+    op->done.agreed(op->arg, err, err == SL_OK ? &a : NULL);
+}
+
+enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl_shared_options *mine,
+                           bool write, void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
+                           void *arg)
+{
+    char print[17];
+    struct sl_wire w = {0};
+    struct sl_operation *op;
+    sl_assert(mine->text.len <= SL_SHARED_MAX);
+    enum sl_err err = sl_op_new(s, SL_OP_AGREE, pool, 7, &w, &op);
+    if (err != SL_OK)
+        return err;
+    op->deliver = give_agreed;
+    op->done.agreed = done;
+    op->arg = arg;
+    snprintf(print, sizeof print, "%016" PRIx64, mine->print);
+    sl_op_channel(s, pool, &w);
+    sl_wire_text(&w, s->conn.setup.identity->instance);
+    sl_wire_text(&w, print);
+    sl_wire_arg(&w, mine->text.at, mine->text.len);
+    sl_wire_number(&w, mine->size);
+    sl_wire_number(&w, mine->bits);
+    sl_wire_number(&w, write);
+    sl_op_send(s, op, &w, 1);
+    return SL_OK;
+}
 
 static void give_pool(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {

@@ -111,6 +111,28 @@ struct sl_list_draft {
 /* ---- operations of the keeper
  * ------------------------------------------------------------------------------ */
 
+/* What the instances of a pool must have in common, and what they have. Every feed shows the fingerprint of
+ * its pools' options (sl_feed_show); the pool's options in Redis are those of the last instance that came
+ * while no living one had others. */
+#define SL_SHARED_MAX 8192
+struct sl_shared_options {
+    struct sl_span text; /* compared byte by byte; at most SL_SHARED_MAX */
+    uint64_t print;      /* its fingerprint */
+    uint32_t size;       /* these two nobody can change once the pool was opened */
+    unsigned bits;
+};
+struct sl_agreed {
+    uint32_t size; /* of the pool; 0: it was never opened */
+    uint8_t bits;
+    struct sl_span text;  /* as it was before; empty: none */
+    struct sl_span other; /* a living instance whose options are others; empty: none */
+};
+/* Compares, and with `write` puts the options down unless `other`, size or bits speak against it. */
+SL_CHECKED enum sl_err sl_store_agree(struct sl_store *s, const char *pool,
+                                      const struct sl_shared_options *mine, bool write,
+                                      void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
+                                      void *arg);
+
 /* Opens a pool: registers its name, fixes size and bits at the first call ever.
  * `existing_size/bits`: what the pool has; `lists`: how many lists it has. A difference is the caller's to
  * judge. `taken`: the pool's take counter, `replid`: the epoch now; `free_lists`: open lists of another

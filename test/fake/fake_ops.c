@@ -1,10 +1,40 @@
 /* store/store.h without Redis: the operations. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "core/status_list.h"
 #include "fake_store.h"
+
+static void give_agreed(struct op *op)
+{
+    op->done.agreed(op->arg, op->err, op->err == SL_OK ? &op->result.agreed : NULL);
+}
+
+enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl_shared_options *mine,
+                           bool write, void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
+                           void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_AGREE, arg, give_agreed, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.agreed = done;
+    if (execute) {
+        struct fake_pool *p = fake_pool(s->f, pool);
+        char *before = strdup(p->shared);
+        op->bytes = before;
+        op->result.agreed = (struct sl_agreed){.size = p->size,
+                                               .bits = (uint8_t)p->bits,
+                                               .text = {before, strlen(before)},
+                                               .other = {p->other, strlen(p->other)}};
+        if (write && p->other[0] == '\0' &&
+            (p->size == 0 || (p->size == mine->size && p->bits == mine->bits)))
+            snprintf(p->shared, sizeof p->shared, "%.*s", (int)mine->text.len, mine->text.at);
+    }
+    return fake_op_sent(s, op);
+}
 
 static void give_pool(struct op *op)
 {

@@ -46,6 +46,7 @@ struct fake_pool {
     char name[64];
     uint32_t size;
     unsigned bits;
+    char shared[1024], other[64]; /* options of its instances; one that has others, by the test */
     struct fake_counters now, saved;
     struct fake_list **lists; /* in order of creation; beyond now.lists: lost by a restore */
     uint32_t known;           /* lists ever made, all in `lists` or `buried` */

@@ -11,6 +11,7 @@ struct op {
     void (*deliver)(struct op *op);
     void *arg;
     union {
+        void (*agreed)(void *, enum sl_err, const struct sl_agreed *);
         void (*pool)(void *, enum sl_err, const struct sl_pool_opened *);
         void (*names)(void *, enum sl_err, const struct sl_span *, size_t);
         void (*adopted)(void *, enum sl_err, int64_t);
@@ -27,6 +28,7 @@ struct op {
         void (*status)(void *, enum sl_err, uint8_t, uint64_t);
     } done;
     union {
+        struct sl_agreed agreed;
         struct sl_pool_opened pool;
         int64_t number;
         struct sl_taken taken;

@@ -64,7 +64,7 @@ struct house {
     _Atomic bool started, keeper_ended;
     _Atomic unsigned workers_ended;
     bool gave_back;
-    char fatal[256];
+    char fatal[1024];
 };
 
 /* Does not wait for anything; see house_start. */

@@ -51,6 +51,8 @@ class House:
                 self.proxies.append(Proxy(path, self.redis.socket))
                 store = Store(path)
             s = harness.Service(self.directory / f"service{i}", store, {POOL: {**OPTIONS, **dict(options)}}, **app)
+            if i > 0:
+                s.config["public-url"] = self.services[0].config["public-url"]
             s.binary = binary or s.binary
             s.extra_environment = dict(environment)
             self.services.append(s)

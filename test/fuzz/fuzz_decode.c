@@ -88,7 +88,7 @@ static void one(int kind, const redisReply *r)
     if (kind == RECORD && sl_decode_record(r, &l))
         check_record(&l);
     if (kind == POOL)
-        (void)sl_decode_pool(r, &p);
+        (void)(sl_decode_pool(r, &p) || sl_decode_agreed(r, &(struct sl_agreed){0}));
     if (kind == INTEGER && sl_decode_integer(r, -1, 100, &i))
         sl_assert(i >= -1 && i <= 100);
     if (kind == STATUS)

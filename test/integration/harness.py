@@ -110,7 +110,7 @@ class Service:
     """One statuslistd. `pools`: {name: options}, filled up with usable defaults."""
 
     def __init__(self, directory, store=None, pools=None, **app):
-        self.directory = directory
+        self.directory, self.store = directory, store
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port()
         self.public = self.issuer = ("127.0.0.1", port)
@@ -254,6 +254,9 @@ class World:
 
     def service(self, store=None, pools=None, **app):
         """Not started yet. store: a Redis; none: the embedded one."""
+        for other in self.services:  # all instances of a pool give out the same URIs
+            if store is not None and other.store is store:
+                app.setdefault("public_url", other.config["public-url"])
         s = Service(self.directory / f"service{len(self.services)}", store, pools, **app)
         self.services.append(s)
         return s

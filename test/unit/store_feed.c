@@ -19,6 +19,8 @@ static void on_version(void *arg, const char *pool, const struct sl_uuid *list, 
     seen.version = version;
 }
 
+static uint64_t prints[] = {0xabc, 0xdef, 1, 2};
+
 static struct sl_feed *new_feed(const char *const *pools)
 {
     struct sl_feed_setup setup = {.connection = {.loop = b.loop,
@@ -28,6 +30,7 @@ static struct sl_feed *new_feed(const char *const *pools)
                                                  .clerk = b.clerk,
                                                  .mail = &b.mail},
                                   .pools = pools,
+                                  .prints = prints,
                                   .on_version = on_version};
     return sl_feed_new(&setup);
 }
@@ -113,13 +116,95 @@ static void without_pools_it_is_up_as_well(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static struct {
+    uint32_t size;
+    uint8_t bits;
+    char text[64], other[64];
+} agreed;
+
+static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
+{
+    (void)arg;
+    mark_done(err);
+    assert_int_equal(err, SL_OK);
+    agreed.size = r->size;
+    agreed.bits = r->bits;
+    snprintf(agreed.text, sizeof agreed.text, "%.*s", (int)r->text.len, r->text.at);
+    snprintf(agreed.other, sizeof agreed.other, "%.*s", (int)r->other.len, r->other.at);
+}
+
+static void agree(const char *text, uint64_t print, uint32_t size, bool write)
+{
+    struct sl_shared_options mine = {.text = {text, strlen(text)}, .print = print, .size = size, .bits = 1};
+    AWAIT(&b, sl_store_agree(b.store, "a", &mine, write, on_agreed, NULL));
+}
+
+static const char *shown(void)
+{
+    return cli(&b.server, "pubsub channels 'statuslist:*:{a}:*:*'");
+}
+
+/* Another instance is seen by what its feed shows, as long as that is connected. */
+static void options_are_those_of_whoever_lives(void **state)
+{
+    (void)state;
+    prints[0] = 0xa1;
+    agree("ttl 60s\n", 0xa1, 1000, false);
+    assert_int_equal(agreed.size, 0);
+    assert_string_equal(agreed.text, "");
+    assert_string_equal(cli(&b.server, "exists 'statuslist:{a}:config'"), "0"); /* it was only asked */
+    agree("ttl 60s\n", 0xa1, 1000, true);
+    AWAIT(&b, sl_store_open_pool(b.store, "a", 1000, 1, on_pool, NULL));
+
+    struct sl_store_identity mine = b.identity;
+    memset(b.identity.instance, 'e', SL_UUID_TEXT);
+    struct sl_feed *f =
+        new_feed(pools); /* keeps the pointer: its greeting is over before it is changed back */
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    b.identity = mine;
+    agree("ttl 60s\n", 0xa1, 1000, true); /* the same options */
+    assert_string_equal(agreed.text, "ttl 60s\n");
+    assert_string_equal(agreed.other, "");
+    agree("ttl 30s\n", 0xb2, 1000, true);
+    assert_string_equal(agreed.text, "ttl 60s\n");
+    assert_int_equal(strspn(agreed.other, "e"), SL_UUID_TEXT);
+    agree("ttl 60s\n", 0xa1, 1000, true);
+    assert_string_equal(agreed.text, "ttl 60s\n"); /* 30s was not written */
+    sl_feed_free(f);
+    TURN_UNTIL(&b, shown()[0] == '\0');
+
+    agree("ttl 30s\n", 0xb2, 1000, true); /* now it is */
+    assert_string_equal(agreed.other, "");
+    agree("ttl 10s\n", 0xc3, 2000, true); /* and another size never */
+    assert_int_equal(agreed.size, 1000);
+    assert_int_equal(agreed.bits, 1);
+    agree("ttl 30s\n", 0xb2, 1000, true);
+    assert_string_equal(agreed.text, "ttl 30s\n");
+}
+
+static void what_is_shown_changes(void **state)
+{
+    (void)state;
+    prints[0] = 0xa1;
+    struct sl_feed *f = new_feed(pools);
+    sl_feed_show(f, 0, 0x77); /* not connected yet: nothing to change */
+    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    assert_non_null(strstr(shown(), ":00000000000000a1:"));
+    prints[0] = 0xb2;
+    sl_feed_show(f, 0, 0xa1);
+    TURN_UNTIL(&b, strstr(shown(), ":00000000000000b2:") != NULL &&
+                       strstr(shown(), ":00000000000000a1:") == NULL);
+    struct sl_uuid id = bench_list(&b, "a", 16, 1);
+    TURN_UNTIL(&b, seen.count >= 1); /* and news come as before */
+    assert_memory_equal(&seen.list, &id, sizeof id);
+    sl_feed_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(versions_arrive),
-        T(it_subscribes_again),
-        T(a_dead_peer_is_noticed_without_messages),
-        T(without_pools_it_is_up_as_well),
+        T(versions_arrive),     T(options_are_those_of_whoever_lives),      T(what_is_shown_changes),
+        T(it_subscribes_again), T(a_dead_peer_is_noticed_without_messages), T(without_pools_it_is_up_as_well),
     };
     return cmocka_run_group_tests_name("store feed", tests, NULL, NULL);
 }
