@@ -23,7 +23,8 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
     op->done.agreed = done;
     if (execute) {
         struct fake_pool *p = fake_pool(s->f, pool);
-        char *before = strdup(p->shared);
+        char *before = sl_xcalloc(1, sizeof p->shared);
+        memcpy(before, p->shared, sizeof p->shared);
         op->bytes = before;
         op->result.agreed = (struct sl_agreed){.size = p->size,
                                                .bits = (uint8_t)p->bits,
