@@ -68,7 +68,13 @@ enum {
     FORMAT,
     TIMEOUT,
     SKEW,
-    LIMIT
+    LIMIT,
+    REDIS,
+    REDIS_DATABASE,
+    REDIS_USERNAME,
+    REDIS_PASSWORD_FILE,
+    MERGE,
+    CHECK
 };
 
 static const struct option options[] = {
@@ -88,6 +94,12 @@ static const struct option options[] = {
     {"timeout", required_argument, NULL, TIMEOUT},
     {"skew", required_argument, NULL, SKEW},
     {"inflate-limit", required_argument, NULL, LIMIT},
+    {"redis", required_argument, NULL, REDIS},
+    {"redis-database", required_argument, NULL, REDIS_DATABASE},
+    {"redis-username", required_argument, NULL, REDIS_USERNAME},
+    {"redis-password-file", required_argument, NULL, REDIS_PASSWORD_FILE},
+    {"merge", no_argument, NULL, MERGE},
+    {"check", no_argument, NULL, CHECK},
     {NULL, 0, NULL, 0},
 };
 
@@ -101,6 +113,8 @@ static bool numeric(struct sl_ctl *c, int o, const char *text)
         c->skew = (unsigned)n;
     else if (o == LIMIT && option_number("inflate-limit", text, 1u << 30, &n))
         c->inflate_limit = (size_t)n;
+    else if (o == REDIS_DATABASE && option_number("redis-database", text, 1000000, &n))
+        c->redis_database = (unsigned)n;
     else
         return false;
     return true;
@@ -108,20 +122,27 @@ static bool numeric(struct sl_ctl *c, int o, const char *text)
 
 static bool take(struct sl_ctl *c, int o)
 {
-    const char **text = o == SERVER         ? &c->server
-                        : o == API_KEY_FILE ? &c->api_key_file
-                        : o == BEARER_FILE  ? &c->bearer_file
-                        : o == CERT         ? &c->cert
-                        : o == JWK          ? &c->jwk
-                        : o == ANCHORS      ? &c->anchors
-                        : o == CACERT       ? &c->cacert
-                        : o == CLIENT_CERT  ? &c->client_cert
-                        : o == CLIENT_KEY   ? &c->client_key
-                                            : NULL;
+    const char **text = o == SERVER                ? &c->server
+                        : o == API_KEY_FILE        ? &c->api_key_file
+                        : o == BEARER_FILE         ? &c->bearer_file
+                        : o == CERT                ? &c->cert
+                        : o == JWK                 ? &c->jwk
+                        : o == ANCHORS             ? &c->anchors
+                        : o == CACERT              ? &c->cacert
+                        : o == CLIENT_CERT         ? &c->client_cert
+                        : o == CLIENT_KEY          ? &c->client_key
+                        : o == REDIS               ? &c->redis
+                        : o == REDIS_USERNAME      ? &c->redis_username
+                        : o == REDIS_PASSWORD_FILE ? &c->redis_password_file
+                                                   : NULL;
     if (text != NULL)
         *text = optarg;
     else if (o == JSON)
         c->json = true;
+    else if (o == MERGE)
+        c->merge = true;
+    else if (o == CHECK)
+        c->check = true;
     else if (o == FORMAT)
         return option_format(optarg, &c->format);
     else
@@ -151,8 +172,9 @@ static bool credential(struct sl_ctl *c, const char *file, const char *variable,
 
 bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version)
 {
-    const char *server = getenv("STATUSLIST_SERVER");
+    const char *server = getenv("STATUSLIST_SERVER"), *redis = getenv("STATUSLIST_REDIS");
     struct sl_ctl c = {.server = server != NULL ? server : "http://127.0.0.1:8080",
+                       .redis = redis != NULL ? redis : "localhost:6379",
                        .timeout = 30,
                        .inflate_limit = 16u << 20};
     for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {

@@ -14,7 +14,7 @@ enum sl_exit {
     SL_EXIT_OTHER_STATUS = 3,
     SL_EXIT_REFUSED_TOKEN = 4, /* a check of the token failed: its statuses mean nothing */
     SL_EXIT_NO_ANSWER = 5,     /* not reached, or the answer was no answer */
-    SL_EXIT_REFUSED = 6,       /* the server said no */
+    SL_EXIT_REFUSED = 6,       /* the server said no; export, import: Redis did, or what it has forbids it */
     SL_EXIT_USAGE = 64,        /* the command line, or a file that it names */
     SL_EXIT_LINT_FAILED = 1    /* lint: something that must be is not */
 };
@@ -28,6 +28,10 @@ struct sl_ctl {
     const char *cert, *jwk, *anchors;     /* files, or NULL */
     const char *cacert;                   /* trust anchors of TLS */
     const char *client_cert, *client_key; /* what we show in TLS: PEM files, or NULL */
+    const char *redis;                    /* HOST:PORT or unix:PATH: export and import speak to it directly */
+    const char *redis_username, *redis_password_file;
+    unsigned redis_database;
+    bool merge, check; /* import: into a pool that has lists; only look at the file */
     bool json;
     enum sl_format_choice format;
     unsigned timeout, skew; /* seconds */
@@ -50,6 +54,8 @@ int sl_run_get(const struct sl_ctl *c, struct sl_web *web);
 int sl_run_verify(const struct sl_ctl *c, struct sl_web *web);
 int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web);
 int sl_run_lint(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_export(const struct sl_ctl *c, struct sl_web *web);
+int sl_run_import(const struct sl_ctl *c, struct sl_web *web);
 
 /* Reads the options in front of, between and behind the words. False after saying what is wrong. */
 bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version);

@@ -1,4 +1,5 @@
 #include <curl/curl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@ const struct sl_command sl_commands[] = {
     {"inspect", "TOKEN|FILE|URL", "what a token says: claims, sizes, how many of each status", 1, 1,
      sl_run_inspect},
     {"lint", "URL", "hold a server to the specification, from outside", 1, 1, sl_run_lint},
+    {"export", "POOL FILE", "back up a pool: its lists out of Redis into a file", 2, 2, sl_run_export},
+    {"import", "FILE", "put the lists of a backup into Redis, sealed", 1, 1, sl_run_import},
     {NULL, NULL, NULL, 0, 0, NULL},
 };
 
@@ -35,7 +38,14 @@ void sl_usage(FILE *to)
         "  --cacert FILE          trust anchors of TLS\n"
         "  --client-cert FILE     the certificate, with its chain, that we show in TLS, and\n"
         "  --client-key FILE      its key\n"
-        "  --timeout SECONDS      of a request (30)\n"
+        "  --redis ADDRESS        HOST:PORT or unix:PATH, for export and import (STATUSLIST_REDIS; "
+        "localhost:6379)\n"
+        "  --redis-database N, --redis-username NAME\n"
+        "  --redis-password-file FILE  (or the password itself in STATUSLIST_REDIS_PASSWORD)\n"
+        "  --merge                import into a pool that has lists of the backup: add and raise, never "
+        "lower\n"
+        "  --check                import: only read the file and its checksums\n"
+        "  --timeout SECONDS      of a request, or of a reply of Redis (30)\n"
         "  --json                 for programs\n"
         "  --help, --version\n"
         "\n"
@@ -55,7 +65,8 @@ static const struct sl_command *find(const struct sl_ctl *c)
     while (k->name != NULL && strcmp(k->name, c->words[0]) != 0)
         k++;
     if (k->name == NULL) {
-        sl_complain("\"%s\" is no command; reserve, set, get, verify, inspect and lint are", c->words[0]);
+        sl_complain("\"%s\" is no command; reserve, set, get, verify, inspect, lint, export and import are",
+                    c->words[0]);
         return NULL;
     }
     if (c->word_count - 1 < k->least || c->word_count - 1 > k->most) {
@@ -83,6 +94,7 @@ int main(int argc, char **argv)
     struct sl_ctl c = {.server = NULL};
     bool help = false, version = false;
     int code = SL_EXIT_USAGE;
+    signal(SIGPIPE, SIG_IGN); /* a server that goes away is told by what fails then */
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bool ok = sl_args_read(argc, argv, &c, &help, &version);
     if (ok && (help || version)) {

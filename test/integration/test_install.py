@@ -102,12 +102,14 @@ def test_the_example(installed, how, tmp_path, world):
 
 @pytest.mark.parametrize("line, wanted", [
     ("statuslistctl re", {"reserve"}),
-    ("statuslistctl ", {"reserve", "set", "get", "verify", "inspect", "lint"}),
+    ("statuslistctl ", {"reserve", "set", "get", "verify", "inspect", "lint", "export", "import"}),
     ("statuslistctl verify --c", {"--cert", "--cacert", "--client-cert", "--client-key"}),
     ("statuslistctl verify --format ", {"jwt", "cwt"}),
     ("statuslistctl set uri 7 su", {"suspended"}),
     ("statuslistctl reserve --api", {"--api-key-file"}),
     ("statuslistctl lint --format", set()),
+    ("statuslistctl import --m", {"--merge"}),
+    ("statuslistctl export --redis-p", {"--redis-password-file"}),
 ])
 def test_completion(installed, line, wanted):
     words = line.split(" ")

@@ -1,0 +1,126 @@
+/* export: a pool out of Redis into a file. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "ctl/backup.h"
+#include "ctl/ctl.h"
+
+struct export
+{
+    struct sl_direct *redis;
+    struct sl_backup file;
+    struct sl_backup_pool pool;
+    uint64_t lists, status_bytes, changes; /* changes: what happened in the pool meanwhile */
+};
+
+static bool redis_failed(const struct export *x)
+{
+    sl_complain("%s", sl_direct_why(x->redis));
+    return false;
+}
+
+static bool describe(struct export *x, const char *name)
+{
+    struct sl_direct_pool p;
+    if (!sl_direct_pool(x->redis, name, &p))
+        return redis_failed(x);
+    if (!p.known) {
+        sl_complain("this Redis has no pool \"%s\"", name);
+        return false;
+    }
+    time_t now = time(NULL);
+    struct tm utc;
+    struct sl_uuid id = sl_uuid_v4(&sl_clock_system);
+    x->pool = (struct sl_backup_pool){.size = p.size, .bits = p.bits, .change = p.change, .taken = p.taken};
+    snprintf(x->pool.name, sizeof x->pool.name, "%s", name);
+    sl_uuid_text(&id, x->pool.id);
+    strftime(x->pool.made, sizeof x->pool.made, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return sl_backup_write(&x->file, SL_BACKUP_POOL, sl_backup_pool_json(&x->pool), sl_span("", 0));
+}
+
+static bool copy_list(struct export *x, const struct sl_uuid *id)
+{
+    struct sl_direct_list l;
+    bool gone;
+    if (!sl_direct_list(x->redis, x->pool.name, id, &l, &gone))
+        return redis_failed(x);
+    if (gone)
+        return true;
+    x->lists++;
+    x->status_bytes += l.bytes.len;
+    return sl_backup_write(&x->file, SL_BACKUP_LIST, sl_backup_list_json(id, &l), l.bytes);
+}
+
+static bool copy_lists(struct export *x)
+{
+    struct sl_uuid *ids;
+    size_t n, i = 0;
+    struct sl_progress progress;
+    if (!sl_direct_ids(x->redis, x->pool.name, &ids, &n))
+        return redis_failed(x);
+    sl_progress_begin(&progress, x->pool.name, n);
+    for (; i < n && copy_list(x, &ids[i]); i++)
+        sl_progress_at(&progress, i + 1);
+    sl_progress_end(&progress);
+    free(ids);
+    return i == n;
+}
+
+static bool finish(struct export *x)
+{
+    struct sl_direct_pool p;
+    if (!sl_direct_pool(x->redis, x->pool.name, &p))
+        return redis_failed(x);
+    if (!p.known || p.change < x->pool.change) {
+        sl_complain("Redis has lost changes of the pool meanwhile: this is no backup");
+        return false;
+    }
+    x->changes = p.change - x->pool.change;
+    json_t *end = json_pack("{s:I, s:I}", "lists", (json_int_t)x->lists, "change", (json_int_t)p.change);
+    return sl_backup_write(&x->file, SL_BACKUP_END, end, sl_span("", 0)) && sl_backup_finish(&x->file);
+}
+
+static void show(const struct sl_ctl *c, const struct export *x)
+{
+    char sum[2 * SL_SHA256 + 1];
+    sl_backup_checksum(&x->file, sum);
+    if (c->json) {
+        sl_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "pool", x->pool.name, "backup",
+                                x->pool.id, "made", x->pool.made, "lists", (json_int_t)x->lists,
+                                "statusBytes", (json_int_t)x->status_bytes, "changesMeanwhile",
+                                (json_int_t)x->changes, "checksum", sum));
+        return;
+    }
+    printf("%s: %" PRIu64 " lists, %" PRIu64 " bytes of statuses, checksum %s\n", x->pool.name, x->lists,
+           x->status_bytes, sum);
+    if (x->changes > 0)
+        printf("%" PRIu64 " changes meanwhile: each list is of one moment, the pool is not\n", x->changes);
+    else
+        printf("nothing changed meanwhile: all lists are of one moment\n");
+}
+
+int sl_run_export(const struct sl_ctl *c, struct sl_web *web)
+{
+    (void)web;
+    int code;
+    struct export x = {.lists = 0};
+    if (!sl_pool_name_ok(c->words[0])) {
+        sl_complain("POOL: \"%s\" is no name of a pool", c->words[0]);
+        return SL_EXIT_USAGE;
+    }
+    x.redis = sl_redis_of(c, false, &code);
+    if (x.redis == NULL)
+        return code;
+    code = SL_EXIT_REFUSED;
+    if (sl_backup_create(&x.file, c->words[1]) && describe(&x, c->words[0]) && copy_lists(&x) && finish(&x)) {
+        show(c, &x);
+        code = SL_EXIT_OK;
+    }
+    sl_backup_close(&x.file);
+    sl_direct_free(x.redis);
+    return code;
+}

@@ -1,0 +1,249 @@
+/* import: the lists of a backup into Redis, sealed. The file is read whole and checked before Redis is
+ * changed, and what Redis then has is read back. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/backup.h"
+#include "ctl/ctl.h"
+
+struct import {
+    const struct sl_ctl *c;
+    const char *path;
+    struct sl_direct *redis;
+    struct sl_backup_pool pool;
+    struct sl_uuid *ids; /* of the file's lists */
+    size_t lists, room;
+    uint64_t status_bytes;
+    char checksum[2 * SL_SHA256 + 1];
+    uint64_t done[SL_IMPORT_SHAPE + 1]; /* by outcome */
+    uint64_t changed;                   /* by the service, before they were read back */
+    struct sl_hasher *hasher;
+    struct sl_progress progress;
+};
+
+/* False ends the reading, after a complaint. */
+typedef bool each_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l);
+
+static bool redis_failed(const struct import *x)
+{
+    sl_complain("%s", sl_direct_why(x->redis));
+    return false;
+}
+
+/* The lists of an open file up to its end, each to `each`; *ret_checksum: of the file. */
+static bool walk_lists(struct import *x, struct sl_backup *b, each_list *each, uint64_t *ret_lists)
+{
+    for (uint64_t n = 0;; n++) {
+        enum sl_backup_kind kind;
+        json_t *head;
+        struct sl_span body;
+        struct sl_uuid id;
+        struct sl_direct_list l;
+        if (!sl_backup_read(b, &kind, &head, &body))
+            return false;
+        if (kind == SL_BACKUP_END) {
+            bool ok = json_integer_value(json_object_get(head, "lists")) == (json_int_t)n;
+            json_decref(head);
+            if (!ok)
+                sl_complain("%s: lists are missing in it", x->path);
+            *ret_lists = n;
+            return ok && sl_backup_at_end(b);
+        }
+        bool ok = kind == SL_BACKUP_LIST && sl_backup_list_of(x->path, &x->pool, head, body, &id, &l) &&
+                  each(x, &id, &l);
+        if (kind != SL_BACKUP_LIST)
+            sl_complain("%s: a record of an unknown kind", x->path);
+        json_decref(head);
+        if (!ok)
+            return false;
+    }
+}
+
+/* Reads the whole file. The first time it says which pool it is of; it must stay the same file. */
+static bool walk_file(struct import *x, each_list *each)
+{
+    struct sl_backup b;
+    enum sl_backup_kind kind;
+    json_t *head = NULL;
+    struct sl_span body;
+    uint64_t lists;
+    char sum[sizeof x->checksum];
+    bool ok = sl_backup_open(&b, x->path) && sl_backup_read(&b, &kind, &head, &body) &&
+              sl_backup_pool_of(x->path, kind == SL_BACKUP_POOL ? head : NULL, &x->pool);
+    json_decref(head);
+    ok = ok && walk_lists(x, &b, each, &lists);
+    sl_backup_checksum(&b, sum);
+    sl_backup_close(&b);
+    if (ok && x->checksum[0] != '\0' && strcmp(sum, x->checksum) != 0) {
+        sl_complain("%s: another file has taken its place", x->path);
+        return false;
+    }
+    if (ok)
+        memcpy(x->checksum, sum, sizeof sum);
+    return ok;
+}
+
+static bool note_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l)
+{
+    if (x->lists == x->room) {
+        x->room = x->room > 0 ? x->room * 2 : 1024;
+        x->ids = realloc(x->ids, x->room * sizeof *x->ids);
+        if (x->ids == NULL)
+            abort();
+    }
+    x->ids[x->lists++] = *id;
+    x->status_bytes += l->bytes.len;
+    return true;
+}
+
+/* Whether Redis is fit for the lists; nothing is changed by then. */
+static bool look(struct import *x)
+{
+    struct sl_direct_pool p;
+    uint64_t there = 0, version;
+    if (!sl_direct_pool(x->redis, x->pool.name, &p))
+        return redis_failed(x);
+    if (p.known && (p.size != x->pool.size || p.bits != x->pool.bits)) {
+        sl_complain("the pool %s has size %u and bits %u in Redis, and %u and %u in the backup", x->pool.name,
+                    p.size, p.bits, x->pool.size, x->pool.bits);
+        return false;
+    }
+    for (size_t i = 0; i < x->lists && !x->c->merge && p.lists > 0; i++) {
+        bool is;
+        struct sl_span backup;
+        if (!sl_direct_look(x->redis, x->pool.name, &x->ids[i], &is, &version, &backup))
+            return redis_failed(x);
+        there += is && !sl_span_eq(backup, sl_span(x->pool.id, strlen(x->pool.id)));
+    }
+    if (there > 0)
+        sl_complain(
+            "%" PRIu64
+            " of the %zu lists are in Redis: nothing was changed. --merge adds those that are missing "
+            "and raises those of which Redis has a lower version",
+            there, x->lists);
+    return there == 0;
+}
+
+static void digest(struct import *x, struct sl_span bytes, uint8_t out[static SL_SHA256])
+{
+    sl_sha256(x->hasher, bytes.at, bytes.len, out);
+}
+
+/* What Redis has now is what the backup has, unless the service has changed it since. */
+static bool read_back(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l,
+                      uint64_t version)
+{
+    struct sl_direct_list now;
+    bool gone;
+    uint8_t wanted[SL_SHA256], found[SL_SHA256];
+    if (!sl_direct_list(x->redis, x->pool.name, id, &now, &gone))
+        return redis_failed(x);
+    if (!gone && now.version > version) {
+        x->changed++;
+        return true;
+    }
+    digest(x, l->bytes, wanted);
+    digest(x, gone ? sl_span("", 0) : now.bytes, found);
+    if (!gone && now.version == version && memcmp(wanted, found, SL_SHA256) == 0 &&
+        sl_span_eq(now.uri, l->uri) && now.size == l->size && now.bits == l->bits &&
+        sl_span_eq(now.state, SL_SPAN("sealed")))
+        return true;
+    sl_complain("%.*s: what Redis has is not what the backup has", (int)l->uri.len, l->uri.at);
+    return false;
+}
+
+static bool put_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l)
+{
+    enum sl_import what;
+    uint64_t version, total = 0;
+    if (!sl_direct_import(x->redis, x->pool.name, id, l, x->pool.id, x->c->merge, &what, &version))
+        return redis_failed(x);
+    x->done[what]++;
+    if (what == SL_IMPORT_THERE || what == SL_IMPORT_SHAPE) {
+        sl_complain("%.*s: %s", (int)l->uri.len, l->uri.at,
+                    what == SL_IMPORT_THERE ? "the list has come into Redis meanwhile"
+                                            : "Redis has a list of this id with another shape or URI");
+        return false;
+    }
+    if (what == SL_IMPORT_AGAIN && version != l->version + SL_MEND_JUMP)
+        x->changed++;
+    else if (what != SL_IMPORT_NEWER && !read_back(x, id, l, version))
+        return false;
+    for (int i = 0; i <= SL_IMPORT_SHAPE; i++)
+        total += x->done[i];
+    sl_progress_at(&x->progress, total);
+    return true;
+}
+
+static void show(const struct import *x)
+{
+    const uint64_t *n = x->done;
+    bool wrote = x->redis != NULL;
+    if (x->c->json) {
+        json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "pool", x->pool.name, "backup", x->pool.id,
+                              "made", x->pool.made, "lists", (json_int_t)x->lists, "statusBytes",
+                              (json_int_t)x->status_bytes, "checksum", x->checksum);
+        if (wrote)
+            json_object_set_new(
+                j, "imported",
+                json_pack("{s:I, s:I, s:I, s:I, s:I}", "made", (json_int_t)n[SL_IMPORT_MADE], "raised",
+                          (json_int_t)n[SL_IMPORT_RAISED], "kept", (json_int_t)n[SL_IMPORT_NEWER], "again",
+                          (json_int_t)n[SL_IMPORT_AGAIN], "changedSince", (json_int_t)x->changed));
+        sl_print_json(j);
+        return;
+    }
+    printf("%s: %zu lists, %" PRIu64 " bytes of statuses, made %s, checksum %s\n", x->pool.name, x->lists,
+           x->status_bytes, x->pool.made, x->checksum);
+    if (!wrote)
+        return;
+    printf("%" PRIu64 " made, %" PRIu64 " raised, %" PRIu64 " imported before, %" PRIu64
+           " kept because Redis has that version or a later one\n",
+           n[SL_IMPORT_MADE], n[SL_IMPORT_RAISED], n[SL_IMPORT_AGAIN], n[SL_IMPORT_NEWER]);
+    if (x->changed > 0)
+        printf("read back and compared, but for %" PRIu64 " that the service has changed since\n",
+               x->changed);
+    else
+        printf("read back and compared\n");
+}
+
+/* An exit status. */
+static int put_back(struct import *x)
+{
+    if (!look(x))
+        return SL_EXIT_REFUSED;
+    if (!sl_direct_open_pool(x->redis, x->pool.name, x->pool.size, x->pool.bits)) {
+        redis_failed(x);
+        return SL_EXIT_REFUSED;
+    }
+    sl_progress_begin(&x->progress, x->pool.name, x->lists);
+    bool ok = walk_file(x, put_list);
+    sl_progress_end(&x->progress);
+    if (!ok) {
+        sl_complain("the import is not complete; it goes on where it stopped when it is asked for again");
+        return SL_EXIT_REFUSED;
+    }
+    if (!sl_direct_appends(x->redis))
+        sl_complain("warning: this Redis keeps no append-only file: SAVE puts what was imported on its disk");
+    return SL_EXIT_OK;
+}
+
+int sl_run_import(const struct sl_ctl *c, struct sl_web *web)
+{
+    (void)web;
+    struct import x = {.c = c, .path = c->words[0], .hasher = sl_hasher_new()};
+    int code = SL_EXIT_USAGE;
+    if (walk_file(&x, note_list))
+        code = SL_EXIT_OK;
+    if (code == SL_EXIT_OK && !c->check) {
+        x.redis = sl_redis_of(c, true, &code);
+        code = x.redis != NULL ? put_back(&x) : code;
+    }
+    if (code == SL_EXIT_OK)
+        show(&x);
+    sl_direct_free(x.redis);
+    sl_hasher_free(x.hasher);
+    free(x.ids);
+    return code;
+}

@@ -1,0 +1,100 @@
+/* The Redis that export and import speak to, and their progress. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "ctl/backup.h"
+#include "ctl/ctl.h"
+
+#define TERMINAL_NS (SL_NS_PER_S / 10)
+#define LOG_NS (10 * SL_NS_PER_S)
+
+/* "unix:PATH", "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False after a complaint. */
+static bool read_address(char *text, struct sl_redis_options *o)
+{
+    uint64_t port = 6379;
+    if (strncmp(text, "unix:", 5) == 0) {
+        o->socket = text + 5;
+        return true;
+    }
+    char *after = text, *end = NULL;
+    o->host = text;
+    if (*text == '[') {
+        o->host = text + 1;
+        end = strchr(text, ']');
+        after = end != NULL ? end + 1 : text;
+    }
+    char *colon = strchr(after, ':');
+    bool ok = *text != '[' || (end != NULL && (*after == ':' || *after == '\0'));
+    if (colon != NULL) {
+        ok = ok && sl_read_number(colon + 1, 65535, &port) && port > 0;
+        *colon = '\0';
+    }
+    if (end != NULL)
+        *end = '\0';
+    o->port = (uint16_t)port;
+    if (!ok || *o->host == '\0')
+        sl_complain("--redis: neither HOST:PORT nor unix:PATH");
+    return ok && *o->host != '\0';
+}
+
+struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit)
+{
+    char *address = strdup(c->redis), *password = NULL;
+    size_t len = 0;
+    struct sl_redis_options o = {.database = c->redis_database,
+                                 .username = (char *)c->redis_username,
+                                 .command_timeout_ms = c->timeout * 1000};
+    struct sl_direct *d = NULL;
+    char text[512];
+    struct sl_buf why;
+    sl_buf_over(&why, text, sizeof text);
+    *ret_exit = SL_EXIT_USAGE;
+    bool ok = address != NULL && read_address(address, &o);
+    if (ok && c->redis_password_file != NULL) {
+        password = sl_read_file(c->redis_password_file, &len);
+        ok = password != NULL;
+        if (ok)
+            password[strcspn(password, "\r\n")] = '\0';
+        o.password = password;
+    } else if (ok) {
+        o.password = getenv("STATUSLIST_REDIS_PASSWORD");
+    }
+    if (ok && (d = sl_direct_open(&o, writes, &why)) == NULL) {
+        sl_complain("%.*s", (int)why.len, why.data);
+        *ret_exit = SL_EXIT_NO_ANSWER;
+    }
+    if (password != NULL)
+        explicit_bzero(password, len);
+    free(password);
+    free(address);
+    return d;
+}
+
+void sl_progress_begin(struct sl_progress *p, const char *what, uint64_t total)
+{
+    *p = (struct sl_progress){.what = what,
+                              .total = total,
+                              .terminal = isatty(STDERR_FILENO),
+                              .told_ns = sl_mono_ns(&sl_clock_system)};
+}
+
+void sl_progress_at(struct sl_progress *p, uint64_t done)
+{
+    uint64_t now = sl_mono_ns(&sl_clock_system);
+    if (now - p->told_ns < (p->terminal ? TERMINAL_NS : LOG_NS))
+        return;
+    p->told_ns = now;
+    p->shown = true;
+    fprintf(stderr, p->terminal ? "\r%s: %llu of %llu lists " : "%s: %llu of %llu lists\n", p->what,
+            (unsigned long long)done, (unsigned long long)p->total);
+}
+
+void sl_progress_end(struct sl_progress *p)
+{
+    if (p->terminal && p->shown)
+        fputs("\r\033[K", stderr);
+}

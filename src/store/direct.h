@@ -1,0 +1,58 @@
+/* A connection to Redis that waits for each reply: for a tool that has nothing else to do meanwhile. It reads
+ * a pool as it stands there, and puts lists of a backup back. It ends nobody's connection, and starts no
+ * server.
+ *
+ * Owner: one thread. A function that fails has told why: sl_direct_why. Spans that it answers are valid until
+ * the next call on the same connection. */
+#pragma once
+#include "store/store.h"
+
+struct sl_direct;
+
+/* `writes`: the server has to be the primary. NULL: `why` says so. The options' command timeout bounds
+ * connecting and every reply; there is no name resolution but the system's, which blocks. */
+struct sl_direct *sl_direct_open(const struct sl_redis_options *o, bool writes, struct sl_buf *why);
+void sl_direct_free(struct sl_direct *d);
+const char *sl_direct_why(const struct sl_direct *d); /* a sentence; "" when the last call succeeded */
+bool sl_direct_appends(const struct sl_direct *d);    /* the server keeps an append-only file */
+
+struct sl_direct_pool {
+    bool known; /* the pool was opened in this database; otherwise the rest is 0 */
+    uint32_t size;
+    uint8_t bits;
+    uint64_t change, taken, lists;
+};
+bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool *ret);
+/* Registers the pool as the service does, and fixes size and bits if nobody has. */
+bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, uint8_t bits);
+/* The ids of all lists, sorted; free() them. */
+bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_ids, size_t *ret_n);
+
+struct sl_direct_list {
+    struct sl_span uri, state, bytes; /* bytes may be shorter than the list: the rest is 0 */
+    uint32_t size, cursor;
+    uint8_t bits;
+    uint64_t version, created; /* created: ms since 1970 */
+};
+/* One list as it is at one moment. *ret_gone: there is no such list (any more), and *ret is untouched. */
+bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
+                    struct sl_direct_list *ret, bool *ret_gone);
+/* Only whether it is there, at which version, and from which backup ("" none). */
+bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid *id, bool *ret_there,
+                    uint64_t *ret_version, struct sl_span *ret_backup);
+
+/* What import.lua answers. */
+enum sl_import {
+    SL_IMPORT_NEWER,
+    SL_IMPORT_MADE,
+    SL_IMPORT_RAISED,
+    SL_IMPORT_AGAIN,
+    SL_IMPORT_THERE,
+    SL_IMPORT_SHAPE
+};
+/* Puts a list of a backup into Redis, sealed, its version above the backup's by SL_MEND_JUMP, so that living
+ * instances which know more of it mend it. `raise`: a list that is there at a lower version gets the backup's
+ * bytes; otherwise whatever is there stays. */
+bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
+                      const struct sl_direct_list *l, const char *backup, bool raise, enum sl_import *ret,
+                      uint64_t *ret_version);

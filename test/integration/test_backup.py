@@ -1,0 +1,354 @@
+"""A pool out of Redis into a file and back: what is there afterwards, and that no reference is given out twice."""
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from client import until
+from harness import BUILD, ROOT, free_port
+from tokens import fetch_token
+
+CTL = BUILD / "bin" / "statuslistctl"
+POOL = {"size": 1000, "bits": 2, "update-interval": "0s", "prefetch": {"threshold": 50, "capacity": 200}}
+MAGIC = b"statuslist-backup 1\n"
+
+
+def ctl(redis, *words, code=0, env=None, options=()):
+    address = [] if redis is None else ["--redis", redis if isinstance(redis, str) else f"unix:{redis.socket}"]
+    done = subprocess.run([str(CTL), *map(str, words), *address, *options], text=True, capture_output=True, timeout=120,
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == code, (words, done)
+    return done
+
+
+def ctl_json(redis, *words, **how):
+    return json.loads(ctl(redis, *words, "--json", **how).stdout)
+
+
+def records(data):
+    """The format as docs/backup.md has it: (kind, head, body, offset) of each record."""
+    assert data.startswith(MAGIC)
+    at, chain, found = len(MAGIC), hashlib.sha256(MAGIC).digest(), []
+    while at < len(data):
+        kind, head, body = struct.unpack_from("<cII", data, at)
+        end = at + 9 + head + body
+        chain = hashlib.sha256(chain + data[at:end]).digest()
+        assert data[end : end + 32] == chain
+        found.append((kind, json.loads(data[at + 9 : at + 9 + head]), data[at + 9 + head : end], at))
+        at = end + 32
+    return found, chain.hex()
+
+
+def rewritten(found):
+    """A file of these records, its checksums right."""
+    out, chain = MAGIC, hashlib.sha256(MAGIC).digest()
+    for kind, head, body, *_ in found:
+        text = json.dumps(head).encode()
+        record = struct.pack("<cII", kind, len(text), len(body)) + text + body
+        chain = hashlib.sha256(chain + record).digest()
+        out += record + chain
+    return out
+
+
+def emptied(redis):
+    redis.kill()
+    shutil.rmtree(redis.directory / "appendonlydir")
+    return redis.start()
+
+
+def keys(redis):
+    return sorted(redis.client.keys("*"))
+
+
+def test_disaster_recovery(world):
+    """The backup is older than the last reservations and updates, and Redis is lost."""
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    statuses = {}
+    with service.client() as c:
+        given = c.reserve(150) + c.reserve(150)
+        for n, (uri, index) in enumerate(given[:20]):
+            statuses[uri, index] = n % 3 + 1
+            c.update(uri, index, n % 3 + 1)
+        told = ctl_json(redis, "export", "tests", backup)
+        assert told["changesMeanwhile"] == 0 and told["lists"] == redis.client.scard("statuslist:{tests}:lists")
+        given += c.reserve(200) + c.reserve(200)  # of the same lists, and perhaps of new ones
+        c.update(*given[50], 3)  # lost with Redis: the backup does not have it
+    service.stop()
+    emptied(redis)
+    assert keys(redis) == []
+    done = ctl_json(redis, "import", backup)
+    assert done["imported"] == {"made": told["lists"], "raised": 0, "kept": 0, "again": 0, "changedSince": 0}
+    assert done["checksum"] == told["checksum"] == records(backup.read_bytes())[1]
+    for life in range(2):
+        service.start()
+        with service.client() as c:
+            for (uri, index), value in statuses.items():
+                assert c.status(uri, index) == value
+            for uri in {u for u, _ in given[:300]}:
+                assert redis.list_config("tests", uri)["state"] == "sealed"
+                token = fetch_token(c, uri)
+                assert token.nonzero() == {i: v for (u, i), v in statuses.items() if u == uri}
+                assert uri in c.lists()
+            for _ in range(6):
+                given += c.reserve(200)
+            assert len(set(given)) == len(given)
+            uri, index = given[life]
+            c.update(uri, index, 3 - life)
+            statuses[uri, index] = 3 - life
+            until(lambda: fetch_token(c, uri).nonzero()[index] == 3 - life, 10, "the update in the token")
+        service.stop()
+
+
+def test_what_is_there_is_not_overwritten(world):
+    redis, backup, later = world.redis(), world.directory / "a", world.directory / "b"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        uri, index = c.reserve(10)[0]
+        c.update(uri, index, 1)
+        lists = ctl_json(redis, "export", "tests", backup)["lists"]
+        c.update(uri, index, 2)
+        ctl(redis, "export", "tests", later)
+    service.stop()
+    before = {k: redis.client.dump(k) for k in keys(redis)}
+    refused = ctl(redis, "import", backup, code=6)
+    assert f"{lists} of the {lists} lists are in Redis: nothing was changed" in refused.stderr
+    assert ctl_json(redis, "import", backup, "--merge")["imported"]["kept"] == lists
+    config = {k: v for k, v in before.items() if not k.endswith(b":config")}
+    assert config == {k: redis.client.dump(k) for k in config}
+
+    # Again into an empty Redis: asked for twice, and after it was cut short in the middle.
+    emptied(redis)
+    assert ctl_json(redis, "import", backup)["imported"]["made"] == lists
+    once = {k: redis.client.dump(k) for k in keys(redis) if not k.endswith(b":base")}
+    assert ctl_json(redis, "import", backup)["imported"] == {"made": 0, "raised": 0, "kept": 0, "again": lists, "changedSince": 0}
+    assert once == {k: redis.client.dump(k) for k in once}
+    id = uri.rsplit("/", 1)[1]
+    redis.client.srem("statuslist:{tests}:lists", id)
+    redis.client.delete(*redis.client.keys(f"*{id}*"))
+    partly = ctl_json(redis, "import", backup)["imported"]
+    assert (partly["made"], partly["again"]) == (1, lists - 1)
+
+    # The later backup over the earlier one: refused, then raised.
+    assert "--merge" in ctl(redis, "import", later, code=6).stderr
+    assert ctl_json(redis, "import", later, "--merge")["imported"]["raised"] == 1
+    service.start()
+    with service.client() as c:
+        assert c.status(uri, index) == 2 and fetch_token(c, uri).nonzero() == {index: 2}
+        c.update(uri, index, 3)
+    assert ctl_json(redis, "import", later, "--merge")["imported"]["kept"] == lists - 1  # one is of this backup
+    assert ctl_json(redis, "import", backup, "--merge")["imported"]["kept"] == 1
+    with service.client() as c:
+        assert c.status(uri, index) == 3
+
+
+def test_an_older_redis_is_raised(world):
+    """The data of Redis are restored from a snapshot that is older than the backup of the pool."""
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        given = c.reserve(20)
+        c.update(*given[0], 1)
+        service.stop()
+        redis.stop()
+        snapshot = world.directory / "snapshot"
+        shutil.copytree(redis.directory / "appendonlydir", snapshot)
+        redis.start()
+    service.start()
+    with service.client() as c:
+        given += c.reserve(20)
+        c.update(*given[0], 2)
+        c.update(*given[25], 3)
+        ctl(redis, "export", "tests", backup)
+    service.stop()
+    emptied(redis).stop()
+    shutil.rmtree(redis.directory / "appendonlydir")
+    shutil.copytree(snapshot, redis.directory / "appendonlydir")
+    redis.start()
+    ctl(redis, "import", backup, "--merge")
+    service.start()
+    with service.client() as c:
+        assert c.status(*given[0]) == 2 and c.status(*given[25]) == 3
+        given += c.reserve(200) + c.reserve(200)
+        assert len(set(given)) == len(given)
+
+
+def test_a_living_instance_knows_more(world):
+    """An instance that stood still while Redis was replaced brings back what it has published since the backup."""
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        (uri, first), (other, second) = c.reserve(2)
+        assert uri == other
+        c.update(uri, first, 1)
+        ctl(redis, "export", "tests", backup)
+        c.update(uri, second, 2)
+        until(lambda: fetch_token(c, uri).nonzero() == {first: 1, second: 2}, 10, "both in the token")
+    os.kill(service.process.pid, signal.SIGSTOP)
+    emptied(redis)
+    ctl(redis, "import", backup)
+    os.kill(service.process.pid, signal.SIGCONT)
+    until(lambda: service.metric("lists_mended_total") >= 1, 30, "a mended list")
+    service.wait_ready()
+    with service.client() as c:
+        assert c.status(uri, first) == 1 and c.status(uri, second) == 2
+        assert fetch_token(c, uri).nonzero() == {first: 1, second: 2}
+
+
+def test_damaged_files(world):
+    redis, backup, bad = world.redis(), world.directory / "tests.backup", world.directory / "bad"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        for uri, index in c.reserve(20):
+            c.update(uri, index, 1)
+        ctl(redis, "export", "tests", backup)
+    service.stop()
+    emptied(redis)
+    data = backup.read_bytes()
+    found, _ = records(data)
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600 and [r[0] for r in found] == [b"P", b"L", b"L", b"E"]
+
+    def refused(content):
+        bad.write_bytes(content)
+        done = ctl(redis, "import", bad, code=64)
+        assert str(bad) in done.stderr and not done.stdout and keys(redis) == []
+        return done.stderr
+
+    for at in range(0, len(data), 23):
+        refused(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
+    for n in [0, 5, len(MAGIC), len(data) - 1, *(r[3] for r in found)]:
+        assert "cut off" in refused(data[:n]) or n < len(MAGIC)
+    assert "follows its end" in refused(data + b"\n")
+    swapped = [found[0], found[2], found[1], found[3]]
+    assert "checksum" in refused(MAGIC + b"".join(data[r[3] : r[3] + 9 + len(r[2]) + 32] for r in swapped))
+    # Right checksums do not make it sound.
+    assert "missing" in refused(rewritten([found[0], found[1], found[3]]))
+    for key, value in (("size", 2000), ("uri", ""), ("id", "../x"), ("version", -1), ("version", 2**60), ("cursor", 1001)):
+        assert "none of the pool" in refused(rewritten([found[0], (b"L", {**found[1][1], key: value}, b""), *found[2:]]))
+    assert "none of the pool" in refused(rewritten([found[0], (b"L", found[1][1], bytes(251)), *found[2:]]))
+    for key, value in (("pool", "a}b"), ("size", 0), ("bits", 3), ("backup", "x")):
+        assert "which pool" in refused(rewritten([(b"P", {**found[0][1], key: value}, b""), *found[1:]]))
+    assert ctl_json(None, "import", backup, "--check")["lists"] == 2
+    assert json.loads(ctl(redis, "import", backup, "--json").stdout)["imported"]["made"] == 2
+
+
+def test_an_export_amid_batches(world):
+    """Each list is of one moment: a batch over a whole list is in the file, or it is not."""
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": {**POOL, "size": 2000}}).start()
+    stop, failures = threading.Event(), []
+    with service.client() as c:
+        uri = c.reserve()[0][0]
+
+    def write():
+        try:
+            with service.client() as mine:
+                value = 0
+                while not stop.is_set():
+                    value = value % 3 + 1
+                    mine.batch([(uri, i, value) for i in range(2000)])
+        except Exception as e:  # noqa: B902 - told by the test's own thread
+            failures.append(e)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = set()
+        for _ in range(400):
+            told = ctl_json(redis, "export", "tests", backup)
+            for kind, head, body, _ in records(backup.read_bytes())[0]:
+                if kind == b"L" and head["uri"] == uri:
+                    assert len(set(body)) <= 1, "half of a batch"
+                    seen.add((head["version"], bytes(body[:1])))
+            if len(seen) > 3:
+                break
+        assert len(seen) > 3 and told["lists"] >= 1
+    finally:
+        stop.set()
+        writer.join()
+    assert not failures
+
+
+def test_the_embedded_redis(world):
+    """Its socket stands in the storage directory; it lives as long as the service."""
+    backup = world.directory / "tests.backup"
+    old = world.service(None, {"tests": dict(POOL)}).start()
+    with old.client() as c:
+        given = c.reserve(100)
+        c.update(*given[3], 2)
+        ctl(f"unix:{old.storage}/redis/redis.sock", "export", "tests", backup)
+        given += c.reserve(100)
+    old.stop()
+    new = world.service(None, {"tests": dict(POOL)})
+    new.config["public-url"] = old.config["public-url"]
+    new.start()
+    ctl(f"unix:{new.storage}/redis/redis.sock", "import", backup)
+    with new.client() as c:
+        until(lambda: c.fetch(given[3][0]).status == 200, 10, "the list is served")
+        assert fetch_token(c, given[3][0]).nonzero() == {given[3][1]: 2}
+        c.update(*given[4], 1)
+        for _ in range(10):
+            given += c.reserve(200)
+        assert len(set(given)) == len(given)
+    new.stop()
+    new.start()
+    with new.client() as c:
+        assert c.status(*given[3]) == 2 and c.status(*given[4]) == 1
+        given += c.reserve(200) + c.reserve(200)
+        assert len(set(given)) == len(given)
+
+
+def test_the_way_to_redis(world):
+    port, word = free_port(), world.directory / "password"
+    redis = world.redis(extra=["--port", str(port), "--bind", "127.0.0.1"])
+    service = world.service(redis, {"tests": dict(POOL)}, redis={"database": 3}).start()
+    backup = world.directory / "tests.backup"
+    with service.client() as c:
+        c.update(*c.reserve()[0], 1)
+    service.stop()
+    redis.client.config_set("requirepass", "open sesame")
+    word.write_text("open sesame\n")
+    assert "NOAUTH" in ctl(f"127.0.0.1:{port}", "export", "tests", backup, code=5).stderr
+    options = ["--redis-password-file", str(word), "--redis-database", "3"]
+    lists = ctl_json(f"127.0.0.1:{port}", "export", "tests", backup, options=options)["lists"]
+    known = {"STATUSLIST_REDIS": f"localhost:{port}", "STATUSLIST_REDIS_PASSWORD": "open sesame"}
+    assert ctl_json(None, "import", backup, "--merge", env=known)["imported"]["made"] == lists  # database 0
+    assert 'no pool "other"' in ctl(None, "export", "other", backup, env=known, code=6).stderr
+    assert "no name" in ctl(None, "export", "{x}", backup, env=known, code=64).stderr
+    assert ctl(f"unix:{world.directory}/none", "import", backup, code=5).stderr
+    for wrong in ("unix", ":1", "h:0", "h:x", "[::1", "h:70000"):
+        assert ctl(wrong, "import", backup, code=5 if wrong == "unix" else 64).stderr
+    assert sorted(p.name for p in world.directory.iterdir() if p.is_file()) == ["password", "tests.backup"]
+
+    replica = world.redis(extra=["--replicaof", "127.0.0.1", str(port), "--masterauth", "open sesame"])
+    until(lambda: replica.client.info("replication")["master_link_status"] == "up", 20, "the replica")
+    assert ctl_json(replica, "export", "tests", backup, options=["--redis-database", "3"])["lists"] == lists
+    assert "replica" in ctl(replica, "import", backup, code=5).stderr
+    other = world.redis()
+    other.client.hset("statuslist:{tests}:config", mapping={"size": 8, "bits": 1, "change": 0, "taken": 0})
+    assert "size 8 and bits 1" in ctl(other, "import", backup, code=6).stderr
+
+
+def test_what_a_user_of_redis_needs(world):
+    """The rights that docs/redis.md names are enough."""
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        c.update(*c.reserve()[0], 1)
+    service.stop()
+    line = (ROOT / "docs" / "redis.md").read_text().split("user statuslistd on", 1)[1].split("```", 1)[0].replace("\\\n", " ")
+    redis.client.execute_command("ACL", "SETUSER", "statuslistd", "on", *line.split())
+    options = ["--redis-username", "statuslistd"]
+    known = {"STATUSLIST_REDIS_PASSWORD": "secret"}
+    ctl(redis, "export", "tests", backup, options=options, env=known)
+    id = redis.client.srandmember("statuslist:{tests}:lists").decode()
+    redis.client.srem("statuslist:{tests}:lists", id)
+    redis.client.delete(*redis.client.keys(f"*{id}*"))
+    assert ctl_json(redis, "import", backup, "--merge", options=options, env=known)["imported"]["made"] == 1
