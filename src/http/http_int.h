@@ -114,6 +114,7 @@ struct op {
     struct call call;
     void *waiting; /* NULL once it was answered */
     void (*cancel)(void *waiting);
+    h2o_socket_t *sock;
 };
 struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
 

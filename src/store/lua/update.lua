@@ -5,42 +5,75 @@ if not f[1] then
     return false
 end
 local bits, size, version = tonumber(f[1]), tonumber(f[2]), tonumber(f[3])
-local flat = unpack_all('I4B', 2, 5, ARGV[4])
-local inside = {}
+local flat, results, inside, dirty = unpack_all('I4B', 2, 5, ARGV[4]), {}, {}, false
+local values = 2 ^ bits
 for i = 1, #flat, 2 do
-    if flat[i + 1] >= 2 ^ bits then
+    if flat[i + 1] >= values then
         return redis.error_reply('SLVALUE value does not fit the list')
     end
     if flat[i] < size then
-        inside[#inside + 1] = flat[i]
+        inside[#inside + 1] = i
     end
+    results[(i + 1) / 2] = 'I'
 end
-local status = {}
-for i, value in ipairs(read_statuses(id, bits, inside)) do
-    status[inside[i]] = value
-end
-local results, dirty, seen = {}, {}, {}
-for i = 1, #flat, 2 do
-    local index, value = flat[i], flat[i + 1]
-    local result = '1'
-    if index >= size then
-        result = 'I'
-    elseif status[index] == value then
-        result = '0'
-    elseif status[index] == final then
-        result = 'F'
-    else
-        status[index] = value
-        if not seen[index] then
-            seen[index] = true
-            dirty[#dirty + 1] = index
+
+-- No status is final, so nothing has to be known before the write, which answers what was there: a third less of Redis'
+-- time than reading first.
+local function set_all()
+    local kind, text = 'u' .. bits, {}
+    for first = 1, #inside, OPS do
+        local args, n = {}, 0
+        for k = first, math.min(first + OPS - 1, #inside) do
+            local index, value = flat[inside[k]], flat[inside[k] + 1]
+            local bit = index * bits
+            text[value] = text[value] or tostring(value)
+            args[n + 1], args[n + 2], args[n + 4] = 'SET', kind, text[value]
+            args[n + 3] = string.format('%d', bit + 8 - bits - 2 * (bit % 8)) -- a third of the time of %.17g
+            n = n + 4
+        end
+        for k, present in ipairs(redis.call('BITFIELD', data_key(id), unpack(args))) do
+            local i = inside[first + k - 1]
+            local same = present == flat[i + 1]
+            results[(i + 1) / 2] = same and '0' or '1'
+            dirty = dirty or not same
         end
     end
-    results[#results + 1] = result
 end
-if #dirty > 0 then
-    write_statuses(id, bits, dirty, status)
+
+local function set_unless_final()
+    local indices, status, changes, seen = {}, {}, {}, {}
+    for k, i in ipairs(inside) do
+        indices[k] = flat[i]
+    end
+    for k, value in ipairs(read_statuses(id, bits, indices)) do
+        status[indices[k]] = value
+    end
+    for _, i in ipairs(inside) do
+        local index, value = flat[i], flat[i + 1]
+        if status[index] == value then
+            results[(i + 1) / 2] = '0'
+        elseif status[index] == final then
+            results[(i + 1) / 2] = 'F'
+        else
+            results[(i + 1) / 2] = '1'
+            status[index] = value
+            if not seen[index] then
+                seen[index] = true
+                changes[#changes + 1] = index
+            end
+        end
+    end
+    write_statuses(id, bits, changes, status)
+    dirty = #changes > 0
+end
+
+if final < 0 then
+    set_all()
+else
+    set_unless_final()
+end
+if dirty then
     version = redis.call('HINCRBY', list_key(id), 'version', 1)
     changed(id, version, ARGV[1])
 end
-return {version, #dirty > 0 and 1 or 0, table.concat(results)}
+return {version, dirty and 1 or 0, table.concat(results)}
