@@ -14,8 +14,9 @@
 #include "daemon/address.h"
 #include "daemon/daemon.h"
 
-#define BACKLOG 1024
-#define OWN_DESCRIPTORS 256 /* not client connections: Redis, event loops, logs */
+#define BACKLOG 4096
+#define RECEIVE_BUFFER (128 << 10) /* of each connection: what one can send while others are served */
+#define OWN_DESCRIPTORS 256        /* not client connections: Redis, event loops, logs */
 
 static void complain(const char *address, const char *what)
 {
@@ -58,7 +59,7 @@ static int listen_tcp(const char *address, const struct sl_address *a, bool shar
 {
     char port[6];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *ai = NULL;
-    int fd = -1, on = 1;
+    int fd = -1, on = 1, buffer = RECEIVE_BUFFER;
     snprintf(port, sizeof port, "%u", (unsigned)a->port);
     if (getaddrinfo(a->host, port, &hints, &ai) != 0) {
         errno = EADDRNOTAVAIL;
@@ -66,6 +67,7 @@ static int listen_tcp(const char *address, const struct sl_address *a, bool shar
         fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         bool ok =
             fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) == 0 &&
             (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
             (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
             bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;

@@ -133,6 +133,10 @@ void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t
     c.public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
     if (req->query_at != SIZE_MAX)
         c.query = sl_span(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
+    /* libh2o serves all that has come on a connection before it looks at another one. */
+    if (req->conn->callbacks->get_socket(req->conn)->input->size >
+        PIPELINE_BYTES + HEADER_BYTES + req->entity.len)
+        req->http1_is_persistent = 0;
     if (req->path.len > TARGET_BYTES)
         sl_respond_error(&c, SL_ERR_URI_TOO_LONG, "The request target may have 2048 bytes");
     else if (f.bytes > HEADER_BYTES)

@@ -5,6 +5,7 @@
 #include "http/edge.h"
 #include "http/keyring.h"
 #include "http/metrics.h"
+#include "http/pressure.h"
 #include "http/server.h"
 #include "http/tls.h"
 #include "http/verified.h"
@@ -12,6 +13,7 @@
 #define FIELD_LINES 8      /* lines of one field that count */
 #define HEADER_BYTES 16384 /* names and values of a request */
 #define TARGET_BYTES 2048
+#define PIPELINE_BYTES 16384 /* of requests that may wait behind one */
 #define MAX_LISTENERS 4
 
 /* Requests with an Idempotency-Key that this process is answering: part of each key's record id, 0 where
@@ -75,9 +77,10 @@ struct sl_http_thread {
         enum sl_listener_kind kind;
     } listeners[MAX_LISTENERS];
     unsigned listener_count;
-    h2o_linklist_t tls_connections;
+    h2o_linklist_t tls_handshakes, tls_connections; /* the oldest first */
     uint32_t connections, max_connections;
-    bool accepting, draining;
+    bool accepting, draining, relieved;
+    struct sl_timer look; /* pressure.c */
     struct {
         int64_t second;
         char text[SL_HTTP_DATE];
@@ -187,7 +190,9 @@ struct sl_tls *sl_http_tls(const struct sl_http *h, enum sl_listener_kind kind);
 void sl_tls_accept(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_socket_t *sock,
                    struct sl_tls *tls, void (*on_closed)(void *t));
 void sl_tls_drain(struct sl_http_thread *t); /* ends handshakes */
-void sl_tls_cut(struct sl_http_thread *t);   /* ends every connection, in whatever state */
+/* Ends the oldest handshake, if it began so long ago. */
+bool sl_tls_shed(struct sl_http_thread *t, uint64_t age_ns);
+void sl_tls_cut(struct sl_http_thread *t); /* ends every connection, in whatever state */
 
 /* aggregation.c: lets go of all that the thread keeps. */
 void sl_aggregations_free(struct sl_http_thread *t);

@@ -7,6 +7,7 @@ static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401"
                                                "429", "431", "500", "501", "503", "other", NULL};
 
 static const char *const sl_tls_results[] = {"full", "resumed", "failed", "timeout", NULL};
+static const char *const sl_http_sheds[] = {"idle", "handshake", "memory", "slow", NULL};
 static const char *const sl_http_bearer_outcomes[] = {"verified", "remembered", "refused", "put_off", NULL};
 
 #define X(id, name, type, help, label, values, bounds, scale)                                                \

@@ -17,6 +17,12 @@
     X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                           \
       "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL,     \
       NULL, 0)                                                                                               \
+    X(SHED, "http_connections_shed_total", SL_COUNTER,                                                       \
+      "Connections ended: `idle` and `handshake` to make room for others, `memory` because what they sent "  \
+      "was too much, `slow` because they did not take their answer.",                                        \
+      "reason", sl_http_sheds, NULL, 0)                                                                      \
+    X(REQUEST_MEMORY, "http_request_memory_bytes", SL_GAUGE,                                                 \
+      "Buffers of requests that are still coming in, when they were last looked at.", NULL, NULL, NULL, 0)   \
     X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)  \
     X(HANDSHAKES, "tls_handshakes_total", SL_COUNTER,                                                        \
       "TLS handshakes of clients, by how they ended: `timeout` after 10 s.", "result", sl_tls_results, NULL, \

@@ -10,10 +10,13 @@
 #include "token/digest.h"
 
 struct sl_http_limits {
-    uint32_t body;          /* bytes of a request body */
-    uint32_t batch_entries; /* of one batch-update */
-    uint32_t wait_ms;       /* that Prefer: wait may hold an answer */
-    uint32_t connections;   /* over all listeners and workers */
+    uint32_t body;           /* bytes of a request body */
+    uint32_t batch_entries;  /* of one batch-update */
+    uint32_t wait_ms;        /* that Prefer: wait may hold an answer */
+    uint32_t connections;    /* over all listeners and workers */
+    uint32_t request_ms;     /* for a request to come in whole, and between two */
+    uint32_t send_ms;        /* for a client to take an answer */
+    uint32_t request_memory; /* bytes of requests that are coming in, over all workers */
 };
 
 /* One key that signs bearer tokens, and what else a token has to say. */

@@ -48,6 +48,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     h->conf.server_name = h2o_iovec_init(NULL, 0);
     h->conf.max_request_entity_size = options->limits.body;
     h->conf.http1.upgrade_to_http2 = 0;
+    h->conf.http1.req_timeout = options->limits.request_ms;
     for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++) {
         h2o_hostconf_t *host =
             h2o_config_register_host(&h->conf, h2o_iovec_init(names[kind], strlen(names[kind])), 65535);
@@ -98,6 +99,7 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     t->pool = pool;
     t->keeper = keeper;
     t->hasher = sl_hasher_new();
+    h2o_linklist_init_anchor(&t->tls_handshakes);
     h2o_linklist_init_anchor(&t->tls_connections);
     if (pool != NULL) {
         pool->on_replaced = sl_handle_drop;
@@ -107,6 +109,7 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++)
         t->accept[kind] = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = t->http->hosts[kind]};
     t->accepting = true;
+    sl_pressure_start(t);
 }
 
 /* ---- connections
@@ -163,14 +166,16 @@ static void on_accept(h2o_socket_t *sock, const char *err)
     struct sl_http_thread *t = l->thread;
     if (err != NULL)
         return;
-    for (unsigned i = 0; i < ACCEPTS_PER_TURN && t->connections < t->max_connections; i++)
-        if (!accept_one(l))
-            return;
-    if (t->connections >= t->max_connections) {
+    /* Somebody waits, so one may have to go for him; whether there are more is known in the next turn. */
+    if (t->connections >= t->max_connections && !sl_pressure_shed(t)) {
         sl_metric_add(t->metrics, SL_HT_AT_LIMIT, 1);
         sl_log(SL_WARN, "http", "connection limit reached", SL_KU("connections", t->connections));
         accept_more(t, false);
+        return;
     }
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN && t->connections < t->max_connections; i++)
+        if (!accept_one(l))
+            return;
 }
 
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind)
@@ -236,6 +241,7 @@ void sl_http_thread_stop(struct sl_http_thread *t)
         sl_handle_drop(t, i);
     sl_aggregations_free(t);
     sl_bearers_free(t);
+    sl_pressure_stop(t);
     sl_hasher_free(t->hasher);
     t->hasher = NULL;
     if (t->connections == 0)

@@ -12,14 +12,13 @@
 #define HANDSHAKE_TIMEOUT_NS (10 * SL_NS_PER_S)
 
 struct tls_connection {
-    h2o_linklist_t link;
+    h2o_linklist_t link; /* in the thread's handshakes, then connections */
     struct sl_http_thread *thread;
     h2o_accept_ctx_t *accept;
     struct sl_tls *tls; /* a share: libh2o looks at the context again when the first bytes come */
     h2o_socket_t *sock;
     struct timeval accepted_at;
     struct sl_timer timeout; /* of the handshake */
-    bool shaken;
     void (*on_closed)(void *t);
 };
 
@@ -70,7 +69,8 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
         h2o_socket_close(sock);
         return;
     }
-    c->shaken = true;
+    h2o_linklist_unlink(&c->link);
+    h2o_linklist_insert(&c->thread->tls_connections, &c->link);
     count(c, h2o_socket_get_ssl_session_reused(sock) == 1 ? SL_TLS_RESUMED : SL_TLS_FULL);
     h2o_http1_accept(c->accept, sock, c->accepted_at);
 }
@@ -85,7 +85,7 @@ void sl_tls_accept(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_soc
     c->sock = sock;
     c->accepted_at = *h2o_get_timestamp(&t->ctx, NULL, NULL);
     c->on_closed = tell;
-    h2o_linklist_insert(&t->tls_connections, &c->link);
+    h2o_linklist_insert(&t->tls_handshakes, &c->link);
     sl_timer_init(&c->timeout, on_timeout, c);
     sl_timer_start(t->loop, &c->timeout, HANDSHAKE_TIMEOUT_NS);
     sock->data = c;
@@ -94,9 +94,9 @@ void sl_tls_accept(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_soc
     h2o_socket_ssl_handshake(sock, sl_tls_context(tls), NULL, on_handshake);
 }
 
-static void end_each(struct sl_http_thread *t, void (*end)(struct tls_connection *c))
+static void end_each(h2o_linklist_t *list, void (*end)(struct tls_connection *c))
 {
-    for (h2o_linklist_t *l = t->tls_connections.next, *next; l != &t->tls_connections; l = next) {
+    for (h2o_linklist_t *l = list->next, *next; l != list; l = next) {
         next = l->next; /* `end` may free this one, and no other */
         end(H2O_STRUCT_FROM_MEMBER(struct tls_connection, link, l));
     }
@@ -104,13 +104,23 @@ static void end_each(struct sl_http_thread *t, void (*end)(struct tls_connection
 
 static void end_handshake(struct tls_connection *c)
 {
-    if (!c->shaken)
-        h2o_socket_close(c->sock);
+    h2o_socket_close(c->sock);
 }
 
 void sl_tls_drain(struct sl_http_thread *t)
 {
-    end_each(t, end_handshake);
+    end_each(&t->tls_handshakes, end_handshake);
+}
+
+bool sl_tls_shed(struct sl_http_thread *t, uint64_t age_ns)
+{
+    if (h2o_linklist_is_empty(&t->tls_handshakes))
+        return false;
+    struct tls_connection *c = H2O_STRUCT_FROM_MEMBER(struct tls_connection, link, t->tls_handshakes.next);
+    if (sl_mono_ns(t->clock) + HANDSHAKE_TIMEOUT_NS < c->timeout.due_ns + age_ns)
+        return false;
+    end_handshake(c);
+    return true;
 }
 
 static void cut(struct tls_connection *c)
@@ -120,5 +130,6 @@ static void cut(struct tls_connection *c)
 
 void sl_tls_cut(struct sl_http_thread *t)
 {
-    end_each(t, cut);
+    end_each(&t->tls_handshakes, cut);
+    end_each(&t->tls_connections, cut);
 }

@@ -1,0 +1,174 @@
+#include "http/http_int.h"
+
+#include <malloc.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+
+/* A look takes some 0.1 us a connection. */
+#define LOOK_NS (SL_NS_PER_S / 20)
+#define LOOK_NS_EACH 25000
+#define NEW_MS 250  /* a new connection has this to send what it came for, whoever else waits */
+#define BUSY_MS 500 /* a request has this to come in, whatever it holds */
+/* The largest head that libh2o reads, in a buffer that doubles. */
+#define HEAD_ROOM (1u << 19)
+#define SHORT_SHARE 8 /* the last eighth of the places: who takes an answer slowly has less time */
+
+static void count(const struct sl_http_thread *t, enum sl_shed why, uint64_t n)
+{
+    if (n > 0)
+        sl_metric_add_label(t->metrics, SL_HT_SHED, why, n);
+}
+
+/* ---- places
+ * -------------------------------------------------------------------------------------------------- */
+
+bool sl_pressure_shed(struct sl_http_thread *t)
+{
+    if (sl_tls_shed(t, NEW_MS * SL_NS_PER_MS)) {
+        count(t, SL_SHED_HANDSHAKE, 1);
+        return true;
+    }
+    /* libh2o keeps those that wait for a request, or for the rest of one, in the order in which they began
+     * to, and knows how to end each. */
+    h2o_linklist_t *waiting = &t->ctx.http1.req_timeout._entries;
+    if (h2o_linklist_is_empty(waiting))
+        return false;
+    h2o_timeout_entry_t *oldest = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, waiting->next);
+    if (oldest->registered_at + NEW_MS > h2o_now(t->ctx.loop))
+        return false;
+    h2o_timeout_unlink(oldest);
+    oldest->cb(oldest);
+    count(t, SL_SHED_IDLE, 1);
+    return true;
+}
+
+/* ---- memory and time
+ * ------------------------------------------------------------------------------------------ */
+
+/* One look at all connections. */
+struct look {
+    struct timeval now;
+    int64_t slow_ms;       /* an answer may be under way for so long */
+    size_t share;          /* connections with larger buffers are ended; SIZE_MAX in the first pass */
+    int64_t young_ms;      /* but not requests that began less than this ago */
+    uint64_t held, ended;  /* bytes */
+    uint32_t reading, cut; /* connections */
+    uint32_t slow;
+};
+
+static void cut(h2o_req_t *req)
+{
+    /* Not closed at once: its place in the list that is walked would go. */
+    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+}
+
+static int64_t age_ms(const struct look *l, struct timeval since)
+{
+    return h2o_timeval_subtract(&since, (struct timeval *)&l->now) / 1000;
+}
+
+static size_t buffered(h2o_req_t *req)
+{
+    const h2o_buffer_t *b = req->conn->callbacks->get_socket(req->conn)->input;
+    return b->bytes != NULL ? b->capacity : 0;
+}
+
+static bool is_read(const h2o_req_t *req)
+{
+    return req->processed_at.at.tv_sec != 0;
+}
+
+static int measure(h2o_req_t *req, void *arg)
+{
+    struct look *l = arg;
+    struct timeval answered = req->timestamps.response_start_at;
+    if (is_read(req)) {
+        if (answered.tv_sec != 0 && age_ms(l, answered) > l->slow_ms) {
+            l->slow++;
+            cut(req);
+        }
+        return 0;
+    }
+    l->reading++;
+    l->held += buffered(req);
+    return 0;
+}
+
+static int trim(h2o_req_t *req, void *arg)
+{
+    struct look *l = arg;
+    size_t n = buffered(req);
+    if (is_read(req) || n <= l->share || age_ms(l, req->timestamps.request_begin_at) < l->young_ms)
+        return 0;
+    l->ended += n;
+    l->cut++;
+    cut(req);
+    return 0;
+}
+
+static void walk(struct sl_http_thread *t, struct look *l, int (*each)(h2o_req_t *, void *))
+{
+    t->http->conf.http1.callbacks.foreach_request(&t->ctx, each, l);
+}
+
+/* Those with more than an equal share of what there is, so that what is left fits it; first the ones that
+ * have been at it for a while. */
+static void relieve(struct sl_http_thread *t, struct look *l, uint64_t budget)
+{
+    l->share = (size_t)(budget / l->reading);
+    l->young_ms = BUSY_MS;
+    walk(t, l, trim);
+    if (l->held - l->ended > budget) {
+        l->young_ms = INT64_MIN;
+        l->held -= l->ended;
+        l->ended = 0;
+        walk(t, l, trim);
+    }
+    sl_log(SL_WARN, "http", "requests that come in hold too much memory", SL_KU("bytes", l->held),
+           SL_KU("ended", l->cut));
+}
+
+static uint64_t budget_of(const struct sl_http_thread *t)
+{
+    const struct sl_http_limits *limits = &t->http->options->limits;
+    uint64_t share = (uint64_t)limits->request_memory * t->max_connections / limits->connections;
+    uint64_t least = 4 * (HEAD_ROOM + 2 * (uint64_t)limits->body);
+    return share > least ? share : least;
+}
+
+static void on_look(void *arg)
+{
+    struct sl_http_thread *t = arg;
+    uint64_t budget = budget_of(t);
+    struct look l = {.now = *h2o_get_timestamp(&t->ctx, NULL, NULL),
+                     .slow_ms = t->http->options->limits.send_ms};
+    if (t->max_connections - t->connections < t->max_connections / SHORT_SHARE)
+        l.slow_ms /= SHORT_SHARE;
+    walk(t, &l, measure);
+    sl_metric_set(t->metrics, SL_HT_REQUEST_MEMORY, l.held);
+    if (l.held > budget) {
+        relieve(t, &l, budget);
+        t->relieved = true;
+    } else if (t->relieved && l.held < budget / 4) {
+        t->relieved = false;
+        malloc_trim(0);
+    }
+    count(t, SL_SHED_SLOW, l.slow);
+    count(t, SL_SHED_MEMORY, l.cut);
+    for (uint32_t i = t->max_connections / SHORT_SHARE + 1; !t->accepting && !t->draining && i > 0; i--)
+        if (!sl_pressure_shed(t))
+            break;
+    sl_timer_start(t->loop, &t->look, LOOK_NS + (uint64_t)t->connections * LOOK_NS_EACH);
+}
+
+void sl_pressure_start(struct sl_http_thread *t)
+{
+    sl_timer_init(&t->look, on_look, t);
+    sl_timer_start(t->loop, &t->look, LOOK_NS);
+}
+
+void sl_pressure_stop(struct sl_http_thread *t)
+{
+    sl_timer_stop(t->loop, &t->look);
+}
