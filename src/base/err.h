@@ -25,6 +25,7 @@
     X(IDEMPOTENCY_KEY_REUSED, 422, "IDEMPOTENCY_KEY_REUSED",                                                 \
       "The Idempotency-Key belongs to another request")                                                      \
     X(RATE_LIMIT_REACHED, 429, "RATE_LIMIT_REACHED", "No references are ready")                              \
+    X(TOO_MANY_REQUESTS, 429, "TOO_MANY_REQUESTS", "The credential has used up its rate")                    \
     X(HEADERS_TOO_LARGE, 431, "HEADERS_TOO_LARGE", "The request headers are too large")                      \
     X(INTERNAL, 500, "INTERNAL", "Internal error")                                                           \
     X(NOT_IMPLEMENTED, 501, "NOT_IMPLEMENTED", "Not implemented")                                            \

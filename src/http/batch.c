@@ -110,7 +110,7 @@ void sl_call_batch(struct call *c)
         i++;
     if (i == n && n == 0)
         sl_respond_empty(c, 204);
-    else if (i == n)
+    else if (i == n && sl_may_update(c, &who, entries[0].list->pool, (uint32_t)n))
         start_batch(c, &who, entries[0].list->pool, entries, n);
     free(entries);
     sl_body_free(body);

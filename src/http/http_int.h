@@ -4,6 +4,7 @@
 #include "base/http_date.h"
 #include "http/edge.h"
 #include "http/keyring.h"
+#include "http/limit.h"
 #include "http/metrics.h"
 #include "http/pressure.h"
 #include "http/server.h"
@@ -33,6 +34,7 @@ struct sl_http {
     struct sl_shared *shared;
     struct sl_span base; /* path of public-url */
     struct claims claims;
+    struct sl_limits limits;
 };
 
 /* Those in force: to be used until the present loop turn ends, not across turns. */
@@ -124,6 +126,8 @@ struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(st
 /* respond.c: each ends the request. */
 void sl_respond_error(const struct call *c, enum sl_err err,
                       const char *detail); /* detail: NULL = the title */
+/* Likewise; `seconds` for Retry-After. */
+void sl_respond_later(const struct call *c, enum sl_err err, const char *detail, uint64_t seconds);
 void sl_respond_not_allowed(const struct call *c, const char *allow);
 void sl_respond_json(const struct call *c, char *body,
                      size_t len);                        /* body in the request's pool, or static */
@@ -148,6 +152,27 @@ struct sl_identity sl_identity_keep(const struct call *c, const struct sl_identi
 bool sl_may_use(const struct sl_identity *who, unsigned pool);
 /* When the thread ends. */
 void sl_bearers_free(struct sl_http_thread *t);
+
+/* limits.c. Whether the caller may go on with n references or statuses of the pool; false: answered with 429.
+ * Costs a branch where the pool has no such limit. */
+bool sl_limit_answer(const struct call *c, const struct sl_identity *who, const struct sl_pool *pool,
+                     enum sl_limit_kind kind, struct sl_limit_rate rate, uint32_t n);
+static inline bool sl_may_reserve(const struct call *c, const struct sl_identity *who,
+                                  const struct sl_pool *pool, uint32_t n)
+{
+    const struct sl_pool_options *o = sl_pool_options(pool);
+    return o->reservations_per_second == 0 ||
+           sl_limit_answer(c, who, pool, SL_LIMIT_RESERVATIONS,
+                           (struct sl_limit_rate){o->reservations_per_second, o->limit_burst_ms}, n);
+}
+static inline bool sl_may_update(const struct call *c, const struct sl_identity *who,
+                                 const struct sl_pool *pool, uint32_t n)
+{
+    const struct sl_pool_options *o = sl_pool_options(pool);
+    return o->updates_per_second == 0 ||
+           sl_limit_answer(c, who, pool, SL_LIMIT_UPDATES,
+                           (struct sl_limit_rate){o->updates_per_second, o->limit_burst_ms}, n);
+}
 
 /* update.c: what the calls that set statuses share. False: refused and answered. */
 bool sl_accepts_body(const struct call *c);

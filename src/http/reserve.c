@@ -200,7 +200,7 @@ void sl_call_reserve(struct call *c)
         return;
     }
     uint32_t n = amount(c, p);
-    if (n == 0 || has_key(c, &who, p, n))
+    if (n == 0 || !sl_may_reserve(c, &who, p, n) || has_key(c, &who, p, n))
         return;
     if (sl_pool_options(p)->retired) {
         sl_respond_error(c, SL_ERR_POOL_RETIRED, NULL);

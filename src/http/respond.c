@@ -144,11 +144,16 @@ static struct sl_span problem(const struct call *c, enum sl_err err, const char 
 
 void sl_respond_error(const struct call *c, enum sl_err err, const char *detail)
 {
+    sl_respond_later(c, err, detail, 1);
+}
+
+void sl_respond_later(const struct call *c, enum sl_err err, const char *detail, uint64_t seconds)
+{
     add_cors(c);
     sl_add_header(c, "content-type", SL_SPAN("application/problem+json"));
     int status = sl_err_status(err);
     if (status == 503 || status == 429)
-        sl_add_header(c, "retry-after", SL_SPAN("1"));
+        sl_add_header(c, "retry-after", sl_pool_number(c, "", seconds));
     /* An error is not to be kept: a list may be known, a token signed, a moment later. */
     sl_add_header(c, "cache-control", SL_SPAN("no-store"));
     struct sl_span body = problem(c, err, detail);

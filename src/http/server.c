@@ -43,6 +43,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     sl_json_memory();
     h->options = options;
     h->shared = shared;
+    sl_random(&sl_clock_system, h->limits.seed, sizeof h->limits.seed);
     h->base = url_path(options->public_url);
     h2o_config_init(&h->conf);
     h->conf.server_name = h2o_iovec_init(NULL, 0);

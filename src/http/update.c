@@ -88,6 +88,8 @@ static void update_list(struct list_op *o, struct sl_list *l)
         sl_respond_error(c, err, why);
         return;
     }
+    if (!sl_may_update(c, &o->who, l->pool, 1))
+        return;
     o->list = l;
     o->op.cancel = cancel_update;
     o->op.waiting =

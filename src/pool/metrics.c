@@ -1,5 +1,6 @@
 #include "pool/metrics.h"
 
+static const char *const sl_limits_hit[] = {"reservations", "updates", NULL};
 static const char *const sl_update_results[] = {"changed", "same", "refused", "failed", "unknown", NULL};
 static const char *const sl_keyed_results[] = {"first", "repeated", "reused", "failed", "unknown", NULL};
 static const char *const sl_mended_hows[] = {"already", "new", "raised", "more", NULL};

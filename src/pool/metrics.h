@@ -28,6 +28,10 @@ enum sl_keyed_result {
       "Reservations refused because too few references were ready (on-underflow: fail, or "                  \
       "underflow-timeout).",                                                                                 \
       NULL, NULL, NULL, 0)                                                                                   \
+    X(LIMITED, "rate_limited_total", SL_COUNTER,                                                             \
+      "Calls refused because their credential had used up `limits.reservations-per-second` or "              \
+      "`limits.updates-per-second`.",                                                                        \
+      "limit", sl_limits_hit, NULL, 0)                                                                       \
     X(UPDATES, "updates_total", SL_COUNTER, "Status updates by result.", "result", sl_update_results, NULL,  \
       0)                                                                                                     \
     X(BATCHES, "batches_total", SL_COUNTER, "Batch updates sent to Redis.", NULL, NULL, NULL, 0)             \

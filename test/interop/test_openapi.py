@@ -100,11 +100,18 @@ def right(walk, facts):
     for method in ("GET", "HEAD"):
         assert walk.ask(method, fill(STATUS + "?uri=$U&index=$I", facts), KEY).status == 200
     assert walk.ask("POST", "/pools/old/new-references", {"X-Api-Key": "key-of-old"}).status == 409
+    slow = {**JSON, "X-Api-Key": "key-of-slow"}
+    mine = walk.ask("POST", "/pools/slow/new-references", slow).json()["references"][0]
+    assert walk.ask("POST", "/pools/slow/new-references", slow).status == 429
+    one = b'{"uri":"%s","index":%d,"value":1}' % (mine["uri"].encode(), mine["index"])
+    many = b'{"statusListReferences":[%s]}' % one
+    assert [walk.ask("PATCH", t, slow, b).status for t, b in ((UPDATE, one), (UPDATE, one), (BATCH, many))] == [204, 429, 429]
 
 
 def walk_in_peace(world):
     small = {"size": 400, "prefetch": {"threshold": 20, "capacity": 40}}
-    pools = {"tests": {**small, "final-status": 1}, "two": {**small, "bits": 2}, "old": {**small, "retired": True}}
+    pools = {"tests": {**small, "final-status": 1}, "two": {**small, "bits": 2}, "old": {**small, "retired": True},
+             "slow": {**small, "limits": {"reservations-per-second": 1, "updates-per-second": 1, "burst": "1ms"}}}
     service = world.service(world.redis(), pools, limits={"body": "2KiB", "batch-entries": 5}).start()
     walk = Walk(service)
     with service.client() as c, service.client("two") as other:
