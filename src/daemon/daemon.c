@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "daemon/notify.h"
 #include "token/build.h"
 
 /* ---- birth
@@ -94,6 +95,7 @@ static void shut_down(struct sl_daemon *d, int exit_code)
         return;
     d->state = DAEMON_DELAYING;
     d->exit_code = exit_code;
+    sl_notify_stopping(d->config->shutdown_delay_ms + d->config->shutdown_deadline_ms);
     d->keeper.drain.kind = SL_DAEMON_DRAIN;
     sl_mailbox_send(&d->keeper.mail, &d->keeper.drain);
     sl_timer_init(&d->delay, on_delay_over, d);
@@ -121,6 +123,7 @@ static void on_mail(void *arg, struct sl_mail *m)
             sl_log(SL_INFO, "daemon", "serving", SL_KS("version", sl_version()),
                    SL_KS("public", d->config->http.listen_public), SL_KS("ops", d->config->http.listen_ops),
                    SL_KU("workers", d->config->workers), SL_KU("pools", d->shared.pool_count));
+            sl_notify_ready();
             sl_reload_may(d);
         }
         return;

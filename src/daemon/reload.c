@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/metrics.h"
+#include "daemon/notify.h"
 
 #define CHANGED_MAX 2048 /* bytes of the log line that says what has changed */
 
@@ -107,12 +108,14 @@ static void refused(struct sl_daemon *d)
 {
     sl_metric_add_label(d->reload.metrics, SL_DM_RELOADS, SL_RELOAD_REFUSED, 1);
     sl_log(SL_ERROR, "reload", "refused: what was in force stays in force", SL_KS("file", d->config->path));
+    sl_notify_ready_again("serving; the last reload was refused, the log says why");
 }
 
 static void reload(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
     r->again = false;
+    sl_notify_reloading(sl_mono_ns(sl_loop_clock(d->loop)));
     sl_buf_free(&r->changed);
     sl_buf_init(&r->changed, CHANGED_MAX);
     if (!prepare(d, &r->next)) {
@@ -165,6 +168,7 @@ void sl_reload_answered(struct sl_daemon *d)
     const char *changed = r->changed.len > 0 ? r->changed.data : "nothing";
     sl_log(SL_INFO, "reload", "reloaded", SL_KS("file", d->config->path),
            SL_KN("changed", changed, r->changed.len > 0 ? r->changed.len : strlen(changed)));
+    sl_notify_ready_again("serving; reloaded");
     sl_reload_may(d);
 }
 

@@ -1,0 +1,12 @@
+/* What the service manager is told, as sd_notify(3) describes it: datagrams to the socket that the
+ * environment names in NOTIFY_SOCKET. The main thread's. Each call does nothing where nobody listens; what
+ * cannot be sent is lost. */
+#pragma once
+#include <stdint.h>
+
+void sl_notify_ready(void);
+/* A reload has ended; `status` is shown to the operator. */
+void sl_notify_ready_again(const char *status);
+void sl_notify_reloading(uint64_t mono_ns); /* now, by the monotonic clock */
+/* The end may take as long as `within_ms` and some. */
+void sl_notify_stopping(uint64_t within_ms);

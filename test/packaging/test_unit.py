@@ -1,0 +1,79 @@
+"""The systemd unit and what comes with it, as files."""
+import re
+import subprocess
+
+from machine import ROOT, run
+from unit import UNIT, group, system_calls, values
+
+APPARMOR = ROOT / "packaging" / "apparmor" / "usr.bin.statuslistd"
+
+
+def exposure(path):
+    text = run("systemd-analyze", "security", "--offline=true", path)
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", text)
+    assert found, text
+    return float(found[1])
+
+
+def test_exposure(tmp_path):
+    assert exposure(UNIT) < 2.0
+    bare = tmp_path / "statuslistd.service"
+    bare.write_text("[Service]\nExecStart=/usr/bin/statuslistd\n")
+    assert exposure(bare) > 9
+
+
+def test_no_core_dumps_and_no_log_files():
+    assert values("LimitCORE") == ["0"]
+    assert not values("StandardOutput") and not values("LogsDirectory")
+
+
+def test_filter_is_narrow():
+    """Of what systemd calls dangerous nothing is let through; of all system calls, well under the half."""
+    calls = system_calls()
+    assert {"read", "epoll_wait", "accept4", "fdatasync", "execve"} <= calls
+    for name in ("@clock", "@cpu-emulation", "@debug", "@keyring", "@memlock", "@module", "@mount", "@obsolete", "@pkey",
+                 "@privileged", "@raw-io", "@reboot", "@setuid", "@swap"):
+        assert not calls & (group(name) - group("@default")), name
+    assert len(calls) < 220 and not values("SystemCallFilter")[0].startswith("~")
+
+
+def test_apparmor_profile(tmp_path):
+    check = ["apparmor_parser", "--skip-kernel-load", "--skip-cache"]
+    run(*check, APPARMOR)
+    broken = tmp_path / "broken"
+    broken.write_text(APPARMOR.read_text().replace("/usr/bin/statuslistd mr,", "/usr/bin/statuslistd mr"))
+    assert subprocess.run([*check, broken], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0
+
+
+def test_user_and_directory(tmp_path):
+    for folder, source in (("sysusers.d", "statuslistd.sysusers"), ("tmpfiles.d", "statuslistd.tmpfiles")):
+        target = tmp_path / "usr" / "lib" / folder
+        target.mkdir(parents=True)
+        (target / "statuslistd.conf").write_text((ROOT / "packaging" / "systemd" / source).read_text())
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "var" / "lib").mkdir(parents=True)
+    run("systemd-sysusers", f"--root={tmp_path}", "statuslistd.conf")
+    user = [line.split(":") for line in (tmp_path / "etc" / "passwd").read_text().splitlines()]
+    assert [(u[0], u[5], u[6]) for u in user] == [("statuslistd", "/var/lib/statuslistd", "/usr/sbin/nologin")]
+    run("systemd-tmpfiles", f"--root={tmp_path}", "--create", "statuslistd.conf")
+    made = tmp_path / "var" / "lib" / "statuslistd"
+    assert made.stat().st_mode & 0o7777 == 0o700 and made.stat().st_uid == int(user[0][2])
+
+
+def test_versions_agree():
+    changelog = (ROOT / "packaging" / "debian" / "changelog").read_text().splitlines()[0]
+    project = re.search(r"project\(statuslistd VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    assert re.search(r"\((.*?)\)", changelog)[1] == project
+
+
+def test_packages_are_whole():
+    """What script/package has left: each package, debug symbols, and what is needed as found by dpkg-shlibdeps."""
+    folder = ROOT / "build" / "packages"
+    names = {f.name.split("_")[0] for f in folder.glob("*.deb")}
+    assert names == {"statuslistd", "statuslistd-dbgsym", "libstatuslist0", "libstatuslist0-dbgsym", "libstatuslist-dev"}
+    needed = run("dpkg-deb", "-f", next(folder.glob("statuslistd_*.deb")), "Depends")
+    for library in ("libh2o-evloop", "libhiredis", "libjwt", "libyaml", "libssl"):
+        assert library in needed
+    listed = run("dpkg-deb", "-c", next(folder.glob("libstatuslist-dev_*.deb")))
+    for path in ("/usr/include/statuslist/verify.h", "/pkgconfig/statuslist.pc", "/libstatuslist.a", "/libstatuslist.so ->"):
+        assert path in listed
