@@ -95,6 +95,12 @@ void sl_keeper_gauges(struct sl_keeper *k)
     for (unsigned i = 0; i < count; i++) {
         struct kpool *p = &k->pools[i];
         sl_metric_set(p->m, SL_KM_RING_FILL, sl_ring_fill(p->pool->ring));
+        bool retired = p->o->retired;
+        sl_metric_set(p->m, SL_KM_RING_CAPACITY, retired ? 0 : p->o->capacity);
+        sl_metric_set(p->m, SL_KM_LIST_SIZE, p->o->size);
+        sl_metric_set(p->m, SL_KM_SPARES_WANTED, retired ? 0 : p->o->precreation_lists);
+        sl_metric_set(p->m, SL_KM_LIFETIME, p->o->list_lifetime_ms / 1000);
+        sl_metric_set(p->m, SL_KM_DIFFERS, p->differs[0] != '\0');
         sl_metric_set(p->m, SL_KM_QUEUE, atomic_load_explicit(&p->pool->queued, memory_order_relaxed));
         sl_metric_set(p->m, SL_KM_LISTS, p->lists);
         sl_metric_set(p->m, SL_KM_LISTS_UNPUBLISHED, p->unpublished);

@@ -44,6 +44,19 @@ enum sl_keyed_result {
 
 #define SL_KEEPER_METRICS(X)                                                                                 \
     X(RING_FILL, "ring_fill", SL_GAUGE, "References ready in the ring.", NULL, NULL, NULL, 0)                \
+    X(RING_CAPACITY, "ring_capacity", SL_GAUGE,                                                              \
+      "`prefetch.capacity`: what the ring may have; 0 of a retired pool.", NULL, NULL, NULL, 0)              \
+    X(LIST_SIZE, "list_size", SL_GAUGE, "Entries of one list of the pool.", NULL, NULL, NULL, 0)             \
+    X(LIST_LEFT, "list_references_left", SL_GAUGE,                                                           \
+      "Indices of the list that was last taken from which nobody has taken yet.", NULL, NULL, NULL, 0)       \
+    X(SPARES, "spare_lists", SL_GAUGE, "Open lists of which nothing was taken yet, at the last look.", NULL, \
+      NULL, NULL, 0)                                                                                         \
+    X(SPARES_WANTED, "spare_lists_wanted", SL_GAUGE,                                                         \
+      "`precreation.lists`: how many there should be; 0 of a retired pool.", NULL, NULL, NULL, 0)            \
+    X(LIFETIME, "token_lifetime_seconds", SL_GAUGE,                                                          \
+      "`list-lifetime`; a token is renewed before a tenth of it is left.", NULL, NULL, NULL, 0)              \
+    X(DIFFERS, "pool_differs", SL_GAUGE,                                                                     \
+      "1 while another instance runs with other shared options of the pool.", NULL, NULL, NULL, 0)           \
     X(QUEUE, "reservation_queue", SL_GAUGE, "Reservations waiting in the keeper's queue.", NULL, NULL, NULL, \
       0)                                                                                                     \
     X(REFILLS, "refills_total", SL_COUNTER, "Blocks of indices taken from Redis.", NULL, NULL, NULL, 0)      \

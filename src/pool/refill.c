@@ -315,6 +315,11 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
     }
     /* A take may be bounded, or give fewer than asked: go on to capacity, not only to the threshold. */
     p->filling = p->asked == TAKE_MAX || got < p->asked;
+    if (r->block_count > 0) {
+        const struct sl_list_record *last = &r->blocks[r->block_count - 1].list;
+        sl_metric_set(p->m, SL_KM_LIST_LEFT, last->size - last->cursor);
+    }
+    sl_metric_set(p->m, SL_KM_SPARES, r->spares);
     if (r->spares < p->o->precreation_lists)
         sl_keeper_precreate(p);
     if (first == NULL)

@@ -13,8 +13,10 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
         return; /* the next check tries again */
     for (size_t i = 0; i < n; i++)
         sl_keeper_learn(p, &made[i]);
-    if (n > 0)
+    if (n > 0) { /* until there were as many as are wanted */
+        sl_metric_set(p->m, SL_KM_SPARES, p->o->precreation_lists);
         sl_keeper_refill(p);
+    }
     sl_keeper_pump(p->k);
 }
 

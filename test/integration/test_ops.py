@@ -17,7 +17,8 @@ from tokens import fetch_token
 PROMISED = {
     "references_reserved_total": {"pool"}, "reservations_queued_total": {"pool"}, "reservation_underflows_total": {"pool"},
     "updates_total": {"pool", "result"}, "batches_total": {"pool"}, "update_group_size_bucket": {"pool", "le"},
-    "ring_fill": {"pool"}, "reservation_queue": {"pool"}, "refills_total": {"pool"}, "refill_failures_total": {"pool"},
+    "ring_fill": {"pool"}, "ring_capacity": {"pool"}, "list_size": {"pool"}, "list_references_left": {"pool"}, "spare_lists": {"pool"},
+    "spare_lists_wanted": {"pool"}, "token_lifetime_seconds": {"pool"}, "pool_differs": {"pool"}, "rate_limited_total": {"pool", "limit"}, "reservation_queue": {"pool"}, "refills_total": {"pool"}, "refill_failures_total": {"pool"},
     "references_given_back_total": {"pool"}, "lists": {"pool"}, "lists_unpublished": {"pool"}, "lists_sealed_total": {"pool"},
     "lists_adopted_total": {"pool"}, "rollback_detected_total": {"pool"}, "loads_total": {"pool"}, "signings_total": {"pool"},
     "publications_total": {"pool", "cause"}, "publish_failures_total": {"pool"}, "compress_seconds_bucket": {"pool", "le"},
@@ -396,3 +397,20 @@ def test_an_idle_service_is_quiet(world):
     ticks = int(after[13]) + int(after[14]) - int(stat[13]) - int(stat[14])
     assert ticks <= 10 + 20 * instrumented(), f"{ticks / 100} s of processor time in 2 s"
     assert len(service.log().splitlines()) == lines
+
+
+def test_how_full_lists_are(world):
+    """What the alerts on list fill and token age look at."""
+    pool = {"size": 200, "prefetch": {"threshold": 5, "capacity": 10}, "precreation": {"lists": 2, "check-delay": "100ms"}}
+    service = world.service(world.redis(), {"tests": pool}).start()
+    assert service.metric("list_size") == 200 and service.metric("ring_capacity") == 10
+    until(lambda: service.metric("ring_fill") == 10 and service.metric("spare_lists") == service.metric("spare_lists_wanted") == 2, 10,
+          "what is wanted")
+    assert service.metric("list_references_left") == 190
+    with service.client() as c:
+        for _ in range(9):
+            c.reserve(10)
+    until(lambda: service.metric("ring_fill") == 10, 10, "a full ring")
+    assert 100 <= service.metric("list_references_left") <= 105
+    assert service.metric("token_lifetime_seconds") == 3600 and service.metric("pool_differs") == 0
+    assert 0 <= time.time() - service.metric("oldest_token_iat_seconds") < 600
