@@ -156,7 +156,6 @@ void sl_option_expected(const struct sl_option *row, struct sl_buf *out)
         expected_words(row->words, out);
         return;
     case SL_OPT_MAP:
-    case SL_OPT_LATER:
         sl_buf_puts(out, "a map");
         return;
     default:
@@ -307,9 +306,6 @@ bool sl_option_set(const struct sl_option *row, void *options, struct sl_span te
         return true;
     case SL_OPT_MAP:
         return refuse(row, text, "is not a map", why);
-    case SL_OPT_LATER:
-        sl_buf_printf(why, "is not available yet; %s", row->help);
-        return false;
     default:
         if (!parse_number(row, text, &v, why))
             return false;

@@ -22,8 +22,6 @@ enum sl_option_type {
     SL_OPT_SECRETS,  /* struct sl_texts: one or a list of them, each like SECRET */
     SL_OPT_WORD,     /* an enum stored as int; `words` in the enum's order */
     SL_OPT_MAP,      /* a map whose keys the user names; has no field, the reader walks it */
-    SL_OPT_LATER,    /* a key whose feature does not exist yet: refused; `help` says what to do meanwhile; no
-                        field */
 };
 
 enum sl_option_flag {

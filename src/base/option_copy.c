@@ -26,7 +26,6 @@ static size_t field_size(const struct sl_option *row)
     case SL_OPT_SECRET:
     case SL_OPT_SECRETS:
     case SL_OPT_MAP:
-    case SL_OPT_LATER:
         return 0;
     }
     return 0;

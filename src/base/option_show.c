@@ -15,7 +15,6 @@ bool sl_option_absent(const struct sl_option *row, const void *options)
     case SL_OPT_INT:
         return *(const int *)field < 0;
     case SL_OPT_MAP:
-    case SL_OPT_LATER:
         return true;
     default:
         return false;
@@ -86,7 +85,6 @@ void sl_option_show(const struct sl_option *row, const void *options, struct sl_
         sl_buf_puts(out, "***");
         break;
     case SL_OPT_MAP:
-    case SL_OPT_LATER:
         break;
     }
 }

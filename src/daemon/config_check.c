@@ -15,10 +15,22 @@ static void exclude(struct sl_loading *l, const struct sl_section *s, const char
 }
 
 /* Keys that say nothing with the embedded Redis. */
-static const char *const external_only[] = {
-    "redis.host",     "redis.port",          "redis.socket",
-    "redis.username", "redis.password",      "redis.password-file",
-    "redis.database", "redis.wait-replicas", "redis.assume-persistence"};
+static const char *const external_only[] = {"redis.host",
+                                            "redis.port",
+                                            "redis.socket",
+                                            "redis.username",
+                                            "redis.password",
+                                            "redis.password-file",
+                                            "redis.database",
+                                            "redis.wait-replicas",
+                                            "redis.assume-persistence",
+                                            "redis.tls.enabled",
+                                            "redis.tls.ca",
+                                            "redis.tls.certificate",
+                                            "redis.tls.key",
+                                            "redis.tls.password-file",
+                                            "redis.tls.server-name",
+                                            "redis.tls.verify"};
 
 bool sl_config_idle(const struct sl_config *c, const char *path)
 {
@@ -73,6 +85,7 @@ static void check_redis(struct sl_loading *l)
     if (r->persistence == SL_PERSIST_DISABLED && !sl_config_bad(s, "redis.persistence-strategy"))
         sl_config_warn(l, s, "redis.persistence-strategy",
                        "disabled: a crash of Redis loses all updates since its last snapshot");
+    sl_config_check_redis_tls(l);
     sl_config_read_password(l);
 }
 

@@ -92,10 +92,6 @@ static void put_row(struct sl_row row, struct sl_buf *out)
     sl_buf_over(&path, mem, sizeof mem);
     sl_row_path(row, &path);
     sl_buf_printf(out, "| `%s` | ", path.data);
-    if (o->type == SL_OPT_LATER) {
-        sl_buf_printf(out, "not available yet | | | | Refused: %s. |\n", o->help);
-        return;
-    }
     sl_option_expected(o, out);
     if (o->fallback != NULL)
         sl_buf_printf(out, " | `%s` | ", o->fallback);

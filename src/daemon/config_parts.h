@@ -28,6 +28,7 @@ bool sl_config_idle(const struct sl_config *c, const char *path);
 void sl_config_check_url(struct sl_loading *l);
 void sl_config_check_listen(struct sl_loading *l);
 void sl_config_check_tls(struct sl_loading *l);
+void sl_config_check_redis_tls(struct sl_loading *l); /* the map redis.tls */
 bool sl_config_tls_idle(const struct sl_config *c, const char *path);
 
 /* Reads password-file. */

@@ -84,8 +84,43 @@ void sl_config_check_tls(struct sl_loading *l)
                        "that speaks TLS only");
 }
 
+/* Keys of redis.tls that need another one, or say nothing. */
+void sl_config_check_redis_tls(struct sl_loading *l)
+{
+    static const char *const names[] = {"ca", "certificate", "key", "password-file", "server-name", "verify"};
+    const struct sl_redis_options *r = &l->config->redis;
+    const struct sl_section *s = &l->app;
+    bool certificate = sl_config_given(s, "redis.tls.certificate"), key = sl_config_given(s, "redis.tls.key");
+    if (sl_config_bad(s, "redis.tls.enabled"))
+        return;
+    for (unsigned i = 0; !r->tls.enabled && i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "redis.tls.%s", names[i]);
+        if (sl_config_given(s, path))
+            sl_config_refuse(l, s, path,
+                             "there is no TLS to Redis; expected redis.tls.enabled: true beside it");
+    }
+    if (!r->tls.enabled)
+        return;
+    if (r->socket != NULL)
+        sl_config_refuse(l, s, "redis.tls.enabled",
+                         "Redis speaks no TLS on a unix socket; expected redis.host and redis.port");
+    if (certificate && !key)
+        sl_config_refuse(l, s, "redis.tls.certificate", "has no key; expected redis.tls.key beside it");
+    if (key && !certificate)
+        sl_config_refuse(l, s, "redis.tls.key",
+                         "has no certificate; expected redis.tls.certificate beside it");
+    if (!key && sl_config_given(s, "redis.tls.password-file"))
+        sl_config_refuse(l, s, "redis.tls.password-file", "has no key; expected redis.tls.key beside it");
+    if (!sl_config_bad(s, "redis.tls.verify") && r->tls.verify == SL_VERIFY_NONE)
+        sl_config_warn(l, s, "redis.tls.verify",
+                       "none: whoever is in between can be Redis and learns its password; expected full");
+}
+
 bool sl_config_tls_idle(const struct sl_config *c, const char *path)
 {
+    if (!c->redis.tls.enabled && strcmp(path, "redis.tls.verify") == 0)
+        return true;
     for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
         char key[64];
         if (c->http.tls[i].key_file == NULL && strcmp(path, key_of(i, "client-certificates", key)) == 0)
@@ -94,10 +129,34 @@ bool sl_config_tls_idle(const struct sl_config *c, const char *path)
     return false;
 }
 
+static void refuse_file(const struct sl_config *c, const char *path, const struct sl_buf *why,
+                        struct sl_buf *errors)
+{
+    int row = sl_scope_find(&sl_app_scope, path);
+    sl_buf_printf(errors, "%s:%u: app.%s: %.*s\n", c->path, c->app_origins[row].line, path, (int)why->len,
+                  why->data);
+}
+
+static bool read_redis(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *set)
+{
+    const struct sl_redis_tls_options *o = &c->redis.tls;
+    const struct sl_tls_client_files files = {
+        .ca = o->ca, .certificate = o->certificate, .key = o->key, .password = o->password_file};
+    char text[512], path[64];
+    const char *key;
+    struct sl_buf why;
+    sl_buf_over(&why, text, sizeof text);
+    if (!o->enabled || sl_tls_client_load(&files, &sl_clock_system, &why, &key, &set->redis))
+        return true;
+    snprintf(path, sizeof path, "redis.tls.%s", key);
+    refuse_file(c, path, &why, errors);
+    return false;
+}
+
 bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
 {
     struct sl_tls_set set = {0};
-    bool ok = true;
+    bool ok = read_redis(c, errors, &set);
     for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
         char text[512], path[64];
         const char *key;
@@ -106,9 +165,7 @@ bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls
         if (c->http.tls[i].key_file == NULL ||
             sl_tls_load(&c->http.tls[i], &sl_clock_system, &why, &key, &set.of[i]))
             continue;
-        int row = sl_scope_find(&sl_app_scope, key_of(i, key, path));
-        sl_buf_printf(errors, "%s:%u: app.%s: %.*s\n", c->path, c->app_origins[row].line, path, (int)why.len,
-                      text);
+        refuse_file(c, key_of(i, key, path), &why, errors);
         ok = false;
     }
     if (ok)

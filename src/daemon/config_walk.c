@@ -123,8 +123,6 @@ static void set_row(struct walk *w, size_t i, const struct sl_node *n, const cha
     g.origin->line = n->key_line;
     if (n->kind == SL_NODE_BAD)
         g.origin->bad = true;
-    else if (o->type == SL_OPT_LATER)
-        set_scalar(w, &g, &(struct sl_node){.line = n->key_line, .text = ""});
     else if (o->type == SL_OPT_MAP && (n->kind == SL_NODE_MAP || sl_yaml_is_null(n)))
         *w->ret_map = (struct sl_node *)n;
     else if (n->kind == SL_NODE_SCALAR)

@@ -84,6 +84,7 @@ static void run(void *arg)
                                     .mail = &k->mail,
                                     .shared = &d->shared,
                                     .redis = &d->redis,
+                                    .redis_tls = &d->redis_tls,
                                     .identity = &d->identity,
                                     .clerk = d->clerk,
                                     .publishers = d->publishers,

@@ -57,6 +57,10 @@ static void note_files(struct sl_daemon *d, const struct sl_settings *next)
             sl_buf_printf(changed, "%sapp.tls.%s.(certificate)", changed->len > 0 ? ", " : "",
                           sl_tls_listener_names[i]);
     }
+    const struct sl_tls_client *a = d->tls.redis, *b = next->tls.redis;
+    if (a != NULL && b != NULL && sl_tls_client_not_after(a) != sl_tls_client_not_after(b) &&
+        changed->len + 128 < changed->max)
+        sl_buf_printf(changed, "%sapp.redis.tls.(certificate)", changed->len > 0 ? ", " : "");
 }
 
 /* Everything that is in the file and in the files that it names; false after saying all that is wrong. */

@@ -12,6 +12,7 @@ void sl_tls_set_release(struct sl_tls_set *set)
 {
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
         sl_tls_unref(set->of[i]);
+    sl_tls_client_unref(set->redis);
     *set = (struct sl_tls_set){0};
 }
 
@@ -28,26 +29,33 @@ bool sl_tls_check(const struct sl_config *c)
     return ok;
 }
 
+static void warn_of(const char *listener, int64_t not_after, int64_t warn_from, int64_t now_s)
+{
+    int64_t left = not_after - now_s;
+    if (now_s < warn_from)
+        return;
+    if (left > 0)
+        sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)",
+               SL_KS("listener", listener), SL_KI("seconds", left), SL_KI("days", left / DAY_S));
+    else
+        sl_log(SL_ERROR, "tls", "the certificate has expired: renew it and reload (SIGHUP)",
+               SL_KS("listener", listener), SL_KI("seconds-ago", -left));
+}
+
 static void warn(const struct sl_tls_set *set, int64_t now_s)
 {
-    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
-        if (set->of[i] == NULL || now_s < sl_tls_warn_from(set->of[i]))
-            continue;
-        int64_t left = sl_tls_not_after(set->of[i]) - now_s;
-        if (left > 0)
-            sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)",
-                   SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds", left),
-                   SL_KI("days", left / DAY_S));
-        else
-            sl_log(SL_ERROR, "tls", "the certificate has expired: renew it and reload (SIGHUP)",
-                   SL_KS("listener", sl_tls_listener_names[i]), SL_KI("seconds-ago", -left));
-    }
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
+        if (set->of[i] != NULL)
+            warn_of(sl_tls_listener_names[i], sl_tls_not_after(set->of[i]), sl_tls_warn_from(set->of[i]),
+                    now_s);
+    if (set->redis != NULL)
+        warn_of("redis", sl_tls_client_not_after(set->redis), sl_tls_client_warn_from(set->redis), now_s);
 }
 
 /* Draws the ticket keys anew, so that one that leaked opens what was said in some hours only. */
 static void renew(struct sl_daemon *d)
 {
-    struct sl_tls_set next;
+    struct sl_tls_set next = {.redis = sl_tls_client_ref(d->tls.redis)};
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
         struct sl_tls *made = d->tls.of[i] != NULL ? sl_tls_renew(d->tls.of[i]) : NULL;
         next.of[i] = made != NULL ? made : sl_tls_ref(d->tls.of[i]);
@@ -91,6 +99,8 @@ void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set)
 {
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
         sl_tls_unref(sl_http_set_tls(d->http, i, sl_tls_ref(set->of[i])));
+    if (set->redis != NULL)
+        atomic_store_explicit(&d->redis_tls.context, sl_tls_client_context(set->redis), memory_order_release);
 }
 
 struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next)

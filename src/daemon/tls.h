@@ -1,13 +1,16 @@
-/* The TLS of all listeners while the service runs: read from the configuration's files, put in force,
- * renewed. The main thread's, but for what http/tls.h says of the contexts themselves. */
+/* The TLS of all listeners, and of the connections to Redis, while the service runs: read from the
+ * configuration's files, put in force, renewed. The main thread's, but for what http/tls.h says of the
+ * contexts themselves. */
 #pragma once
 #include "http/server.h"
+#include "token/tls_client.h"
 
 struct sl_config;
 
 /* A share of each; NULL: plain. */
 struct sl_tls_set {
     struct sl_tls *of[SL_TLS_LISTENERS];
+    struct sl_tls_client *redis;
 };
 
 /* Reads every file that the configuration names. False when one cannot be used: a line for each into
@@ -25,5 +28,5 @@ bool sl_tls_start(struct sl_daemon *d);
 /* A reload: d->tls becomes `next`, of which it takes the shares, and is put in force. The set before is the
  * caller's, to be let go of once every thread has finished the loop turn it is in. */
 struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next);
-/* Puts d->tls in force for connections accepted from now on. */
+/* Puts d->tls in force for connections accepted, or opened to Redis, from now on. */
 void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set);

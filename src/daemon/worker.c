@@ -79,6 +79,7 @@ static void run(void *arg)
     sl_pool_worker_init(&w->pool, w->loop, &w->mail, &d->shared);
     struct sl_store_setup setup = {.loop = w->loop,
                                    .options = &d->redis,
+                                   .tls = &d->redis_tls,
                                    .identity = &d->identity,
                                    .role = role,
                                    .clerk = d->clerk,

@@ -94,6 +94,7 @@ static struct sl_store_setup connection(struct sl_keeper *k, unsigned which,
 {
     return (struct sl_store_setup){.loop = k->loop,
                                    .options = k->s.redis,
+                                   .tls = k->s.redis_tls,
                                    .identity = k->s.identity,
                                    .role = sl_keeper_roles[which],
                                    .clerk = k->s.clerk,

@@ -70,8 +70,7 @@ static void close_socket(struct sl_conn *c)
     sl_timer_stop(c->setup.loop, &c->deadline);
     sl_timer_stop(c->setup.loop, &c->beat);
     sl_conn_forget(c);
-    sl_watch_free(c->watch);
-    c->watch = NULL;
+    sl_conn_unplug(c);
     if (c->reader != NULL)
         redisReaderFree(c->reader);
     c->reader = NULL;
@@ -182,6 +181,9 @@ static void on_deadline(void *arg)
     }
     if (waited >= limit && c->state == SL_STORE_CONNECTING && c->address_next < c->address_count)
         sl_conn_next_address(c);
+    else if (waited >= limit && c->state == SL_STORE_CONNECTING && c->link != NULL)
+        sl_conn_drop(c, false, "no TLS handshake with Redis for %u ms: is redis.port its TLS port?",
+                     c->setup.options->command_timeout_ms);
     else if (waited >= limit)
         sl_conn_drop(c, false, "no reply of Redis for %u ms", c->setup.options->command_timeout_ms);
     else

@@ -7,6 +7,7 @@
 #pragma once
 #include <sys/socket.h>
 #include "store/store.h"
+#include "store/tls_int.h"
 #include "store/wire_int.h"
 
 struct redisReply;
@@ -53,6 +54,7 @@ struct sl_conn {
 
     struct sl_watch *watch; /* NULL: no socket */
     int fd;                 /* the watch's */
+    struct sl_link *link;   /* TLS over the socket; NULL: plain */
     struct redisReader *reader;
     struct sl_call *head, *tail; /* sent or to be sent, oldest first */
     struct sl_call *unsent;      /* the first that is not wholly written */
@@ -101,6 +103,7 @@ void sl_conn_forget(struct sl_conn *c);         /* a resolver job under way, if 
 void sl_conn_attach(struct sl_conn *c, int fd); /* connected: greets */
 void sl_conn_greet(struct sl_conn *c);          /* greet.c; ends in VERIFYING */
 void sl_conn_watch_deadline(struct sl_conn *c);
+void sl_conn_unplug(struct sl_conn *c); /* closes the socket, if there is one */
 void sl_conn_listen(struct sl_conn *c); /* conn_io.c: reads from now on */
 void sl_conn_read(struct sl_conn *c);   /* what has come; may drop the connection */
 void sl_conn_finish_drain(struct sl_conn *c);

@@ -62,15 +62,43 @@ static void parse(struct sl_conn *c)
     }
 }
 
+static void on_writable(void *arg);
+
+/* What recv or send answered: 0, or -1 with errno. */
+static void lost(struct sl_conn *c, ssize_t n)
+{
+    const char *why = n == 0 ? "closed by Redis" : c->link != NULL ? sl_link_why(c->link) : strerror(errno);
+    bool by_tls = n < 0 && c->link != NULL && sl_link_hopeless(c->link);
+    /* A port that speaks TLS ends a connection that does not. */
+    bool hint = c->link == NULL && c->state == SL_STORE_GREETING && c->setup.options->socket == NULL;
+    sl_conn_drop(c, by_tls, "connection lost: %s%s", why,
+                 hint ? "; does Redis speak TLS there (redis.tls.enabled)?" : "");
+}
+
+/* TLS may have to answer before it reads on (RFC 8446 section 4.6.3): reading rests until there is room. */
+static void wait_for_room(struct sl_conn *c)
+{
+    sl_watch_read(c->watch, NULL);
+    sl_watch_write(c->watch, on_writable);
+}
+
+static ssize_t receive(struct sl_conn *c, char *bytes, size_t cap)
+{
+    return c->link == NULL ? recv(c->fd, bytes, cap, 0) : sl_link_recv(c->link, bytes, cap);
+}
+
 void sl_conn_read(struct sl_conn *c)
 {
     char bytes[READ_BYTES];
     for (int i = 0; i < READS_PER_EVENT && c->watch != NULL; i++) {
-        ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        ssize_t n = receive(c, bytes, sizeof bytes);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            if (c->link != NULL && sl_link_wants_room(c->link))
+                wait_for_room(c);
             return;
+        }
         if (n <= 0) {
-            sl_conn_drop(c, false, "connection lost: %s", n == 0 ? "closed by Redis" : strerror(errno));
+            lost(c, n);
             return;
         }
         c->progress_ns = sl_conn_now(c);
@@ -90,6 +118,8 @@ static void on_readable(void *arg)
     sl_conn_hold(c);
     sl_conn_read(c);
     sl_conn_finish_drain(c);
+    if (c->watch != NULL && c->unsent != NULL && !sl_watch_writing(c->watch)) /* TLS had to read first */
+        sl_watch_write(c->watch, on_writable);
     sl_conn_release(c);
 }
 
@@ -98,24 +128,40 @@ void sl_conn_listen(struct sl_conn *c)
     c->reader = redisReaderCreate();
     sl_assert(c->reader != NULL);
     sl_watch_read(c->watch, on_readable);
+    if (sl_watch_writing(c->watch)) /* the handshake waited for room, and went on before it was told */
+        sl_watch_write(c->watch, on_writable);
 }
 
 /* ---- writing
  * ----------------------------------------------------------------------------------------------- */
+
+static void read_on(struct sl_conn *c)
+{
+    sl_conn_hold(c);
+    sl_watch_read(c->watch, on_readable);
+    on_readable(c);
+    if (c->watch != NULL && c->unsent != NULL)
+        sl_watch_write(c->watch, on_writable);
+    sl_conn_release(c);
+}
 
 static void on_writable(void *arg)
 {
     struct sl_conn *c = arg;
     struct iovec iov[IOV_PER_WRITE];
     struct msghdr m = {.msg_iov = iov};
+    if (!sl_watch_reading(c->watch)) {
+        read_on(c);
+        return;
+    }
     for (struct sl_call *call = c->unsent; call != NULL && m.msg_iovlen < IOV_PER_WRITE; call = call->next)
         iov[m.msg_iovlen++] = (struct iovec){call->bytes + call->sent, call->len - call->sent};
     if (m.msg_iovlen == 0)
         return;
-    ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    ssize_t n = c->link == NULL ? sendmsg(c->fd, &m, MSG_NOSIGNAL) : sl_link_send(c->link, iov, m.msg_iovlen);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         sl_conn_hold(c);
-        sl_conn_drop(c, false, "connection lost: %s", strerror(errno));
+        lost(c, n);
         sl_conn_release(c);
         return;
     }
@@ -127,7 +173,7 @@ static void on_writable(void *arg)
         if (call->sent == call->len)
             c->unsent = call->next;
     }
-    if (c->unsent != NULL)
+    if (c->unsent != NULL && (n >= 0 || c->link == NULL || sl_link_wants_room(c->link)))
         sl_watch_write(c->watch, on_writable);
 }
 

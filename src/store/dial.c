@@ -1,5 +1,5 @@
 /* From an address in the options to a connected socket: name resolution on the clerk, non-blocking connect,
- * each address in turn. */
+ * each address in turn, the TLS handshake. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -119,6 +119,37 @@ void sl_conn_dial(struct sl_conn *c)
         resolve(c);
 }
 
+static void on_handshake(void *arg)
+{
+    struct sl_conn *c = arg;
+    sl_conn_hold(c);
+    int rc = sl_link_handshake(c->link);
+    if (rc < 0)
+        sl_conn_drop(c, sl_link_hopeless(c->link), "%s", sl_link_why(c->link));
+    else if (rc > 0)
+        sl_conn_attach(c, c->fd);
+    else if (sl_link_wants_room(c->link))
+        sl_watch_write(c->watch, on_handshake);
+    sl_conn_release(c);
+}
+
+/* The context in force now; a share of it goes with the link. */
+static void secure(struct sl_conn *c)
+{
+    struct ssl_ctx_st *ctx = atomic_load_explicit(&c->setup.tls->context, memory_order_acquire);
+    c->link = sl_link_new(ctx, c->fd, c->setup.options);
+    sl_watch_read(c->watch, on_handshake);
+    on_handshake(c);
+}
+
+void sl_conn_unplug(struct sl_conn *c)
+{
+    sl_link_free(c->link);
+    c->link = NULL;
+    sl_watch_free(c->watch);
+    c->watch = NULL;
+}
+
 static void on_connected(void *arg)
 {
     struct sl_conn *c = arg;
@@ -127,7 +158,9 @@ static void on_connected(void *arg)
     sl_conn_hold(c);
     if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
         err = errno;
-    if (err == 0) {
+    if (err == 0 && c->setup.options->tls.enabled) {
+        secure(c);
+    } else if (err == 0) {
         sl_conn_attach(c, c->fd);
     } else if (c->address_next < c->address_count) {
         sl_conn_next_address(c);
@@ -153,8 +186,7 @@ static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
 void sl_conn_next_address(struct sl_conn *c)
 {
     int err = 0;
-    sl_watch_free(c->watch);
-    c->watch = NULL;
+    sl_conn_unplug(c);
     while (c->address_next < c->address_count) {
         const struct sl_address *a = &c->addresses[c->address_next++];
         int fd = open_socket(a, c->setup.options->command_timeout_ms);

@@ -8,6 +8,8 @@
 static const char *const modes[] = {"external", "embedded", NULL};
 static const char *const strategies[] = {"append-fsync-always", "append-fsync-everysec", "disabled", NULL};
 
+static const char *const verifications[] = {"full", "chain", "none", NULL};
+
 const struct sl_option sl_redis_option_rows[] = {
     {.name = "mode",
      .type = SL_OPT_WORD,
@@ -48,11 +50,49 @@ const struct sl_option sl_redis_option_rows[] = {
      .max = 1000000,
      .fallback = "0",
      .help = "Number of the database."},
-    {.name = "tls",
-     .type = SL_OPT_LATER,
-     .help = "put a TLS tunnel (stunnel, for instance) in front of the Redis and name the tunnel's socket or "
-             "port "
-             "here, or reach the Redis by its unix socket or a loopback address"},
+    {.name = "tls.enabled",
+     .type = SL_OPT_BOOL,
+     .offset = AT(tls.enabled),
+     .fallback = "false",
+     .help = "Every connection to Redis speaks TLS 1.2 or 1.3; `redis.port` is then Redis' `tls-port`."},
+    {.name = "tls.ca",
+     .type = SL_OPT_TEXT,
+     .offset = AT(tls.ca),
+     .flags = SL_OPT_RELOAD,
+     .help = "PEM file with the certificates to one of which Redis' certificate must lead; without it the "
+             "authorities of the system."},
+    {.name = "tls.certificate",
+     .type = SL_OPT_TEXT,
+     .offset = AT(tls.certificate),
+     .flags = SL_OPT_RELOAD,
+     .help =
+         "PEM file with the certificate that is shown to Redis, followed by its chain (`tls-auth-clients`)."},
+    {.name = "tls.key",
+     .type = SL_OPT_TEXT,
+     .offset = AT(tls.key),
+     .flags = SL_OPT_RELOAD,
+     .help = "PEM file with the private key of that certificate, readable by its owner only."},
+    {.name = "tls.password-file",
+     .type = SL_OPT_TEXT,
+     .offset = AT(tls.password_file),
+     .flags = SL_OPT_RELOAD,
+     .help = "File with the password of that key, where it is encrypted."},
+    {.name = "tls.server-name",
+     .type = SL_OPT_TEXT,
+     .offset = AT(tls.server_name),
+     .max = 253,
+     .help =
+         "The name or address that Redis' certificate has to be for, and the name that is asked for (SNI), "
+         "where it is not `redis.host`."},
+    {.name = "tls.verify",
+     .type = SL_OPT_WORD,
+     .offset = AT(tls.verify),
+     .words = verifications,
+     .fallback = "full",
+     .help =
+         "`full`: Redis' certificate leads to an authority and is for the name or address. `chain`: whoever "
+         "it is for. `none`: nothing is checked, so anybody in between can be Redis and learns its "
+         "password."},
     {.name = "persistence-strategy",
      .type = SL_OPT_WORD,
      .offset = AT(persistence),

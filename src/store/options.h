@@ -7,6 +7,18 @@
 enum sl_redis_mode { SL_REDIS_EXTERNAL, SL_REDIS_EMBEDDED };
 enum sl_persistence { SL_PERSIST_ALWAYS, SL_PERSIST_EVERYSEC, SL_PERSIST_DISABLED };
 
+enum sl_redis_verify { SL_VERIFY_FULL, SL_VERIFY_CHAIN, SL_VERIFY_NONE };
+
+struct sl_redis_tls_options {
+    bool enabled;
+    char *ca;          /* PEM certificates that Redis' must lead to; NULL: those of the system */
+    char *certificate; /* PEM chain that we show, with `key`; both NULL: none */
+    char *key;
+    char *password_file; /* of an encrypted key, or NULL */
+    char *server_name;   /* who Redis has to be: a name or an address; NULL: `host` */
+    enum sl_redis_verify verify;
+};
+
 struct sl_redis_options {
     enum sl_redis_mode mode;
     char *host; /* name or address; ignored when `socket` is set */
@@ -15,6 +27,7 @@ struct sl_redis_options {
     char *username;      /* ACL user, or NULL */
     char *password;      /* from password or password-file; a secret; or NULL */
     char *password_file; /* where `password` was read from, or NULL */
+    struct sl_redis_tls_options tls;
     unsigned database;
     enum sl_persistence persistence;
     bool assume_persistence;     /* CONFIG is forbidden: take the operator's word */

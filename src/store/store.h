@@ -49,9 +49,17 @@ struct sl_store_identity {
     char run[17];                    /* this process: hex nonce */
 };
 
+/* With redis.tls.enabled: what connections are opened with from now on. The owner may exchange the context at
+ * any time and lets go of the one before when every thread with a store has finished the loop turn it is in.
+ */
+struct sl_store_tls {
+    struct ssl_ctx_st *_Atomic context; /* SSL_CTX, immutable */
+};
+
 struct sl_store_setup {
     struct sl_loop *loop;
     const struct sl_redis_options *options; /* outlives the store */
+    struct sl_store_tls *tls;               /* likewise; NULL without TLS */
     const struct sl_store_identity *identity;
     const char *role;        /* "worker-0", "keeper", "loader", "feed": unique in the process */
     struct sl_crew *clerk;   /* resolves host names off the loop */

@@ -126,6 +126,11 @@ def delayed_write(h):
         p.release()
 
 
+@fault("tls", "TLS to Redis: connections cut inside a record, kept back, Redis stopped, Redis killed", rounds=4, tls=True, **TIMEOUT)
+def over_tls(h):
+    h.order.choice([cut_reply, delayed_write, stop_redis, kill_redis])(h)
+
+
 # ---- Redis that refuses
 
 @fault("out-of-memory", "Redis out of memory (maxmemory, noeviction)")

@@ -17,6 +17,7 @@ from client import until  # noqa: E402
 from history import History, now  # noqa: E402
 from load import Caller, Load  # noqa: E402
 from proxy import Proxy  # noqa: E402
+from tls import Authority, pair  # noqa: E402
 
 POOL = "faults"
 OPTIONS = {"size": 3000, "bits": 8, "update-interval": "100ms", "list-lifetime": "1h", "ttl": "60s",
@@ -33,7 +34,7 @@ class Store:
 
 class House:
     def __init__(self, seed, instances=1, persistence="always", embedded=False, options=(), redis_extra=(), binary=None,
-                 environment=(), redis_environment=(), keep=None, **app):
+                 environment=(), redis_environment=(), keep=None, tls=False, **app):
         self.seed, self.order = seed, random.Random(seed)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sl-fault-"))
         self.history = History(keep or self.directory / "history.jsonl")
@@ -41,24 +42,37 @@ class House:
         self.errors, self.ends, self.wall_offset, self.wall_moved_ns = [], [], 0, -10**18
         self.redis, self.proxies, self.services = None, [], []
         if not embedded:
+            if tls:
+                self.authority = Authority(self.directory / "authority")
+                redis_extra, self.tls_port = self._tls(), harness.free_port()
+                redis_extra += ["--tls-port", str(self.tls_port)]
             self.redis = harness.Redis(self.directory / "redis", persistence, redis_extra)
             self.redis.environment = {**os.environ, **dict(redis_environment)}
             app["redis"] = {"persistence-strategy": PERSISTENCE[persistence], **app.get("redis", {})}
         for i in range(instances):
             store = None
             if not embedded:
-                path = self.directory / f"proxy{i}.sock"
-                self.proxies.append(Proxy(path, self.redis.socket))
+                path = ("127.0.0.1", harness.free_port()) if tls else self.directory / f"proxy{i}.sock"
+                self.proxies.append(Proxy(path, ("127.0.0.1", self.tls_port) if tls else self.redis.socket))
                 store = Store(path)
             s = harness.Service(self.directory / f"service{i}", store, {POOL: {**OPTIONS, **dict(options)}}, **app)
             if i > 0:
                 s.config["public-url"] = self.services[0].config["public-url"]
+            if tls:
+                del s.config["redis"]["socket"]
+                s.config["redis"] |= {"host": path[0], "port": path[1],
+                                      "tls": {"enabled": True, "ca": str(self.authority.path), **pair(self.authority.issue("us"))}}
             s.binary = binary or s.binary
             s.extra_environment = dict(environment)
             self.services.append(s)
         self.lives = [0] * instances
         self.key = self.services[0].key(POOL)
         self.load, self.lock = None, threading.Lock()
+
+    def _tls(self):
+        """Redis with a TLS port that asks for certificates."""
+        certificate, key = self.authority.issue("redis")
+        return ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(self.authority.path)]
 
     # ---- processes
 

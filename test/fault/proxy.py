@@ -1,4 +1,4 @@
-"""Stands between the service and Redis, on unix sockets: delays, cuts, truncates, keeps back, leads elsewhere."""
+"""Stands between the service and Redis, on unix sockets or TCP ports: delays, cuts, truncates, keeps back, leads elsewhere."""
 import asyncio
 import os
 import threading
@@ -8,7 +8,7 @@ class Proxy:
     """Everything but the constructor and stop() may be called at any time from any thread."""
 
     def __init__(self, path, target):
-        self.path, self.target = str(path), str(target)
+        self.path, self.target = path, target  # a path, or host and port
         self.delay = 0.0       # seconds that every piece takes, each way
         self.closed = False    # new connections are closed at once, present ones cut
         self.truncate = None   # function(piece of a reply) -> how much of it passes before the connection is cut, or None
@@ -22,7 +22,9 @@ class Proxy:
 
     def _run(self, started):
         asyncio.set_event_loop(self.loop)
-        self.server = self.loop.run_until_complete(asyncio.start_unix_server(self._serve, self.path))
+        start = (asyncio.start_server(self._serve, *self.path) if isinstance(self.path, tuple)
+                 else asyncio.start_unix_server(self._serve, str(self.path)))
+        self.server = self.loop.run_until_complete(start)
         started.set()
         self.loop.run_forever()
         self.server.close()
@@ -34,7 +36,7 @@ class Proxy:
     def stop(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
-        if os.path.exists(self.path):
+        if not isinstance(self.path, tuple) and os.path.exists(self.path):
             os.unlink(self.path)
 
     def _now(self, work):
@@ -69,7 +71,9 @@ class Proxy:
             writer.transport.abort()
             return
         try:
-            server_reader, server_writer = await asyncio.open_unix_connection(self.target)
+            server_reader, server_writer = await (
+                asyncio.open_connection(*self.target) if isinstance(self.target, tuple)
+                else asyncio.open_unix_connection(str(self.target)))
         except OSError:
             writer.transport.abort()
             return

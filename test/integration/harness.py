@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -31,9 +32,15 @@ def instrumented():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that no connection takes meanwhile: below those that the kernel gives out by itself."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Redis:
@@ -104,6 +111,16 @@ class Redis:
     def returned(self, pool, uri):
         key = f"statuslist:{{{pool}}}:list:{uri.rsplit('/', 1)[1]}:returned"
         return [int(i) for i in self.client.lrange(key, 0, -1)]
+
+
+def tls_redis(world, authority, *extra, clients="no", name="redis", days=30):
+    """A Redis with a TLS port and no plain one, and what a service is told of it."""
+    certificate, key = authority.issue(name, days)
+    port = free_port()
+    redis = world.redis(extra=["--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", str(certificate),
+                               "--tls-key-file", str(key), "--tls-ca-cert-file", str(authority.path),
+                               "--tls-auth-clients", clients, *extra])
+    return redis, {"host": "127.0.0.1", "port": port, "tls": {"enabled": True, "ca": str(authority.path)}}
 
 
 class Service:

@@ -141,11 +141,26 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  limits: {body: 1GiB}\n",
      "2: app.limits.body: '1GiB' is out of range; expected a size from 1KiB to 64MiB, like 512, 64KiB or "
      "1MiB"},
-    /* later */
-    {IN_APP, "  redis: {tls: false}\n",
-     "2: app.redis.tls: is not available yet; put a TLS tunnel (stunnel, for instance) in front of the Redis "
-     "and name the tunnel's socket or port here, or reach the Redis by its unix socket or a loopback "
-     "address"},
+    /* TLS to Redis */
+    {IN_APP, "  redis: {tls: true}\n",
+     "2: app.redis.tls: is not a map; expected a map with the keys enabled, ca, certificate, key, "
+     "password-file, server-name, verify"},
+    {IN_APP, "  redis: {tls: {ca: a}}\n",
+     "2: app.redis.tls.ca: there is no TLS to Redis; expected redis.tls.enabled: true beside it"},
+    {IN_APP, "  redis: {tls: {enabled: false, verify: full}}\n",
+     "2: app.redis.tls.verify: there is no TLS to Redis; expected redis.tls.enabled: true beside it"},
+    {IN_APP, "  redis: {socket: /s, tls: {enabled: true}}\n",
+     "2: app.redis.tls.enabled: Redis speaks no TLS on a unix socket; expected redis.host and redis.port"},
+    {IN_APP, "  redis: {tls: {enabled: true, certificate: a}}\n",
+     "2: app.redis.tls.certificate: has no key; expected redis.tls.key beside it"},
+    {IN_APP, "  redis: {tls: {enabled: true, key: a}}\n",
+     "2: app.redis.tls.key: has no certificate; expected redis.tls.certificate beside it"},
+    {IN_APP, "  redis: {tls: {enabled: true, password-file: a}}\n",
+     "2: app.redis.tls.password-file: has no key; expected redis.tls.key beside it"},
+    {IN_APP, "  redis: {tls: {enabled: true, verify: some}}\n",
+     "2: app.redis.tls.verify: 'some' is none of them; expected full, chain or none"},
+    {IN_APP, "  redis: {mode: embedded, tls: {enabled: true}}\n",
+     "2: app.redis.tls.enabled: has no meaning with mode embedded; expected it only with mode external"},
     /* addresses */
     {IN_APP, "  public-url: ftp://a\n",
      "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},

@@ -1,0 +1,208 @@
+"""TLS to Redis: a real server with an authority of the test's own; who is let in, who is not, and what is said about it."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from client import until
+from harness import BINARY, free_port, tls_redis
+from test_redis import works
+from tls import Authority, pair
+from tokens import fetch_token
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "authority")
+
+
+def over_tls(world, authority, *extra, pools=None, **more):
+    redis, told = tls_redis(world, authority, *extra, **more)
+    service = world.service(redis, pools)
+    service.config["redis"] = told
+    return redis, service
+
+
+def refuses(service, *words):
+    """It does not start, and says why."""
+    service.spawn()
+    assert service.wait_end() == 1
+    for w in ("refusing to start", *words):
+        assert w in service.log(), service.log()
+
+
+def unready(service, pattern):
+    service.spawn()
+    until(lambda: service.alive() and re.search(pattern, service.readiness()[1]), 30, pattern)
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_every_call(world, authority, version):
+    redis, service = over_tls(world, authority, "--tls-protocols", version)
+    works(service.start())
+    connections = [c for c in redis.client.client_list() if c["name"].startswith("statuslistd:")]
+    assert len(connections) == 5, "keeper, loader, feed, two workers"
+    assert all(c["addr"].startswith("127.0.0.1:") for c in connections), "there is no plain port"
+
+
+@pytest.mark.parametrize("key", ["host", "server-name"])
+def test_by_name(world, authority, key):
+    _, service = over_tls(world, authority)
+    if key == "host":
+        service.config["redis"]["host"] = "localhost"
+    else:
+        service.config["redis"]["tls"]["server-name"] = "localhost"
+    works(service.start())
+
+
+def test_large_lists_and_batches(world, authority):
+    _, service = over_tls(world, authority, pools={"tests": {"size": 1 << 19, "bits": 8, "update-interval": "0s",
+                                                             "prefetch": {"capacity": 20000, "threshold": 100}}})
+    service.start()
+    with service.client() as c:
+        references = c.reserve(5000)
+        sets = [(uri, index, n % 255 + 1) for n, (uri, index) in enumerate(references)]
+        assert c.try_batch(sets).status == 204
+        for uri in {u for u, _, _ in sets}:
+            wanted = {i: v for u, i, v in sets if u == uri}
+            until(lambda uri=uri, wanted=wanted: fetch_token(c, uri).nonzero() == wanted, 20, "the batch")
+
+
+def test_clients_that_have_to_show_a_certificate(world, authority, tmp_path):
+    _, service = over_tls(world, authority, clients="yes")
+    refuses(service, "does it ask for a certificate (redis.tls.certificate)?")
+    tls = service.config["redis"]["tls"]
+    other = Authority(tmp_path / "other")
+    tls |= pair(other.issue("unknown"))
+    refuses(service, "Redis ends the TLS connection")
+    password = tmp_path / "password"
+    password.write_text("se cret#2\n")
+    password.chmod(0o600)
+    tls |= {**pair(authority.issue("us", password=b"se cret#2")), "password-file": str(password)}
+    works(service.start())
+    assert "se cret#2" not in service.log()
+
+
+def test_another_authority(world, authority, tmp_path):
+    _, service = over_tls(world, authority)
+    service.config["redis"]["tls"]["ca"] = str(Authority(tmp_path / "other", "other").path)
+    refuses(service, "the certificate of Redis is refused", "redis.tls.ca")
+    del service.config["redis"]["tls"]["ca"]
+    refuses(service, "leads to an authority of this system: name redis.tls.ca")
+    service.config["redis"]["tls"]["verify"] = "none"
+    works(service.start())
+    assert "learns its password" in subprocess.run([BINARY, "--config", service.write_config(), "--check"], text=True,
+                                                   env=service.environment(), capture_output=True).stderr
+
+
+def test_another_name(world, authority):
+    _, service = over_tls(world, authority)
+    service.config["redis"]["tls"]["server-name"] = "redis.example"
+    refuses(service, "the certificate of Redis is refused: it is not for redis.example (redis.tls.server-name)")
+    service.config["redis"]["tls"]["verify"] = "chain"
+    works(service.start())
+
+
+def test_an_expired_certificate(world, authority):
+    _, service = over_tls(world, authority, days=-0.01)
+    refuses(service, "the certificate of Redis is refused: certificate has expired")
+
+
+def test_a_port_without_tls(world, authority):
+    redis = world.redis(extra=["--port", str(port := free_port()), "--bind", "127.0.0.1"])
+    service = world.service(redis)
+    service.config["redis"] = {"host": "127.0.0.1", "port": port, "command-timeout": "500ms",
+                               "tls": {"enabled": True, "ca": str(authority.path)}}
+    unready(service, "no TLS handshake with Redis for 500 ms: is redis.port its TLS port|no TLS is spoken there")
+
+
+def test_a_port_with_tls_that_is_not_configured(world, authority):
+    _, service = over_tls(world, authority)
+    del service.config["redis"]["tls"]
+    unready(service, r"does Redis speak TLS there \(redis.tls.enabled\)\?")
+
+
+def test_files_that_cannot_be_used(world, authority, tmp_path):
+    """Each mistake by its line, before anything is connected; secrets stay secret."""
+    service = world.service(None)
+    password = tmp_path / "password"
+    password.write_text("not the one\n")
+    password.chmod(0o600)
+    certificate, key = authority.issue("us", password=b"se cret#2")
+    service.config["redis"] = {"tls": {"enabled": True, "ca": str(tmp_path / "nowhere"), "certificate": str(certificate),
+                                       "key": str(key), "password-file": str(password)}}
+
+    def said():
+        r = subprocess.run([BINARY, "--config", service.write_config(), "--check"], env=service.environment(), text=True,
+                           capture_output=True)
+        assert r.returncode == 1 and "not the one" not in r.stderr, r.stderr
+        return r.stderr
+    assert re.search(r"yaml:\d+: app.redis.tls.ca: .*nowhere", said())
+    service.config["redis"]["tls"]["ca"] = str(authority.path)
+    assert re.search(r"yaml:\d+: app.redis.tls.key: .*password", said())
+    service.config["redis"]["tls"] |= pair(authority.issue("open", mode=0o644))
+    del service.config["redis"]["tls"]["password-file"]
+    assert re.search(r"yaml:\d+: app.redis.tls.key: .*open to other users", said())
+    service.config["redis"]["tls"] |= pair(authority.issue("old", days=-0.01))
+    assert re.search(r"yaml:\d+: app.redis.tls.certificate: .*has expired", said())
+
+
+@pytest.mark.tsan
+def test_redis_that_is_killed_under_load(world, authority):
+    """What was acknowledged is there; what was refused as not happened may be sent again."""
+    redis, service = over_tls(world, authority)
+    service.start()
+    with service.client() as c:
+        references = c.reserve(400)
+    done, end = {}, threading.Event()
+
+    def update(part):
+        with service.client() as c:
+            for uri, index in references[part::4]:
+                done[uri, index] = until(lambda uri=uri, index=index: c.try_update(uri, index, 1).status == 204, 60, "an update")
+                if end.wait(0.005):
+                    break
+    threads = [threading.Thread(target=update, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for _ in range(3):
+        before = len(done)
+        until(lambda before=before: len(done) > min(before + 20, 395), 60, "updates")
+        redis.restart()
+    for t in threads:
+        t.join()
+    assert len(done) == 400
+    service.wait_ready()
+    with service.client() as c:
+        assert all(c.status(uri, index) == 1 for uri, index in references)
+
+
+def test_renewed_while_it_runs(world, authority, tmp_path):
+    """A new authority and a new certificate of ours, in the files that are configured: a reload is enough."""
+    redis, service = over_tls(world, authority, clients="yes")
+    files = {k: tmp_path / k for k in ("ca", "certificate", "key")}
+
+    def put(a):
+        paths = a.issue("us")
+        for name, source in zip(files, (a.path, *paths)):
+            shutil.copy(source, files[name])
+        os.chmod(files["key"], 0o600)
+    put(authority)
+    service.config["redis"]["tls"] |= {k: str(p) for k, p in files.items()}
+    works(service.start())
+    other = Authority(tmp_path / "other", "other")
+    certificate, key = other.issue("redis")
+    redis.extra = [*redis.extra, "--tls-cert-file", str(certificate), "--tls-key-file", str(key),
+                   "--tls-ca-cert-file", str(other.path)]
+    redis.restart()
+    until(lambda: "the certificate of Redis is refused" in service.readiness()[1], 30, "a refused certificate")
+    put(other)
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: '"reloaded"' in service.log() or "reloaded" in service.log(), 30, "the reload")
+    service.wait_ready()
+    works(service)
