@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import select
 import socket
 import ssl
@@ -290,7 +291,7 @@ def test_the_public_listener_never_asks(service):
         return subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % address[1]], input="",
                               capture_output=True, text=True, timeout=30).stdout
     assert "No client certificate CA names sent" in shows(service.public)
-    assert "Acceptable client certificate CA names\nCN = clients" in shows(service.issuer)
+    assert re.search(r"Acceptable client certificate CA names\nCN ?= ?clients", shows(service.issuer))
 
 
 def test_optional_client_certificates(world, authority, clients, shown, tmp_path):
