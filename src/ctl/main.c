@@ -38,7 +38,7 @@ void sl_usage(FILE *to)
         "  --cacert FILE          trust anchors of TLS\n"
         "  --client-cert FILE     the certificate, with its chain, that we show in TLS, and\n"
         "  --client-key FILE      its key\n"
-        "  --redis ADDRESS        HOST:PORT or unix:PATH, for export and import (STATUSLIST_REDIS; "
+        "  --redis ADDRESS        [tls:]HOST:PORT or unix:PATH, for export and import (STATUSLIST_REDIS; "
         "localhost:6379)\n"
         "  --redis-database N, --redis-username NAME\n"
         "  --redis-password-file FILE  (or the password itself in STATUSLIST_REDIS_PASSWORD)\n"

@@ -1,4 +1,5 @@
 /* The Redis that export and import speak to, and their progress. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,17 +9,23 @@
 #include "base/clock.h"
 #include "ctl/backup.h"
 #include "ctl/ctl.h"
+#include "token/tls_client.h"
 
 #define TERMINAL_NS (SL_NS_PER_S / 10)
 #define LOG_NS (10 * SL_NS_PER_S)
 
-/* "unix:PATH", "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False after a complaint. */
+/* "unix:PATH", or, "tls:" in front or not, "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False after
+ * a complaint. */
 static bool read_address(char *text, struct sl_redis_options *o)
 {
     uint64_t port = 6379;
     if (strncmp(text, "unix:", 5) == 0) {
         o->socket = text + 5;
         return true;
+    }
+    if (strncmp(text, "tls:", 4) == 0) {
+        o->tls.enabled = true;
+        text += 4;
     }
     char *after = text, *end = NULL;
     o->host = text;
@@ -37,8 +44,28 @@ static bool read_address(char *text, struct sl_redis_options *o)
         *end = '\0';
     o->port = (uint16_t)port;
     if (!ok || *o->host == '\0')
-        sl_complain("--redis: neither HOST:PORT nor unix:PATH");
+        sl_complain("--redis: neither HOST:PORT, tls:HOST:PORT nor unix:PATH");
     return ok && *o->host != '\0';
+}
+
+/* With the files that the options name for TLS. False after a complaint. */
+static bool secure(const struct sl_ctl *c, struct sl_tls_client **ret)
+{
+    const struct sl_tls_client_files files = {
+        .ca = c->cacert, .certificate = c->client_cert, .key = c->client_key};
+    char text[512];
+    const char *key;
+    struct sl_buf why;
+    sl_buf_over(&why, text, sizeof text);
+    if ((c->client_cert == NULL) != (c->client_key == NULL)) {
+        sl_complain("--client-cert and --client-key belong together");
+        return false;
+    }
+    signal(SIGPIPE, SIG_IGN); /* the connection says it */
+    if (sl_tls_client_load(&files, &sl_clock_system, &why, &key, ret))
+        return true;
+    sl_complain("%.*s", (int)why.len, why.data);
+    return false;
 }
 
 struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit)
@@ -49,6 +76,7 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
                                  .username = (char *)c->redis_username,
                                  .command_timeout_ms = c->timeout * 1000};
     struct sl_direct *d = NULL;
+    struct sl_tls_client *tls = NULL;
     char text[512];
     struct sl_buf why;
     sl_buf_over(&why, text, sizeof text);
@@ -63,12 +91,15 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
     } else if (ok) {
         o.password = getenv("STATUSLIST_REDIS_PASSWORD");
     }
-    if (ok && (d = sl_direct_open(&o, writes, &why)) == NULL) {
+    ok = ok && (!o.tls.enabled || secure(c, &tls));
+    if (ok &&
+        (d = sl_direct_open(&o, tls != NULL ? sl_tls_client_context(tls) : NULL, writes, &why)) == NULL) {
         sl_complain("%.*s", (int)why.len, why.data);
         *ret_exit = SL_EXIT_NO_ANSWER;
     }
     if (password != NULL)
         explicit_bzero(password, len);
+    sl_tls_client_unref(tls);
     free(password);
     free(address);
     return d;

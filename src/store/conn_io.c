@@ -67,7 +67,7 @@ static void on_writable(void *arg);
 /* What recv or send answered: 0, or -1 with errno. */
 static void lost(struct sl_conn *c, ssize_t n)
 {
-    const char *why = n == 0 ? "closed by Redis" : c->link != NULL ? sl_link_why(c->link) : strerror(errno);
+    const char *why = c->link != NULL ? sl_link_why(c->link) : n == 0 ? "closed by Redis" : strerror(errno);
     bool by_tls = n < 0 && c->link != NULL && sl_link_hopeless(c->link);
     /* A port that speaks TLS ends a connection that does not. */
     bool hint = c->link == NULL && c->state == SL_STORE_GREETING && c->setup.options->socket == NULL;

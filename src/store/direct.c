@@ -37,7 +37,9 @@ bool sl_direct_reply(struct sl_direct *d)
     void *r = NULL;
     freeReplyObject(d->reply);
     d->reply = NULL;
-    if (redisGetReply(d->redis, &r) != REDIS_OK)
+    if (d->link != NULL && !sl_direct_reply_tls(d, &r))
+        return false;
+    if (d->link == NULL && redisGetReply(d->redis, &r) != REDIS_OK)
         return sl_direct_fail(d, "Redis gave no answer: %s", d->redis->errstr);
     d->reply = r;
     if (d->reply->type == REDIS_REPLY_ERROR)
@@ -48,6 +50,8 @@ bool sl_direct_reply(struct sl_direct *d)
 
 bool sl_direct_queue(struct sl_direct *d, const struct sl_words *w)
 {
+    if (d->link != NULL)
+        return sl_direct_queue_tls(d, w);
     if (redisAppendCommandArgv(d->redis, w->n, (const char **)w->at, w->len) != REDIS_OK)
         return sl_direct_fail(d, "the command was not sent: %s", d->redis->errstr);
     return true;
@@ -129,18 +133,20 @@ static bool load_script(struct sl_direct *d, unsigned which)
     return true;
 }
 
-struct sl_direct *sl_direct_open(const struct sl_redis_options *o, bool writes, struct sl_buf *why)
+struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ctx_st *tls, bool writes,
+                                 struct sl_buf *why)
 {
     struct sl_direct *d = sl_xcalloc(1, sizeof *d);
     struct timeval limit = {.tv_sec = o->command_timeout_ms / 1000,
                             .tv_usec = (suseconds_t)(o->command_timeout_ms % 1000) * 1000};
     d->database = o->database;
+    d->timeout_ms = o->command_timeout_ms;
     d->redis = o->socket != NULL ? redisConnectUnixWithTimeout(o->socket, limit)
                                  : redisConnectWithTimeout(o->host, o->port, limit);
     bool ok = d->redis != NULL && d->redis->err == 0 && redisSetTimeout(d->redis, limit) == REDIS_OK;
     if (!ok)
         sl_direct_fail(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
-    ok = ok && greet(d, o) && look_at_server(d, writes);
+    ok = ok && (!o->tls.enabled || sl_direct_secure(d, tls, o)) && greet(d, o) && look_at_server(d, writes);
     for (unsigned i = 0; ok && writes && i < SL_DIRECT_SCRIPTS; i++)
         ok = load_script(d, i);
     if (ok)
@@ -158,6 +164,8 @@ void sl_direct_free(struct sl_direct *d)
     if (d == NULL)
         return;
     freeReplyObject(d->reply);
+    sl_link_free(d->link);
+    free(d->out);
     if (d->redis != NULL)
         redisFree(d->redis);
     free(d);

@@ -9,9 +9,11 @@
 
 struct sl_direct;
 
-/* `writes`: the server has to be the primary. NULL: `why` says so. The options' command timeout bounds
- * connecting and every reply; there is no name resolution but the system's, which blocks. */
-struct sl_direct *sl_direct_open(const struct sl_redis_options *o, bool writes, struct sl_buf *why);
+/* `tls`: an SSL_CTX, where the options say so; SIGPIPE is ignored then. `writes`: the server has to be the
+ * primary. NULL: `why` says so. The options' command timeout bounds connecting and every reply; there is no
+ * name resolution but the system's, which blocks. */
+struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ctx_st *tls, bool writes,
+                                 struct sl_buf *why);
 void sl_direct_free(struct sl_direct *d);
 const char *sl_direct_why(const struct sl_direct *d); /* a sentence; "" when the last call succeeded */
 bool sl_direct_appends(const struct sl_direct *d);    /* the server keeps an append-only file */

@@ -4,6 +4,7 @@
 
 #include "store/decode_int.h"
 #include "store/direct.h"
+#include "store/tls_int.h"
 
 #define SL_DIRECT_WHY 300
 #define SL_DIRECT_SHA 40 /* hex characters */
@@ -13,7 +14,11 @@ enum { SL_DIRECT_OPEN_POOL, SL_DIRECT_IMPORT, SL_DIRECT_SCRIPTS };
 
 struct sl_direct {
     redisContext *redis;
-    redisReply *reply; /* of the last call */
+    redisReply *reply;    /* of the last call */
+    struct sl_link *link; /* TLS over the context's socket; NULL: plain */
+    char *out;            /* under TLS: commands that wait for the next reply to be asked for */
+    size_t out_len;
+    uint32_t timeout_ms;
     unsigned database;
     bool appends;
     char sha[SL_DIRECT_SCRIPTS][SL_DIRECT_SHA + 1];
@@ -41,3 +46,8 @@ bool sl_direct_queue(struct sl_direct *d, const struct sl_words *w);
 bool sl_direct_reply(struct sl_direct *d);
 bool sl_direct_run(struct sl_direct *d, const struct sl_words *w);
 bool sl_direct_say(struct sl_direct *d, const char *const *list);
+
+/* direct_tls.c: the handshake, and what queue and reply are under it. */
+bool sl_direct_secure(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *o);
+bool sl_direct_queue_tls(struct sl_direct *d, const struct sl_words *w);
+bool sl_direct_reply_tls(struct sl_direct *d, void **ret);

@@ -21,8 +21,9 @@ struct sl_link {
     SSL *ssl;
     const struct sl_redis_options *options;
     bool wants_room, hopeless;
-    bool dead; /* nothing may be sent any more, not even a goodbye */
-    int end;   /* what recv answers once dead */
+    bool heard; /* something came after the handshake */
+    bool dead;  /* nothing may be sent any more, not even a goodbye */
+    int end;    /* what recv answers once dead */
     char why[200];
 };
 
@@ -123,6 +124,15 @@ static void explain_failure(struct sl_link *l)
     }
 }
 
+/* TLS 1.3 is done on our side before the server has looked at our certificate, and its alert may be lost with
+ * the end of the connection. */
+static const char *hint(const struct sl_link *l)
+{
+    return SSL_is_init_finished(l->ssl) && !l->heard
+               ? "; does Redis ask for a certificate (redis.tls.certificate)?"
+               : "";
+}
+
 /* What has to follow a call that did not succeed: -1 with errno, or 0 at the end of the stream. */
 static int unfinished(struct sl_link *l, int rc)
 {
@@ -136,11 +146,11 @@ static int unfinished(struct sl_link *l, int rc)
     l->dead = true;
     l->end = 0;
     if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && system == 0)) {
-        explain(l, "closed by Redis");
+        explain(l, "closed by Redis%s", hint(l));
         return 0;
     }
     if (error == SSL_ERROR_SYSCALL)
-        explain(l, "%s", strerror(system));
+        explain(l, "%s%s", strerror(system), hint(l));
     else
         explain_failure(l);
     ERR_clear_error();
@@ -154,8 +164,10 @@ int sl_link_handshake(struct sl_link *l)
     ERR_clear_error();
     errno = 0;
     int rc = SSL_do_handshake(l->ssl);
-    if (rc == 1)
+    if (rc == 1) {
+        l->options = NULL; /* they are the caller's, and have been looked at */
         return 1;
+    }
     if (unfinished(l, rc) < 0 && errno == EAGAIN)
         return 0;
     return -1;
@@ -180,6 +192,7 @@ ssize_t sl_link_recv(struct sl_link *l, void *bytes, size_t cap)
             return got > 0 ? (ssize_t)got : end; /* an end is told by the next call */
         }
         got += n;
+        l->heard = true;
     }
     return (ssize_t)got;
 }
