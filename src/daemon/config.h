@@ -18,6 +18,7 @@ struct sl_config {
     bool workers_auto;
     char *storage; /* storage-directory */
     uint32_t shutdown_delay_ms, shutdown_deadline_ms;
+    bool core_dumps;
 
     /* For sl_config_print: where each value came from, by row of the scope (daemon/schema.h); of the pools
      * one after another. */

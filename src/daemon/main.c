@@ -7,6 +7,7 @@
 #include "daemon/config.h"
 #include "daemon/daemon.h"
 #include "daemon/docs.h"
+#include "daemon/dumps.h"
 
 static const char usage[] =
     "usage: statuslistd --config FILE [--check | --print-config]\n"
@@ -123,9 +124,12 @@ int main(int argc, char **argv)
     }
     if (a.docs != NULL)
         return print_docs(a.docs);
+    struct sl_dumps dumps = sl_dumps_forbid(); /* before the first secret is read */
     struct sl_config *c = load(a.config);
     if (c == NULL)
         return 1;
+    if (c->core_dumps)
+        sl_dumps_allow(&dumps);
     int code = a.print ? print_config(c) : a.check ? !check(c) : sl_daemon_run(c);
     sl_config_free(c);
     return code;

@@ -37,6 +37,13 @@ static const struct sl_option daemon_rows[] = {
      .max = 600000,
      .fallback = "10s",
      .help = "Requests in flight have so long to finish after that."},
+    {.name = "core-dumps",
+     .type = SL_OPT_BOOL,
+     .offset = AT(core_dumps),
+     .fallback = "false",
+     .help =
+         "Let a crash leave a core, and debuggers of the same user attach, as the system allows it; a core "
+         "holds keys and credentials."},
     {.name = "status-list-pools",
      .type = SL_OPT_MAP,
      .flags = SL_OPT_REQUIRED,

@@ -256,6 +256,22 @@ static void syntax_error(struct builder *b, const yaml_parser_t *parser, struct 
     b->stop = true;
 }
 
+/* libyaml frees its copies of the text as they are; those that it lets us see are wiped. */
+static void wipe_event(yaml_event_t *e)
+{
+    if (e->type == YAML_SCALAR_EVENT)
+        explicit_bzero(e->data.scalar.value, e->data.scalar.length);
+}
+
+static void wipe_parser(yaml_parser_t *p)
+{
+    explicit_bzero(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
+    explicit_bzero(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
+    for (yaml_token_t *t = p->tokens.head; t != p->tokens.tail; t++)
+        if (t->type == YAML_SCALAR_TOKEN)
+            explicit_bzero(t->data.scalar.value, t->data.scalar.length);
+}
+
 struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_report *errors)
 {
     struct builder b = {.errors = errors};
@@ -272,9 +288,11 @@ struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_report *errors)
             break;
         }
         on_event(&b, &event);
+        wipe_event(&event);
         yaml_event_delete(&event);
     }
     bool broken = errors->count > syntax && b.depth > 0;
+    wipe_parser(&parser);
     yaml_parser_delete(&parser);
     for (unsigned i = 0; i < b.depth; i++)
         free(b.open[i].key);
