@@ -144,6 +144,7 @@ TARGETS = [
     LIST + "%00", LIST + "/", LIST + "/..", LIST.upper(), LIST + "?time=\xff", LIST + "?" + "a" * 1500, LIST + ";x=y", LIST + "%20",
     "/aggregation/", "/aggregation/%00", "/aggregation/../tests", "/aggregation/" + "a" * 1000, "/aggregation/tests/..", "/pools//new-references",
     "/pools/../new-references", "/pools/tests%2fnew-references", "/pools/t%00ests/new-references", "/pools/tests/new-references?amount=\xff",
+    "x%0Ats=2026-01-01T00:00:00.000Z%20level=error%20subject=daemon%20msg=%22forged%22%0A", "/..%0Ats=1%20level=error%20subject=x/../..",
     "http://x/metrics", "http://" + "x" * 1000, "https://x", "*", "x:1", "/" + "a" * 2047, "/" + "a" * 2048, "/" + "a" * 100_000, "/" + "%41" * 600,
     "/" + "/" * 1500, "/" + "../" * 600, "/?" + "&" * 1900, "/status-lists/status?uri=%ff&index=1", "/status-lists/status?uri=" + "%f0" * 600,
     "/status-lists/status?uri=a&uri=b&index=1", "/readyz", "/livez", "/version", "/%72eadyz",
@@ -178,6 +179,9 @@ def test_paths(service, table):
                 assert set(got) <= wanted and len(got) <= 1, (method, target[:80], data[:300])
                 assert b"\xff" not in data and b"passwd" not in data, (method, target[:80])
         s.came = f"{len(methods) * len(TARGETS)} requests"
+    # What libh2o says of paths on stderr comes decoded.
+    assert all(re.match(r'ts=\S+ level=\w+ subject=[a-z-]+ msg="', line) and len(line) < 2000 for line in service.log().splitlines())
+    assert "level=error" not in service.log()
 
 
 def shapes(key):
