@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "loop/journal.h"
 #include "daemon/notify.h"
 #include "token/build.h"
 
@@ -162,6 +163,8 @@ static void on_signal(void *arg)
     struct signalfd_siginfo info;
     while (read(s->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP) {
+            if (s->daemon->journal != NULL)
+                sl_journal_reopen(s->daemon->journal);
             sl_reload_ask(s->daemon);
             continue;
         }
@@ -185,6 +188,7 @@ static void teardown(struct sl_daemon *d)
     if (d->http != NULL)
         sl_keeper_thread_free(d);
     sl_http_free(d->http);
+    sl_journal_free(d->journal);
     sl_timer_stop(d->loop, &d->tls_watch);
     sl_tls_set_release(&d->tls);
     sl_tls_set_release(&d->tls_replaced);
@@ -221,7 +225,7 @@ int sl_daemon_run(const struct sl_config *config)
     sl_watch_read(signals, on_signal);
     if (sl_storage_open(&d) && sl_keys_load(&d) && sl_tls_start(&d) && start_redis(&d)) {
         make_threads(&d);
-        if (sl_listen_all(&d)) {
+        if (sl_audit_start(&d) && sl_listen_all(&d)) {
             d.exit_code = 0;
             start_threads(&d);
             sl_loop_run(d.loop);

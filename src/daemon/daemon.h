@@ -46,6 +46,7 @@ struct sl_daemon {
     struct sl_store_identity identity;
     struct sl_shared shared;
     struct sl_http *http;
+    struct sl_journal *journal; /* the audit record, or NULL */
     struct sl_crew *clerk, *publishers;
     unsigned publisher_count;
     struct sl_keeper_thread keeper;
@@ -84,6 +85,7 @@ void sl_keys_free(struct sl_daemon *d);
 bool sl_listen_all(
     struct sl_daemon *d); /* listen.c: binds every address; false and a log line when one fails */
 bool sl_storage_open(struct sl_daemon *d); /* storage.c: makes the directory, locks it, reads the identity */
+bool sl_audit_start(struct sl_daemon *d);  /* audit.c: before the threads; false after saying why */
 void sl_keeper_thread_init(struct sl_daemon *d);
 void sl_keeper_thread_start(struct sl_daemon *d);
 void sl_keeper_thread_free(struct sl_daemon *d);

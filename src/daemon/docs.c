@@ -3,6 +3,7 @@
 #include "daemon/config.h"
 #include "daemon/metrics.h"
 #include "http/metrics.h"
+#include "loop/journal.h"
 #include "pool/metrics.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ static void metrics_page(struct sl_buf *out)
     put_table(out, "Issuer calls, by pool", &sl_pool_worker_metric_table, "`pool`");
     put_table(out, "Lists and tokens, by pool", &sl_keeper_metric_table, "`pool`");
     put_table(out, "Redis", &sl_store_metric_table, "`connection`");
+    put_table(out, "The audit record", &sl_journal_metric_table, "");
     put_table(out, "The process", &sl_daemon_metric_table, "");
 }
 

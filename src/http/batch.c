@@ -1,5 +1,5 @@
 /* PATCH /status-lists/batch-update. */
-#include "http/http_int.h"
+#include "http/audit.h"
 
 #include <stdlib.h>
 
@@ -8,6 +8,7 @@
 struct batch_op {
     struct op op;
     struct claim *claim;
+    struct audit audit;
 };
 
 static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *r)
@@ -17,6 +18,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     char why[SL_WHY];
     o->waiting = NULL;
     sl_claim_release(b->claim);
+    sl_audit_write(&o->call, &b->audit, err);
     if (err == SL_OK) {
         sl_respond_committed(o, r->list, r->versions, r->lists);
     } else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN) {
@@ -35,6 +37,11 @@ static void cancel_batch(void *waiting)
     sl_batch_cancel(waiting);
 }
 
+static void batch_gone(struct op *op)
+{
+    sl_audit_gone(op, &((struct batch_op *)op)->audit);
+}
+
 static void start_batch(const struct call *c, const struct sl_identity *who, struct sl_pool *pool,
                         const struct sl_batch_entry *entries, size_t n)
 {
@@ -45,7 +52,9 @@ static void start_batch(const struct call *c, const struct sl_identity *who, str
         return;
     struct batch_op *o = (struct batch_op *)sl_call_park(c, sizeof *o);
     o->claim = claim;
+    o->audit = sl_audit_batch(c, who, pool, entries, n);
     o->op.cancel = cancel_batch;
+    o->op.gone = batch_gone;
     o->op.waiting = c->t->draining ? NULL
                                    : sl_batch_start(c->t->pool, pool, entries, (uint32_t)n,
                                                     k == SL_KEYED_YES ? &key : NULL, on_batched, o);
@@ -110,7 +119,7 @@ void sl_call_batch(struct call *c)
         i++;
     if (i == n && n == 0)
         sl_respond_empty(c, 204);
-    else if (i == n && sl_may_update(c, &who, entries[0].list->pool, (uint32_t)n))
+    else if (i == n && sl_audit_may(c) && sl_may_update(c, &who, entries[0].list->pool, (uint32_t)n))
         start_batch(c, &who, entries[0].list->pool, entries, n);
     free(entries);
     sl_body_free(body);

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "http/tls.h"
 #include "http/verified.h"
+#include "loop/journal.h"
 
 #define FIELD_LINES 8      /* lines of one field that count */
 #define HEADER_BYTES 16384 /* names and values of a request */
@@ -35,6 +36,7 @@ struct sl_http {
     struct sl_span base; /* path of public-url */
     struct claims claims;
     struct sl_limits limits;
+    struct sl_journal *journal; /* the audit record; NULL: there is none */
 };
 
 /* Those in force: to be used until the present loop turn ends, not across turns. */
@@ -119,6 +121,7 @@ struct op {
     struct call call;
     void *waiting; /* NULL once it was answered */
     void (*cancel)(void *waiting);
+    void (*gone)(struct op *o); /* before that; may be NULL */
     h2o_socket_t *sock;
 };
 struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */

@@ -14,6 +14,19 @@ static void plain(const struct call *c, int status, const char *type, const stru
     sl_respond_body(c, status, sl_span(body, b->len));
 }
 
+/* Issuers are served while their calls can be recorded, unless the configuration says otherwise. */
+static bool audited(const struct call *c, struct sl_buf *why)
+{
+    const struct sl_http *h = c->t->http;
+    if (h->journal == NULL || h->options->audit_on_failure == SL_AUDIT_CONTINUE ||
+        !sl_journal_full(h->journal))
+        return true;
+    sl_buf_printf(why, "audit: %s cannot be written", h->options->audit_file);
+    if (sl_journal_failing(h->journal))
+        sl_buf_printf(why, ": %s", strerror(sl_journal_error(h->journal)));
+    return false;
+}
+
 static void readyz(struct call *c)
 {
     struct sl_span who;
@@ -25,8 +38,8 @@ static void readyz(struct call *c)
     struct sl_buf why, out;
     sl_buf_init(&why, 1024);
     sl_buf_init(&out, 8192);
-    bool ready =
-        err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) : sl_keeper_ready_fetch(c->t->keeper, &why);
+    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) && audited(c, &why)
+                              : sl_keeper_ready_fetch(c->t->keeper, &why);
     sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
     if (!ready)
         sl_buf_json(&out, sl_span(why.data, why.len));

@@ -4,6 +4,8 @@
 #define KEY_AT(field) offsetof(struct sl_key_options, field)
 #define KEY_MAX 1024 /* the edge refuses longer header values than a few KiB */
 
+static const char *const audit_failures[] = {"refuse", "continue", NULL};
+
 const struct sl_option sl_http_option_rows[] = {
     {.name = "public-url",
      .type = SL_OPT_TEXT,
@@ -94,6 +96,42 @@ const struct sl_option sl_http_option_rows[] = {
      .help =
          "A CDN or another shared cache stands between this service and verifiers: a change may be seen one "
          "ttl later, and `Status-Visible-By` says so."},
+    {.name = "audit.file",
+     .type = SL_OPT_TEXT,
+     .offset = AT(audit_file),
+     .max = 4096,
+     .help =
+         "The audit record: a line of JSON for what each reservation and update did, appended here. Absent: "
+         "none is kept."},
+    {.name = "audit.max-size",
+     .type = SL_OPT_SIZE,
+     .offset = AT(audit_max_size),
+     .min = 4096,
+     .max = 1 << 30,
+     .fallback = "64MiB",
+     .help = "Bytes of one file of it; then it becomes `<file>.1`, that `<file>.2`, and so on."},
+    {.name = "audit.keep",
+     .type = SL_OPT_UINT,
+     .offset = AT(audit_keep),
+     .min = 0,
+     .max = 1000,
+     .fallback = "10",
+     .help = "How many full files are kept."},
+    {.name = "audit.flush-interval",
+     .type = SL_OPT_DURATION,
+     .offset = AT(audit_flush_ms),
+     .min = 0,
+     .max = 60000,
+     .fallback = "1s",
+     .help = "It is written at once and synced to the disk so often: what a crash of the machine may take."},
+    {.name = "audit.on-failure",
+     .type = SL_OPT_WORD,
+     .offset = AT(audit_on_failure),
+     .words = audit_failures,
+     .fallback = "refuse",
+     .help =
+         "While it cannot be written: `refuse` reservations and updates with 503, or `continue` without a "
+         "record of those that find no room to wait."},
     {.name = "idempotency.retention",
      .type = SL_OPT_DURATION,
      .offset = AT(idempotency_ms),

@@ -57,13 +57,19 @@ bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct 
 /* Lets go of a share; with the last one the credentials are wiped. */
 void sl_pool_credentials_unref(struct sl_pool_credentials *p);
 
+/* What becomes of reservations and updates while the audit record cannot be written. */
+enum sl_audit_failure { SL_AUDIT_REFUSE, SL_AUDIT_CONTINUE };
+
 struct sl_http_options {
     char *public_url;    /* base of the URIs of new lists, without a trailing slash */
     char *listen_public; /* host:port, [v6]:port or unix:/path */
     char *listen_issuer; /* likewise, or "same" */
     char *listen_ops;
     struct sl_http_limits limits;
-    bool shared_cache;       /* stands between us and verifiers */
+    bool shared_cache; /* stands between us and verifiers */
+    char *audit_file;  /* NULL: no audit record */
+    uint32_t audit_max_size, audit_keep, audit_flush_ms;
+    enum sl_audit_failure audit_on_failure;
     uint32_t idempotency_ms; /* how long the answer to a request with an Idempotency-Key is remembered */
     struct sl_tls_options tls[SL_TLS_LISTENERS];
 };

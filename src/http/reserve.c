@@ -1,5 +1,5 @@
 /* POST /pools/{pool}/new-references: a pop of the ring, or a wait with the keeper. */
-#include "http/http_int.h"
+#include "http/audit.h"
 
 #include "pool/keyed.h"
 #include "pool/metrics.h"
@@ -44,6 +44,7 @@ static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
 struct keyed_op {
     struct op op;
     struct claim *claim;
+    struct audit audit;
 };
 
 /* The same bytes as respond() makes, from what is bound to the key. */
@@ -101,6 +102,9 @@ static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
     o->op.waiting = NULL;
     sl_claim_release(o->claim);
     if (err == SL_OK)
+        sl_audit_answer(&o->op.call, &o->audit, answer);
+    sl_audit_write(&o->op.call, &o->audit, err);
+    if (err == SL_OK)
         respond_bound(&o->op.call, answer);
     else
         sl_respond_error(&o->op.call, err, explain_keyed(err));
@@ -111,12 +115,19 @@ static void cancel_keyed(void *waiting)
     sl_keyed_cancel(waiting);
 }
 
-static void reserve_keyed(const struct call *c, struct sl_pool *p, uint32_t n,
+static void keyed_gone(struct op *op)
+{
+    sl_audit_gone(op, &((struct keyed_op *)op)->audit);
+}
+
+static void reserve_keyed(const struct call *c, const struct sl_identity *who, struct sl_pool *p, uint32_t n,
                           const struct sl_record_key *key, struct claim *claim)
 {
     struct keyed_op *o = (struct keyed_op *)sl_call_park(c, sizeof *o);
     o->claim = claim;
+    o->audit = sl_audit_reserve(c, who, p, n);
     o->op.cancel = cancel_keyed;
+    o->op.gone = keyed_gone;
     o->op.waiting = c->t->draining ? NULL : sl_keyed_reserve(c->t->pool, p, key, n, on_keyed, o);
     if (o->op.waiting == NULL) {
         sl_claim_release(claim);
@@ -132,21 +143,35 @@ static bool has_key(const struct call *c, const struct sl_identity *who, struct 
     char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
     enum sl_keyed_request k = sl_claim_key(c, who, sl_span(request, sizeof request), &key, &claim);
     if (k == SL_KEYED_YES)
-        reserve_keyed(c, p, n, &key, claim);
+        reserve_keyed(c, who, p, n, &key, claim);
     return k != SL_KEYED_NONE;
 }
 
 /* ---- without
  * ------------------------------------------------------------------------------------------------ */
 
+struct waiting_op {
+    struct op op;
+    struct audit audit;
+};
+
+static void give(const struct call *c, struct audit *a, const uint64_t *slots, uint32_t n)
+{
+    if (sl_audits(c)) {
+        sl_audit_slots(c, a, slots, n);
+        sl_audit_write(c, a, SL_OK);
+    }
+    respond(c, slots, n);
+}
+
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
 {
-    struct op *o = arg;
-    o->waiting = NULL;
+    struct waiting_op *o = arg;
+    o->op.waiting = NULL;
     if (err == SL_OK)
-        respond(&o->call, slots, n);
+        give(&o->op.call, &o->audit, slots, n);
     else
-        sl_respond_error(&o->call, err, "No references became ready in time");
+        sl_respond_error(&o->op.call, err, "No references became ready in time");
 }
 
 static void cancel(void *waiting)
@@ -200,7 +225,7 @@ void sl_call_reserve(struct call *c)
         return;
     }
     uint32_t n = amount(c, p);
-    if (n == 0 || !sl_may_reserve(c, &who, p, n) || has_key(c, &who, p, n))
+    if (n == 0 || !sl_audit_may(c) || !sl_may_reserve(c, &who, p, n) || has_key(c, &who, p, n))
         return;
     if (sl_pool_options(p)->retired) {
         sl_respond_error(c, SL_ERR_POOL_RETIRED, NULL);
@@ -208,16 +233,18 @@ void sl_call_reserve(struct call *c)
     }
     uint64_t few[STACK_SLOTS];
     uint64_t *slots = n <= STACK_SLOTS ? few : (uint64_t *)(void *)sl_pool_alloc(c, n * sizeof *slots);
+    struct audit audit = sl_audit_reserve(c, &who, p, n);
     if (sl_reserve_now(c->t->pool, p, n, slots)) {
-        respond(c, slots, n);
+        give(c, &audit, slots, n);
     } else if (c->t->draining) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
     } else if (!sl_reserve_queues(p, n)) {
         sl_metric_add(c->t->pool->metrics[p->number], SL_PW_UNDERFLOWS, 1);
         sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
     } else {
-        struct op *o = sl_call_park(c, sizeof *o);
-        o->cancel = cancel;
-        o->waiting = sl_reserve_wait(c->t->pool, p, n, on_reserved, o);
+        struct waiting_op *o = (struct waiting_op *)sl_call_park(c, sizeof *o);
+        o->audit = audit;
+        o->op.cancel = cancel;
+        o->op.waiting = sl_reserve_wait(c->t->pool, p, n, on_reserved, o);
     }
 }

@@ -196,6 +196,8 @@ static void on_request_gone(void *p)
     void *waiting = o->waiting;
     o->waiting = NULL;
     h2o_socket_dont_read(o->sock, 0);
+    if (waiting != NULL && o->gone != NULL)
+        o->gone(o);
     if (waiting != NULL)
         o->cancel(waiting);
 }

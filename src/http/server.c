@@ -68,6 +68,11 @@ void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c)
     atomic_store_explicit(&h->credentials, c, memory_order_release);
 }
 
+void sl_http_audit(struct sl_http *h, struct sl_journal *j)
+{
+    h->journal = j;
+}
+
 void sl_http_free(struct sl_http *h)
 {
     if (h == NULL)

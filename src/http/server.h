@@ -11,6 +11,7 @@
 enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_LISTEN_OPS, SL_LISTEN_KINDS };
 
 struct sl_http;
+struct sl_journal;
 struct sl_http_thread;
 
 /* `options`, `shared` outlive it; there have to be credentials before the threads start. */
@@ -22,6 +23,8 @@ void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
  * that are open stay as they are. Takes over a share of `t`, and returns the caller's what was there before:
  * to be let go of once every thread has finished the loop turn it is in. */
 struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t);
+/* Before the threads start: calls of issuers are recorded there. It outlives them. */
+void sl_http_audit(struct sl_http *h, struct sl_journal *j);
 void sl_http_free(struct sl_http *h); /* after the threads */
 
 /* Before the threads start: its metrics. `connections`: how many clients it may have at once. */

@@ -1,5 +1,5 @@
 /* PATCH /status-lists/update, GET /status-lists/status. */
-#include "http/http_int.h"
+#include "http/audit.h"
 
 #include <stdlib.h>
 
@@ -61,6 +61,7 @@ struct list_op {
     struct sl_span uri;   /* in the request's pool */
     struct sl_list *list; /* once it was found */
     uint32_t index, value;
+    struct audit audit;
     void (*go)(struct list_op *o, struct sl_list *l);
 };
 
@@ -68,6 +69,7 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
 {
     struct list_op *o = arg;
     o->op.waiting = NULL;
+    sl_audit_write(&o->op.call, &o->audit, err);
     if (err == SL_OK)
         sl_respond_committed(&o->op, &o->list, &version, 1);
     else
@@ -79,6 +81,11 @@ static void cancel_update(void *waiting)
     sl_update_cancel(waiting);
 }
 
+static void update_gone(struct op *op)
+{
+    sl_audit_gone(op, &((struct list_op *)op)->audit);
+}
+
 static void update_list(struct list_op *o, struct sl_list *l)
 {
     const struct call *c = &o->op.call;
@@ -88,10 +95,13 @@ static void update_list(struct list_op *o, struct sl_list *l)
         sl_respond_error(c, err, why);
         return;
     }
-    if (!sl_may_update(c, &o->who, l->pool, 1))
+    if (!sl_audit_may(c) || !sl_may_update(c, &o->who, l->pool, 1))
         return;
+    if (sl_audits(c))
+        o->audit = sl_audit_update(c, &o->who, l, o->index, o->value);
     o->list = l;
     o->op.cancel = cancel_update;
+    o->op.gone = update_gone;
     o->op.waiting =
         c->t->draining ? NULL : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, o);
     if (o->op.waiting == NULL)

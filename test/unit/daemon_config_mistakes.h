@@ -60,13 +60,15 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  host: a\n", "2: app.host: unknown key; did you mean host in the map redis?"},
     {IN_APP, "  ttl: 1m\n", "2: app.ttl: unknown key; did you mean ttl in app.status-list-pools.<pool>?"},
     {IN_APP, "  zzzzzzzz: 1\n",
-     "2: app.zzzzzzzz: unknown key; expected one of public-url, listen, limits, shared-cache, idempotency, "
+     "2: app.zzzzzzzz: unknown key; expected one of public-url, listen, limits, shared-cache, audit, "
+     "idempotency, "
      "tls, workers, "
      "storage-directory, "
      "shutdown, core-dumps, "
      "status-list-pools, redis"},
     {IN_APP, "  redis.port: 1\n",
-     "2: app.redis.port: unknown key; expected one of public-url, listen, limits, shared-cache, idempotency, "
+     "2: app.redis.port: unknown key; expected one of public-url, listen, limits, shared-cache, audit, "
+     "idempotency, "
      "tls, workers, "
      "storage-directory, "
      "shutdown, core-dumps, status-list-pools, redis"},

@@ -1,0 +1,315 @@
+#include "loop/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/crew.h"
+#include "loop/mailbox.h"
+
+#define RETRY_MS 200
+#define PATH_ROOM 4200
+
+#define X(id, name, type, help, label, values, bounds, scale)                                                \
+    {name, type, help, label, values, bounds, scale},
+static const struct sl_metric_def defs[] = {SL_JOURNAL_METRICS(X)};
+#undef X
+const struct sl_metric_table sl_journal_metric_table = {defs, sizeof defs / sizeof defs[0]};
+
+enum { LINES = 1, END };
+
+struct entry {
+    struct sl_mail mail; /* first */
+    size_t len, written;
+    unsigned lines;
+    char bytes[];
+};
+
+struct sl_journal {
+    struct sl_journal_setup s;
+    struct sl_mailbox box;
+    struct sl_thread *thread;
+    struct sl_mail end;
+    _Atomic uint64_t backlog, lost;
+    _Atomic int error; /* 0: not failing */
+    _Atomic int last_error;
+    _Atomic bool reopen;
+    /* the thread's */
+    int fd; /* -1: could not be opened */
+    uint64_t size;
+    struct entry *first, **last;
+    uint64_t lost_told, dirty_ns; /* when what is not synced was first written; 0: all is */
+    bool ending;
+};
+
+/* ---- the file */
+
+static bool failed(struct sl_journal *j, int error)
+{
+    atomic_store_explicit(&j->last_error, error, memory_order_relaxed);
+    if (atomic_exchange_explicit(&j->error, error, memory_order_relaxed) == 0) {
+        sl_metric_add(j->s.metrics, SL_JM_FAILURES, 1);
+        sl_log(SL_ERROR, "audit", "the audit record cannot be written", SL_KS("file", j->s.path),
+               SL_KS("error", strerror(error)));
+    }
+    sl_metric_set(j->s.metrics, SL_JM_FAILING, 1);
+    return false;
+}
+
+static void recovered(struct sl_journal *j)
+{
+    if (atomic_exchange_explicit(&j->error, 0, memory_order_relaxed) != 0)
+        sl_log(SL_INFO, "audit", "the audit record is written again", SL_KS("file", j->s.path));
+    sl_metric_set(j->s.metrics, SL_JM_FAILING, 0);
+}
+
+/* A process that was killed may have left half a line: ours begin on one of their own. */
+static bool end_last_line(int fd, uint64_t *size)
+{
+    char c;
+    if (*size == 0 || pread(fd, &c, 1, (off_t)*size - 1) != 1 || c == '\n')
+        return true;
+    (*size)++;
+    return write(fd, "\n", 1) == 1;
+}
+
+static int open_file(struct sl_journal *j)
+{
+    struct stat st;
+    uint64_t size;
+    int fd = open(j->s.path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return errno;
+    size = (uint64_t)st.st_size;
+    if (!end_last_line(fd, &size)) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    j->fd = fd;
+    j->size = size;
+    return 0;
+}
+
+static bool sync_file(struct sl_journal *j)
+{
+    j->dirty_ns = 0;
+    return j->fd < 0 || fdatasync(j->fd) == 0 || failed(j, errno);
+}
+
+static void close_file(struct sl_journal *j)
+{
+    sync_file(j);
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = -1;
+}
+
+static void name_of(const struct sl_journal *j, unsigned i, char out[static PATH_ROOM])
+{
+    if (i == 0)
+        snprintf(out, PATH_ROOM, "%s", j->s.path);
+    else
+        snprintf(out, PATH_ROOM, "%s.%u", j->s.path, i);
+}
+
+static void rotate(struct sl_journal *j)
+{
+    char from[PATH_ROOM], to[PATH_ROOM];
+    close_file(j);
+    for (unsigned i = j->s.keep; i-- > 0;) { /* the last is overwritten */
+        name_of(j, i, from);
+        name_of(j, i + 1, to);
+        if (rename(from, to) != 0 && errno != ENOENT)
+            sl_log(SL_ERROR, "audit", "a full file cannot be renamed: it goes on", SL_KS("file", from),
+                   SL_KS("error", strerror(errno)));
+    }
+    if (j->s.keep == 0)
+        unlink(j->s.path);
+    sl_metric_add(j->s.metrics, SL_JM_ROTATIONS, 1);
+}
+
+static bool ready_file(struct sl_journal *j, const struct entry *e)
+{
+    if (e->written == 0 && atomic_exchange_explicit(&j->reopen, false, memory_order_relaxed))
+        close_file(j);
+    if (e->written == 0 && j->fd >= 0 && j->size > 0 && j->size + e->len > j->s.max_size)
+        rotate(j);
+    int error = j->fd < 0 ? open_file(j) : 0;
+    return error == 0 || failed(j, error);
+}
+
+static bool write_entry(struct sl_journal *j, struct entry *e)
+{
+    if (!ready_file(j, e))
+        return false;
+    while (e->written < e->len) {
+        ssize_t n = write(j->fd, e->bytes + e->written, e->len - e->written);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return failed(j, n < 0 ? errno : ENOSPC);
+        e->written += (size_t)n;
+        j->size += (uint64_t)n;
+    }
+    if (j->dirty_ns == 0)
+        j->dirty_ns = sl_mono_ns(&sl_clock_system);
+    return true;
+}
+
+/* ---- the thread */
+
+static void take_mail(struct sl_journal *j)
+{
+    for (struct sl_mail *m = sl_mailbox_take(&j->box), *next; m != NULL; m = next) {
+        next = m->next;
+        if (m == &j->end) {
+            j->ending = true;
+            continue;
+        }
+        struct entry *e = (struct entry *)m;
+        e->mail.next = NULL;
+        *j->last = e;
+        j->last = (struct entry **)(void *)&e->mail.next;
+    }
+}
+
+static void drop_first(struct sl_journal *j)
+{
+    struct entry *e = j->first;
+    j->first = (struct entry *)e->mail.next;
+    if (j->first == NULL)
+        j->last = &j->first;
+    atomic_fetch_sub_explicit(&j->backlog, e->len, memory_order_relaxed);
+    free(e);
+}
+
+static void work_off(struct sl_journal *j)
+{
+    while (j->first != NULL && write_entry(j, j->first)) {
+        sl_metric_add(j->s.metrics, SL_JM_LINES, j->first->lines);
+        drop_first(j);
+    }
+    uint64_t now = sl_mono_ns(&sl_clock_system), lost = atomic_load_explicit(&j->lost, memory_order_relaxed);
+    bool ok = j->first == NULL;
+    if (j->dirty_ns != 0 && (j->ending || now - j->dirty_ns >= j->s.flush_ms * SL_NS_PER_MS))
+        ok = sync_file(j) && ok;
+    if (ok && atomic_load_explicit(&j->error, memory_order_relaxed) != 0)
+        recovered(j);
+    sl_metric_add(j->s.metrics, SL_JM_LOST, lost - j->lost_told);
+    j->lost_told = lost;
+    sl_metric_set(j->s.metrics, SL_JM_BACKLOG, atomic_load_explicit(&j->backlog, memory_order_relaxed));
+}
+
+static int patience_ms(const struct sl_journal *j)
+{
+    if (atomic_load_explicit(&j->error, memory_order_relaxed) != 0)
+        return RETRY_MS;
+    if (j->dirty_ns == 0)
+        return -1;
+    uint64_t due = j->dirty_ns + j->s.flush_ms * SL_NS_PER_MS, now = sl_mono_ns(&sl_clock_system);
+    return due > now ? (int)((due - now) / SL_NS_PER_MS) + 1 : 0;
+}
+
+static void run(void *arg)
+{
+    struct sl_journal *j = arg;
+    while (!j->ending) {
+        struct pollfd p = {.fd = j->box.event_fd, .events = POLLIN};
+        if (poll(&p, 1, patience_ms(j)) == 1)
+            sl_mailbox_wait(&j->box);
+        take_mail(j);
+        if (j->first == NULL && j->fd < 0) { /* nothing to write, but is it possible again? */
+            int error = open_file(j);
+            if (error != 0)
+                failed(j, error);
+        }
+        work_off(j);
+    }
+    if (j->first != NULL)
+        sl_log(SL_ERROR, "audit", "the end: lines of the audit record are lost",
+               SL_KU("bytes", atomic_load_explicit(&j->backlog, memory_order_relaxed)));
+    while (j->first != NULL)
+        drop_first(j);
+    close_file(j);
+}
+
+bool sl_journal_new(const struct sl_journal_setup *setup, struct sl_buf *why, struct sl_journal **ret)
+{
+    struct sl_journal *j = sl_xcalloc(1, sizeof *j);
+    j->s = *setup;
+    j->fd = -1;
+    j->last = &j->first;
+    j->end.kind = END;
+    int error = open_file(j);
+    if (error != 0) {
+        sl_buf_printf(why, "the audit record %s cannot be opened: %s", setup->path, strerror(error));
+        free(j);
+        return false;
+    }
+    sl_mailbox_init(&j->box, NULL, j);
+    j->thread = sl_thread_start("audit", run, j);
+    *ret = j;
+    return true;
+}
+
+void sl_journal_free(struct sl_journal *j)
+{
+    if (j == NULL)
+        return;
+    sl_mailbox_send(&j->box, &j->end);
+    sl_thread_join(j->thread);
+    sl_mailbox_close(&j->box);
+    free(j);
+}
+
+/* ---- any thread */
+
+void sl_journal_lose(struct sl_journal *j)
+{
+    atomic_fetch_add_explicit(&j->lost, 1, memory_order_relaxed);
+}
+
+void sl_journal_put(struct sl_journal *j, const char *bytes, size_t len, unsigned lines)
+{
+    uint64_t behind = atomic_load_explicit(&j->backlog, memory_order_relaxed);
+    struct entry *e = j->s.drops && behind > SL_JOURNAL_BACKLOG ? NULL : malloc(sizeof *e + len);
+    if (e == NULL) {
+        sl_journal_lose(j);
+        return;
+    }
+    *e = (struct entry){.mail = {.kind = LINES}, .len = len, .lines = lines};
+    memcpy(e->bytes, bytes, len);
+    atomic_fetch_add_explicit(&j->backlog, len, memory_order_relaxed);
+    sl_mailbox_send(&j->box, &e->mail);
+}
+
+bool sl_journal_failing(const struct sl_journal *j)
+{
+    return atomic_load_explicit(&j->error, memory_order_relaxed) != 0;
+}
+
+bool sl_journal_full(const struct sl_journal *j)
+{
+    return sl_journal_failing(j) ||
+           atomic_load_explicit(&j->backlog, memory_order_relaxed) > SL_JOURNAL_BACKLOG;
+}
+
+void sl_journal_reopen(struct sl_journal *j)
+{
+    atomic_store_explicit(&j->reopen, true, memory_order_relaxed);
+}
+
+int sl_journal_error(const struct sl_journal *j)
+{
+    return atomic_load_explicit(&j->last_error, memory_order_relaxed);
+}

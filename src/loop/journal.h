@@ -1,0 +1,70 @@
+/* A file to which lines are only ever appended, by a thread of its own: the audit record.
+ *
+ * Any thread hands over lines (sl_journal_put): one allocation and the mailbox's one exchange, no lock, no
+ * system call while the thread is busy. The thread writes what has come as it comes (O_APPEND), syncs at most
+ * every `flush_ms`, and begins another file when one is full: <path> becomes <path>.1, that <path>.2, up to
+ * `keep`. A line is never divided between files.
+ *
+ * When the file cannot be written (a full disk), lines wait and are tried again every 200 ms, a line that was
+ * half written from where it broke off; meanwhile sl_journal_failing. What waits is bounded by
+ * SL_JOURNAL_BACKLOG: beyond that nothing more should be begun that will have to be recorded
+ * (sl_journal_full), or lines are dropped and counted (`drops`). */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/metric.h"
+
+#define SL_JOURNAL_BACKLOG (4u << 20) /* bytes */
+
+#define SL_JOURNAL_METRICS(X)                                                                                \
+    X(LINES, "audit_lines_total", SL_COUNTER, "Lines written to the audit record.", NULL, NULL, NULL, 0)     \
+    X(LOST, "audit_lost_total", SL_COUNTER,                                                                  \
+      "Calls that are not in the audit record: dropped (`audit.on-failure: continue`), or no memory.", NULL, \
+      NULL, NULL, 0)                                                                                         \
+    X(FAILURES, "audit_failures_total", SL_COUNTER, "Times that the audit record could not be written.",     \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(FAILING, "audit_failing", SL_GAUGE, "1 while the audit record cannot be written.", NULL, NULL, NULL,   \
+      0)                                                                                                     \
+    X(BACKLOG, "audit_backlog_bytes", SL_GAUGE, "Lines of the audit record that wait to be written.", NULL,  \
+      NULL, NULL, 0)                                                                                         \
+    X(ROTATIONS, "audit_rotations_total", SL_COUNTER, "Files of the audit record that were full.", NULL,     \
+      NULL, NULL, 0)
+
+enum {
+#define X(id, ...) SL_JM_##id,
+    SL_JOURNAL_METRICS(X)
+#undef X
+};
+extern const struct sl_metric_table sl_journal_metric_table;
+
+struct sl_journal_setup {
+    const char *path;  /* outlives the journal */
+    uint64_t max_size; /* bytes of one file */
+    unsigned keep;     /* full files that are kept */
+    uint32_t flush_ms; /* 0: after each writing */
+    bool drops;
+    struct sl_metric_slab *metrics; /* of sl_journal_metric_table */
+};
+
+struct sl_journal;
+
+/* Opens the file (mode 0640 if it is made) and starts the thread. False: `why`. */
+bool sl_journal_new(const struct sl_journal_setup *setup, struct sl_buf *why, struct sl_journal **ret);
+/* After all senders have ended: writes what waits, tries no more than once if that fails, syncs. NULL ok. */
+void sl_journal_free(struct sl_journal *j);
+
+/* ---- any thread */
+
+/* Whole lines, each with its line feed; `lines` of them. The bytes are copied. */
+void sl_journal_put(struct sl_journal *j, const char *bytes, size_t len, unsigned lines);
+/* Something that should be in it is not, for want of memory. */
+void sl_journal_lose(struct sl_journal *j);
+bool sl_journal_failing(const struct sl_journal *j);
+/* Failing, or so far behind that nothing more should be begun. */
+bool sl_journal_full(const struct sl_journal *j);
+/* Opens the path anew: whoever rotates the file otherwise has renamed it. */
+void sl_journal_reopen(struct sl_journal *j);
+/* errno of the last failure. */
+int sl_journal_error(const struct sl_journal *j);
