@@ -62,8 +62,8 @@ class Machine:
 
     def boot(self):
         self.log = open(self.top / "boot.log", "wb")
-        self.booted = subprocess.Popen([ROOT / "packaging" / "boot", self.root], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=self.log, env=self.environment)
+        self.booted = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", ROOT / "packaging" / "boot", self.root],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.environment)
         self.outside = int(self.booted.stdout.readline())
         self.init = until(self.children, 30, "process 1")[0]
         until(self.up, 120, "boot")
