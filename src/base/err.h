@@ -17,6 +17,7 @@
     X(METHOD_NOT_ALLOWED, 405, "METHOD_NOT_ALLOWED", "The method is not allowed here")                       \
     X(NOT_ACCEPTABLE, 406, "NOT_ACCEPTABLE", "No acceptable representation")                                 \
     X(POOL_RETIRED, 409, "POOL_RETIRED", "The pool gives out no new references")                             \
+    X(LIST_RETIRED, 409, "LIST_RETIRED", "The list is retired: its statuses change no more")                 \
     X(REQUEST_IN_PROGRESS, 409, "REQUEST_IN_PROGRESS", "A request with this Idempotency-Key is under way")   \
     X(PRECONDITION_FAILED, 412, "PRECONDITION_FAILED", "A precondition of the request does not hold")        \
     X(CONTENT_TOO_LARGE, 413, "CONTENT_TOO_LARGE", "The request body is too large")                          \

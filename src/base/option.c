@@ -117,6 +117,7 @@ static void expected_range(const struct sl_option *row, struct sl_buf *out)
 {
     switch (row->type) {
     case SL_OPT_DURATION:
+    case SL_OPT_LONG_DURATION:
         sl_buf_puts(out,
                     row->flags & SL_OPT_SECONDS ? "a duration of whole seconds from " : "a duration from ");
         sl_option_show_duration((uint64_t)row->min, out);
@@ -212,7 +213,7 @@ static bool parse_number(const struct sl_option *row, struct sl_span text, uint6
         return true;
     }
     uint64_t v;
-    if (row->type == SL_OPT_DURATION) {
+    if (row->type == SL_OPT_DURATION || row->type == SL_OPT_LONG_DURATION) {
         if (!parse_with_unit(text, duration_units, &v))
             return refuse(row, text, looks_like_number(text) ? "has no unit" : "is not a duration", why);
     } else if (row->type == SL_OPT_SIZE) {
@@ -240,6 +241,9 @@ static void store_number(const struct sl_option *row, void *field, uint64_t v)
         break;
     case SL_OPT_UNSIGNED:
         *(unsigned *)field = (unsigned)v;
+        break;
+    case SL_OPT_LONG_DURATION:
+        *(uint64_t *)field = v;
         break;
     default:
         *(uint32_t *)field = (uint32_t)v;

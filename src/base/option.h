@@ -9,19 +9,20 @@
 #include "base/buf.h"
 
 enum sl_option_type {
-    SL_OPT_BOOL,     /* bool */
-    SL_OPT_UINT,     /* uint32_t; `min`..`max`, or a word of `words` (stored as 0) */
-    SL_OPT_PORT,     /* uint16_t */
-    SL_OPT_INT,      /* int; -1 when absent */
-    SL_OPT_UNSIGNED, /* unsigned; with `words` only those numbers */
-    SL_OPT_DURATION, /* uint32_t milliseconds: 500ms 40s 1m 24h, and a bare 0 */
-    SL_OPT_SIZE,     /* uint32_t bytes: 512 64KiB 1MiB 1GiB */
-    SL_OPT_TEXT,     /* char *, owned by the struct; NULL when absent; at most `max` bytes (0: 4096) */
-    SL_OPT_TEXTS,    /* struct sl_texts: one or a list of them, each like TEXT */
-    SL_OPT_SECRET,   /* char *: like TEXT, never printed or logged, wiped when freed */
-    SL_OPT_SECRETS,  /* struct sl_texts: one or a list of them, each like SECRET */
-    SL_OPT_WORD,     /* an enum stored as int; `words` in the enum's order */
-    SL_OPT_MAP,      /* a map whose keys the user names; has no field, the reader walks it */
+    SL_OPT_BOOL,          /* bool */
+    SL_OPT_UINT,          /* uint32_t; `min`..`max`, or a word of `words` (stored as 0) */
+    SL_OPT_PORT,          /* uint16_t */
+    SL_OPT_INT,           /* int; -1 when absent */
+    SL_OPT_UNSIGNED,      /* unsigned; with `words` only those numbers */
+    SL_OPT_DURATION,      /* uint32_t milliseconds: 500ms 40s 1m 24h, and a bare 0 */
+    SL_OPT_LONG_DURATION, /* uint64_t milliseconds: likewise */
+    SL_OPT_SIZE,          /* uint32_t bytes: 512 64KiB 1MiB 1GiB */
+    SL_OPT_TEXT,          /* char *, owned by the struct; NULL when absent; at most `max` bytes (0: 4096) */
+    SL_OPT_TEXTS,         /* struct sl_texts: one or a list of them, each like TEXT */
+    SL_OPT_SECRET,        /* char *: like TEXT, never printed or logged, wiped when freed */
+    SL_OPT_SECRETS,       /* struct sl_texts: one or a list of them, each like SECRET */
+    SL_OPT_WORD,          /* an enum stored as int; `words` in the enum's order */
+    SL_OPT_MAP,           /* a map whose keys the user names; has no field, the reader walks it */
 };
 
 enum sl_option_flag {

@@ -21,6 +21,8 @@ static size_t field_size(const struct sl_option *row)
     case SL_OPT_DURATION:
     case SL_OPT_SIZE:
         return sizeof(uint32_t);
+    case SL_OPT_LONG_DURATION:
+        return sizeof(uint64_t);
     case SL_OPT_TEXT:
     case SL_OPT_TEXTS:
     case SL_OPT_SECRET:

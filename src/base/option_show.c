@@ -68,6 +68,9 @@ void sl_option_show(const struct sl_option *row, const void *options, struct sl_
     case SL_OPT_DURATION:
         sl_option_show_duration(*(const uint32_t *)field, out);
         break;
+    case SL_OPT_LONG_DURATION:
+        sl_option_show_duration(*(const uint64_t *)field, out);
+        break;
     case SL_OPT_SIZE:
         sl_option_show_size(*(const uint32_t *)field, out);
         break;

@@ -81,3 +81,13 @@ uint64_t sl_ring_fill(const struct sl_ring *r)
     uint64_t fill = atomic_load_explicit(&r->tail, memory_order_acquire) - head;
     return fill <= r->mask + 1 ? fill : r->mask + 1;
 }
+
+bool sl_ring_peek(const struct sl_ring *r, uint64_t n, uint64_t *ret)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    if (n >= tail - head)
+        return false;
+    *ret = atomic_load_explicit(&r->slots[(tail - 1 - n) & r->mask], memory_order_relaxed);
+    return true;
+}

@@ -41,5 +41,9 @@ bool sl_ring_pop(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_lef
 /* The producer only. Puts all n slots in or none (false: no room). */
 bool sl_ring_push(struct sl_ring *r, const uint64_t *slots, uint32_t n);
 
+/* The producer only: the nth slot from the youngest on, unless it was popped. One that is popped at the same
+ * moment may be answered yet. */
+bool sl_ring_peek(const struct sl_ring *r, uint64_t n, uint64_t *ret);
+
 /* Any thread; a moment's view, at most the capacity. */
 uint64_t sl_ring_fill(const struct sl_ring *r);

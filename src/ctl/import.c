@@ -17,8 +17,8 @@ struct import {
     size_t lists, room;
     uint64_t status_bytes;
     char checksum[2 * SL_SHA256 + 1];
-    uint64_t done[SL_IMPORT_SHAPE + 1]; /* by outcome */
-    uint64_t changed;                   /* by the service, before they were read back */
+    uint64_t done[SL_IMPORT_RETIRED + 1]; /* by outcome */
+    uint64_t changed;                     /* by the service, before they were read back */
     struct sl_hasher *hasher;
     struct sl_progress progress;
 };
@@ -169,9 +169,9 @@ static bool put_list(struct import *x, const struct sl_uuid *id, const struct sl
     }
     if (what == SL_IMPORT_AGAIN && version != l->version + SL_MEND_JUMP)
         x->changed++;
-    else if (what != SL_IMPORT_NEWER && !read_back(x, id, l, version))
+    else if (what != SL_IMPORT_NEWER && what != SL_IMPORT_RETIRED && !read_back(x, id, l, version))
         return false;
-    for (int i = 0; i <= SL_IMPORT_SHAPE; i++)
+    for (int i = 0; i <= SL_IMPORT_RETIRED; i++)
         total += x->done[i];
     sl_progress_at(&x->progress, total);
     return true;
@@ -188,9 +188,10 @@ static void show(const struct import *x)
         if (wrote)
             json_object_set_new(
                 j, "imported",
-                json_pack("{s:I, s:I, s:I, s:I, s:I}", "made", (json_int_t)n[SL_IMPORT_MADE], "raised",
+                json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "made", (json_int_t)n[SL_IMPORT_MADE], "raised",
                           (json_int_t)n[SL_IMPORT_RAISED], "kept", (json_int_t)n[SL_IMPORT_NEWER], "again",
-                          (json_int_t)n[SL_IMPORT_AGAIN], "changedSince", (json_int_t)x->changed));
+                          (json_int_t)n[SL_IMPORT_AGAIN], "retired", (json_int_t)n[SL_IMPORT_RETIRED],
+                          "changedSince", (json_int_t)x->changed));
         sl_print_json(j);
         return;
     }
@@ -201,6 +202,8 @@ static void show(const struct import *x)
     printf("%" PRIu64 " made, %" PRIu64 " raised, %" PRIu64 " imported before, %" PRIu64
            " kept because Redis has that version or a later one\n",
            n[SL_IMPORT_MADE], n[SL_IMPORT_RAISED], n[SL_IMPORT_AGAIN], n[SL_IMPORT_NEWER]);
+    if (n[SL_IMPORT_RETIRED] > 0)
+        printf("%" PRIu64 " left out because they were retired\n", n[SL_IMPORT_RETIRED]);
     if (x->changed > 0)
         printf("read back and compared, but for %" PRIu64 " that the service has changed since\n",
                x->changed);

@@ -145,6 +145,15 @@ static void check_ttl(struct sl_loading *l, const struct sl_section *s, const st
     sl_config_refuse(l, s, "ttl", "%s", mem);
 }
 
+/* Instances tell each other every few seconds what they hold. */
+static void check_retire_after(struct sl_loading *l, const struct sl_section *s,
+                               const struct sl_pool_options *o)
+{
+    if (!sl_config_bad(s, "retire-after") && o->retire_after_ms > 0 && o->retire_after_ms < 10000)
+        sl_config_refuse(l, s, "retire-after", "%u ms is too short; expected 0 or at least 10s",
+                         (unsigned)o->retire_after_ms);
+}
+
 /* At most one of the three ways to a key. */
 static unsigned count_keys(struct sl_loading *l, const struct sl_section *s, struct sl_pool_options *o)
 {
@@ -200,6 +209,7 @@ void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s)
     check_size(l, s, o);
     check_prefetch(l, s, o);
     check_ttl(l, s, o);
+    check_retire_after(l, s, o);
     if (!sl_config_bad(s, "final-status") && !sl_config_bad(s, "bits") && o->final_status >= 1 << o->bits)
         sl_config_refuse(l, s, "final-status", "%d does not fit %u bits; expected at most %d",
                          o->final_status, o->bits, (1 << o->bits) - 1);

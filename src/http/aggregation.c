@@ -18,6 +18,11 @@ struct catalog {
 
 static const char opening[] = "{\"status_lists\":[", closing[] = "]}";
 
+static bool has_ended(const struct sl_list *l)
+{
+    return atomic_load_explicit(&l->retired, memory_order_relaxed);
+}
+
 /* Bytes that the pool's lists from `from` on add to the text, each with a comma. */
 static size_t added_bytes(const struct sl_table *table, const struct sl_pool *pool, uint32_t from,
                           uint32_t end)
@@ -25,7 +30,7 @@ static size_t added_bytes(const struct sl_table *table, const struct sl_pool *po
     size_t n = 0;
     for (uint32_t i = from; i < end; i++) {
         const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool == pool)
+        if (l->pool == pool && !has_ended(l))
             n += sl_list_json_uri(l).len + 1;
     }
     return n;
@@ -48,7 +53,7 @@ static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *po
     char *at = put(c->json, from, head);
     for (uint32_t i = old->seen; i < end; i++) {
         const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool != pool)
+        if (l->pool != pool || has_ended(l))
             continue;
         if (at[-1] != '[')
             *at++ = ',';
@@ -69,6 +74,13 @@ static struct catalog *current(struct sl_http_thread *t, const struct sl_pool *p
     const struct sl_table *table = t->http->shared->table;
     struct aggregation *a = &t->aggregations[pool->number];
     uint32_t count = sl_table_count(table);
+    uint32_t ended = atomic_load_explicit(&pool->ended, memory_order_acquire);
+    if (a->catalog != NULL && a->ended != ended) { /* lists are fewer: from the beginning */
+        h2o_mem_release_shared(a->catalog);
+        a->catalog = NULL;
+        a->seen = 0;
+    }
+    a->ended = ended;
     if (a->catalog != NULL && a->seen == count)
         return a->catalog;
     size_t added = added_bytes(table, pool, a->seen, count);

@@ -27,7 +27,9 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
         sl_respond_error(&o->call, err, "The Idempotency-Key belongs to a batch with another body");
     } else {
         snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", r->position,
-                 err == SL_ERR_FORBIDDEN ? "the present status is final" : sl_err_title(err));
+                 err == SL_ERR_FORBIDDEN      ? "the present status is final"
+                 : err == SL_ERR_LIST_RETIRED ? "the list is retired: its statuses change no more"
+                                              : sl_err_title(err));
         sl_respond_error(&o->call, err, why);
     }
 }

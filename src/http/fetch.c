@@ -120,6 +120,10 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
     /* The loop's wall clock, read once a turn. */
     int64_t now = (int64_t)(h2o_now(sl_loop_h2o(c->t->loop)) / 1000);
     enum sl_variant variant;
+    if (token->exp <= now && atomic_load_explicit(&l->retired, memory_order_relaxed)) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
+        return;
+    }
     if (token->exp <= now) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The token has expired and a new one is not signed yet");
         return;
@@ -177,6 +181,8 @@ static void on_token(void *arg, enum sl_err err)
     struct sl_token *token = err == SL_OK ? sl_list_token(o->list) : NULL;
     if (token != NULL)
         serve(&o->op.call, &o->f, o->list, token);
+    else if (err == SL_ERR_NO_SUCH_LIST)
+        sl_respond_error(&o->op.call, err, NULL);
     else
         sl_respond_error(&o->op.call, SL_ERR_UNAVAILABLE, "The list cannot be signed now");
 }

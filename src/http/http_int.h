@@ -55,6 +55,7 @@ struct handle {
 struct aggregation {
     struct catalog *catalog; /* NULL: not asked for yet */
     uint32_t seen;           /* lists of the table that it takes account of */
+    uint32_t ended;          /* of the pool's: it leaves out */
 };
 
 struct sl_http_thread {

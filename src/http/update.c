@@ -44,6 +44,10 @@ const char *sl_explain_update(enum sl_err err)
     switch (err) {
     case SL_ERR_FORBIDDEN:
         return "The present status is final and cannot be replaced";
+    case SL_ERR_LIST_RETIRED:
+        return "The list is retired: its last reference was given out longer ago than retire-after, and its "
+               "statuses "
+               "change no more";
     case SL_ERR_UNAVAILABLE:
         return "The status was not changed: the store is not available";
     case SL_ERR_OUTCOME_UNKNOWN:

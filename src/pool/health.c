@@ -21,7 +21,10 @@ static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
     int64_t now = sl_wall_ms(k->clock) / 1000;
     uint32_t missing = 0, expired = 0;
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        const struct sl_token *t = sl_list_token(sl_table_at(k->s.shared->table, i));
+        const struct sl_list *l = sl_table_at(k->s.shared->table, i);
+        const struct sl_token *t = sl_list_token(l);
+        if (atomic_load_explicit(&l->retired, memory_order_relaxed))
+            continue;
         missing += t == NULL;
         expired += t != NULL && t->exp <= now;
     }

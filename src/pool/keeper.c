@@ -74,6 +74,7 @@ static void on_sweep(void *arg)
         else if (p->state == POOL_CLOSED && sl_store_state(k->store) == SL_STORE_UP)
             sl_keeper_open(p);
         sl_keeper_refill(p);
+        sl_keeper_watch_life(p);
     }
 }
 

@@ -30,6 +30,8 @@ struct tracked {
     uint32_t reading; /* kpool.reading that has shown it last */
     bool behind;      /* pool/mend.c: to be mended; asked for in this round */
     bool mend_asked;
+    bool retired, dropped; /* pool/life.c: in Redis; and its keys are gone */
+    uint32_t held;         /* kpool.holding that has shown references of it last */
     struct tracked *next_ready;
     struct sl_cold_mail *cold;
     char text[]; /* uri, json prefix */
@@ -85,6 +87,11 @@ struct kpool {
     uint64_t stock_count;
     struct sl_reservation *waiters, **waiters_end;
     uint64_t waiting; /* references that the waiters still lack */
+    /* life.c: which lists have ended */
+    uint32_t holding, look_at; /* counts; of the table: how far the present round came */
+    bool looking, missed;      /* missed: Redis does not have a list that is known */
+    uint64_t look_sent_ns, round_ns;
+    uint64_t leased_ns; /* until when what is ready may be handed out; 0: from now on */
     /* spares */
     bool precreating;
     struct sl_timer spares;
@@ -195,10 +202,19 @@ void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns);
 void sl_keeper_want_token(struct tracked *t); /* as soon as possible */
 /* Decides anew when an idle list is published next. */
 void sl_keeper_schedule(struct tracked *t);
-void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
-void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
 void sl_keeper_pump(struct sl_keeper *k);
 void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
+/* publish.c: the due timer of an idle list. */
+void sl_keeper_start_due(struct tracked *t, uint64_t delay_ns);
+/* life.c */
+void sl_keeper_ended(struct tracked *t); /* it is retired in Redis, or gone from there */
+/* False: it is a list as others. True: the end of a retired, idle one is scheduled, or was now. */
+bool sl_keeper_let_end(struct tracked *t);
+void sl_keeper_watch_life(struct kpool *p);    /* every sweep */
+void sl_keeper_make_urgent(struct tracked *t); /* somebody waits */
+/* cold.c */
+void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
+void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
 /* lag.c */
 struct sl_token_cost;
 void sl_keeper_count_publication(struct tracked *t, const struct sl_token_spec *spec,

@@ -24,6 +24,7 @@ struct sl_list {
     _Atomic bool withheld;      /* its last publication failed, or Redis has less than was published */
     _Atomic bool under_way;     /* it is being loaded or signed, perhaps at a version of before */
     _Atomic int64_t latest_exp; /* of all its tokens */
+    _Atomic bool retired;       /* the slot is not filled again: once it is empty the list is unknown */
 };
 
 static inline struct sl_token *sl_list_token(const struct sl_list *l)

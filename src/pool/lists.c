@@ -73,7 +73,8 @@ static void compare(struct tracked *t, uint64_t version)
         sl_keeper_rolled_back(t, version, checking ? t->committed : published);
     else
         t->rolled_back = false;
-    t->behind = checking && (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
+    t->behind =
+        checking && !t->retired && (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
 }
 
 struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
@@ -93,6 +94,8 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
         p->unpublished++;
         t->committed = r->version;
         t->reading = p->reading;
+        if (r->state == SL_LIST_RETIRED)
+            sl_keeper_ended(t);
         sl_keeper_want_token(t);
         return t;
     }
@@ -103,5 +106,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
     compare(t, r->version);
     t->reading = p->reading;
     sl_keeper_committed(t, r->version, sl_mono_ns(k->clock));
+    if (r->state == SL_LIST_RETIRED)
+        sl_keeper_ended(t);
     return t;
 }

@@ -43,10 +43,10 @@ static void ended(struct tracked *t)
 
 static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
 {
-    static const char *const told[] = {"a list was mended by another instance",
-                                       "a list that redis lost was made again from its last token",
-                                       "a list that redis lost changes of was raised to its last token",
-                                       "a list that another instance has mended was raised further"};
+    static const char *const told[] = {
+        "a list was mended by another instance", "a list that redis lost was made again from its last token",
+        "a list that redis lost changes of was raised to its last token",
+        "a list that another instance has mended was raised further", "a list was retired meanwhile"};
     struct tracked *t = arg;
     if (err != SL_OK) {
         failed(t, "a list was not mended");
@@ -55,7 +55,10 @@ static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mend
         sl_metric_add_label(t->pool->m, SL_KM_MENDED, what, 1);
         sl_log(SL_WARN, "pool", told[what], SL_KS("pool", t->pool->pool->name),
                SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version));
-        sl_keeper_committed(t, version, sl_mono_ns(t->pool->k->clock));
+        if (what == SL_MENDED_RETIRED)
+            sl_keeper_ended(t);
+        else
+            sl_keeper_committed(t, version, sl_mono_ns(t->pool->k->clock));
     }
     ended(t);
 }
@@ -119,7 +122,7 @@ static void find_lost(struct kpool *p)
         if (t->pool != p)
             continue;
         t->mend_asked = false;
-        if (t->reading == p->reading)
+        if (t->reading == p->reading || t->retired)
             continue;
         t->behind = true;
         sl_keeper_rolled_back(t, 0, t->committed);

@@ -3,7 +3,7 @@
 static const char *const sl_limits_hit[] = {"reservations", "updates", NULL};
 static const char *const sl_update_results[] = {"changed", "same", "refused", "failed", "unknown", NULL};
 static const char *const sl_keyed_results[] = {"first", "repeated", "reused", "failed", "unknown", NULL};
-static const char *const sl_mended_hows[] = {"already", "new", "raised", "more", NULL};
+static const char *const sl_mended_hows[] = {"already", "new", "raised", "more", "retired", NULL};
 static const char *const sl_publication_causes[] = {"first", "change", "renewal", NULL};
 
 #define X(id, name, type, help, label, values, bounds, scale)                                                \

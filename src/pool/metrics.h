@@ -76,8 +76,10 @@ enum sl_keyed_result {
       "Lists found in Redis with an older version than this instance has seen.", NULL, NULL, NULL, 0)        \
     X(MENDED, "lists_mended_total", SL_COUNTER,                                                              \
       "Lists that Redis had lost, or lost changes of, and that were made again or raised from their last "   \
-      "token, sealed; already: by another instance.",                                                        \
+      "token, sealed; already: by another instance; retired: not, because it was retired.",                  \
       "how", sl_mended_hows, NULL, 0)                                                                        \
+    X(RETIRED, "lists_retired_total", SL_COUNTER,                                                            \
+      "Lists whose end this instance has learnt of (retire-after).", NULL, NULL, NULL, 0)                    \
     X(LOADS, "loads_total", SL_COUNTER, "Lists loaded from Redis for publication.", NULL, NULL, NULL, 0)     \
     X(SIGNINGS, "signings_total", SL_COUNTER,                                                                \
       "Publications signed: a JWT and a CWT each, of one compressed list.", NULL, NULL, NULL, 0)             \

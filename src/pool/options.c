@@ -119,6 +119,16 @@ const struct sl_option sl_pool_option_rows[] = {
      .fallback = "false",
      .flags = SL_OPT_RELOAD,
      .help = "A retired pool is still served and updated, and gives out no new references."},
+    {.name = "retire-after",
+     .type = SL_OPT_LONG_DURATION,
+     .offset = AT(retire_after_ms),
+     .min = 0,
+     .max = 100ll * 366 * DAY_MS,
+     .fallback = "0",
+     .flags = SL_OPT_SHARED | SL_OPT_RELOAD,
+     .help = "A list that gives out no more references is retired so long after the last one: not updated "
+             "or renewed any more, unknown once its last token has expired, and taken out of Redis. Longer "
+             "than any credential of it is valid. 0: never; otherwise at least 10s."},
     {.name = "limits.reservations-per-second",
      .type = SL_OPT_UINT,
      .offset = AT(reservations_per_second),

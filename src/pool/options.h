@@ -19,6 +19,7 @@ struct sl_pool_options {
     uint32_t update_interval_ms;       /* 0: at once */
     uint32_t list_lifetime_ms, ttl_ms; /* whole seconds */
     bool retired;
+    uint64_t retire_after_ms; /* 0: lists are never retired */
     /* Of each credential; 0: no limit. */
     uint32_t reservations_per_second, updates_per_second, limit_burst_ms;
     struct sl_signer_options signer;

@@ -70,7 +70,7 @@ static void withhold(struct tracked *t)
     atomic_store_explicit(&t->list.under_way, false, memory_order_release);
 }
 
-static void make_urgent(struct tracked *t)
+void sl_keeper_make_urgent(struct tracked *t)
 {
     struct sl_keeper *k = t->pool->k;
     if (t->urgent)
@@ -88,11 +88,13 @@ static void make_urgent(struct tracked *t)
 static void on_due(void *arg)
 {
     struct tracked *t = arg;
+    if (sl_keeper_let_end(t))
+        return;
     enqueue(t);
     sl_keeper_pump(t->pool->k);
 }
 
-static void start_due(struct tracked *t, uint64_t delay_ns)
+void sl_keeper_start_due(struct tracked *t, uint64_t delay_ns)
 {
     t->due.on_due = on_due;
     t->due.arg = t;
@@ -127,19 +129,19 @@ static void schedule_change(struct tracked *t)
     } else {
         const struct sl_token *token = sl_list_token(&t->list);
         uint64_t quiet = quiet_delay(t, token); /* an interval may be longer than a token lives */
-        start_due(t, due - now < quiet ? due - now : quiet);
+        sl_keeper_start_due(t, due - now < quiet ? due - now : quiet);
     }
 }
 
 void sl_keeper_schedule(struct tracked *t)
 {
     const struct sl_token *token = sl_list_token(&t->list);
-    if (t->state != PUBLISH_IDLE)
+    if (t->state != PUBLISH_IDLE || sl_keeper_let_end(t))
         return;
     if (token == NULL || t->committed > token->version)
         schedule_change(t);
     else
-        start_due(t, quiet_delay(t, token));
+        sl_keeper_start_due(t, quiet_delay(t, token));
 }
 
 void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns)
@@ -150,18 +152,18 @@ void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns)
     if (t->unseen_ns == 0)
         t->unseen_ns = when_ns;
     /* Under way or waiting: what is loaded will tell whether another round is needed. */
-    if (t->state == PUBLISH_IDLE)
+    if (t->state == PUBLISH_IDLE && !sl_keeper_let_end(t))
         schedule_change(t);
 }
 
 void sl_keeper_want_token(struct tracked *t)
 {
-    if (sl_list_token(&t->list) != NULL)
+    if (sl_list_token(&t->list) != NULL || t->retired)
         return;
     if (t->state == PUBLISH_IDLE && !sl_timer_running(&t->due))
         enqueue(t);
     else if (t->cold != NULL || t->pool->waiters != NULL)
-        make_urgent(t);
+        sl_keeper_make_urgent(t);
 }
 
 /* ---- loading and signing
@@ -176,7 +178,7 @@ static void failed(struct tracked *t, enum sl_err err, const char *what)
     t->state = PUBLISH_IDLE;
     withhold(t);
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
-    start_due(t, RETRY_NS);
+    sl_keeper_start_due(t, RETRY_NS);
 }
 
 /* Without a certificate that is valid there is nothing to load a list for. Told once for its pool. */
@@ -184,7 +186,7 @@ static void refuse_expired(struct tracked *t)
 {
     withhold(t);
     sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
-    start_due(t, EXPIRED_RETRY_NS);
+    sl_keeper_start_due(t, EXPIRED_RETRY_NS);
 }
 
 static int level_for(struct kpool *p)
@@ -271,6 +273,8 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
     /* Redis has less than readers have seen: they never go back, so the token stays until it expires. */
     if (err == SL_OK)
         sl_keeper_rolled_back(t, version, token->version);
+    t->dropped = t->dropped || (t->retired && err == SL_ERR_NO_SUCH_LIST);
+    t->pool->missed = t->pool->missed || err == SL_ERR_NO_SUCH_LIST; /* perhaps it was retired */
     failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
            err == SL_OK ? "redis has an older version than was published" : "a list was not loaded");
     sl_keeper_mend(t->pool);
@@ -299,6 +303,8 @@ void sl_keeper_pump(struct sl_keeper *k)
             continue;
         }
         unqueue(k, link);
+        if (sl_keeper_let_end(t))
+            continue;
         atomic_store_explicit(&t->list.under_way, true, memory_order_release);
         if (sl_keeper_expired(t->pool)) {
             refuse_expired(t);
@@ -339,7 +345,7 @@ static void publish(struct tracked *t, struct sl_token *token, uint64_t edition)
         p->token_bytes -= old->memory;
         sl_keeper_retire(k, t, old);
     } else {
-        p->unpublished--;
+        p->unpublished -= !t->retired;
     }
     sl_keeper_answer_cold(t, SL_OK);
     if (t->committed < token->version)
@@ -368,33 +374,4 @@ void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
     free(j);
     sl_keeper_mend(t->pool);
     sl_keeper_pump(k);
-}
-
-/* ---- cold requests
- * ---------------------------------------------------------------------- */
-
-void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
-{
-    while (t->cold != NULL) {
-        struct sl_cold_mail *m = t->cold;
-        t->cold = m->next;
-        m->err = err;
-        sl_mailbox_send(m->reply_to, &m->mail);
-    }
-}
-
-void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m)
-{
-    struct tracked *t = sl_keeper_tracked(k, m->list);
-    m->next = t->cold;
-    t->cold = m;
-    if (sl_list_token(&t->list) != NULL) {
-        sl_keeper_answer_cold(t, SL_OK);
-    } else if (k->draining || sl_store_state(k->store) != SL_STORE_UP || sl_keeper_expired(t->pool)) {
-        sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
-    } else {
-        make_urgent(t);
-        sl_keeper_want_token(t);
-        sl_keeper_pump(k);
-    }
 }

@@ -74,6 +74,8 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
         err = SL_ERR_FORBIDDEN;
     else if (err == SL_OK && r->results[i] == 'I')
         err = SL_ERR_INDEX_OUT_OF_BOUNDS;
+    else if (err == SL_OK && r->results[i] == 'R')
+        err = SL_ERR_LIST_RETIRED;
     else if (err == SL_ERR_NO_SUCH_LIST)
         err = SL_ERR_NO_SUCH_REFERENCE;
     if (err == SL_OK)

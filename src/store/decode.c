@@ -64,7 +64,10 @@ static bool state_of(struct sl_span t, enum sl_list_state *ret)
     static const struct {
         struct sl_span name;
         enum sl_list_state state;
-    } states[] = {{{"open", 4}, SL_LIST_OPEN}, {{"full", 4}, SL_LIST_FULL}, {{"sealed", 6}, SL_LIST_SEALED}};
+    } states[] = {{{"open", 4}, SL_LIST_OPEN},
+                  {{"full", 4}, SL_LIST_FULL},
+                  {{"sealed", 6}, SL_LIST_SEALED},
+                  {{"retired", 7}, SL_LIST_RETIRED}};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (sl_span_eq(t, states[i].name)) {
             *ret = states[i].state;
@@ -205,10 +208,40 @@ bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl
 {
     uint64_t version, what;
     if (!is_array(r, 2) || !count(r->element[0], LARGEST, &version) ||
-        !count(r->element[1], SL_MENDED_MORE, &what))
+        !count(r->element[1], SL_MENDED_RETIRED, &what))
         return false;
     *ret_version = version;
     *ret_what = (enum sl_mended)what;
+    return true;
+}
+
+/* Ids into `out`, at most `max` in all. */
+static bool ids(const struct redisReply *r, size_t max, struct sl_uuid *out)
+{
+    if (r->type != REDIS_REPLY_ARRAY || r->elements > max)
+        return false;
+    for (size_t i = 0; i < r->elements; i++) {
+        struct sl_span id;
+        if (!text(r->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
+            return false;
+    }
+    return true;
+}
+
+bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_retired *ret,
+                       struct sl_decoded *d)
+{
+    struct sl_uuid *all = sl_xcalloc((size_t)asked + 1, sizeof *all);
+    if (!is_array(r, 2) || !ids(r->element[0], asked, all) ||
+        !ids(r->element[1], asked - r->element[0]->elements, all + r->element[0]->elements)) {
+        free(all);
+        return false;
+    }
+    d->items = all;
+    *ret = (struct sl_retired){.retired = all,
+                               .gone = all + r->element[0]->elements,
+                               .retired_count = r->element[0]->elements,
+                               .gone_count = r->element[1]->elements};
     return true;
 }
 
@@ -234,7 +267,7 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
         !text(r->element[2], n, n, &results))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (memchr("01FI", results.at[i], 4) == NULL)
+        if (memchr("01FIR", results.at[i], 5) == NULL)
             return false;
     *ret = (struct sl_updated){.version = version, .changed = changed != 0, .results = results.at};
     return true;
@@ -243,13 +276,14 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
 static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
                     uint32_t *ret_at)
 {
-    static const enum sl_err errs[] = {SL_ERR_FORBIDDEN, SL_ERR_INDEX_OUT_OF_BOUNDS, SL_ERR_NO_SUCH_REFERENCE,
-                                       SL_ERR_VALUE_OUT_OF_RANGE, SL_ERR_IDEMPOTENCY_KEY_REUSED};
-    static const char letters[] = "FILVK";
+    static const enum sl_err errs[] = {
+        SL_ERR_FORBIDDEN,          SL_ERR_INDEX_OUT_OF_BOUNDS,    SL_ERR_NO_SUCH_REFERENCE,
+        SL_ERR_VALUE_OUT_OF_RANGE, SL_ERR_IDEMPOTENCY_KEY_REUSED, SL_ERR_LIST_RETIRED};
+    static const char letters[] = "FILVKT";
     struct sl_span why;
     if (!is_array(r, 4) || !text(r->element[1], 1, 1, &why))
         return false;
-    const char *at = memchr(letters, why.at[0], 5);
+    const char *at = memchr(letters, why.at[0], 6);
     if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups ||
         !count32(r->element[3], ret_at))
         return false;

@@ -24,6 +24,8 @@ bool sl_decode_records(const struct redisReply *r, const struct sl_list_record *
                        struct sl_decoded *d);
 bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d);
 bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl_mended *ret_what);
+bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_retired *ret,
+                       struct sl_decoded *d);
 bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d);
 bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret);

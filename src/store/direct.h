@@ -50,7 +50,8 @@ enum sl_import {
     SL_IMPORT_RAISED,
     SL_IMPORT_AGAIN,
     SL_IMPORT_THERE,
-    SL_IMPORT_SHAPE
+    SL_IMPORT_SHAPE,
+    SL_IMPORT_RETIRED
 };
 /* Puts a list of a backup into Redis, sealed, its version above the backup's by SL_MEND_JUMP, so that living
  * instances which know more of it mend it. `raise`: a list that is there at a lower version gets the backup's

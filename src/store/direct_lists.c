@@ -213,7 +213,7 @@ bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uui
     if (!sl_direct_run(d, &w))
         return false;
     int64_t what, version;
-    if (!is_array(d->reply, 2) || !sl_decode_integer(d->reply->element[0], 0, SL_IMPORT_SHAPE, &what) ||
+    if (!is_array(d->reply, 2) || !sl_decode_integer(d->reply->element[0], 0, SL_IMPORT_RETIRED, &what) ||
         !sl_decode_integer(d->reply->element[1], 0, INT64_MAX, &version))
         return sl_direct_bad_shape(d, "answer of the script");
     *ret = (enum sl_import)what;

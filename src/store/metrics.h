@@ -12,6 +12,7 @@
     X(PRECREATE, precreate, true, true)                                                                      \
     X(GIVE_BACK, give_back, true, true)                                                                      \
     X(MEND, mend, true, true)                                                                                \
+    X(RETIRE, retire, true, true)                                                                            \
     X(CHANGES, changes, false, true)                                                                         \
     X(DESCRIBE, describe, false, true)                                                                       \
     X(UPDATE, update, true, true)                                                                            \

@@ -39,6 +39,7 @@ struct sl_operation {
         void (*made)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
         void (*accepted)(void *arg, enum sl_err err, uint32_t accepted);
         void (*mended)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
+        void (*retired)(void *arg, enum sl_err err, const struct sl_retired *r);
         void (*changes)(void *arg, enum sl_err err, const struct sl_changes *r);
         void (*record)(void *arg, enum sl_err err, const struct sl_list_record *r);
         void (*loaded)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);

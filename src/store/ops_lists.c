@@ -255,6 +255,39 @@ enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_
     return SL_OK;
 }
 
+static void give_retired(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+{
+    struct sl_retired t = {0};
+    struct sl_decoded d = {0};
+    if (err == SL_OK && !sl_decode_retired(r, op->want, &t, &d))
+        err = sl_op_bad_shape(op);
+    op->done.retired(op->arg, err, err == SL_OK ? &t : NULL);
+    sl_decoded_free(&d);
+}
+
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+                            void (*done)(void *arg, enum sl_err err, const struct sl_retired *r), void *arg)
+{
+    struct sl_wire w = {0};
+    struct sl_operation *op;
+    enum sl_err err = sl_op_new(s, SL_OP_RETIRE, pool, 5 + r->held + r->asked, &w, &op);
+    if (err != SL_OK)
+        return err;
+    op->deliver = give_retired;
+    op->done.retired = done;
+    op->arg = arg;
+    op->want = r->asked;
+    sl_op_channel(s, pool, &w);
+    sl_wire_number(&w, (int64_t)r->after_ms);
+    sl_wire_number(&w, (int64_t)r->lease_ms);
+    sl_wire_number(&w, (int64_t)r->keep_ms);
+    sl_wire_number(&w, r->held);
+    for (uint32_t i = 0; i < r->held + r->asked; i++)
+        sl_op_uuid(&w, &r->ids[i]);
+    sl_op_send(s, op, &w, 1);
+    return SL_OK;
+}
+
 static void give_changes(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     struct sl_changes c = {0};

@@ -94,7 +94,7 @@ extern const struct sl_metric_table sl_store_metric_table;
 /* ---- records
  * ----------------------------------------------------------------------------------------------- */
 
-enum sl_list_state { SL_LIST_OPEN, SL_LIST_FULL, SL_LIST_SEALED };
+enum sl_list_state { SL_LIST_OPEN, SL_LIST_FULL, SL_LIST_SEALED, SL_LIST_RETIRED };
 
 /* A list as Redis has it. Spans are valid during the callback only. */
 struct sl_list_record {
@@ -206,8 +206,9 @@ SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, 
 /* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
  * bytes of `source`, sealed, and above version `least`. What another instance has mended already with less is
  * raised further, and keeps what was set since. Does nothing when nothing is to do, so it may be sent again,
- * and by all instances at once. `bytes` is read during the call. */
-enum sl_mended { SL_MENDED_NOT, SL_MENDED_NEW, SL_MENDED_RAISED, SL_MENDED_MORE };
+ * and by all instances at once. A list that was retired is not made again. `bytes` is read during the call.
+ */
+enum sl_mended { SL_MENDED_NOT, SL_MENDED_NEW, SL_MENDED_RAISED, SL_MENDED_MORE, SL_MENDED_RETIRED };
 struct sl_mend {
     struct sl_uuid list;
     struct sl_span uri;
@@ -220,6 +221,24 @@ struct sl_mend {
 SL_CHECKED enum sl_err
 sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
               void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what), void *arg);
+
+/* Retires lists: says of which the caller still holds references, and looks at others. A list that is full or
+ * sealed is retired when `after_ms` have passed since anybody said so; `keep_ms` later its keys are dropped,
+ * and its id is remembered for ever. Answers which of those that were asked for are retired, and which are
+ * gone. */
+struct sl_retire {
+    uint64_t after_ms; /* 0: none is retired now */
+    uint64_t lease_ms, keep_ms;
+    const struct sl_uuid *ids; /* `held` of them, then `asked` */
+    uint32_t held, asked;
+};
+struct sl_retired {
+    const struct sl_uuid *retired, *gone;
+    size_t retired_count, gone_count;
+};
+SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+                                       void (*done)(void *arg, enum sl_err err, const struct sl_retired *r),
+                                       void *arg);
 
 /* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change.
  * `newest`: the pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads
@@ -253,8 +272,9 @@ struct sl_change {
 };
 
 /* Sets statuses of one list in order, each with a result of its own: `results[i]` is '0' already so, '1'
- * changed, 'F' refused because the present status is final and another, 'I' index outside. version: the
- * list's after it. SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
+ * changed, 'F' refused because the present status is final and another, 'I' index outside, 'R' the list is
+ * retired. version: the list's after it. SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is
+ * final. */
 struct sl_updated {
     uint64_t version;
     bool changed;
@@ -296,8 +316,8 @@ struct sl_batch_group {
     uint32_t count;
 };
 struct sl_batched {
-    enum sl_err refused;       /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE /
-                                  IDEMPOTENCY_KEY_REUSED:       nothing was written */
+    enum sl_err refused; /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE / LIST_RETIRED /
+                            IDEMPOTENCY_KEY_REUSED:       nothing was written */
     uint32_t refused_position; /* the caller's position of the entry that was refused */
     const uint64_t *versions;  /* per group, after the batch */
     const bool *changed;       /* per group */

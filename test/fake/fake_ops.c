@@ -180,6 +180,26 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     return fake_op_sent(s, op);
 }
 
+static void give_retired(struct op *op)
+{
+    static const struct sl_retired none;
+    op->done.retired(op->arg, op->err, op->err == SL_OK ? &none : NULL);
+}
+
+/* Time does not pass in this Redis: no list is retired. */
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+                            void (*done)(void *arg, enum sl_err err, const struct sl_retired *r), void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_RETIRE, arg, give_retired, &execute);
+    (void)pool;
+    (void)r;
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.retired = done;
+    return fake_op_sent(s, op);
+}
+
 static void give_mended(struct op *op)
 {
     op->done.mended(op->arg, op->err, op->version, (enum sl_mended)op->result.number);

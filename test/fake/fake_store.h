@@ -19,6 +19,7 @@ struct op {
         void (*made)(void *, enum sl_err, const struct sl_list_record *, size_t);
         void (*accepted)(void *, enum sl_err, uint32_t);
         void (*mended)(void *, enum sl_err, uint64_t, enum sl_mended);
+        void (*retired)(void *, enum sl_err, const struct sl_retired *);
         void (*changes)(void *, enum sl_err, const struct sl_changes *);
         void (*record)(void *, enum sl_err, const struct sl_list_record *);
         void (*loaded)(void *, enum sl_err, uint64_t, struct sl_span);

@@ -27,7 +27,7 @@ enum {
 static void check_record(const struct sl_list_record *l)
 {
     sl_assert(l->bits == 1 || l->bits == 2 || l->bits == 4 || l->bits == 8);
-    sl_assert(l->size >= 1 && l->cursor <= l->size && l->state <= SL_LIST_SEALED);
+    sl_assert(l->size >= 1 && l->cursor <= l->size && l->state <= SL_LIST_RETIRED);
 }
 
 static void taken(const redisReply *r, struct sl_decoded *d)

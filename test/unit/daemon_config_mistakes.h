@@ -83,7 +83,7 @@ static const struct mistake mistakes[] = {
      "<<: unknown key; expected one of api-key, api-keys, api-key-file, api-key-sha256, jwt-auth, "
      "issuer, aggregation-uri, size, bits, final-status, precreation, prefetch, update-interval, "
      "list-lifetime, ttl, "
-     "retired, limits, signer"},
+     "retired, retire-after, limits, signer"},
     /* types */
     {IN_APP, "  listen: 8080\n",
      "2: app.listen: is not a map; expected a map with the keys public, issuer, ops"},

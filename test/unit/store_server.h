@@ -333,7 +333,7 @@ __attribute__((unused)) static void on_updated(void *arg, enum sl_err err, const
     if (err == SL_OK) {
         got.version = r->version;
         got.changed = r->changed;
-        size_t n = strspn(r->results, "01FI");
+        size_t n = strspn(r->results, "01FIR");
         memcpy(got.results, r->results, n < sizeof got.results ? n : sizeof got.results - 1);
     }
 }

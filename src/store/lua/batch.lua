@@ -23,11 +23,12 @@ end
 
 local function open_list(id)
     if not lists[id] then
-        local f = redis.call('HMGET', list_key(id), 'bits', 'size', 'version')
+        local f = redis.call('HMGET', list_key(id), 'bits', 'size', 'version', 'state')
         if not f[1] then
             return nil
         end
         lists[id] = {id = id, bits = tonumber(f[1]), size = tonumber(f[2]), version = tonumber(f[3]), status = {},
+                     retired = f[4] == 'retired',
                      dirty = {}, seen = {}, count = 0}
         order[#order + 1] = lists[id]
     end
@@ -136,6 +137,8 @@ for g, group in ipairs(groups) do
     local list = group.list
     if not list then
         return {'R', 'L', g - 1, 0}
+    elseif list.retired then
+        return {'R', 'T', g - 1, 0}
     end
     if list.low and not list.bytes and list.high - list.low < SPARSE * list.count then
         load_bytes(list)

@@ -1,11 +1,12 @@
 -- ARGV: channel, list id, uri, seed of 32 bytes, version to be passed, version of the bytes, bytes.
 -- Redis went back, and the caller has published more of this list than is here. Answers {version, what}: 0 nothing was to
--- do, 1 made again, 2 raised, 3 what an instance had mended before was raised further.
+-- do, 1 made again, 2 raised, 3 what an instance had mended before was raised further,
+-- 4 the list is retired, or was.
 local id, least, source, bytes = ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local JUMP = 1048576 -- a mended list is ahead of every version from before, so that all instances see that it was mended
 local KEEP = 3600000 -- ms for which instances that know more are waited for
 local base = POOL .. 'list:' .. id .. ':base'
-local f = redis.call('HMGET', list_key(id), 'version', 'mended', 'mended_at', 'bits', 'number')
+local f = redis.call('HMGET', list_key(id), 'version', 'mended', 'mended_at', 'bits', 'state')
 local version, mended, mended_at, bits = tonumber(f[1]), tonumber(f[2]), tonumber(f[3]), tonumber(f[4])
 
 local function write(text, from, at, what)
@@ -49,7 +50,9 @@ local function overlay(text)
     write_statuses(id, bits, found, values)
 end
 
-if not version then
+if f[5] == 'retired' or redis.call('SISMEMBER', POOL .. 'retired', id) == 1 then
+    return {version or 0, 4}
+elseif not version then
     local pool = redis.call('HMGET', KEYS[1], 'size', 'bits')
     redis.call('HSET', list_key(id), 'uri', ARGV[3], 'bits', pool[2], 'size', pool[1], 'version', 0, 'cursor', pool[1],
                'seed', ARGV[4], 'epoch', '', 'state', 'sealed', 'created', string.format('%.0f', now_ms()), 'number', 0)

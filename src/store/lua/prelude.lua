@@ -46,7 +46,7 @@ end
 
 -- False when the pool has that list already: a caller that lost the reply comes again with the same draft.
 local function create(id, uri, seed, now, channel)
-    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 then
+    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or redis.call('SISMEMBER', POOL .. 'retired', id) == 1 then
         return false
     end
     local pool = redis.call('HMGET', KEYS[1], 'size', 'bits')

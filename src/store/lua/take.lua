@@ -17,6 +17,9 @@ local function take_from(id)
         redis.call('ZREM', POOL .. 'open', id)
     end
     if count + #returned > 0 then
+        if redis.call('HGET', list_key(id), 'reserved') then -- when these are handed out is not known: retire.lua
+            redis.call('HSET', list_key(id), 'reserved', '')
+        end
         want = want - count - #returned
         taken = taken + count + #returned
         blocks[#blocks + 1] = {record(id), from, count, returned}

@@ -1,10 +1,13 @@
 -- ARGV: channel, list id, final status or -1, changes packed as 5 bytes each (uint32 index, uint8 value).
 local id, final = ARGV[2], tonumber(ARGV[3])
-local f = redis.call('HMGET', list_key(id), 'bits', 'size', 'version')
+local f = redis.call('HMGET', list_key(id), 'bits', 'size', 'version', 'state')
 if not f[1] then
     return false
 end
 local bits, size, version = tonumber(f[1]), tonumber(f[2]), tonumber(f[3])
+if f[4] == 'retired' then
+    return {version, 0, string.rep('R', #ARGV[4] / 5)}
+end
 local flat, results, inside, dirty = unpack_all('I4B', 2, 5, ARGV[4]), {}, {}, false
 local values = 2 ^ bits
 for i = 1, #flat, 2 do

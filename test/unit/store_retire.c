@@ -1,0 +1,203 @@
+/* The end of lists, on a real Redis: which are retired, what is refused of them, and that none comes again.
+ */
+#include "store_server.h"
+
+static struct bench b;
+static struct sl_uuid list;
+
+struct looked {
+    struct sl_uuid retired[8], gone[8];
+    size_t retired_count, gone_count;
+};
+static struct looked looked;
+
+static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
+{
+    (void)arg;
+    mark_done(err);
+    memset(&looked, 0, sizeof looked);
+    if (err != SL_OK)
+        return;
+    assert_true(r->retired_count <= 8 && r->gone_count <= 8);
+    looked.retired_count = r->retired_count;
+    looked.gone_count = r->gone_count;
+    memcpy(looked.retired, r->retired, r->retired_count * sizeof *r->retired);
+    memcpy(looked.gone, r->gone, r->gone_count * sizeof *r->gone);
+}
+
+static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
+{
+    (void)arg;
+    mark_done(err);
+    got.version = version;
+    got.number = what;
+}
+
+/* A list of 64 entries, all of them taken. */
+static int begin(void **state)
+{
+    (void)state;
+    bench_begin(&b, NULL);
+    bench_up(&b);
+    list = bench_list(&b, "me", 64, 4);
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_take(b.store, "me", 64, 0, d, on_taken, NULL));
+    assert_int_equal(got.err, SL_OK);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    bench_end(&b);
+    return 0;
+}
+
+enum what { NOTHING, RETIRED, GONE };
+
+static enum what look(uint64_t after_ms, uint64_t lease_ms, uint64_t keep_ms, bool held)
+{
+    struct sl_uuid ids[2] = {list, list};
+    struct sl_retire r = {
+        .after_ms = after_ms, .lease_ms = lease_ms, .keep_ms = keep_ms, .ids = ids, .held = held, .asked = 1};
+    AWAIT(&b, sl_store_retire(b.store, "me", &r, on_retired, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_true(looked.retired_count + looked.gone_count <= 1);
+    if (looked.retired_count == 1)
+        assert_memory_equal(&looked.retired[0], &list, sizeof list);
+    if (looked.gone_count == 1)
+        assert_memory_equal(&looked.gone[0], &list, sizeof list);
+    return looked.retired_count ? RETIRED : looked.gone_count ? GONE : NOTHING;
+}
+
+static void wait_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static void retire(void)
+{
+    assert_int_equal(look(1, 0, 60000, false), NOTHING); /* when was not known: from now on */
+    wait_ms(20);
+    assert_int_equal(look(1, 0, 60000, false), RETIRED);
+}
+
+static const char *state_of(void)
+{
+    char text[SL_UUID_TEXT], command[128];
+    sl_uuid_text(&list, text);
+    snprintf(command, sizeof command, "hget statuslist:{me}:list:%.36s:config state", text);
+    return cli(&b.server, "%s", command);
+}
+
+static void open_lists_are_not_retired(void **state)
+{
+    (void)state;
+    uint32_t back = 3;
+    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    assert_int_equal(got.number, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(look(1, 0, 0, false), NOTHING);
+        wait_ms(5);
+    }
+    assert_string_equal(state_of(), "open");
+}
+
+static void what_somebody_holds_is_not_retired(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(look(1, 60000, 0, true), NOTHING);
+        wait_ms(5);
+    }
+    assert_int_equal(look(1, 0, 0, false), NOTHING); /* the lease of another instance */
+    assert_int_equal(look(0, 0, 0, false), NOTHING);
+    assert_string_equal(state_of(), "full");
+}
+
+static void a_take_makes_the_time_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(look(100000, 0, 0, true), NOTHING);
+    wait_ms(20);
+    uint32_t back = 3;
+    struct sl_list_draft d[2] = {draft(), draft()};
+    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    AWAIT(&b, sl_store_take(b.store, "me", 1, 0, d, on_taken, NULL));
+    assert_memory_equal(&got.blocks[0].list.id, &list, sizeof list);
+    assert_string_equal(state_of(), "full");
+    assert_int_equal(look(10, 0, 0, false), NOTHING); /* 20 ms ago is not what counts */
+}
+
+static void nothing_changes_in_a_retired_list(void **state)
+{
+    (void)state;
+    struct sl_change change = {5, 1};
+    uint32_t position = 0, back = 3, n = 1;
+    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&b, sl_store_changes(b.store, "me", 0, 10, on_changes, NULL));
+    uint64_t newest = got.newest;
+    retire();
+    AWAIT(&b,
+          sl_store_changes(b.store, "me", newest, 10, on_changes, NULL)); /* so every instance learns it */
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.records[0].state, SL_LIST_RETIRED);
+    change.value = 0;
+    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    assert_string_equal(got.results, "R");
+    assert_false(got.changed);
+    struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
+    AWAIT(&b, sl_store_batch(b.store, "me", -1, &g, n, NULL, on_batched, &n));
+    assert_int_equal(got.batched.refused, SL_ERR_LIST_RETIRED);
+    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    assert_int_equal(got.number, 0);
+    AWAIT(&b, sl_store_status(b.store, "me", &list, 5, on_status, NULL));
+    assert_int_equal(got.value, 1);
+    struct sl_mend m = {
+        .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
+    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    assert_int_equal(got.number, SL_MENDED_RETIRED);
+    AWAIT(&b, sl_store_load(b.store, "me", &list, on_load, NULL));
+    assert_int_equal(got.version, 1);
+    assert_string_equal(state_of(), "retired");
+}
+
+static void what_is_gone_never_comes_again(void **state)
+{
+    (void)state;
+    char text[SL_UUID_TEXT], command[64];
+    retire();
+    wait_ms(20);
+    assert_int_equal(look(0, 0, 1, false), RETIRED); /* and dropped */
+    assert_int_equal(look(0, 0, 1, false), GONE);
+    sl_uuid_text(&list, text);
+    snprintf(command, sizeof command, "keys *%.36s*", text);
+    assert_string_equal(cli(&b.server, "%s", command), "");
+    struct sl_change change = {5, 1};
+    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+    struct sl_mend m = {
+        .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
+    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    assert_int_equal(got.number, SL_MENDED_RETIRED);
+    struct sl_list_draft d[2] = {draft(), draft()};
+    d[0].id = list; /* nobody draws it again; if so, it is not made */
+    AWAIT(&b, sl_store_take(b.store, "me", 1, 0, d, on_taken, NULL));
+    assert_int_equal(got.taken.block_count, 1);
+    assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
+    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    assert_true(got.none);
+    assert_string_equal(cli(&b.server, "%s", command), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(open_lists_are_not_retired, begin, end),
+        cmocka_unit_test_setup_teardown(what_somebody_holds_is_not_retired, begin, end),
+        cmocka_unit_test_setup_teardown(a_take_makes_the_time_unknown, begin, end),
+        cmocka_unit_test_setup_teardown(nothing_changes_in_a_retired_list, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_gone_never_comes_again, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
