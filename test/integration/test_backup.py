@@ -85,7 +85,7 @@ def test_disaster_recovery(world):
     emptied(redis)
     assert keys(redis) == []
     done = ctl_json(redis, "import", backup)
-    assert done["imported"] == {"made": told["lists"], "raised": 0, "kept": 0, "again": 0, "changedSince": 0}
+    assert done["imported"] == {"made": told["lists"], "raised": 0, "kept": 0, "again": 0, "retired": 0, "changedSince": 0}
     assert done["checksum"] == told["checksum"] == records(backup.read_bytes())[1]
     for life in range(2):
         service.start()
@@ -128,7 +128,8 @@ def test_what_is_there_is_not_overwritten(world):
     emptied(redis)
     assert ctl_json(redis, "import", backup)["imported"]["made"] == lists
     once = {k: redis.client.dump(k) for k in keys(redis) if not k.endswith(b":base")}
-    assert ctl_json(redis, "import", backup)["imported"] == {"made": 0, "raised": 0, "kept": 0, "again": lists, "changedSince": 0}
+    assert ctl_json(redis, "import", backup)["imported"] == {"made": 0, "raised": 0, "kept": 0, "again": lists, "retired": 0,
+                                                              "changedSince": 0}
     assert once == {k: redis.client.dump(k) for k in once}
     id = uri.rsplit("/", 1)[1]
     redis.client.srem("statuslist:{tests}:lists", id)
