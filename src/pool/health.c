@@ -117,7 +117,7 @@ void sl_keeper_gauges(struct sl_keeper *k)
     for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
         struct tracked *t = sl_keeper_tracked(k, i);
         const struct sl_token *token = sl_list_token(&t->list);
-        if (token == NULL)
+        if (token == NULL || t->retired)
             continue;
         struct sl_metric_slab *m = t->pool->m;
         uint64_t iat = atomic_load_explicit(&m->cells[m->first[SL_KM_OLDEST_IAT]], memory_order_relaxed);
