@@ -41,7 +41,7 @@ bool sl_direct_secure(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct 
 bool sl_direct_queue_tls(struct sl_direct *d, const struct sl_words *w)
 {
     char *text = NULL;
-    int n = redisFormatCommandArgv(&text, w->n, (const char **)w->at, w->len);
+    long long n = redisFormatCommandArgv(&text, w->n, (const char **)w->at, w->len);
     sl_assert(n > 0);
     d->out = sl_xrealloc(d->out, d->out_len + (size_t)n);
     memcpy(d->out + d->out_len, text, (size_t)n);
