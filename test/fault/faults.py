@@ -371,8 +371,10 @@ def no_descriptors(h):
 def read_only(h):
     where = str(h.services[0].storage)
     subprocess.run(["mount", "--bind", where, where], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", where], check=True)
     try:
+        # Busy while a file there is open for writing.
+        until(lambda: subprocess.run(["mount", "-o", "remount,bind,ro", where], capture_output=True).returncode == 0, 10,
+              "a moment without a writer")
         h.sleep(1, 2)
     finally:
         subprocess.run(["umount", "-l", where], check=True)
