@@ -171,7 +171,7 @@ def test_still_running_is_409(world):
         body = json.dumps({"statusListReferences": [{"uri": uri, "index": index, "value": 1}]}).encode()
         fields = {"X-Api-Key": c.key, "Idempotency-Key": key, "Content-Type": "application/json"}
         c.issuer.send_request("PATCH", "/status-lists/batch-update", fields, body)
-        time.sleep(0.1)
+        until(lambda: service.metric("store_inflight", None) >= 1, 20, "the batch under way")
         r = d.issuer.request("PATCH", "/status-lists/batch-update", fields, body)
         assert r.status == 409 and r.problem()["code"] == "REQUEST_IN_PROGRESS"
         redis.resume()
@@ -298,6 +298,11 @@ class Stubborn:
         except BaseException as e:  # noqa: B902 - raised by __exit__
             self.errors.append(e)
 
+    def goes_on(self):
+        """Every client of the crowd, on average, asked anew and was answered."""
+        enough = len(self.answers) + 2 * len(self.threads)
+        until(lambda: self.errors or len(self.answers) >= enough, 60, "further answers")
+
     def check(self):
         assert len(set(self.plain)) == len(self.plain) > 50 and self.batches > 5
         with self.service.client() as c:
@@ -314,7 +319,7 @@ def test_the_service_is_killed_in_the_middle(world, embedded):
             time.sleep(random.uniform(0.2, 0.5))
             service.kill()
             service.start()
-        time.sleep(0.3)
+        crowd.goes_on()
     crowd.check()
 
 
@@ -326,7 +331,7 @@ def test_redis_is_killed_in_the_middle(world):
             time.sleep(random.uniform(0.2, 0.5))
             redis.restart()
             until(lambda: service.alive() and service.readiness()[0], 20, "readiness")
-        time.sleep(0.3)
+        crowd.goes_on()
     crowd.check()
 
 
@@ -340,7 +345,7 @@ def test_replies_are_lost_in_the_middle(world):
             for client in redis.client.client_list():
                 if ":worker" in client["name"]:
                     redis.client.client_kill_filter(_id=client["id"])
-        time.sleep(0.3)
+        crowd.goes_on()
     crowd.check()
 
 

@@ -144,7 +144,7 @@ def test_a_file_replaced_at_its_place(world):
     a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
     service = world.service(world.redis(), {"tests": {"signer": a.pem()}}).start()
     with service.client() as c:
-        uri, _ = c.reserve()[0]
+        uri, index = c.reserve()[0]
         before = signed_by(c, uri, a)
         b.pem()
         reload(service)
@@ -156,8 +156,9 @@ def test_a_file_replaced_at_its_place(world):
         signed = service.metric("signings_total")
         reload(service)
         assert 'changed="nothing"' in service.log()
-        time.sleep(1.5)
-        assert service.metric("signings_total") == signed
+        c.update(uri, index, 1)  # its publication comes after all that the reload may have asked for
+        until(lambda: fetch_token(c, uri).status(index) == 1, PATIENCE, "the update")
+        assert service.metric("signings_total") == signed + 1
 
 
 def test_api_keys_roll_over(world):

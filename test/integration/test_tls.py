@@ -104,8 +104,9 @@ def test_a_large_token_and_a_large_body(world, authority):
         assert len(token.nonzero()) == 10000 and len(token.text) > 30000
         slow = TlsConnection(service.public, authority.context())
         slow.open(receive_buffer=4096)
+        fetched = service.metric("fetched_bytes_total", None)
         slow.send_request("GET", path_of(uri))
-        time.sleep(0.5)
+        until(lambda: service.metric("fetched_bytes_total", None) > fetched, 20, "an answer, unread")
         assert slow.read_response().body.decode() == token.text
         slow.close()
 
@@ -585,8 +586,9 @@ def test_a_client_that_reads_nothing_is_cut_at_the_deadline(world, authority):
         c.batch([(u, i, rng.randrange(1, 256)) for u, i in references])
         until(lambda: fetch_token(c, references[0][0]).nonzero(), 20, "the batch")
     s = TlsConnection(service.public, authority.context()).open(receive_buffer=2048)
+    fetched = service.metric("fetched_bytes_total", None)
     for _ in range(100):
         s.send_request("GET", path_of(references[0][0]))
-    time.sleep(0.5)
+    until(lambda: service.metric("fetched_bytes_total", None) > fetched, 20, "an answer, unread")
     service.stop()
     s.close()

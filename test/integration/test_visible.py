@@ -251,6 +251,9 @@ def test_waiters_at_the_end(world):
         update(c, reference, 1)
         answers = []
 
+        def committed():
+            return service.metric("updates_total", result="changed") + service.metric("updates_total", result="same")
+
         def wait(n):
             with service.client() as mine:
                 answers.append(update(mine, reference, n % 2, "wait=60"))
@@ -258,7 +261,7 @@ def test_waiters_at_the_end(world):
         threads = [threading.Thread(target=wait, args=(n,)) for n in range(10)]
         for t in threads:
             t.start()
-        time.sleep(0.5)
+        until(lambda: committed() == 11, 20, "the updates that wait")
     service.stop()
     for t in threads:
         t.join()
