@@ -14,6 +14,7 @@ OPS = "http://127.0.0.1:9090"
 CTL = ("env", "STATUSLIST_API_KEY_FILE=/etc/statuslistd/example.api-key", "statuslistctl")
 SERVER = "http://127.0.0.1:8080"
 CERTIFICATE = "/var/lib/statuslistd/keys/example.crt.pem"
+AUDIT = "/var/log/statuslistd/audit.jsonl"
 TAKEN = {}  # (uri, index): its status
 
 
@@ -126,7 +127,7 @@ def test_confinement(machine):
 
 def test_log_goes_to_the_journal(machine):
     assert 'msg="serving"' in machine.journal()
-    assert machine.do("find", "/var/log", "-name", "*statuslist*") == ""
+    assert machine.do("find", "/var/log", "-type", "f", "-path", "*statuslist*") == ""
 
 
 def test_reload(machine):
@@ -143,6 +144,17 @@ def test_reload(machine):
     machine.do("systemctl", "reload", "statuslistd")
     until(lambda: machine.shows("StatusText") == "serving; reloaded", 30, "the reload")
     reserve(machine, 1)
+
+
+def test_audit_record(machine):
+    """As the configuration suggests it: in the one directory of /var/log that is the service's."""
+    machine.do("sed", "-i", "s/^  #audit:/  audit:/; s/^  #  file:/    file:/", "/etc/statuslistd/statuslistd.yaml")
+    machine.do("systemctl", "restart", "statuslistd")
+    until(lambda: ready(machine), 60, "readiness")
+    (_, index), = reserve(machine, 1)
+    line = json.loads(machine.do("cat", AUDIT).splitlines()[-1])
+    assert line["action"] == "reserve" and line["pool"] == "example" and line["indices"] == [index]
+    assert machine.do("stat", "-c", "%U:%G %a", AUDIT).strip() == "statuslistd:statuslistd 600"
 
 
 def test_killed(machine):
@@ -188,7 +200,7 @@ def test_remove(machine):
 
 def test_purge(machine):
     machine.do("apt-get", "-qq", "-y", "purge", "statuslistd")
-    for path in ("/etc/statuslistd", "/var/lib/statuslistd", "/usr/bin/statuslistd", "/etc/apparmor.d/usr.bin.statuslistd",
+    for path in ("/etc/statuslistd", "/var/lib/statuslistd", "/var/log/statuslistd", "/usr/bin/statuslistd", "/etc/apparmor.d/usr.bin.statuslistd",
                  "/lib/systemd/system/statuslistd.service"):
         assert not machine.succeeds("test", "-e", path), path
     assert not machine.succeeds("systemctl", "is-enabled", "statuslistd")

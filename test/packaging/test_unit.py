@@ -22,9 +22,9 @@ def test_exposure(tmp_path):
     assert exposure(bare) > 9
 
 
-def test_no_core_dumps_and_no_log_files():
+def test_no_core_dumps_and_the_journal():
     assert values("LimitCORE") == ["0"]
-    assert not values("StandardOutput") and not values("LogsDirectory")
+    assert not values("StandardOutput") and not values("StandardError")
 
 
 def test_filter_is_narrow():
