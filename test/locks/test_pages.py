@@ -13,7 +13,8 @@ ROW = "| 4.1 | MUST | asked | `src/token/build.c` | {} |"
 def tree(tmp_path):
     for folder in ("src", "include", "test", "script", "conf", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "corpus"))
-    shutil.copy(ROOT / "README.md", tmp_path / "README.md")
+    for page in ROOT.glob("*.md"):
+        shutil.copy(page, tmp_path / page.name)
     return tmp_path
 
 
