@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/backup.h"
-#include "ctl/ctl.h"
+#include "ctl/backup_format.h"
 
 #define VERSION_MAX ((json_int_t)1 << 52) /* so that what is added stays exact in a script */
 #define URI_MAX 2048
@@ -28,16 +27,23 @@ static bool is_shape(json_int_t size, json_int_t bits)
            size * bits % 8 == 0;
 }
 
-bool sl_backup_pool_of(const char *path, const json_t *head, struct sl_backup_pool *ret)
+/* It is shown to whoever imports. */
+static bool is_moment(const char *text)
+{
+    size_t n = strspn(text, "0123456789-T:Z");
+    return n < sizeof((struct sl_backup_pool *)NULL)->made && text[n] == '\0';
+}
+
+bool sl_backup_pool_of(const json_t *head, struct sl_buf *why, struct sl_backup_pool *ret)
 {
     const char *name, *id, *made;
     json_int_t size, bits, change, taken;
     struct sl_uuid uuid;
     int bad = json_unpack((json_t *)head, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "pool", &name, "backup", &id,
                           "made", &made, "size", &size, "bits", &bits, "change", &change, "taken", &taken);
-    if (bad || !sl_pool_name_ok(name) || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) ||
-        strlen(made) > 31 || !is_shape(size, bits) || change < 0 || taken < 0) {
-        sl_complain("%s: it does not say which pool it is of", path);
+    if (bad || !sl_pool_name_ok(name) || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_moment(made) ||
+        !is_shape(size, bits) || change < 0 || taken < 0) {
+        sl_buf_puts(why, "it does not say which pool it is of");
         return false;
     }
     struct sl_backup_pool p = {
@@ -59,20 +65,31 @@ json_t *sl_backup_list_json(const struct sl_uuid *id, const struct sl_direct_lis
                      l->state.len, "created", (json_int_t)l->created);
 }
 
-bool sl_backup_list_of(const char *path, const struct sl_backup_pool *p, const json_t *head,
-                       struct sl_span body, struct sl_uuid *ret_id, struct sl_direct_list *ret)
+/* Visible ASCII, as the URIs that the service makes: it is shown, and served. */
+static bool is_uri(const char *text)
+{
+    size_t n = 0;
+    while (text[n] > ' ' && text[n] <= '~')
+        n++;
+    return n >= 1 && n <= URI_MAX && text[n] == '\0';
+}
+
+bool sl_backup_list_of(const struct sl_backup_pool *p, const json_t *head, struct sl_span body,
+                       struct sl_buf *why, struct sl_uuid *ret_id, struct sl_direct_list *ret)
 {
     const char *id, *uri, *state;
+    struct sl_uuid uuid;
     json_int_t size, bits, version, cursor, created;
     int bad = json_unpack((json_t *)head, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", &id, "uri", &uri,
                           "state", &state, "size", &size, "bits", &bits, "version", &version, "cursor",
                           &cursor, "created", &created);
-    if (bad || !sl_uuid_parse(sl_span(id, strlen(id)), ret_id) || strlen(uri) < 1 || strlen(uri) > URI_MAX ||
-        size != p->size || bits != p->bits || body.len > (size_t)(size * bits / 8) || version < 0 ||
-        version > VERSION_MAX || cursor < 0 || cursor > size || created < 0 || created > VERSION_MAX) {
-        sl_complain("%s: a list in it is none of the pool %s", path, p->name);
+    if (bad || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_uri(uri) || size != p->size ||
+        bits != p->bits || body.len > (size_t)(size * bits / 8) || version < 0 || version > VERSION_MAX ||
+        cursor < 0 || cursor > size || created < 0 || created > VERSION_MAX) {
+        sl_buf_printf(why, "a list in it is none of the pool %s", p->name);
         return false;
     }
+    *ret_id = uuid;
     *ret = (struct sl_direct_list){.uri = sl_span(uri, strlen(uri)),
                                    .state = sl_span(state, strlen(state)),
                                    .bytes = body,

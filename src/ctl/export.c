@@ -86,8 +86,8 @@ static bool finish(struct export *x)
 
 static void show(const struct sl_ctl *c, const struct export *x)
 {
-    char sum[2 * SL_SHA256 + 1];
-    sl_backup_checksum(&x->file, sum);
+    char sum[SL_BACKUP_CHECKSUM];
+    sl_chain_text(&x->file.chain, sum);
     if (c->json) {
         sl_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "pool", x->pool.name, "backup",
                                 x->pool.id, "made", x->pool.made, "lists", (json_int_t)x->lists,

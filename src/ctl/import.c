@@ -11,20 +11,18 @@
 struct import {
     const struct sl_ctl *c;
     const char *path;
+    FILE *file;
     struct sl_direct *redis;
     struct sl_backup_pool pool;
     struct sl_uuid *ids; /* of the file's lists */
     size_t lists, room;
     uint64_t status_bytes;
-    char checksum[2 * SL_SHA256 + 1];
+    char checksum[SL_BACKUP_CHECKSUM];
     uint64_t done[SL_IMPORT_RETIRED + 1]; /* by outcome */
     uint64_t changed;                     /* by the service, before they were read back */
     struct sl_hasher *hasher;
     struct sl_progress progress;
 };
-
-/* False ends the reading, after a complaint. */
-typedef bool each_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l);
 
 static bool redis_failed(const struct import *x)
 {
@@ -32,61 +30,37 @@ static bool redis_failed(const struct import *x)
     return false;
 }
 
-/* The lists of an open file up to its end, each to `each`; *ret_checksum: of the file. */
-static bool walk_lists(struct import *x, struct sl_backup *b, each_list *each, uint64_t *ret_lists)
-{
-    for (uint64_t n = 0;; n++) {
-        enum sl_backup_kind kind;
-        json_t *head;
-        struct sl_span body;
-        struct sl_uuid id;
-        struct sl_direct_list l;
-        if (!sl_backup_read(b, &kind, &head, &body))
-            return false;
-        if (kind == SL_BACKUP_END) {
-            bool ok = json_integer_value(json_object_get(head, "lists")) == (json_int_t)n;
-            json_decref(head);
-            if (!ok)
-                sl_complain("%s: lists are missing in it", x->path);
-            *ret_lists = n;
-            return ok && sl_backup_at_end(b);
-        }
-        bool ok = kind == SL_BACKUP_LIST && sl_backup_list_of(x->path, &x->pool, head, body, &id, &l) &&
-                  each(x, &id, &l);
-        if (kind != SL_BACKUP_LIST)
-            sl_complain("%s: a record of an unknown kind", x->path);
-        json_decref(head);
-        if (!ok)
-            return false;
-    }
-}
-
 /* Reads the whole file. The first time it says which pool it is of; it must stay the same file. */
-static bool walk_file(struct import *x, each_list *each)
+static bool walk_file(struct import *x, sl_backup_each *each)
 {
-    struct sl_backup b;
-    enum sl_backup_kind kind;
-    json_t *head = NULL;
-    struct sl_span body;
-    uint64_t lists;
-    char sum[sizeof x->checksum];
-    bool ok = sl_backup_open(&b, x->path) && sl_backup_read(&b, &kind, &head, &body) &&
-              sl_backup_pool_of(x->path, kind == SL_BACKUP_POOL ? head : NULL, &x->pool);
-    json_decref(head);
-    ok = ok && walk_lists(x, &b, each, &lists);
-    sl_backup_checksum(&b, sum);
-    sl_backup_close(&b);
-    if (ok && x->checksum[0] != '\0' && strcmp(sum, x->checksum) != 0) {
-        sl_complain("%s: another file has taken its place", x->path);
+    char text[512];
+    struct sl_buf why;
+    struct sl_backup_contents c;
+    sl_buf_over(&why, text, sizeof text);
+    bool again = x->checksum[0] != '\0';
+    if (again && fseeko(x->file, 0, SEEK_SET) != 0) {
+        sl_complain("%s: it is read twice, so it has to be a file: %m", x->path);
         return false;
     }
-    if (ok)
-        memcpy(x->checksum, sum, sizeof sum);
+    bool ok = sl_backup_walk(x->file, each, x, &why, &c);
+    if (why.len > 0)
+        sl_complain("%s: %.*s", x->path, (int)why.len, why.data);
+    if (ok && again && strcmp(c.checksum, x->checksum) != 0) {
+        sl_complain("%s: it was changed while it was read", x->path);
+        return false;
+    }
+    if (ok) {
+        x->pool = c.pool;
+        memcpy(x->checksum, c.checksum, sizeof c.checksum);
+    }
     return ok;
 }
 
-static bool note_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l)
+static bool note_list(void *arg, const struct sl_backup_pool *p, const struct sl_uuid *id,
+                      const struct sl_direct_list *l)
 {
+    struct import *x = arg;
+    (void)p;
     if (x->lists == x->room) {
         x->room = x->room > 0 ? x->room * 2 : 1024;
         x->ids = realloc(x->ids, x->room * sizeof *x->ids);
@@ -154,10 +128,17 @@ static bool read_back(struct import *x, const struct sl_uuid *id, const struct s
     return false;
 }
 
-static bool put_list(struct import *x, const struct sl_uuid *id, const struct sl_direct_list *l)
+static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_uuid *id,
+                     const struct sl_direct_list *l)
 {
+    struct import *x = arg;
     enum sl_import what;
     uint64_t version, total = 0;
+    if (strcmp(p->name, x->pool.name) != 0 || strcmp(p->id, x->pool.id) != 0 || p->size != x->pool.size ||
+        p->bits != x->pool.bits) {
+        sl_complain("%s: it was changed while it was read", x->path);
+        return false;
+    }
     if (!sl_direct_import(x->redis, x->pool.name, id, l, x->pool.id, x->c->merge, &what, &version))
         return redis_failed(x);
     x->done[what]++;
@@ -235,9 +216,12 @@ static int put_back(struct import *x)
 int sl_run_import(const struct sl_ctl *c, struct sl_web *web)
 {
     (void)web;
-    struct import x = {.c = c, .path = c->words[0], .hasher = sl_hasher_new()};
+    struct import x = {
+        .c = c, .path = c->words[0], .file = fopen(c->words[0], "rbe"), .hasher = sl_hasher_new()};
     int code = SL_EXIT_USAGE;
-    if (walk_file(&x, note_list))
+    if (x.file == NULL)
+        sl_complain("%s: %m", x.path);
+    else if (walk_file(&x, note_list))
         code = SL_EXIT_OK;
     if (code == SL_EXIT_OK && !c->check) {
         x.redis = sl_redis_of(c, true, &code);
@@ -245,6 +229,8 @@ int sl_run_import(const struct sl_ctl *c, struct sl_web *web)
     }
     if (code == SL_EXIT_OK)
         show(&x);
+    if (x.file != NULL)
+        fclose(x.file);
     sl_direct_free(x.redis);
     sl_hasher_free(x.hasher);
     free(x.ids);
