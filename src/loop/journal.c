@@ -44,8 +44,8 @@ struct sl_journal {
     _Atomic int last_error;
     _Atomic bool reopen;
     /* the thread's */
-    int fd; /* -1: could not be opened */
-    uint64_t size;
+    int fd;                 /* -1: could not be opened */
+    uint64_t size, full_at; /* bytes */
     struct entry *first, **last;
     uint64_t lost_told, dirty_ns; /* when what is not synced was first written; 0: all is */
     bool ending;
@@ -87,23 +87,28 @@ static int open_file(struct sl_journal *j)
     struct stat st;
     uint64_t size;
     int fd = open(j->s.path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0 || fstat(fd, &st) != 0)
+    if (fd < 0)
         return errno;
-    size = (uint64_t)st.st_size;
-    if (!end_last_line(fd, &size)) {
+    bool ok = fstat(fd, &st) == 0;
+    size = ok ? (uint64_t)st.st_size : 0;
+    if (!ok || !end_last_line(fd, &size)) {
         int error = errno;
         close(fd);
         return error;
     }
     j->fd = fd;
     j->size = size;
+    j->full_at = S_ISREG(st.st_mode) ? j->s.max_size : UINT64_MAX; /* of a pipe no other is begun */
     return 0;
 }
 
 static bool sync_file(struct sl_journal *j)
 {
+    /* EINVAL: a pipe or a terminal, which cannot be synced. */
+    if (j->fd >= 0 && fdatasync(j->fd) != 0 && errno != EINVAL)
+        return failed(j, errno);
     j->dirty_ns = 0;
-    return j->fd < 0 || fdatasync(j->fd) == 0 || failed(j, errno);
+    return true;
 }
 
 static void close_file(struct sl_journal *j)
@@ -112,6 +117,7 @@ static void close_file(struct sl_journal *j)
     if (j->fd >= 0)
         close(j->fd);
     j->fd = -1;
+    j->dirty_ns = 0;
 }
 
 static void name_of(const struct sl_journal *j, unsigned i, char out[static PATH_ROOM])
@@ -122,19 +128,30 @@ static void name_of(const struct sl_journal *j, unsigned i, char out[static PATH
         snprintf(out, PATH_ROOM, "%s.%u", j->s.path, i);
 }
 
-static void rotate(struct sl_journal *j)
+/* <path>.1 and so on one further, the last one overwritten. What stays where it is is not overwritten. */
+static bool move_full(struct sl_journal *j, char from[static PATH_ROOM])
 {
-    char from[PATH_ROOM], to[PATH_ROOM];
-    close_file(j);
-    for (unsigned i = j->s.keep; i-- > 0;) { /* the last is overwritten */
+    char to[PATH_ROOM];
+    for (unsigned i = j->s.keep; i-- > 0;) {
         name_of(j, i, from);
         name_of(j, i + 1, to);
         if (rename(from, to) != 0 && errno != ENOENT)
-            sl_log(SL_ERROR, "audit", "a full file cannot be renamed: it goes on", SL_KS("file", from),
-                   SL_KS("error", strerror(errno)));
+            return false;
     }
-    if (j->s.keep == 0)
-        unlink(j->s.path);
+    name_of(j, 0, from);
+    return j->s.keep > 0 || unlink(from) == 0 || errno == ENOENT;
+}
+
+static void rotate(struct sl_journal *j)
+{
+    char from[PATH_ROOM];
+    if (!move_full(j, from)) {
+        sl_log(SL_ERROR, "audit", "a full file cannot be renamed: it goes on", SL_KS("file", from),
+               SL_KS("error", strerror(errno)));
+        j->full_at = j->size + j->s.max_size; /* not with every line again */
+        return;
+    }
+    close_file(j);
     sl_metric_add(j->s.metrics, SL_JM_ROTATIONS, 1);
 }
 
@@ -142,7 +159,7 @@ static bool ready_file(struct sl_journal *j, const struct entry *e)
 {
     if (e->written == 0 && atomic_exchange_explicit(&j->reopen, false, memory_order_relaxed))
         close_file(j);
-    if (e->written == 0 && j->fd >= 0 && j->size > 0 && j->size + e->len > j->s.max_size)
+    if (e->written == 0 && j->fd >= 0 && j->size > 0 && j->size + e->len > j->full_at)
         rotate(j);
     int error = j->fd < 0 ? open_file(j) : 0;
     return error == 0 || failed(j, error);
@@ -228,11 +245,6 @@ static void run(void *arg)
         if (poll(&p, 1, patience_ms(j)) == 1)
             sl_mailbox_wait(&j->box);
         take_mail(j);
-        if (j->first == NULL && j->fd < 0) { /* nothing to write, but is it possible again? */
-            int error = open_file(j);
-            if (error != 0)
-                failed(j, error);
-        }
         work_off(j);
     }
     if (j->first != NULL)

@@ -3,7 +3,8 @@
  * Any thread hands over lines (sl_journal_put): one allocation and the mailbox's one exchange, no lock, no
  * system call while the thread is busy. The thread writes what has come as it comes (O_APPEND), syncs at most
  * every `flush_ms`, and begins another file when one is full: <path> becomes <path>.1, that <path>.2, up to
- * `keep`. A line is never divided between files.
+ * `keep`. A line is never divided between files. A file that cannot be renamed goes on, to be tried again
+ * when it has grown by as much once more.
  *
  * When the file cannot be written (a full disk), lines wait and are tried again every 200 ms, a line that was
  * half written from where it broke off; meanwhile sl_journal_failing. What waits is bounded by

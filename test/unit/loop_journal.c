@@ -152,11 +152,60 @@ static void what_waits_is_bounded_where_it_may_be_dropped(void **state)
                     SL_JOURNAL_BACKLOG / 1024 + 100);
 }
 
+/* Where the second full file should go there is a folder: what is kept stays where it is, and the file goes
+ * on past its size; another attempt is made when it has grown by as much again. */
+static void a_full_file_that_cannot_be_renamed_goes_on(void **state)
+{
+    (void)state;
+    char first[128], second[128], inside[160];
+    snprintf(first, sizeof first, "%s.1", path);
+    snprintf(second, sizeof second, "%s.2", path);
+    snprintf(inside, sizeof inside, "%s/inside", second);
+    FILE *f = fopen(first, "w");
+    assert_non_null(f);
+    fputs("from before\n", f);
+    fclose(f);
+    assert_int_equal(mkdir(second, 0700), 0);
+    assert_int_equal(mkdir(inside, 0700), 0);
+    struct sl_journal *j = journal(22 * 100, 2, false);
+    write_many(j);
+    sl_journal_free(j);
+    assert_int_equal(count_lines(path), 2000);
+    assert_int_equal(count_lines(first), 1);
+    assert_int_equal(sl_metric_sum(&sl_journal_metric_table, SL_JM_ROTATIONS), 0);
+    assert_int_equal(rmdir(inside), 0);
+    assert_int_equal(rmdir(second), 0);
+    j = journal(22 * 100, 2, false);
+    sl_journal_put(j, "a line of some length\n", 22, 1);
+    sl_journal_free(j);
+    assert_int_equal(count_lines(path), 1);
+    assert_int_equal(count_lines(first), 2000);
+    assert_int_equal(count_lines(second), 1);
+}
+
+/* A pipe, as /dev/stdout of a container is one: there is nothing to sync. */
+static void what_cannot_be_synced_is_written(void **state)
+{
+    (void)state;
+    char text[8];
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    struct sl_journal *j = journal(1 << 20, 3, false);
+    sl_journal_put(j, "one\n", 4, 1);
+    sl_journal_free(j);
+    assert_int_equal(read(fd, text, sizeof text), 4);
+    close(fd);
+    assert_int_equal(sl_metric_sum(&sl_journal_metric_table, SL_JM_FAILURES), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_writers_and_rotation, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_waits, begin, end),
+        cmocka_unit_test_setup_teardown(a_full_file_that_cannot_be_renamed_goes_on, begin, end),
+        cmocka_unit_test_setup_teardown(what_cannot_be_synced_is_written, begin, end),
         cmocka_unit_test_setup_teardown(what_waits_is_bounded_where_it_may_be_dropped, begin, end),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
