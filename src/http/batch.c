@@ -100,15 +100,9 @@ void sl_call_batch(struct call *c)
 {
     struct sl_identity who;
     struct sl_body *body;
-    char why[SL_WHY];
     size_t n;
-    if (!sl_authenticate(c, &who) || !sl_accepts_body(c))
+    if (!sl_read_update(c, true, &who, &body))
         return;
-    enum sl_err err = sl_body_batch(sl_entity(c), c->t->http->options->limits.batch_entries, why, &body);
-    if (err != SL_OK) {
-        sl_respond_error(c, err, why);
-        return;
-    }
     const struct sl_update_entry *e = sl_body_entries(body, &n);
     struct sl_batch_entry *entries = calloc(n + 1, sizeof *entries);
     if (entries == NULL) {

@@ -179,8 +179,9 @@ static inline bool sl_may_update(const struct call *c, const struct sl_identity 
 }
 
 /* update.c: what the calls that set statuses share. False: refused and answered. */
-bool sl_accepts_body(const struct call *c);
 struct sl_span sl_entity(const struct call *c);
+/* Who calls, and the body of an update or a batch; the body is the caller's. */
+bool sl_read_update(const struct call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret);
 /* Whether the caller may know the list: another pool's, or another spelling of the URI, is like no list at
  * all. */
 bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri);

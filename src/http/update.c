@@ -6,17 +6,26 @@
 #include "pool/update.h"
 #include "pool/wait.h"
 
-bool sl_accepts_body(const struct call *c)
-{
-    if (c->f->has_content_type && sl_content_is_json(c->f->content_type))
-        return true;
-    sl_respond_error(c, SL_ERR_UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json");
-    return false;
-}
-
 struct sl_span sl_entity(const struct call *c)
 {
     return sl_span(c->req->entity.base, c->req->entity.len);
+}
+
+bool sl_read_update(const struct call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret)
+{
+    char why[SL_WHY];
+    if (!sl_authenticate(c, ret_who))
+        return false;
+    if (!c->f->has_content_type || !sl_content_is_json(c->f->content_type)) {
+        sl_respond_error(c, SL_ERR_UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json");
+        return false;
+    }
+    uint32_t most = c->t->http->options->limits.batch_entries;
+    enum sl_err err =
+        batch ? sl_body_batch(sl_entity(c), most, why, ret) : sl_body_update(sl_entity(c), why, ret);
+    if (err != SL_OK)
+        sl_respond_error(c, err, why);
+    return err == SL_OK;
 }
 
 bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri)
@@ -46,8 +55,7 @@ const char *sl_explain_update(enum sl_err err)
         return "The present status is final and cannot be replaced";
     case SL_ERR_LIST_RETIRED:
         return "The list is retired: its last reference was given out longer ago than retire-after, and its "
-               "statuses "
-               "change no more";
+               "statuses change no more";
     case SL_ERR_UNAVAILABLE:
         return "The status was not changed: the store is not available";
     case SL_ERR_OUTCOME_UNKNOWN:
@@ -166,15 +174,9 @@ void sl_call_update(struct call *c)
 {
     struct sl_identity who;
     struct sl_body *body;
-    char why[SL_WHY];
     size_t n;
-    if (!sl_authenticate(c, &who) || !sl_accepts_body(c))
+    if (!sl_read_update(c, false, &who, &body))
         return;
-    enum sl_err err = sl_body_update(sl_entity(c), why, &body);
-    if (err != SL_OK) {
-        sl_respond_error(c, err, why);
-        return;
-    }
     const struct sl_update_entry *e = sl_body_entries(body, &n);
     struct list_op *o = list_op_new(c, &who, &e->list, e->uri, update_list);
     o->index = e->index;
