@@ -10,10 +10,15 @@
 #define REQUEST_ID 128   /* bytes of X-Request-Id that are kept */
 #define PREFIX_ROOM 1400 /* time, request, credential, client, pool, action, outcome */
 
+bool sl_audit_stops(const struct sl_http *h)
+{
+    return h->journal != NULL && h->options->audit_on_failure == SL_AUDIT_REFUSE &&
+           sl_journal_full(h->journal);
+}
+
 bool sl_audit_refused(const struct call *c)
 {
-    const struct sl_http *h = c->t->http;
-    if (h->options->audit_on_failure == SL_AUDIT_CONTINUE || !sl_journal_full(h->journal))
+    if (!sl_audit_stops(c->t->http))
         return false;
     sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was done: the audit record cannot be written");
     return true;
@@ -190,7 +195,7 @@ void sl_audit_answer(const struct call *c, struct audit *a, struct sl_span answe
 void sl_audit_gone(const struct op *o, const struct audit *a)
 {
     struct call c = o->call;
-    c.req = NULL; /* it is being taken apart */
+    c.req = NULL; /* it is being taken apart, so neither its address nor its id can be told */
     sl_audit_write(&c, a, SL_ERR_OUTCOME_UNKNOWN);
 }
 

@@ -1,5 +1,6 @@
-/* The audit record: who reserved and set what and when, a line of JSON per list (docs/issuers.md). Nothing
- * about holders: we know of none. Never a credential, but the first 8 bytes of its SHA-256. */
+/* The audit record: who reserved and set what and when, a line of JSON per list (docs/audit.md). Nothing
+ * about holders: we know of none. Never a credential, but the first 8 bytes of its SHA-256. The thread's that
+ * has the call; nothing here waits for the file (loop/journal.h). */
 #pragma once
 #include "http/http_int.h"
 #include "pool/update.h"
@@ -13,6 +14,8 @@ struct audit {
     const char *action;
 };
 
+/* Issuers are served only while their calls can be recorded, unless the configuration says otherwise. */
+bool sl_audit_stops(const struct sl_http *h);
 bool sl_audit_refused(const struct call *c);
 /* False: the record cannot be written and the call must not go on; it was answered. */
 static inline bool sl_audit_may(const struct call *c)

@@ -1,6 +1,6 @@
 /* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own.
  */
-#include "http/http_int.h"
+#include "http/audit.h"
 
 #include "base/version.h"
 
@@ -14,12 +14,10 @@ static void plain(const struct call *c, int status, const char *type, const stru
     sl_respond_body(c, status, sl_span(body, b->len));
 }
 
-/* Issuers are served while their calls can be recorded, unless the configuration says otherwise. */
 static bool audited(const struct call *c, struct sl_buf *why)
 {
     const struct sl_http *h = c->t->http;
-    if (h->journal == NULL || h->options->audit_on_failure == SL_AUDIT_CONTINUE ||
-        !sl_journal_full(h->journal))
+    if (!sl_audit_stops(h))
         return true;
     sl_buf_printf(why, "audit: %s cannot be written", h->options->audit_file);
     if (sl_journal_failing(h->journal))

@@ -10,7 +10,7 @@ sys.path.insert(0, str(INTEGRATION))
 
 from harness import BINARY, World  # noqa: E402
 
-# Of each attack; the table in docs/security.md was made with 20.
+# Of each attack.
 SECONDS = float(os.environ.get("SL_HOSTILE_SECONDS", "5"))
 rows = []
 
