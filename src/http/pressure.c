@@ -50,17 +50,32 @@ bool sl_pressure_shed(struct sl_http_thread *t)
 struct look {
     struct timeval now;
     int64_t slow_ms;       /* an answer may be under way for so long */
-    size_t share;          /* connections with larger buffers are ended; SIZE_MAX in the first pass */
-    int64_t young_ms;      /* but not requests that began less than this ago */
+    size_t share;          /* connections with larger buffers are ended */
+    bool young;            /* of requests that began less than BUSY_MS ago; else of all others */
     uint64_t held, ended;  /* bytes */
     uint32_t reading, cut; /* connections */
     uint32_t slow;
+    h2o_socket_t *next_to_go; /* or NULL */
 };
 
-static void cut(h2o_req_t *req)
+/* libh2o learns of it by itself, and closes the connection. */
+static void cut(h2o_socket_t *sock)
 {
-    /* Not closed at once: its place in the list that is walked would go. */
-    shutdown(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), SHUT_RDWR);
+    shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
+}
+
+/* Of one that is being read libh2o would learn late, and take all that the kernel has of it before: so it is
+ * told that reading has failed, and frees the buffer now. Not while the walk is at it: its place in the list
+ * goes. */
+static void end_reading(struct look *l)
+{
+    h2o_socket_t *sock = l->next_to_go;
+    l->next_to_go = NULL;
+    if (sock == NULL)
+        return;
+    cut(sock);
+    if (sock->_cb.read != NULL)
+        sock->_cb.read(sock, "too much memory");
 }
 
 static int64_t age_ms(const struct look *l, struct timeval since)
@@ -86,7 +101,7 @@ static int measure(h2o_req_t *req, void *arg)
     if (is_read(req)) {
         if (answered.tv_sec != 0 && age_ms(l, answered) > l->slow_ms) {
             l->slow++;
-            cut(req);
+            cut(req->conn->callbacks->get_socket(req->conn));
         }
         return 0;
     }
@@ -99,17 +114,19 @@ static int trim(h2o_req_t *req, void *arg)
 {
     struct look *l = arg;
     size_t n = buffered(req);
-    if (is_read(req) || n <= l->share || age_ms(l, req->timestamps.request_begin_at) < l->young_ms)
+    end_reading(l);
+    if (is_read(req) || n <= l->share || (age_ms(l, req->timestamps.request_begin_at) < BUSY_MS) != l->young)
         return 0;
     l->ended += n;
     l->cut++;
-    cut(req);
+    l->next_to_go = req->conn->callbacks->get_socket(req->conn);
     return 0;
 }
 
 static void walk(struct sl_http_thread *t, struct look *l, int (*each)(h2o_req_t *, void *))
 {
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, each, l);
+    end_reading(l);
 }
 
 /* Those with more than an equal share of what there is, so that what is left fits it; first the ones that
@@ -117,12 +134,9 @@ static void walk(struct sl_http_thread *t, struct look *l, int (*each)(h2o_req_t
 static void relieve(struct sl_http_thread *t, struct look *l, uint64_t budget)
 {
     l->share = (size_t)(budget / l->reading);
-    l->young_ms = BUSY_MS;
     walk(t, l, trim);
     if (l->held - l->ended > budget) {
-        l->young_ms = INT64_MIN;
-        l->held -= l->ended;
-        l->ended = 0;
+        l->young = true;
         walk(t, l, trim);
     }
     sl_log(SL_WARN, "http", "requests that come in hold too much memory", SL_KU("bytes", l->held),
