@@ -108,11 +108,22 @@ def right(walk, facts):
     assert [walk.ask("PATCH", t, slow, b).status for t, b in ((UPDATE, one), (UPDATE, one), (BATCH, many))] == [204, 429, 429]
 
 
+def ended(walk, redis, uri):
+    """What another instance writes when the list is old enough."""
+    key = f"statuslist:{{two}}:list:{uri.rsplit('/', 1)[1]}:config"
+    redis.client.hset(key, mapping={"state": "retired", "retired": int(time.time() * 1000)})
+    body = b'{"uri":"%s","index":0,"value":1}' % uri.encode()
+    for target, content in ((UPDATE, body), (BATCH, b'{"statusListReferences":[%s]}' % body)):
+        answer = walk.ask("PATCH", target, {**JSON, "X-Api-Key": "key-of-two"}, content)
+        assert answer.json()["code"] == "LIST_RETIRED"
+
+
 def walk_in_peace(world):
     small = {"size": 400, "prefetch": {"threshold": 20, "capacity": 40}}
     pools = {"tests": {**small, "final-status": 1}, "two": {**small, "bits": 2}, "old": {**small, "retired": True},
              "slow": {**small, "limits": {"reservations-per-second": 1, "updates-per-second": 1, "burst": "1ms"}}}
-    service = world.service(world.redis(), pools, limits={"body": "2KiB", "batch-entries": 5}).start()
+    redis = world.redis()
+    service = world.service(redis, pools, limits={"body": "2KiB", "batch-entries": 5}).start()
     walk = Walk(service)
     with service.client() as c, service.client("two") as other:
         (uri, index), (_, final) = c.reserve(2)
@@ -121,6 +132,7 @@ def walk_in_peace(world):
                  "N": uri.rsplit("/", 1)[0] + GONE}
     right(walk, facts)
     wrong(walk, facts)
+    ended(walk, redis, facts["X"])
     return walk
 
 
