@@ -64,9 +64,18 @@ static bool secure(const struct sl_ctl *c, struct sl_tls_client **ret)
     signal(SIGPIPE, SIG_IGN); /* the connection says it */
     if (sl_tls_client_load(&files, &sl_clock_system, &why, &key, ret))
         return true;
-    sl_complain("%.*s", (int)why.len, why.data);
+    const char *option = strcmp(key, "ca") == 0            ? "--cacert"
+                         : strcmp(key, "certificate") == 0 ? "--client-cert"
+                                                           : "--client-key";
+    sl_complain("%s: %.*s", option, (int)why.len, why.data);
     return false;
 }
+
+/* What went wrong is said in the words of the command line. */
+static const struct sl_redis_names options = {.ca = "--cacert",
+                                              .certificate = "--client-cert",
+                                              .server_name = "--redis",
+                                              .port = "the port of --redis"};
 
 struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit)
 {
@@ -74,6 +83,8 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
     size_t len = 0;
     struct sl_redis_options o = {.database = c->redis_database,
                                  .username = (char *)c->redis_username,
+                                 .tls.ca = (char *)c->cacert,
+                                 .names = &options,
                                  .command_timeout_ms = c->timeout * 1000};
     struct sl_direct *d = NULL;
     struct sl_tls_client *tls = NULL;

@@ -33,6 +33,7 @@ static void make_threads(struct sl_daemon *d)
     d->shared.table = sl_table_new();
     d->http = sl_http_new(&d->config->http, &d->shared);
     sl_http_set_credentials(d->http, d->config->credentials);
+    sl_reload_init(d);
     sl_tls_install(d, &d->tls);
     d->workers = sl_xcalloc(workers, sizeof *d->workers);
     d->worker_mail = sl_xcalloc(workers, sizeof(struct sl_mailbox *));
@@ -44,7 +45,6 @@ static void make_threads(struct sl_daemon *d)
         d->worker_ended[i].kind = SL_DAEMON_WORKER_ENDED;
     }
     sl_keeper_thread_init(d);
-    sl_reload_init(d);
 }
 
 static void start_threads(struct sl_daemon *d)
@@ -190,6 +190,7 @@ static void teardown(struct sl_daemon *d)
     sl_http_free(d->http);
     sl_journal_free(d->journal);
     sl_timer_stop(d->loop, &d->tls_watch);
+    sl_timer_stop(d->loop, &d->tls_renewal);
     sl_tls_set_release(&d->tls);
     sl_tls_set_release(&d->tls_replaced);
     sl_table_free(d->shared.table);

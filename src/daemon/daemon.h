@@ -1,6 +1,7 @@
 /* The whole process: what its threads share, in order of birth. The main thread owns it and lives in its
  * loop. */
 #pragma once
+#include "base/ending.h"
 #include "daemon/config.h"
 #include "daemon/reload.h"
 #include "daemon/tls.h"
@@ -54,9 +55,10 @@ struct sl_daemon {
     struct sl_mailbox **worker_mail;
     struct sl_mail *worker_drain, *worker_ended;
     unsigned workers_left;
-    struct sl_tls_set tls;          /* a share of what is in force */
-    struct sl_tls_set tls_replaced; /* by the last renewal: until the next */
-    struct sl_timer tls_watch;
+    struct sl_tls_set tls;                           /* a share of what is in force */
+    struct sl_tls_set tls_replaced;                  /* by the last renewal: until the next */
+    struct sl_ending tls_told[SL_TLS_LISTENERS + 1]; /* the last: of what is shown to Redis */
+    struct sl_timer tls_watch, tls_renewal;
     struct sl_reload reload;
     struct sl_timer delay;
     enum {

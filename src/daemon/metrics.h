@@ -11,7 +11,11 @@ enum sl_reload_result { SL_RELOAD_DONE, SL_RELOAD_REFUSED };
       "wrong with it.",                                                                                      \
       "result", sl_reload_results, NULL, 0)                                                                  \
     X(CONFIG_SINCE, "configuration_since_seconds", SL_GAUGE,                                                 \
-      "When the configuration in force was put in force, in seconds since 1970.", NULL, NULL, NULL, 0)
+      "When the configuration in force was put in force, in seconds since 1970.", NULL, NULL, NULL, 0)       \
+    X(REDIS_NOT_AFTER, "redis_certificate_not_after_seconds", SL_GAUGE,                                      \
+      "End of the certificate that is shown to Redis, or of the first in its chain that ends, in seconds "   \
+      "since 1970; only where one is shown. Minus time() it is what is left.",                               \
+      NULL, NULL, NULL, 0)
 
 enum {
 #define X(id, ...) SL_DM_##id,

@@ -1,11 +1,14 @@
 #include "daemon/tls.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/metrics.h"
 
-#define WATCH_NS (12 * 3600 * SL_NS_PER_S)
+#define WATCH_NS (600 * SL_NS_PER_S)
+#define RENEWAL_NS (12 * 3600 * SL_NS_PER_S)
 #define DAY_S 86400
 
 void sl_tls_set_release(struct sl_tls_set *set)
@@ -16,40 +19,68 @@ void sl_tls_set_release(struct sl_tls_set *set)
     *set = (struct sl_tls_set){0};
 }
 
+/* Certificate number `i` of a set (the last: what is shown to Redis); false: there is none. */
+static bool end_of(const struct sl_tls_set *set, unsigned i, int64_t *ret_warn_from, int64_t *ret_end)
+{
+    bool ours = i == SL_TLS_LISTENERS;
+    if (ours ? set->redis == NULL : set->of[i] == NULL)
+        return false;
+    *ret_warn_from = ours ? sl_tls_client_warn_from(set->redis) : sl_tls_warn_from(set->of[i]);
+    *ret_end = ours ? sl_tls_client_not_after(set->redis) : sl_tls_not_after(set->of[i]);
+    return *ret_end != INT64_MAX;
+}
+
+/* A certificate that ends soon is no mistake, yet whoever checks a file will want to know. */
+static void check_ends(const struct sl_config *c, const struct sl_tls_set *set)
+{
+    for (unsigned i = 0; i <= SL_TLS_LISTENERS; i++) {
+        int64_t from, end, now = sl_wall_ms(&sl_clock_system) / 1000;
+        if (end_of(set, i, &from, &end) && now >= from)
+            fprintf(stderr, "%s: app.%s%s: the certificate ends in %lld days: renew it\n", c->path,
+                    i < SL_TLS_LISTENERS ? "tls." : "redis.tls",
+                    i < SL_TLS_LISTENERS ? sl_tls_listener_names[i] : "", (long long)(end - now) / DAY_S);
+    }
+}
+
 bool sl_tls_check(const struct sl_config *c)
 {
     struct sl_buf errors;
     struct sl_tls_set set = {0};
     sl_buf_init(&errors, 1u << 20);
     bool ok = sl_tls_read(c, &errors, &set);
-    if (!ok)
+    if (ok)
+        check_ends(c, &set);
+    else
         fwrite(errors.data, 1, errors.len, stderr);
     sl_buf_free(&errors);
     sl_tls_set_release(&set);
     return ok;
 }
 
-static void warn_of(const char *listener, int64_t not_after, int64_t warn_from, int64_t now_s)
+static void tell(unsigned i, int64_t left, int64_t end)
 {
-    int64_t left = not_after - now_s;
-    if (now_s < warn_from)
-        return;
+    char mem[64];
+    struct sl_buf text;
+    sl_buf_over(&text, mem, sizeof mem);
+    sl_ending_put(end, &text);
+    const char *key = i < SL_TLS_LISTENERS ? "listener" : "shown-to";
+    const char *whose = i < SL_TLS_LISTENERS ? sl_tls_listener_names[i] : "redis";
     if (left > 0)
-        sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)",
-               SL_KS("listener", listener), SL_KI("seconds", left), SL_KI("days", left / DAY_S));
+        sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)", SL_KS(key, whose),
+               SL_KN("not-after", text.data, text.len), SL_KI("days", left / DAY_S));
     else
         sl_log(SL_ERROR, "tls", "the certificate has expired: renew it and reload (SIGHUP)",
-               SL_KS("listener", listener), SL_KI("seconds-ago", -left));
+               SL_KS(key, whose), SL_KN("not-after", text.data, text.len));
 }
 
-static void warn(const struct sl_tls_set *set, int64_t now_s)
+static void watch(struct sl_daemon *d)
 {
-    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
-        if (set->of[i] != NULL)
-            warn_of(sl_tls_listener_names[i], sl_tls_not_after(set->of[i]), sl_tls_warn_from(set->of[i]),
-                    now_s);
-    if (set->redis != NULL)
-        warn_of("redis", sl_tls_client_not_after(set->redis), sl_tls_client_warn_from(set->redis), now_s);
+    const struct sl_clock *clock = sl_loop_clock(d->loop);
+    for (unsigned i = 0; i <= SL_TLS_LISTENERS; i++) {
+        int64_t from, end;
+        if (end_of(&d->tls, i, &from, &end) && sl_ending_due(&d->tls_told[i], clock, from, end))
+            tell(i, sl_ending_left(clock, end), end);
+    }
 }
 
 /* Draws the ticket keys anew, so that one that leaked opens what was said in some hours only. */
@@ -69,9 +100,15 @@ static void renew(struct sl_daemon *d)
 static void on_watch(void *arg)
 {
     struct sl_daemon *d = arg;
-    warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
-    renew(d);
+    watch(d);
     sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
+}
+
+static void on_renewal(void *arg)
+{
+    struct sl_daemon *d = arg;
+    renew(d);
+    sl_timer_start(d->loop, &d->tls_renewal, RENEWAL_NS);
 }
 
 bool sl_tls_start(struct sl_daemon *d)
@@ -88,9 +125,10 @@ bool sl_tls_start(struct sl_daemon *d)
     }
     sl_buf_free(&errors);
     sl_timer_init(&d->tls_watch, on_watch, d);
+    sl_timer_init(&d->tls_renewal, on_renewal, d);
     if (ok) {
-        warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
-        sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
+        on_watch(d);
+        sl_timer_start(d->loop, &d->tls_renewal, RENEWAL_NS);
     }
     return ok;
 }
@@ -101,6 +139,9 @@ void sl_tls_install(struct sl_daemon *d, const struct sl_tls_set *set)
         sl_tls_unref(sl_http_set_tls(d->http, i, sl_tls_ref(set->of[i])));
     if (set->redis != NULL)
         atomic_store_explicit(&d->redis_tls.context, sl_tls_client_context(set->redis), memory_order_release);
+    int64_t from, end;
+    sl_metric_set(d->reload.metrics, SL_DM_REDIS_NOT_AFTER,
+                  end_of(set, SL_TLS_LISTENERS, &from, &end) ? (uint64_t)end : SL_METRIC_NONE);
 }
 
 struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next)
@@ -108,6 +149,7 @@ struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *n
     struct sl_tls_set before = d->tls;
     d->tls = *next;
     sl_tls_install(d, &d->tls);
-    warn(&d->tls, sl_wall_ms(sl_loop_clock(d->loop)) / 1000);
+    memset(d->tls_told, 0, sizeof d->tls_told);
+    watch(d);
     return before;
 }

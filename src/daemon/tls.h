@@ -22,8 +22,8 @@ bool sl_tls_check(const struct sl_config *c);
 
 struct sl_daemon;
 
-/* At start: reads them into d->tls, each problem in the log, and looks at them twice a day from then on:
- * warns of certificates that end soon. */
+/* At start: reads them into d->tls, each problem in the log, and looks at them from then on: tells of
+ * certificates that end soon (base/ending.h), renews the ticket keys twice a day. */
 bool sl_tls_start(struct sl_daemon *d);
 /* A reload: d->tls becomes `next`, of which it takes the shares, and is put in force. The set before is the
  * caller's, to be let go of once every thread has finished the loop turn it is in. */

@@ -7,10 +7,10 @@
 #include <openssl/ssl.h>
 
 #include "base/assert.h"
+#include "base/ending.h"
 #include "token/pem.h"
 
 #define TICKET_LIFE_S 3600
-#define WARN_AHEAD_S (30 * 86400)
 
 struct sl_tls {
     _Atomic uint32_t refs;
@@ -185,6 +185,5 @@ int64_t sl_tls_not_after(const struct sl_tls *t)
 
 int64_t sl_tls_warn_from(const struct sl_tls *t)
 {
-    int64_t ahead = (t->pair.not_after - t->pair.not_before) / 4;
-    return t->pair.not_after - (ahead < WARN_AHEAD_S ? ahead : WARN_AHEAD_S);
+    return sl_ending_warn_from(t->pair.not_before, t->pair.not_after);
 }

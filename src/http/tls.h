@@ -25,6 +25,5 @@ struct ssl_ctx_st *sl_tls_context(const struct sl_tls *t);
 
 /* The end of the certificate, or of one of its chain, in seconds since 1970. */
 int64_t sl_tls_not_after(const struct sl_tls *t);
-/* From when on somebody should be told that it ends: a quarter of the certificate's life before, at most 30
- * days. */
+/* From when on somebody should be told that it ends (base/ending.h). */
 int64_t sl_tls_warn_from(const struct sl_tls *t);

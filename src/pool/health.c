@@ -10,7 +10,7 @@ static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
         if (!sl_keeper_expired(p))
             continue;
         sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->pool->name);
-        sl_keeper_put_end(p, why);
+        sl_ending_put(sl_key_not_after(p->pool->key), why);
         return false;
     }
     return true;

@@ -1,5 +1,6 @@
 /* What the keeper's files share among themselves. */
 #pragma once
+#include "base/ending.h"
 #include "core/order.h"
 #include "pool/keeper.h"
 #include "pool/metrics.h"
@@ -96,9 +97,8 @@ struct kpool {
     bool precreating;
     struct sl_timer spares;
     struct sl_level_chooser levels;
-    uint64_t edition;    /* counts the changes of key and claims: tokens of another one are replaced */
-    unsigned told_stage; /* how near the certificate's end was when it was last looked at: pool/expiry.c */
-    uint64_t told_ns;
+    uint64_t edition;        /* counts the changes of key and claims: tokens of another one are replaced */
+    struct sl_ending ending; /* what was told of the certificate's */
     uint32_t lists, unpublished;
     uint64_t token_bytes;
 };
@@ -223,8 +223,7 @@ void sl_keeper_due(struct tracked *t);         /* it is queued from now on */
 void sl_keeper_tell_lag(struct sl_keeper *k);  /* to the workers: after each change of what it stands on */
 void sl_keeper_judge_lag(struct sl_keeper *k); /* every sweep */
 /* expiry.c */
-bool sl_keeper_expired(const struct kpool *p);                     /* its certificate has ended */
-void sl_keeper_put_end(const struct kpool *p, struct sl_buf *out); /* when, as in RFC 3339 */
+bool sl_keeper_expired(const struct kpool *p); /* its certificate has ended */
 void sl_keeper_watch_certificates(struct sl_keeper *k);
 void sl_keeper_watch_wall(struct sl_keeper *k);
 /* reload.c */

@@ -33,7 +33,7 @@ static void reload_pool(struct kpool *p, struct sl_key *key)
         sl_key_free(p->pool->key); /* who is signing with it has a share */
         p->pool->key = sl_key_ref(key);
         p->edition++;
-        p->told_stage = 0;
+        p->ending = (struct sl_ending){0};
     }
     sl_keeper_name_aggregation(p);
     sl_keeper_show(p);

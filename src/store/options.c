@@ -10,6 +10,11 @@ static const char *const strategies[] = {"append-fsync-always", "append-fsync-ev
 
 static const char *const verifications[] = {"full", "chain", "none", NULL};
 
+const struct sl_redis_names sl_redis_keys = {.ca = "redis.tls.ca",
+                                             .certificate = "redis.tls.certificate",
+                                             .server_name = "redis.tls.server-name",
+                                             .port = "redis.port"};
+
 const struct sl_option sl_redis_option_rows[] = {
     {.name = "mode",
      .type = SL_OPT_WORD,

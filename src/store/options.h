@@ -19,6 +19,12 @@ struct sl_redis_tls_options {
     enum sl_redis_verify verify;
 };
 
+/* What settings are called where the user gives them: what goes wrong with them is said in these words. */
+struct sl_redis_names {
+    const char *ca, *certificate, *server_name, *port;
+};
+extern const struct sl_redis_names sl_redis_keys; /* of the configuration */
+
 struct sl_redis_options {
     enum sl_redis_mode mode;
     char *host; /* name or address; ignored when `socket` is set */
@@ -28,6 +34,7 @@ struct sl_redis_options {
     char *password;      /* from password or password-file; a secret; or NULL */
     char *password_file; /* where `password` was read from, or NULL */
     struct sl_redis_tls_options tls;
+    const struct sl_redis_names *names; /* static; NULL: sl_redis_keys */
     unsigned database;
     enum sl_persistence persistence;
     bool assume_persistence;     /* CONFIG is forbidden: take the operator's word */

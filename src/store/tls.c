@@ -20,6 +20,7 @@
 struct sl_link {
     SSL *ssl;
     const struct sl_redis_options *options;
+    const struct sl_redis_names *names;
     bool wants_room, hopeless;
     bool heard; /* something came after the handshake */
     bool dead;  /* nothing may be sent any more, not even a goodbye */
@@ -65,6 +66,7 @@ struct sl_link *sl_link_new(SSL_CTX *ctx, int fd, const struct sl_redis_options 
 {
     struct sl_link *l = sl_xcalloc(1, sizeof *l);
     l->options = o;
+    l->names = o->names != NULL ? o->names : &sl_redis_keys;
     l->ssl = SSL_new(ctx);
     sl_assert(l->ssl != NULL && SSL_set_fd(l->ssl, fd) == 1);
     SSL_set_connect_state(l->ssl);
@@ -92,14 +94,13 @@ static void explain_certificate(struct sl_link *l)
     const char *words = X509_verify_cert_error_string(seen);
     l->hopeless = true;
     if (seen == X509_V_ERR_HOSTNAME_MISMATCH || seen == X509_V_ERR_IP_ADDRESS_MISMATCH)
-        explain(l, "the certificate of Redis is refused: it is not for %.100s (redis.tls.server-name)",
-                expected_name(l->options));
+        explain(l, "the certificate of Redis is refused: it is not for %.100s (%s)",
+                expected_name(l->options), l->names->server_name);
     else if (seen == X509_V_ERR_CERT_HAS_EXPIRED || seen == X509_V_ERR_CERT_NOT_YET_VALID)
         explain(l, "the certificate of Redis is refused: %s", words);
     else
-        explain(l, "the certificate of Redis is refused: %s; expected one that leads to %s", words,
-                l->options->tls.ca != NULL ? "redis.tls.ca"
-                                           : "an authority of this system: name redis.tls.ca");
+        explain(l, "the certificate of Redis is refused: %s; expected one that leads to %s%s", words,
+                l->options->tls.ca != NULL ? "" : "an authority of this system: name ", l->names->ca);
 }
 
 static void explain_failure(struct sl_link *l)
@@ -112,13 +113,13 @@ static void explain_failure(struct sl_link *l)
     } else if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
                reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE) {
         l->hopeless = true;
-        explain(l, "Redis ends the handshake (%s): does it ask for a certificate (redis.tls.certificate)?",
-                words);
+        explain(l, "Redis ends the handshake (%s): does it ask for a certificate (%s)?", words,
+                l->names->certificate);
     } else if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) { /* its alert */
         l->hopeless = reason != SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR;
         explain(l, "Redis ends the TLS connection: %s", words != NULL ? words : "an unknown alert");
     } else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
-        explain(l, "no TLS is spoken there (%s): is redis.port the TLS port of Redis?", words);
+        explain(l, "no TLS is spoken there (%s): is %s the TLS port of Redis?", words, l->names->port);
     } else {
         explain(l, "TLS: %s", words != NULL ? words : "no reason given");
     }
@@ -126,11 +127,12 @@ static void explain_failure(struct sl_link *l)
 
 /* TLS 1.3 is done on our side before the server has looked at our certificate, and its alert may be lost with
  * the end of the connection. */
-static const char *hint(const struct sl_link *l)
+static void hint(struct sl_link *l)
 {
-    return SSL_is_init_finished(l->ssl) && !l->heard
-               ? "; does Redis ask for a certificate (redis.tls.certificate)?"
-               : "";
+    size_t n = strlen(l->why);
+    if (SSL_is_init_finished(l->ssl) && !l->heard)
+        snprintf(l->why + n, sizeof l->why - n, "; does Redis ask for a certificate (%s)?",
+                 l->names->certificate);
 }
 
 /* What has to follow a call that did not succeed: -1 with errno, or 0 at the end of the stream. */
@@ -146,13 +148,16 @@ static int unfinished(struct sl_link *l, int rc)
     l->dead = true;
     l->end = 0;
     if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && system == 0)) {
-        explain(l, "closed by Redis%s", hint(l));
+        explain(l, "closed by Redis");
+        hint(l);
         return 0;
     }
-    if (error == SSL_ERROR_SYSCALL)
-        explain(l, "%s%s", strerror(system), hint(l));
-    else
+    if (error == SSL_ERROR_SYSCALL) {
+        explain(l, "%s", strerror(system));
+        hint(l);
+    } else {
         explain_failure(l);
+    }
     ERR_clear_error();
     l->end = -1;
     errno = EPROTO;

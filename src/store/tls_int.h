@@ -14,8 +14,8 @@ struct sl_link;
 struct sl_redis_options;
 struct ssl_ctx_st;
 
-/* Takes a share of the context; never NULL; the options live until the handshake has ended. Nothing is sent
- * before the handshake is asked for. */
+/* Takes a share of the context; never NULL; the options live until the handshake has ended, their names as
+ * long as the link. Nothing is sent before the handshake is asked for. */
 struct sl_link *sl_link_new(struct ssl_ctx_st *ctx, int fd, const struct sl_redis_options *o);
 void sl_link_free(struct sl_link *l); /* says goodbye if the socket takes it at once; NULL ok */
 

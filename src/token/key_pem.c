@@ -36,10 +36,11 @@ static bool unsupported(void)
 static void refuse_key(const char *path, const struct prompt *p, struct sl_buf *why)
 {
     if (p->asked && p->password == NULL)
-        sl_buf_printf(why,
-                      "the key in %s is encrypted: name a file with its password in password-file, "
-                      "or store it without one",
-                      path);
+        sl_buf_printf(
+            why,
+            "the key in %s is encrypted: store it without a password, or, in the configuration, name a "
+            "file with it in password-file",
+            path);
     else if (p->password != NULL && unsupported())
         sl_buf_printf(
             why,

@@ -7,9 +7,8 @@
 #include <openssl/ssl.h>
 
 #include "base/assert.h"
+#include "base/ending.h"
 #include "token/pem.h"
-
-#define WARN_AHEAD_S (30 * 86400)
 
 struct sl_tls_client {
     _Atomic uint32_t refs;
@@ -140,8 +139,5 @@ int64_t sl_tls_client_not_after(const struct sl_tls_client *t)
 
 int64_t sl_tls_client_warn_from(const struct sl_tls_client *t)
 {
-    if (t->not_after == INT64_MAX)
-        return INT64_MAX;
-    int64_t ahead = (t->not_after - t->not_before) / 4;
-    return t->not_after - (ahead < WARN_AHEAD_S ? ahead : WARN_AHEAD_S);
+    return sl_ending_warn_from(t->not_before, t->not_after);
 }

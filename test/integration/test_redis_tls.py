@@ -1,10 +1,12 @@
 """TLS to Redis: a real server with an authority of the test's own; who is let in, who is not, and what is said about it."""
+import datetime
 import os
 import re
 import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -171,8 +173,22 @@ def test_export_and_import(world, authority, tmp_path):
     lists = ctl_json(here, "export", "tests", backup, options=options)["lists"]
     assert lists > 0
     assert ctl_json(f"tls:127.0.0.1:{told['port']}", "import", backup, options=options)["imported"]["made"] == lists
-    assert "the certificate of Redis is refused" in ctl(here, "export", "tests", backup, options=shown, code=5).stderr
-    assert "certificate" in ctl(here, "export", "tests", backup, options=options[:2], code=5).stderr
+
+    def said(options, code, where=here):
+        """What goes wrong is said in the words of the command line."""
+        words = ctl(where, "export", "tests", backup, options=options, code=code).stderr
+        assert "redis.tls" not in words and "redis.port" not in words, words
+        return words
+    assert re.search("the certificate of Redis is refused: .* name --cacert", said(shown, 5))
+    assert "does it ask for a certificate (--client-cert)" in said(options[:2], 5) or "(--client-cert)?" in said(options[:2], 5)
+    other = Authority(tmp_path / "other")
+    assert "expected one that leads to --cacert" in said(["--cacert", str(other.path), *shown], 5)
+    assert "it is not for 127.1 (--redis)" in said(options, 5, here.replace("localhost", "127.1"))  # as a name
+    for option, file, words in (("--client-cert", other.issue("unknown")[0], "does not belong to the key"),
+                                ("--client-key", tmp_path / "nowhere", "nowhere"), ("--cacert", tmp_path / "nowhere", "nowhere"),
+                                ("--client-key", other.issue("locked", password=b"open sesame")[1], "is encrypted")):
+        changed = [str(file) if i > 0 and options[i - 1] == option else o for i, o in enumerate(options)]
+        assert f"{option}: " in (text := said(changed, 64)) and words in text, text
     assert "belong together" in ctl(here, "export", "tests", backup, options=options[:4], code=64).stderr
     assert "nowhere" in ctl(here, "export", "tests", backup, options=["--cacert", str(tmp_path / "nowhere")], code=64).stderr
     redis.pause()
@@ -207,6 +223,35 @@ def test_redis_that_is_killed_under_load(world, authority):
     service.wait_ready()
     with service.client() as c:
         assert all(c.status(uri, index) == 1 for uri, index in references)
+
+
+def told(service):
+    return [line for line in service.log().splitlines() if 'shown-to="redis"' in line]
+
+
+def test_the_end_of_our_certificate(world, authority):
+    """A metric, and lines in the log ahead of it: at the start, and after a reload."""
+    _, service = over_tls(world, authority, clients="yes")
+    before = datetime.datetime.utcnow() - datetime.timedelta(days=54)
+    paths = authority.issue("us", days=17.9, before=before)
+    service.config["redis"]["tls"] |= pair(paths)
+    checked = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], text=True, capture_output=True)
+    assert checked.returncode == 0 and "app.redis.tls: the certificate ends in 17 days" in checked.stderr
+    works(service.start())
+    assert len(told(service)) == 1 and "ends soon" in told(service)[0] and "days=17" in told(service)[0]
+    end = service.metric("redis_certificate_not_after_seconds", pool=None)
+    assert abs(end - time.time() - 17.9 * 86400) < 120
+
+    def reload(**how):
+        shutil.copy(authority.issue("next", **how)[0], paths[0])
+        shutil.copy(authority.directory / "next.key.pem", paths[1])
+        n = service.metric("reloads_total", pool=None, result="done")
+        service.process.send_signal(signal.SIGHUP)
+        until(lambda: service.metric("reloads_total", pool=None, result="done") > n, 30, "the reload")
+    reload(days=3.5, before=before)
+    assert len(told(service)) == 2 and "days=3" in told(service)[1]
+    reload(days=300)
+    assert len(told(service)) == 2 and service.metric("redis_certificate_not_after_seconds", pool=None) > end + 100 * 86400
 
 
 def test_renewed_while_it_runs(world, authority, tmp_path):

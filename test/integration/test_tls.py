@@ -391,6 +391,7 @@ def test_a_certificate_that_ends_soon_is_told(world, tmp_path, days, warned):
     service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=54)))
     service.start()
     assert ("ends soon" in service.log()) is warned
+    assert service.log().count('listener="public" not-after=') == warned
     end = service.metric("tls_certificate_not_after_seconds", pool=None, listener="public")
     assert abs(end - time.time() - days * 86400) < 120
     assert not [k for k in service.metrics() if "tls_certificate" in k and "public" not in k]

@@ -303,19 +303,19 @@ static void the_end_is_told_ahead(void **state)
                  {40000, 3},      {-10, 4},        {60 * 86400, 0}, {3600, 3}};
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
         h->wall_step_ms = left_ms - steps[i].left_s * 1000;
-        uint64_t told = p->told_ns;
-        unsigned before = p->told_stage;
+        uint64_t told = p->ending.told_ns;
+        unsigned before = p->ending.stage;
         sl_keeper_watch_certificates(h->keeper);
-        assert_int_equal(p->told_stage, steps[i].stage);
-        assert_int_equal(p->told_ns != told, steps[i].stage > before);
-        told = p->told_ns;
+        assert_int_equal(p->ending.stage, steps[i].stage);
+        assert_int_equal(p->ending.told_ns != told, steps[i].stage > before);
+        told = p->ending.told_ns;
         sl_keeper_watch_certificates(h->keeper);
-        assert_int_equal(p->told_ns, told);
+        assert_int_equal(p->ending.told_ns, told);
     }
-    p->told_ns -= 86401 * SL_NS_PER_S; /* a day later */
-    uint64_t told = p->told_ns;
+    p->ending.told_ns -= 86401 * SL_NS_PER_S; /* a day later */
+    uint64_t told = p->ending.told_ns;
     sl_keeper_watch_certificates(h->keeper);
-    assert_int_not_equal(p->told_ns, told);
+    assert_int_not_equal(p->ending.told_ns, told);
     h->wall_step_ms = 0;
     house_end(h);
 }
