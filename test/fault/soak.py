@@ -8,7 +8,8 @@ import random
 import sys
 import time
 
-from house import House  # first: it says where the harness is
+from house import POOL, House  # first: it says where the harness is
+from client import until
 from faults import FAULTS, TIMEOUT
 from load import Load
 from rounds import one_round, recovery
@@ -34,6 +35,7 @@ class Soak:
         self.left = {}  # uri: statuses, of all lists so far
         self.given, self.totals, self.outcomes = set(), collections.Counter(), collections.defaultdict(list)
         self.violations, self.peak, self.settled = [], 0.0, []
+        self.lists, self.fresh = 0, 0.0
         self.began = time.monotonic()
 
     def say(self, text):
@@ -92,7 +94,17 @@ class Soak:
                 h.load = Load(h).start()
             time.sleep(max(0, min(self.every - (time.monotonic() - began), end - time.monotonic())))
         self.check()
+        self.compare()
         return n
+
+    def compare(self):
+        """What a process needs that has just been started on the same lists: more than that would be a leak."""
+        h = self.house
+        service = h.services[0]
+        self.lists = len(h.redis.client.smembers(f"statuslist:{{{POOL}}}:lists"))
+        h.restart_service(0)
+        until(lambda: service.metric("signings_total", POOL) >= self.lists, 60, "tokens of all lists")
+        self.fresh = memory(h)[0]
 
     def report(self, n):
         t = self.totals
@@ -100,7 +112,7 @@ class Soak:
               f"{t['acknowledged']} statuses acknowledged, {t['unknown']} of unknown outcome, {t['lost']} lost where Redis lost "
               f"them, {len(self.violations)} violations")
         print(f"memory at rest: {self.settled[0]:.1f} MiB at first, {self.settled[-1]:.1f} MiB at last, at most "
-              f"{max(self.settled):.1f}; under load at most {self.peak:.1f}")
+              f"{max(self.settled):.1f}; under load at most {self.peak:.1f}; just started on the same {self.lists} lists {self.fresh:.1f}")
         for name, times in sorted(self.outcomes.items()):
             print(f"  {name}: {len(times)} times, writes again within {max(w for w, _ in times):.2f} s, all ready within "
                   f"{max(r for _, r in times):.2f} s")
