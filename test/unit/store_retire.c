@@ -55,11 +55,16 @@ static int end(void **state)
 
 enum what { NOTHING, RETIRED, GONE };
 
-static enum what look(uint64_t after_ms, uint64_t lease_ms, uint64_t keep_ms, bool held)
+#define LEASE 1000000 /* ms */
+#define AFTER (10 * LEASE)
+#define STEP (LEASE / 10 * 9) /* nobody is late */
+#define KEEP AFTER
+
+static enum what look(uint64_t after_ms, bool held)
 {
     struct sl_uuid ids[2] = {list, list};
     struct sl_retire r = {
-        .after_ms = after_ms, .lease_ms = lease_ms, .keep_ms = keep_ms, .ids = ids, .held = held, .asked = 1};
+        .after_ms = after_ms, .lease_ms = LEASE, .keep_ms = KEEP, .ids = ids, .held = held, .asked = 1};
     AWAIT(&b, sl_store_retire(b.store, "me", &r, on_retired, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_true(looked.retired_count + looked.gone_count <= 1);
@@ -70,24 +75,47 @@ static enum what look(uint64_t after_ms, uint64_t lease_ms, uint64_t keep_ms, bo
     return looked.retired_count ? RETIRED : looked.gone_count ? GONE : NOTHING;
 }
 
-static void wait_ms(long ms)
+static const char *field_of(const char *name)
 {
-    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+    char text[SL_UUID_TEXT], command[128];
+    sl_uuid_text(&list, text);
+    snprintf(command, sizeof command, "hget statuslist:{me}:list:%.36s:config %s", text, name);
+    return cli(&b.server, "%s", command);
 }
 
-static void retire(void)
+static const char *pool_field(const char *name)
 {
-    assert_int_equal(look(1, 0, 60000, false), NOTHING); /* when was not known: from now on */
-    wait_ms(20);
-    assert_int_equal(look(1, 0, 60000, false), RETIRED);
+    return cli(&b.server, "hget statuslist:{me}:config %s", name);
+}
+
+/* Time passes: all that Redis has written down lies further back. */
+static void pass(long ms)
+{
+    char text[SL_UUID_TEXT];
+    sl_uuid_text(&list, text);
+    cli(&b.server,
+        "eval \"for _, k in ipairs(KEYS) do for _, f in ipairs({'reserved', 'retired', 'watched', 'looked'}) "
+        "do if tonumber(redis.call('HGET', k, f) or '') then redis.call('HINCRBY', k, f, ARGV[1]) end end "
+        "end\" "
+        "2 statuslist:{me}:config statuslist:{me}:list:%.36s:config %ld",
+        text, -ms);
+}
+
+/* A list whose last reservation was at most a lease after the present look: ends 11 leases from now. */
+static void ends_on_time(void)
+{
+    assert_int_equal(look(AFTER, false), NOTHING);
+    for (long ms = STEP; ms < LEASE + AFTER; ms += STEP) {
+        pass(STEP);
+        assert_int_equal(look(AFTER, false), NOTHING);
+    }
+    pass(STEP);
+    assert_int_equal(look(AFTER, false), RETIRED);
 }
 
 static const char *state_of(void)
 {
-    char text[SL_UUID_TEXT], command[128];
-    sl_uuid_text(&list, text);
-    snprintf(command, sizeof command, "hget statuslist:{me}:list:%.36s:config state", text);
-    return cli(&b.server, "%s", command);
+    return field_of("state");
 }
 
 static void open_lists_are_not_retired(void **state)
@@ -96,9 +124,9 @@ static void open_lists_are_not_retired(void **state)
     uint32_t back = 3;
     AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
     assert_int_equal(got.number, 1);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(look(1, 0, 0, false), NOTHING);
-        wait_ms(5);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(look(AFTER, false), NOTHING);
+        pass(STEP);
     }
     assert_string_equal(state_of(), "open");
 }
@@ -106,27 +134,62 @@ static void open_lists_are_not_retired(void **state)
 static void what_somebody_holds_is_not_retired(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(look(1, 60000, 0, true), NOTHING);
-        wait_ms(5);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(look(AFTER, true), NOTHING);
+        pass(STEP);
     }
-    assert_int_equal(look(1, 0, 0, false), NOTHING); /* the lease of another instance */
-    assert_int_equal(look(0, 0, 0, false), NOTHING);
     assert_string_equal(state_of(), "full");
+    assert_int_equal(look(AFTER, true), NOTHING); /* the lease of another instance */
+    ends_on_time();                               /* nobody holds any more */
 }
 
 static void a_take_makes_the_time_unknown(void **state)
 {
     (void)state;
-    assert_int_equal(look(100000, 0, 0, true), NOTHING);
-    wait_ms(20);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(look(AFTER, false), NOTHING);
+        pass(STEP);
+    }
     uint32_t back = 3;
     struct sl_list_draft d[2] = {draft(), draft()};
     AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
     AWAIT(&b, sl_store_take(b.store, "me", 1, 0, d, on_taken, NULL));
     assert_memory_equal(&got.blocks[0].list.id, &list, sizeof list);
     assert_string_equal(state_of(), "full");
-    assert_int_equal(look(10, 0, 0, false), NOTHING); /* 20 ms ago is not what counts */
+    ends_on_time(); /* what came before is not what counts */
+}
+
+/* Lists were not to end for some time, in which references of them may have been handed out. */
+static void after_a_gap_lists_count_anew(void **state)
+{
+    char watched[32], last[32];
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(look(AFTER, i == 0), NOTHING);
+        pass(STEP);
+    }
+    snprintf(watched, sizeof watched, "%s", pool_field("watched"));
+    snprintf(last, sizeof last, "%s", pool_field("looked"));
+    assert_int_equal(look(0, true), NOTHING); /* switched off */
+    assert_int_equal(look(0, false), NOTHING);
+    assert_string_equal(pool_field("watched"), watched);
+    assert_string_equal(pool_field("looked"), last);
+    pass(LEASE);
+    ends_on_time(); /* switched on again */
+}
+
+static void nobody_looked_for_less_than_a_lease(void **state)
+{
+    (void)state;
+    assert_int_equal(look(AFTER, true), NOTHING);
+    for (long ms = STEP; ms < LEASE + AFTER; ms += STEP) {
+        pass(STEP / 2);
+        assert_int_equal(look(0, false), NOTHING); /* off, and on again before anything is missed */
+        pass(STEP / 2);
+        assert_int_equal(look(AFTER, false), NOTHING);
+    }
+    pass(STEP);
+    assert_int_equal(look(AFTER, false), RETIRED);
 }
 
 static void nothing_changes_in_a_retired_list(void **state)
@@ -137,7 +200,7 @@ static void nothing_changes_in_a_retired_list(void **state)
     AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
     AWAIT(&b, sl_store_changes(b.store, "me", 0, 10, on_changes, NULL));
     uint64_t newest = got.newest;
-    retire();
+    ends_on_time();
     AWAIT(&b,
           sl_store_changes(b.store, "me", newest, 10, on_changes, NULL)); /* so every instance learns it */
     assert_int_equal(got.count, 1);
@@ -166,10 +229,13 @@ static void what_is_gone_never_comes_again(void **state)
 {
     (void)state;
     char text[SL_UUID_TEXT], command[64];
-    retire();
-    wait_ms(20);
-    assert_int_equal(look(0, 0, 1, false), RETIRED); /* and dropped */
-    assert_int_equal(look(0, 0, 1, false), GONE);
+    ends_on_time();
+    pass(KEEP / 2);
+    assert_int_equal(look(0, false), RETIRED);
+    assert_string_equal(state_of(), "retired");
+    pass(KEEP);
+    assert_int_equal(look(0, false), RETIRED); /* and dropped */
+    assert_int_equal(look(0, false), GONE);
     sl_uuid_text(&list, text);
     snprintf(command, sizeof command, "keys *%.36s*", text);
     assert_string_equal(cli(&b.server, "%s", command), "");
@@ -196,6 +262,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_lists_are_not_retired, begin, end),
         cmocka_unit_test_setup_teardown(what_somebody_holds_is_not_retired, begin, end),
         cmocka_unit_test_setup_teardown(a_take_makes_the_time_unknown, begin, end),
+        cmocka_unit_test_setup_teardown(after_a_gap_lists_count_anew, begin, end),
+        cmocka_unit_test_setup_teardown(nobody_looked_for_less_than_a_lease, begin, end),
         cmocka_unit_test_setup_teardown(nothing_changes_in_a_retired_list, begin, end),
         cmocka_unit_test_setup_teardown(what_is_gone_never_comes_again, begin, end),
     };

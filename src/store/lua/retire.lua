@@ -4,6 +4,19 @@
 local now, after, lease, keep = now_ms(), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local first = 6 + tonumber(ARGV[5])
 local retired, gone = {}, {}
+local watched
+
+-- Whoever looks answers for what it holds, for the time of its lease. If longer than that nobody has looked (nobody ran, or
+-- lists did not end), references may have been handed out of which no list tells: all lists count from now on.
+if after > 0 then
+    local f = redis.call('HMGET', KEYS[1], 'watched', 'looked')
+    local looked = tonumber(f[2] or '')
+    watched = tonumber(f[1] or '')
+    if not watched or not looked or now > looked then
+        watched = now + lease
+    end
+    redis.call('HSET', KEYS[1], 'watched', string.format('%.0f', watched), 'looked', string.format('%.0f', now + lease))
+end
 
 local function drop(id)
     redis.call('SADD', POOL .. 'retired', id) -- for ever: nothing makes this list again
@@ -31,7 +44,7 @@ for a = first, #ARGV do
     elseif after > 0 and f[1] ~= 'open' then
         if not tonumber(f[2] or '') then -- when is not known: not before now
             redis.call('HSET', list_key(id), 'reserved', string.format('%.0f', now + lease))
-        elseif now > tonumber(f[2]) + after then
+        elseif now > math.max(tonumber(f[2]), watched) + after then
             redis.call('HSET', list_key(id), 'state', 'retired', 'epoch', '', 'retired', string.format('%.0f', now))
             changed(id, tonumber(f[4]), ARGV[1])
             retired[#retired + 1] = id
