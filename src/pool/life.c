@@ -160,6 +160,7 @@ static void look(struct kpool *p)
                           .asked = asked};
     p->look_sent_ns = sl_mono_ns(k->clock);
     p->looking = sl_store_retire(k->store, p->pool->name, &r, on_looked, p) == SL_OK;
+    p->look_at = p->looking ? p->look_at : 0;
     free(ids);
 }
 
@@ -167,7 +168,10 @@ static void keep_lease(struct kpool *p, uint64_t now)
 {
     if (p->leased_ns == 0) /* what was taken since the start is not older than this */
         p->leased_ns = now + lease_ms(p) * SL_NS_PER_MS;
-    if (now < p->leased_ns || sl_ring_fill(p->pool->ring) + p->stock_count == 0)
+    if (now < p->leased_ns)
+        return;
+    p->leased_ns = 0; /* what comes now is taken later than this */
+    if (sl_ring_fill(p->pool->ring) + p->stock_count == 0)
         return;
     sl_log(SL_ERROR, "pool", "redis was not reached for too long: references that were ready are dropped",
            SL_KS("pool", p->pool->name));
@@ -180,7 +184,7 @@ void sl_keeper_watch_life(struct kpool *p)
     if (p->o->retire_after_ms > 0)
         keep_lease(p, now);
     else
-        p->leased_ns = 0;
+        p->leased_ns = p->round_ns = 0;
     if (p->o->retire_after_ms == 0 && !p->missed)
         return;
     if (p->looking || p->state != POOL_SYNCED || p->k->draining)

@@ -182,21 +182,20 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
 
 static void give_retired(struct op *op)
 {
-    static const struct sl_retired none;
-    op->done.retired(op->arg, op->err, op->err == SL_OK ? &none : NULL);
+    op->done.retired(op->arg, op->err, op->err == SL_OK ? &op->result.retired : NULL);
 }
 
-/* Time does not pass in this Redis: no list is retired. */
 enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
                             void (*done)(void *arg, enum sl_err err, const struct sl_retired *r), void *arg)
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_RETIRE, arg, give_retired, &execute);
-    (void)pool;
-    (void)r;
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.retired = done;
+    op->bytes = sl_xcalloc(r->asked + 1, sizeof(struct sl_uuid));
+    if (execute)
+        fake_retire(s->f, fake_pool(s->f, pool), r, op->bytes, &op->result.retired);
     return fake_op_sent(s, op);
 }
 
@@ -246,7 +245,7 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
     op->records = sl_xcalloc(p->now.lists + 1, sizeof *op->records);
     size_t n = 0;
     for (uint32_t i = 0; execute && i < p->now.lists; i++)
-        if (p->lists[i]->now.change > since)
+        if (p->lists[i]->now.change > since && !p->lists[i]->now.gone)
             op->records[n++] = fake_record(p->lists[i]);
     qsort(op->records, n, sizeof *op->records, by_change);
     op->result.changes = (struct sl_changes){.newest = p->now.change, .count = n < limit ? n : limit};

@@ -23,6 +23,8 @@ struct fake_fields {
     uint8_t *data;
     uint32_t *returned;
     uint32_t returned_count;
+    int64_t reserved_ms, retired_ms; /* 0: not known; not retired */
+    bool gone;                       /* its keys were dropped: for ever, nobody finds it */
 };
 
 struct fake_list {
@@ -40,6 +42,7 @@ struct fake_list {
 struct fake_counters {
     uint64_t taken, change;
     uint32_t lists;
+    int64_t watched_ms, looked_ms;
 };
 
 struct fake_pool {
@@ -148,6 +151,9 @@ uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uin
 uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
 uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
                    enum sl_mended *ret_what);
+/* `ids` has room for all that are asked for; the answer points into it. */
+void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
+                 struct sl_retired *ret);
 /* One result character per change; whether something changed. */
 bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
                  char *results);

@@ -19,13 +19,19 @@ struct fake_pool *fake_pool(struct fake_redis *f, const char *name)
     return p;
 }
 
-struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list)
+static struct fake_list *find_or_gone(struct fake_redis *f, const struct sl_uuid *list)
 {
     for (unsigned i = 0; i < f->pool_count; i++)
         for (uint32_t j = 0; j < f->pools[i]->now.lists; j++)
             if (memcmp(&f->pools[i]->lists[j]->id, list, sizeof *list) == 0)
                 return f->pools[i]->lists[j];
     return NULL;
+}
+
+struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list)
+{
+    struct fake_list *l = find_or_gone(f, list);
+    return l != NULL && !l->now.gone ? l : NULL;
 }
 
 void fake_changed(struct fake_redis *f, struct fake_list *l)
@@ -116,6 +122,8 @@ static bool take_from(struct fake_list *l, uint32_t want, struct sl_block *b)
     b->list = fake_record(l);
     if (count + returned == 0)
         free(indices);
+    else
+        x->reserved_ms = 0;
     return count + returned > 0;
 }
 
@@ -152,7 +160,7 @@ uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uin
 
 uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n)
 {
-    if (l->now.epoch != f->epoch || l->now.state == SL_LIST_SEALED)
+    if (l->now.epoch != f->epoch || l->now.state == SL_LIST_SEALED || l->now.state == SL_LIST_RETIRED)
         return 0;
     l->now.returned = sl_xrealloc(l->now.returned, (l->now.returned_count + n) * sizeof *l->now.returned);
     memcpy(l->now.returned + l->now.returned_count, indices, n * sizeof *indices);
@@ -199,8 +207,12 @@ static void mended_more(struct fake_list *l, const struct sl_mend *m)
 uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
                    enum sl_mended *ret_what)
 {
-    struct fake_list *l = fake_find(f, &m->list);
+    struct fake_list *l = find_or_gone(f, &m->list);
     *ret_what = SL_MENDED_NOT;
+    if (l != NULL && l->now.state == SL_LIST_RETIRED) {
+        *ret_what = SL_MENDED_RETIRED;
+        return l->now.version;
+    }
     if (l == NULL) {
         l = fake_create(f, p, &(struct sl_list_draft){.id = m->list, .uri = m->uri});
         l->now.cursor = p->size;
@@ -216,6 +228,49 @@ uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_me
     if (*ret_what != SL_MENDED_NOT)
         fake_changed(f, l);
     return l->now.version;
+}
+
+/* Whether the list is one that ends now. */
+static bool ends(struct fake_list *l, const struct sl_retire *r, int64_t now)
+{
+    int64_t watched = l->pool->now.watched_ms, since = l->now.reserved_ms;
+    if (r->after_ms == 0 || l->now.state == SL_LIST_OPEN)
+        return false;
+    if (since == 0)
+        l->now.reserved_ms = now + (int64_t)r->lease_ms;
+    return since != 0 && now > (since > watched ? since : watched) + (int64_t)r->after_ms;
+}
+
+void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
+                 struct sl_retired *ret)
+{
+    int64_t now = sl_wall_ms(f->clock), ahead = now + (int64_t)r->lease_ms;
+    size_t retired = 0, gone = r->asked; /* from both ends */
+    if (r->after_ms > 0) {
+        p->now.watched_ms = now > p->now.looked_ms ? ahead : p->now.watched_ms;
+        p->now.looked_ms = ahead;
+    }
+    for (uint32_t i = 0; i < r->held; i++) {
+        struct fake_list *l = fake_find(f, &r->ids[i]);
+        if (l != NULL && l->now.state != SL_LIST_RETIRED)
+            l->now.reserved_ms = ahead;
+    }
+    for (uint32_t i = r->held; i < r->held + r->asked; i++) {
+        struct fake_list *l = find_or_gone(f, &r->ids[i]);
+        if (l != NULL && l->now.state == SL_LIST_RETIRED && !l->now.gone) {
+            l->now.gone = now > l->now.retired_ms + (int64_t)r->keep_ms;
+            ids[retired++] = l->id;
+        } else if (l != NULL && l->now.gone) {
+            ids[--gone] = l->id;
+        } else if (l != NULL && ends(l, r, now)) {
+            l->now.state = SL_LIST_RETIRED;
+            l->now.retired_ms = now;
+            fake_changed(f, l);
+            ids[retired++] = l->id;
+        }
+    }
+    *ret = (struct sl_retired){
+        .retired = ids, .gone = ids + gone, .retired_count = retired, .gone_count = r->asked - gone};
 }
 
 static char apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)
@@ -244,6 +299,10 @@ bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const str
 {
     bool changed = false;
     for (uint32_t i = 0; i < n; i++) {
+        if (l->now.state == SL_LIST_RETIRED) {
+            results[i] = 'R';
+            continue;
+        }
         results[i] = apply(l->now.data, l->pool, final, &c[i]);
         changed = changed || results[i] == '1';
     }
@@ -260,6 +319,9 @@ static bool would_pass(struct fake_redis *f, int final, const struct sl_batch_gr
     ret->refused_position = g->count > 0 ? g->positions[0] : 0;
     ret->refused = SL_ERR_NO_SUCH_REFERENCE;
     if (l == NULL)
+        return false;
+    ret->refused = SL_ERR_LIST_RETIRED;
+    if (l->now.state == SL_LIST_RETIRED)
         return false;
     size_t bytes = sl_status_bytes(l->pool->size, l->pool->bits);
     uint8_t *copy = sl_xcalloc(1, bytes);

@@ -33,6 +33,7 @@ struct op {
         struct sl_pool_opened pool;
         int64_t number;
         struct sl_taken taken;
+        struct sl_retired retired;
         struct sl_changes changes;
         struct sl_updated updated;
         struct sl_batched batched;

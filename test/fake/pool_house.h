@@ -49,6 +49,8 @@ struct house {
     struct sl_clock clock;
     uint64_t random;
     _Atomic int64_t wall_step_ms;
+    _Atomic uint64_t passed_ms; /* by house_pass */
+    struct sl_timer nudge;
     struct sl_loop *loop; /* the keeper's, and everybody's unless threaded */
     struct sl_pool_options options[HOUSE_POOLS];
     char names[HOUSE_POOLS][16];
@@ -80,6 +82,8 @@ struct house_estate house_die(struct house *h);
 
 void house_turn(struct house *h);
 void house_for(struct house *h, unsigned ms);
+/* So much time has passed, by both clocks; what is due comes with the next turns. Not with threads. */
+void house_pass(struct house *h, unsigned ms);
 /* Turns the loop until it holds; false after `ms`. */
 bool house_until(struct house *h, bool (*holds)(struct house *h, void *arg), void *arg, unsigned ms);
 /* Until the keeper has started and every ring is full. */
