@@ -13,8 +13,7 @@
 #include "daemon/notify.h"
 #include "token/build.h"
 
-/* ---- birth
- * --------------------------------------------------------------------------------------------------- */
+/* ---- birth */
 
 static void *builder_new(void *arg)
 {
@@ -79,8 +78,7 @@ static bool start_redis(struct sl_daemon *d)
     return true;
 }
 
-/* ---- the end, step by step
- * ----------------------------------------------------------------------------------- */
+/* ---- the end, step by step */
 
 static void on_delay_over(void *arg)
 {

@@ -6,8 +6,7 @@
 #include "http/conditional.h"
 #include "pool/wait.h"
 
-/* ---- the thread's own shares of tokens
- * --------------------------------------------------------------------- */
+/* ---- the thread's own shares of tokens */
 
 static void on_handle_dispose(void *p)
 {
@@ -50,8 +49,7 @@ static void hold(const struct call *c, const struct sl_list *l, struct sl_token 
     h2o_mem_link_shared(&c->req->pool, t->handles[l->number]);
 }
 
-/* ---- answering
- * --------------------------------------------------------------------------------------------- */
+/* ---- answering */
 
 enum { OFFER_JWT, OFFER_CWT, OFFERS };
 static const struct sl_span offers[OFFERS] = {
@@ -155,8 +153,7 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
     sl_respond_body(c, 200, body->bytes);
 }
 
-/* ---- waiting
- * ----------------------------------------------------------------------------------------------- */
+/* ---- waiting */
 
 struct fetch_op {
     struct op op;

@@ -20,8 +20,7 @@ static void count(const struct sl_http_thread *t, enum sl_shed why, uint64_t n)
         sl_metric_add_label(t->metrics, SL_HT_SHED, why, n);
 }
 
-/* ---- places
- * -------------------------------------------------------------------------------------------------- */
+/* ---- places */
 
 bool sl_pressure_shed(struct sl_http_thread *t)
 {
@@ -43,8 +42,7 @@ bool sl_pressure_shed(struct sl_http_thread *t)
     return true;
 }
 
-/* ---- memory and time
- * ------------------------------------------------------------------------------------------ */
+/* ---- memory and time */
 
 /* One look at all connections. */
 struct look {

@@ -38,8 +38,7 @@ static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
     sl_respond_json(c, body, (size_t)(at - body));
 }
 
-/* ---- with an Idempotency-Key
- * -------------------------------------------------------------------------------- */
+/* ---- with an Idempotency-Key */
 
 struct keyed_op {
     struct op op;
@@ -147,8 +146,7 @@ static bool has_key(const struct call *c, const struct sl_identity *who, struct 
     return k != SL_KEYED_NONE;
 }
 
-/* ---- without
- * ------------------------------------------------------------------------------------------------ */
+/* ---- without */
 
 struct waiting_op {
     struct op op;

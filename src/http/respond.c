@@ -168,8 +168,7 @@ void sl_respond_not_allowed(const struct call *c, const char *allow)
     sl_respond_error(c, SL_ERR_METHOD_NOT_ALLOWED, detail);
 }
 
-/* ---- waiting
- * -------------------------------------------------------------------------------------------------- */
+/* ---- waiting */
 
 /* Bytes of the next request, or the end of the connection: they stay in the kernel until this one is
  * answered. */

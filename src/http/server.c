@@ -118,8 +118,7 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     sl_pressure_start(t);
 }
 
-/* ---- connections
- * --------------------------------------------------------------------------------------------- */
+/* ---- connections */
 
 static void on_accept(h2o_socket_t *sock, const char *err);
 
@@ -194,8 +193,7 @@ void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind
     h2o_socket_read_start(l->sock, on_accept);
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the end */
 
 static int end_connection(h2o_req_t *req, void *arg)
 {

@@ -185,8 +185,7 @@ void sl_call_update(struct call *c)
     find_list(o);
 }
 
-/* ---- reading one
- * --------------------------------------------------------------------------------------------- */
+/* ---- reading one */
 
 static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
 {

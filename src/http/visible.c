@@ -63,8 +63,7 @@ static void respond(const struct call *c, const uint64_t *versions, uint32_t n, 
     sl_respond_empty(c, 204);
 }
 
-/* ---- Prefer: wait
- * ------------------------------------------------------------------------------------------ */
+/* ---- Prefer: wait */
 
 struct held {
     struct op *op;

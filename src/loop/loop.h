@@ -25,8 +25,7 @@ void sl_loop_turn(struct sl_loop *l, int max_ms);
 const struct sl_clock *sl_loop_clock(const struct sl_loop *l);
 struct st_h2o_evloop_t *sl_loop_h2o(struct sl_loop *l);
 
-/* ---- timers
- * ------------------------------------------------------------------------------------------------ */
+/* ---- timers */
 
 struct sl_timer {
     void (*on_due)(void *arg);
@@ -49,8 +48,7 @@ static inline bool sl_timer_running(const struct sl_timer *t)
     return t->position != 0;
 }
 
-/* ---- foreign descriptors
- * ----------------------------------------------------------------------------------- */
+/* ---- foreign descriptors */
 
 struct sl_watch;
 

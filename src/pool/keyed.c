@@ -32,8 +32,7 @@ void sl_count_keyed(struct sl_pool_worker *w, const struct sl_pool *p, enum sl_e
     sl_metric_add_label(w->metrics[p->number], SL_PW_KEYED, result, 1);
 }
 
-/* ---- the answer as bytes: per run uint16 length of the URI, the URI, uint32 count, uint32 indices
- * -------------------------- */
+/* ---- the answer as bytes: per run uint16 length of the URI, the URI, uint32 count, uint32 indices */
 
 static void put_le(struct sl_buf *b, uint32_t v, unsigned bytes)
 {
@@ -86,8 +85,7 @@ uint32_t sl_answer_index(const struct sl_answer_run *run, uint32_t i)
     return get_le(run->indices + (size_t)4 * i, 4);
 }
 
-/* ---- the steps
- * --------------------------------------------------------------------------------------------- */
+/* ---- the steps */
 
 static void finish(struct sl_keyed *k, enum sl_err err, struct sl_span answer, bool repeated)
 {

@@ -22,8 +22,7 @@ static uint64_t lease_ms(const struct kpool *p)
     return half < LEASE_MAX_MS ? half : LEASE_MAX_MS;
 }
 
-/* ---- a list that has ended
- * ------------------------------------------------------------------------------ */
+/* ---- a list that has ended */
 
 /* Its keys are gone, or it was told to be: what readers have is shown until it expires. */
 static void forget_token(struct tracked *t)
@@ -73,8 +72,7 @@ void sl_keeper_ended(struct tracked *t)
     sl_keeper_schedule(t);
 }
 
-/* ---- which lists references are held of
- * ----------------------------------------------------------------- */
+/* ---- which lists references are held of */
 
 struct held {
     struct kpool *pool;
@@ -110,8 +108,7 @@ static uint32_t held_lists(struct kpool *p, struct sl_uuid *ids)
     return h.count;
 }
 
-/* ---- looking
- * -------------------------------------------------------------------------------------------- */
+/* ---- looking */
 
 static void on_looked(void *arg, enum sl_err err, const struct sl_retired *r)
 {

@@ -31,8 +31,7 @@ static size_t raw_bytes(const struct tracked *t)
     return sl_status_bytes(t->list.size, t->list.bits);
 }
 
-/* ---- the queue
- * --------------------------------------------------------------------------------------------- */
+/* ---- the queue */
 
 static void enqueue(struct tracked *t)
 {
@@ -166,8 +165,7 @@ void sl_keeper_want_token(struct tracked *t)
         sl_keeper_make_urgent(t);
 }
 
-/* ---- loading and signing
- * ----------------------------------------------------------------------------------- */
+/* ---- loading and signing */
 
 static void failed(struct tracked *t, enum sl_err err, const char *what)
 {
@@ -320,8 +318,7 @@ void sl_keeper_pump(struct sl_keeper *k)
     }
 }
 
-/* ---- publishing
- * -------------------------------------------------------------------------------------------- */
+/* ---- publishing */
 
 static void publish(struct tracked *t, struct sl_token *token, uint64_t edition)
 {

@@ -11,8 +11,7 @@
 #define TAKE_MAX 200000u   /* indices in one take: bounds the time it holds Redis and this loop */
 #define OPEN_AFTER_MS 2000 /* under everysec a crash may lose this much, a list's creation included */
 
-/* ---- stock
- * ------------------------------------------------------------------------------------------------- */
+/* ---- stock */
 
 static struct segment *segment_new(struct tracked *t, uint32_t count)
 {
@@ -51,8 +50,7 @@ static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
     p->stock_count += n;
 }
 
-/* ---- waiting reservations
- * ---------------------------------------------------------------------------------- */
+/* ---- waiting reservations */
 
 static void answer(struct kpool *p, struct sl_reservation *r, enum sl_err err)
 {
@@ -118,8 +116,7 @@ void sl_keeper_returned(struct kpool *p, struct sl_reservation *r)
     sl_keeper_distribute(p);
 }
 
-/* ---- handing on
- * -------------------------------------------------------------------------------------------- */
+/* ---- handing on */
 
 static uint32_t give_waiter(struct kpool *p, struct segment *s)
 {
@@ -200,8 +197,7 @@ void sl_keeper_forget(struct kpool *p)
     p->stock_count = 0;
 }
 
-/* ---- taking
- * ------------------------------------------------------------------------------------------------ */
+/* ---- taking */
 
 static void retry_later(struct kpool *p)
 {

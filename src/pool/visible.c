@@ -37,8 +37,7 @@ bool sl_is_published(const struct sl_list *l, uint64_t version)
            !atomic_load_explicit(&l->withheld, memory_order_acquire);
 }
 
-/* ---- waiting for it
- * ---------------------------------------------------------------------------------------- */
+/* ---- waiting for it */
 
 struct sl_follower {
     struct sl_pool_worker *worker;

@@ -86,8 +86,7 @@ void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
     free(p);
 }
 
-/* ---- unknown ids
- * ------------------------------------------------------------------------------------------- */
+/* ---- unknown ids */
 
 struct sl_lookup {
     struct sl_lookup_mail mail;

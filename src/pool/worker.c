@@ -39,8 +39,7 @@ void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct 
     w->gathers = sl_gathers_new(w);
 }
 
-/* ---- the connection
- * -------------------------------------------------------------------------------------------- */
+/* ---- the connection */
 
 static void ask_confirmation(struct sl_pool_worker *w)
 {

@@ -24,8 +24,7 @@ void sl_conn_release(struct sl_conn *c)
         c->hooks->destroy(c);
 }
 
-/* ---- state
- * ------------------------------------------------------------------------------------------------- */
+/* ---- state */
 
 #define TO(s) (1u << SL_STORE_##s)
 static const unsigned allowed[] = {
@@ -153,8 +152,7 @@ void sl_conn_finish_drain(struct sl_conn *c)
     }
 }
 
-/* ---- time
- * -------------------------------------------------------------------------------------------------- */
+/* ---- time */
 
 void sl_conn_watch_deadline(struct sl_conn *c)
 {
@@ -205,8 +203,7 @@ static void on_retry(void *arg)
     sl_conn_release(c);
 }
 
-/* ---- life
- * -------------------------------------------------------------------------------------------------- */
+/* ---- life */
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks)
 {

@@ -12,8 +12,7 @@
 #define READS_PER_EVENT 4 /* so that one connection does not hold the loop */
 #define IOV_PER_WRITE 64
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------- */
+/* ---- reading */
 
 static void dispatch(struct sl_conn *c, struct redisReply *r)
 {
@@ -132,8 +131,7 @@ void sl_conn_listen(struct sl_conn *c)
         sl_watch_write(c->watch, on_writable);
 }
 
-/* ---- writing
- * ----------------------------------------------------------------------------------------------- */
+/* ---- writing */
 
 static void read_on(struct sl_conn *c)
 {

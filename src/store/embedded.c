@@ -39,8 +39,7 @@ struct sl_embedded {
     size_t line_len;
 };
 
-/* ---- its log
- * ----------------------------------------------------------------------------------------------- */
+/* ---- its log */
 
 static void log_line(struct sl_embedded *e)
 {
@@ -62,8 +61,7 @@ static void on_log(void *arg)
     }
 }
 
-/* ---- start and restart
- * ------------------------------------------------------------------------------------- */
+/* ---- start and restart */
 
 static void start_again_later(struct sl_embedded *e)
 {
@@ -121,8 +119,7 @@ static void on_again(void *arg)
     start_again_later(e);
 }
 
-/* ---- what it needs
- * ----------------------------------------------------------------------------------------- */
+/* ---- what it needs */
 
 static bool find_server(struct sl_embedded_child *c, struct sl_buf *why)
 {

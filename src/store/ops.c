@@ -29,8 +29,7 @@ static void count_inflight(struct sl_store *s)
         sl_metric_set(s->conn.setup.metrics, SL_STORE_M_INFLIGHT, s->inflight);
 }
 
-/* ---- errors
- * ------------------------------------------------------------------------------------------------ */
+/* ---- errors */
 
 enum consequence { NOTHING, RECONNECT, GIVE_UP };
 
@@ -138,8 +137,7 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
     free(op);
 }
 
-/* ---- sending
- * ----------------------------------------------------------------------------------------------- */
+/* ---- sending */
 
 size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap)
 {

@@ -26,8 +26,7 @@
 #define SL_STORE_INFLIGHT 4096
 #define SL_REPLID_MAX 40 /* hex characters of master_replid */
 
-/* ---- connection
- * -------------------------------------------------------------------------------------------- */
+/* ---- connection */
 
 /* DOWN -> RESOLVING -> CONNECTING -> GREETING (AUTH, SELECT, name, kill predecessors) -> VERIFYING
  * (persistence, role, scripts) -> UP; any -> DOWN (with backoff and jitter); UP -> DRAINING -> CLOSED. One
@@ -91,8 +90,7 @@ void sl_store_free(struct sl_store *s); /* at once: callbacks get OUTCOME_UNKNOW
 
 extern const struct sl_metric_table sl_store_metric_table;
 
-/* ---- records
- * ----------------------------------------------------------------------------------------------- */
+/* ---- records */
 
 enum sl_list_state { SL_LIST_OPEN, SL_LIST_FULL, SL_LIST_SEALED, SL_LIST_RETIRED };
 
@@ -116,8 +114,7 @@ struct sl_list_draft {
     uint8_t seed[SL_ORDER_SEED];
 };
 
-/* ---- operations of the keeper
- * ------------------------------------------------------------------------------ */
+/* ---- operations of the keeper */
 
 /* What the instances of a pool must have in common, and what they have. Every feed shows the fingerprint of
  * its pools' options (sl_feed_show); the pool's options in Redis are those of the last instance that came
@@ -263,8 +260,7 @@ SL_CHECKED enum sl_err
 sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
               void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes), void *arg);
 
-/* ---- operations of the workers
- * ----------------------------------------------------------------------------- */
+/* ---- operations of the workers */
 
 struct sl_change {
     uint32_t index;

@@ -85,8 +85,7 @@ bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *
     return true;
 }
 
-/* ---- verdict
- * ----------------------------------------------------------------------------------------------- */
+/* ---- verdict */
 
 static bool is(struct sl_span t, const char *s)
 {
