@@ -220,9 +220,9 @@ sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
               void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what), void *arg);
 
 /* Retires lists: says of which the caller still holds references, and looks at others. A list that is full or
- * sealed is retired when `after_ms` have passed since anybody said so; `keep_ms` later its keys are dropped,
- * and its id is remembered for ever. Answers which of those that were asked for are retired, and which are
- * gone. */
+ * sealed is retired when `after_ms` have passed since anybody said so, and since a time began in which
+ * somebody has always looked; `keep_ms` later its keys are dropped, and its id is remembered for ever.
+ * Answers which of those that were asked for are retired, and which are gone. */
 struct sl_retire {
     uint64_t after_ms; /* 0: none is retired now */
     uint64_t lease_ms, keep_ms;

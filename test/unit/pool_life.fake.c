@@ -123,6 +123,27 @@ static void a_list_that_is_gone_was_retired(void **state)
     house_end(h);
 }
 
+/* Redis has gone back, and a list is missing: it would be made again, had it not ended. */
+static void a_list_that_has_ended_is_not_mended(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    fake_save(h->redis);
+    fake_change(h->redis, &list_at(h, 1)->id, 3, 1);
+    live(h, 4000);
+    fake_set_up(h->redis, false);
+    sweep(h);
+    fake_restore(h->redis);
+    end_elsewhere(h, 0, true);
+    drop_elsewhere(h, 0);
+    fake_set_up(h->redis, true);
+    assert_true(house_until(h, is_retired, &(uint32_t){0}, SOON));
+    assert_int_equal(house_metric_label(h, 0, SL_KM_MENDED, SL_MENDED_RETIRED), 1);
+    assert_true(fields_of(h, 0).gone);
+    shows_its_last_until_it_expires(h, 0);
+    house_end(h);
+}
+
 static void who_starts_later_does_not_know_it(void **state)
 {
     (void)state;
@@ -179,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_change_that_no_token_shows_yet_is_published),
         cmocka_unit_test(a_change_of_a_list_that_is_gone_is_given_up),
         cmocka_unit_test(a_list_that_is_gone_was_retired),
+        cmocka_unit_test(a_list_that_has_ended_is_not_mended),
         cmocka_unit_test(who_starts_later_does_not_know_it),
         cmocka_unit_test(who_waits_for_a_list_that_ends_is_told),
     };
