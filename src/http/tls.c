@@ -8,7 +8,7 @@
 
 #include "base/assert.h"
 #include "base/ending.h"
-#include "token/pem.h"
+#include "token/tls_rules.h"
 
 #define TICKET_LIFE_S 3600
 
@@ -19,12 +19,6 @@ struct sl_tls {
     STACK_OF(X509) * anchors; /* NULL: clients are not asked for certificates */
     bool required;
 };
-
-/* AEAD and ephemeral keys only (RFC 9325 section 4.2). */
-static const char ciphers_12[] =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"
-    "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
-static const char ciphers_13[] = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 
 /* Whoever speaks only another protocol is told so here (RFC 7301 section 3.2). */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
@@ -44,56 +38,25 @@ static SSL_CTX *new_context(void)
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL)
         return NULL;
-    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(ctx, TICKET_LIFE_S);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
-    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(ctx, ciphers_12) != 1 || SSL_CTX_set_ciphersuites(ctx, ciphers_13) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-521") != 1) {
+    if (!sl_tls_rules(ctx) || SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-521") != 1) {
         SSL_CTX_free(ctx);
         return NULL;
     }
     return ctx;
 }
 
-/* Refused by libssl: too weak a key or digest for the system's security level, for instance. */
-static bool refuse_pair(struct sl_buf *why)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    sl_buf_printf(why,
-                  "OpenSSL does not take the certificate for TLS (%s): use an EC key on P-256, or RSA of "
-                  "2048 bits and more, signed with SHA-256",
-                  reason != NULL ? reason : "no reason given");
-    return false;
-}
-
-static bool use_pair(SSL_CTX *ctx, const struct sl_pem_pair *p)
-{
-    STACK_OF(X509) *rest = sk_X509_dup(p->chain);
-    if (rest == NULL)
-        return false;
-    X509 *leaf = sk_X509_shift(rest);
-    bool ok = SSL_CTX_use_cert_and_key(ctx, leaf, p->key, rest, 1) == 1;
-    sk_X509_free(rest);
-    return ok;
-}
-
-/* Each certificate of the file is trusted as it stands, so it may be an intermediate one or a client's own.
- */
 static bool demand_certificates(SSL_CTX *ctx, const STACK_OF(X509) * anchors, bool required)
 {
     static const unsigned char id[] = "clients";
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-    for (int i = 0; i < sk_X509_num(anchors); i++) {
-        X509 *x = sk_X509_value(anchors, i);
-        if (X509_STORE_add_cert(store, x) != 1 || SSL_CTX_add_client_CA(ctx, x) != 1)
+    if (!sl_tls_trust(ctx, anchors))
+        return false;
+    for (int i = 0; i < sk_X509_num(anchors); i++)
+        if (SSL_CTX_add_client_CA(ctx, sk_X509_value(anchors, i)) != 1)
             return false;
-    }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
@@ -109,7 +72,7 @@ static struct sl_tls *build(struct sl_pem_pair pair, STACK_OF(X509) * anchors, b
     t->anchors = anchors;
     t->required = required;
     t->ctx = new_context();
-    if (t->ctx != NULL && use_pair(t->ctx, &pair) &&
+    if (t->ctx != NULL && sl_tls_show(t->ctx, &pair) &&
         (anchors == NULL || demand_certificates(t->ctx, anchors, required)))
         return t;
     sl_tls_unref(t);
@@ -136,7 +99,7 @@ bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, s
     struct sl_tls *t = build(pair, anchors, o->client_certificates == SL_CLIENTS_REQUIRED);
     if (t == NULL) {
         *ret_key = "certificate";
-        refuse_pair(why);
+        sl_tls_explain_show(why);
         ERR_clear_error();
         return false;
     }
