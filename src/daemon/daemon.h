@@ -32,7 +32,7 @@ struct sl_keeper_thread {
     int ops_fd;
     struct sl_mail drain, give_back;      /* from the main thread */
     struct sl_mail started, fatal, ended; /* to it */
-    char why[1200];                       /* of `fatal` */
+    char why[SL_KEEPER_WHY];              /* of `fatal` */
     struct sl_timer end_tick;
     uint64_t end_until_ns;
 };

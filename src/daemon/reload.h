@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "daemon/tls.h"
 #include "loop/mailbox.h"
+#include "pool/keeper.h"
 
 struct sl_config;
 struct sl_daemon;
@@ -32,7 +33,7 @@ struct sl_reload {
     struct sl_settings before; /* until all messages are back */
     struct sl_settings next;   /* while the keeper is asked whether other instances stand against it */
     struct sl_mail may;
-    char why_not[1200];
+    char why_not[SL_KEEPER_WHY];
     bool asking;
     struct sl_mail *mails; /* per worker, then the keeper's */
     unsigned awaited;

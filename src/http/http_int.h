@@ -123,7 +123,7 @@ struct op {
     void *waiting; /* NULL once it was answered */
     void (*cancel)(void *waiting);
     void (*gone)(struct op *o); /* before that; may be NULL */
-    h2o_socket_t *sock;
+    h2o_socket_t *sock;         /* the connection's: alive until the request's pool is gone */
 };
 struct op *sl_call_park(const struct call *c, size_t size); /* size >= sizeof(struct op), which comes first */
 

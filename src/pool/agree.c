@@ -80,14 +80,14 @@ static void compare(struct sl_buf *why, struct sl_span his, struct sl_span mine,
 
 /* Into p->differs; false: nothing speaks against `mine`. */
 static bool differs(const struct kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
-                    const struct sl_pool_options *o, char out[static DIFFERS])
+                    const struct sl_pool_options *o, char out[static SL_KEEPER_WHY])
 {
     struct sl_buf why;
     unsigned n = 0;
     bool fixed = r->size != 0 && (r->size != o->size || r->bits != o->bits);
     if (!fixed && r->other.len == 0)
         return false;
-    sl_buf_over(&why, out, DIFFERS - 1);
+    sl_buf_over(&why, out, SL_KEEPER_WHY - 1);
     sl_buf_printf(&why, "redis has pool %s", p->pool->name);
     struct sl_span his = r->text, text = sl_span(mine->data, mine->len);
     if (r->size != 0 && r->size != o->size)
@@ -118,7 +118,7 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
 {
     struct kpool *p = arg;
     struct sl_keeper *k = p->k;
-    char why[DIFFERS];
+    char why[SL_KEEPER_WHY];
     p->agreeing = false;
     if (err != SL_OK || k->prints[p->pool->number] != p->asked_print)
         return; /* the next sweep asks again */
@@ -190,7 +190,7 @@ static void on_may(void *arg, enum sl_err err, const struct sl_agreed *r)
 {
     struct question *q = arg;
     struct sl_keeper *k = q->p->k;
-    char why[DIFFERS];
+    char why[SL_KEEPER_WHY];
     if (err == SL_OK && differs(q->p, r, &q->text, q->o, why))
         memcpy(k->may.why, why, sizeof why);
     free(q->text.data);

@@ -12,6 +12,9 @@
 enum { SL_KEEPER_COMMANDS, SL_KEEPER_LOADER, SL_KEEPER_FEED, SL_KEEPER_CONNECTIONS };
 extern const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS];
 
+/* Bytes, with the NUL, of the sentence that on_fatal and sl_keeper_may give. */
+#define SL_KEEPER_WHY 1024
+
 struct sl_keeper_setup {
     struct sl_loop *loop;
     struct sl_mailbox *mail;  /* shared->keeper; its owner passes messages to sl_keeper_mail */

@@ -7,7 +7,6 @@
 #include "store/feed.h"
 #include "token/build.h"
 
-#define DIFFERS 1024 /* bytes of the sentence in which two instances differ */
 #define SWEEP_NS (2 * SL_NS_PER_S)
 #define LARGE_LIST                                                                                           \
     (256u * 1024) /* bytes: loaded on a connection of their own, so that they delay no command */
@@ -63,7 +62,7 @@ struct kpool {
     uint64_t asked_print;           /* of the text that is being compared */
     bool agreed;                    /* was compared once and found good: the pool may be opened */
     bool agreeing, due_agree;       /* under way; to be asked again at the next sweep */
-    char differs[DIFFERS];          /* "": not at present */
+    char differs[SL_KEEPER_WHY];    /* "": not at present */
     uint64_t since;                 /* last change number that was read */
     uint64_t newest;                /* highest that a record had: Redis never has less, unless it went back */
     char replid[SL_REPLID_MAX + 1]; /* the epoch that `since` and the ring's references are of */
@@ -120,7 +119,7 @@ struct sl_keeper {
     uint64_t *prints;      /* of each pool's shared options: likewise */
     struct {
         unsigned out;
-        char why[DIFFERS];
+        char why[SL_KEEPER_WHY];
         void (*done)(void *arg, const char *why);
         void *arg;
     } may; /* of sl_keeper_may: one at a time */

@@ -107,7 +107,7 @@ static void a_difference_while_running_is_told(void **state)
 {
     (void)state;
     struct house *h = house_new(&(struct house_setup){0});
-    char text[DIFFERS];
+    char text[SL_KEEPER_WHY];
     struct sl_buf why;
     house_start(h);
     assert_true(house_until(h, agreed, NULL, 5000));
@@ -129,7 +129,7 @@ static void a_difference_while_running_is_told(void **state)
     house_end(h);
 }
 
-static char answer[DIFFERS];
+static char answer[SL_KEEPER_WHY];
 
 static void on_may(void *arg, const char *why)
 {
