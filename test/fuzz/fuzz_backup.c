@@ -57,6 +57,75 @@ static void put_json(struct writing *w, uint8_t kind, json_t *head, struct sl_sp
     json_decref(head);
 }
 
+/* --- a file as it is cut into records, by hand --- */
+
+#define RECORDS 24
+
+struct part {
+    uint8_t kind;
+    struct sl_span head, body;
+};
+
+static size_t get32(const char *at)
+{
+    size_t v = 0;
+    for (unsigned i = 0; i < 4; i++)
+        v |= (size_t)(uint8_t)at[i] << 8 * i;
+    return v;
+}
+
+static struct sl_span take(struct sl_span *rest, size_t n)
+{
+    struct sl_span part = sl_span(rest->at, n < rest->len ? n : rest->len);
+    *rest = sl_span(rest->at + part.len, rest->len - part.len);
+    return part;
+}
+
+/* The records as far as they go; the checksums are not looked at. */
+static size_t cut(struct sl_span rest, struct part *parts)
+{
+    size_t n = 0;
+    take(&rest, MAGIC_LEN);
+    while (n < RECORDS && rest.len >= SL_BACKUP_FRAME) {
+        struct sl_span frame = take(&rest, SL_BACKUP_FRAME);
+        parts[n].kind = (uint8_t)frame.at[0];
+        parts[n].head = take(&rest, get32(frame.at + 1));
+        parts[n++].body = take(&rest, get32(frame.at + 5));
+        take(&rest, SL_SHA256);
+    }
+    return n;
+}
+
+static void check_head(const struct part *x, uint64_t lists)
+{
+    json_error_t e;
+    json_t *head = json_loadb(x->head.at, x->head.len, JSON_REJECT_DUPLICATES, &e);
+    sl_assert(json_is_object(head));
+    if (x->kind == SL_BACKUP_END)
+        sl_assert(json_integer_value(json_object_get(head, "lists")) == (json_int_t)lists);
+    json_decref(head);
+}
+
+/* A file that was taken: a pool, its lists, the end, and none of its bytes are others than these ask for. */
+static void check_whole(struct sl_span file, uint64_t lists)
+{
+    struct part parts[RECORDS];
+    struct writing w;
+    size_t n = cut(file, parts);
+    if (lists + 2 > RECORDS)
+        return;
+    sl_assert(n == lists + 2);
+    begin(&w);
+    for (size_t i = 0; i < n; i++) {
+        sl_assert(parts[i].kind == (i == 0 ? SL_BACKUP_POOL : i < n - 1 ? SL_BACKUP_LIST : SL_BACKUP_END));
+        sl_assert(parts[i].body.len == 0 || parts[i].kind == SL_BACKUP_LIST);
+        check_head(&parts[i], lists);
+        put(&w, parts[i].kind, parts[i].head, parts[i].body);
+    }
+    sl_assert(w.out.len == file.len && memcmp(w.out.data, file.at, file.len) == 0);
+    end(&w);
+}
+
 /* --- what is read --- */
 
 struct reading {
@@ -65,13 +134,19 @@ struct reading {
     uint64_t lists;
 };
 
+static void check_pool(const struct sl_backup_pool *p)
+{
+    sl_assert(sl_pool_name_ok(p->name) && strlen(p->id) == SL_UUID_TEXT);
+    sl_assert(p->bits == 1 || p->bits == 2 || p->bits == 4 || p->bits == 8);
+    sl_assert(p->size >= 1 && p->size <= 100000000 && (uint64_t)p->size * p->bits % 8 == 0);
+    sl_assert(strspn(p->made, "0123456789-T:Z") == strlen(p->made));
+}
+
 static bool on_list(void *arg, const struct sl_backup_pool *p, const struct sl_uuid *id,
                     const struct sl_direct_list *l)
 {
     struct reading *r = arg;
-    sl_assert(sl_pool_name_ok(p->name) && strlen(p->id) == SL_UUID_TEXT);
-    sl_assert(p->bits == 1 || p->bits == 2 || p->bits == 4 || p->bits == 8);
-    sl_assert(p->size >= 1 && p->size <= 100000000 && (uint64_t)p->size * p->bits % 8 == 0);
+    check_pool(p);
     sl_assert(l->size == p->size && l->bits == p->bits && l->cursor <= l->size);
     sl_assert(l->bytes.len <= (uint64_t)l->size * l->bits / 8 && l->version <= (uint64_t)1 << 52);
     sl_assert(l->uri.len >= 1 && l->uri.len <= 2048);
@@ -104,7 +179,8 @@ static bool read_file(const uint8_t *data, size_t size, struct reading *r)
     if (!ok)
         return false;
     sl_assert(c.lists == r->lists && strlen(c.checksum) == 2 * SL_SHA256);
-    sl_assert(strspn(c.pool.made, "0123456789-T:Z") == strlen(c.pool.made));
+    check_pool(&c.pool);
+    check_whole(sl_span((const char *)data, size), c.lists);
     if (c.lists == 0)
         put_json(&r->copy, SL_BACKUP_POOL, sl_backup_pool_json(&c.pool), sl_span("", 0));
     put_json(&r->copy, SL_BACKUP_END, json_pack("{s:I}", "lists", (json_int_t)c.lists), sl_span("", 0));
@@ -128,46 +204,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* --- the mutator: of the fuzzer alone, replays have nothing to link it with --- */
 
-#define RECORDS 24
 #define PART_MAX 8192
-
-struct part {
-    uint8_t kind;
-    struct sl_span head, body;
-};
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-
-static size_t get32(const char *at)
-{
-    size_t v = 0;
-    for (unsigned i = 0; i < 4; i++)
-        v |= (size_t)(uint8_t)at[i] << 8 * i;
-    return v;
-}
-
-static struct sl_span take(struct sl_span *rest, size_t n)
-{
-    struct sl_span part = sl_span(rest->at, n < rest->len ? n : rest->len);
-    *rest = sl_span(rest->at + part.len, rest->len - part.len);
-    return part;
-}
-
-/* The records as far as they go; the checksums are not looked at. */
-static size_t cut(struct sl_span rest, struct part *parts)
-{
-    size_t n = 0;
-    take(&rest, MAGIC_LEN);
-    while (n < RECORDS && rest.len >= SL_BACKUP_FRAME) {
-        struct sl_span frame = take(&rest, SL_BACKUP_FRAME);
-        parts[n].kind = (uint8_t)frame.at[0];
-        parts[n].head = take(&rest, get32(frame.at + 1));
-        parts[n++].body = take(&rest, get32(frame.at + 5));
-        take(&rest, SL_SHA256);
-    }
-    return n;
-}
 
 static struct sl_span changed(struct sl_span part, uint8_t *room)
 {
