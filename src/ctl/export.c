@@ -14,7 +14,8 @@ struct export
     struct sl_direct *redis;
     struct sl_backup file;
     struct sl_backup_pool pool;
-    uint64_t lists, status_bytes, changes; /* changes: what happened in the pool meanwhile */
+    uint64_t lists, ended, status_bytes;
+    uint64_t changes; /* in the pool, meanwhile */
 };
 
 static bool redis_failed(const struct export *x)
@@ -50,6 +51,10 @@ static bool copy_list(struct export *x, const struct sl_uuid *id)
         return redis_failed(x);
     if (gone)
         return true;
+    if (sl_span_eq(l.state, SL_SPAN("retired"))) { /* it never comes again, out of a backup neither */
+        x->ended++;
+        return true;
+    }
     x->lists++;
     x->status_bytes += l.bytes.len;
     return sl_backup_write(&x->file, SL_BACKUP_LIST, sl_backup_list_json(id, &l), l.bytes);
@@ -89,14 +94,17 @@ static void show(const struct sl_ctl *c, const struct export *x)
     char sum[SL_BACKUP_CHECKSUM];
     sl_chain_text(&x->file.chain, sum);
     if (c->json) {
-        sl_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "pool", x->pool.name, "backup",
+        sl_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "pool", x->pool.name, "backup",
                                 x->pool.id, "made", x->pool.made, "lists", (json_int_t)x->lists,
-                                "statusBytes", (json_int_t)x->status_bytes, "changesMeanwhile",
-                                (json_int_t)x->changes, "checksum", sum));
+                                "retiredLeftOut", (json_int_t)x->ended, "statusBytes",
+                                (json_int_t)x->status_bytes, "changesMeanwhile", (json_int_t)x->changes,
+                                "checksum", sum));
         return;
     }
     printf("%s: %" PRIu64 " lists, %" PRIu64 " bytes of statuses, checksum %s\n", x->pool.name, x->lists,
            x->status_bytes, sum);
+    if (x->ended > 0)
+        printf("%" PRIu64 " left out because they were retired\n", x->ended);
     if (x->changes > 0)
         printf("%" PRIu64 " changes meanwhile: each list is of one moment, the pool is not\n", x->changes);
     else

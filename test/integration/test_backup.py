@@ -249,6 +249,19 @@ def test_damaged_files(world):
     assert json.loads(ctl(redis, "import", backup, "--json").stdout)["imported"]["made"] == 2
 
 
+def test_a_list_that_has_ended_is_left_out(world):
+    redis, backup = world.redis(), world.directory / "tests.backup"
+    service = world.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        uri = c.reserve()[0][0]
+    service.stop()
+    id, lists = uri.rsplit("/", 1)[1], redis.client.scard("statuslist:{tests}:lists")
+    redis.client.hset(f"statuslist:{{tests}}:list:{id}:config", mapping={"state": "retired", "retired": 1})
+    told = ctl_json(redis, "export", "tests", backup)
+    assert told["retiredLeftOut"] == 1 and told["lists"] == lists - 1
+    assert id not in {head.get("id") for _, head, *_ in records(backup.read_bytes())[0]}
+
+
 def test_an_export_amid_batches(world):
     """Each list is of one moment: a batch over a whole list is in the file, or it is not."""
     redis, backup = world.redis(), world.directory / "tests.backup"
