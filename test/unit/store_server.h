@@ -169,7 +169,7 @@ __attribute__((unused)) static void bench_begin(struct bench *b, const char *con
     sl_mailbox_init(&b->mail, bench_mail, b);
     sl_mailbox_attach(&b->mail, b->loop);
     b->options = (struct sl_redis_options){
-        .host = "localhost", .port = 6379, .socket = b->server.socket, .command_timeout_ms = 1000};
+        .host = "localhost", .port = 6379, .socket = b->server.socket, .command_timeout_ms = 10000};
     new_identity(&b->identity);
     b->store = bench_store(b, "keeper", true);
 }
