@@ -54,7 +54,8 @@ def measure(mode, names):
         say(f"== {title} ({time.monotonic() - begun:.0f} s)")
         with Place() as place:
             try:
-                rows += function(place, plan)
+                for row in function(place, plan):
+                    rows.append(row)  # those before an error stay
             except (BadAnswers, RuntimeError, TimeoutError, OSError) as error:
                 rows.append(failed_row(title, error))
     if "micro" in names or (not names and mode == "full"):

@@ -46,7 +46,6 @@ def seed_rows(script, users, name, rate, times, results):
 def rows(place, plan):
     f = Fetching(place, workers=len(CORES), cores=None, more=scenarios_pools())
     bare = f.bare(threads=len(CORES))
-    found = []
     for script, users, name, rate, times, beside, quick in SEED:
         if plan.quick and not quick:
             continue
@@ -59,22 +58,21 @@ def rows(place, plan):
         if beside:
             sides["bare h2o"] = side(bare)
         results = alternate(sides, plan.rounds if beside or not plan.quick else 1)
-        found += seed_rows(script, users, name, rate, times, results)
+        yield from seed_rows(script, users, name, rate, times, results)
     for script, users in ([] if plan.quick else OWN):
         say(f"  k6 {script}, {users} VUs")
         r = {"ours": [k6(script, f.service, f.service.port, plan.k6_seconds, users, "tests", KEY,
                          f"k6-{script.removesuffix('.js')}.html")]}
-        found.append(figure_row(f"k6 {script.removesuffix('.js')}, failed requests", "failed", "", r, ("==", 0)))
+        yield figure_row(f"k6 {script.removesuffix('.js')}, failed requests", "failed", "", r, ("==", 0))
     for users in END_TO_END[-1:] if plan.quick else END_TO_END:
         say(f"  k6 end-to-end.js, {users} VUs")
         r = {"ours": [k6("end-to-end.js", f.service, f.service.port, plan.k6_seconds, users, "tests", KEY,
                          None if plan.quick else f"k6-end-to-end-{users}.html")]}
         note = "the seed service finished no iteration" if users == 1000 else ""
-        found.append(figure_row(f"k6 end-to-end, {users} VUs, failed requests", "failed", "", r, ("==", 0), note=note))
-        found.append(figure_row(f"k6 end-to-end, {users} VUs, iterations", "iterations", "", r, (">", 0)))
+        yield figure_row(f"k6 end-to-end, {users} VUs, failed requests", "failed", "", r, ("==", 0), note=note)
+        yield figure_row(f"k6 end-to-end, {users} VUs, iterations", "iterations", "", r, (">", 0))
     if not plan.quick:
-        found.append(breakpoint_row(f, plan))
-    return found
+        yield breakpoint_row(f, plan)
 
 
 def breakpoint_row(f, plan):

@@ -35,7 +35,6 @@ class Updating:
 
 
 def rows(place, plan):
-    found = []
     for slow, where, bars in ((True, "sync 2 ms", {10: 3.5, 100: 3.0}), (False, "disk as it is", {10: 2.0, 100: 1.5})):
         u = Updating(place, slow)
         for connections, bar in bars.items():
@@ -44,15 +43,13 @@ def rows(place, plan):
             def side(process, u=u, n=connections):
                 return lambda: u.run(process, n, plan.seconds)
             r = alternate({"ours": side(u.service), "five commands": side(u.five)}, plan.rounds)
-            found.append(ratio_row(f"update, {where}, {connections} connections", "rate", "/s", r, "five commands", (">=", bar)))
+            yield ratio_row(f"update, {where}, {connections} connections", "rate", "/s", r, "five commands", (">=", bar))
         say(f"  batch-update, {where}")
         r = alternate({"ours": lambda u=u: u.run(u.service, 10, plan.seconds, 1000),
                        "single": lambda u=u: u.run(u.service, 10, plan.seconds)}, plan.rounds)
-        found.append(ratio_row(f"batch-update of 1,000, {where}", "statuses", "statuses/s", r, "single",
-                               (">=", 50 if slow else 10)))
+        yield ratio_row(f"batch-update of 1,000, {where}", "statuses", "statuses/s", r, "single", (">=", 50 if slow else 10))
         if not slow:
-            found.append(beside_bare(place, plan, u))
-    return found
+            yield beside_bare(place, plan, u)
 
 
 def beside_bare(place, plan, u):

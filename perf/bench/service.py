@@ -154,18 +154,26 @@ class Service(Process):
 
 
 class Issuer:
-    """A client on a connection of its own."""
+    """A client on a connection of its own, which is a new one where the service may have closed the idle one."""
+    IDLE = 3
 
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        self.connection.connect()
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.used = -self.IDLE
+
+    def connect(self):
+        if time.monotonic() - self.used >= self.IDLE:
+            self.connection.close()
+            self.connection.connect()
+            self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def call(self, method, path, body=None, headers=None, expect=(200, 204)):
+        self.connect()
         data = json.dumps(body, separators=(",", ":")) if body is not None else None
         self.connection.request(method, path, data, {"X-Api-Key": KEY, "Content-Type": "application/json", **(headers or {})})
         r = self.connection.getresponse()
         text = r.read()
+        self.used = time.monotonic()
         if r.status not in expect:
             raise RuntimeError(f"{method} {path}: {r.status} {text[:300]!r}")
         return r, text

@@ -82,6 +82,9 @@ struct kpool {
     bool taking;
     uint32_t asked; /* of the last take */
     bool filling;   /* it was cut short: go on to capacity */
+    /* How much is taken: references handed to ring and waiters; how many of them had left at the last look.
+     */
+    uint64_t handed, left, left_ns;
     struct sl_timer retry;
     struct segment *stock, **stock_end;
     uint64_t stock_count;

@@ -66,7 +66,8 @@ const struct sl_option sl_pool_option_rows[] = {
      .min = 1,
      .max = 10000000,
      .fallback = "200",
-     .help = "When fewer prefetched references are left, more are taken from Redis."},
+     .help = "When fewer prefetched references are left, more are taken from Redis; earlier while that would "
+             "last less than a quarter of a second, though not before half of the capacity is gone."},
     {.name = "prefetch.capacity",
      .type = SL_OPT_UINT,
      .offset = AT(capacity),

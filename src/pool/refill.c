@@ -8,6 +8,7 @@
 #include "store/mark.h"
 
 #define RETRY_NS (100 * SL_NS_PER_MS)
+#define AHEAD_NS (250 * SL_NS_PER_MS)
 #define TAKE_MAX 200000u   /* indices in one take: bounds the time it holds Redis and this loop */
 #define OPEN_AFTER_MS 2000 /* under everysec a crash may lose this much, a list's creation included */
 
@@ -129,6 +130,7 @@ static uint32_t give_waiter(struct kpool *p, struct segment *s)
     n = n < left ? n : left;
     memcpy(r->slots + r->have, s->slots + s->at, n * sizeof s->slots[0]);
     r->have += n;
+    p->handed += n;
     p->waiting -= n;
     if (r->have == r->amount)
         answer(p, pop_waiter(p), SL_OK);
@@ -160,6 +162,7 @@ static uint32_t give_ring(struct kpool *p, struct segment *s)
     uint32_t left = s->count - s->at, n = left < room ? left : (uint32_t)room;
     if (n > 0 && !sl_ring_push(p->pool->ring, s->slots + s->at, n))
         return 0;
+    p->handed += n;
     return n;
 }
 
@@ -328,11 +331,27 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
         sl_keeper_refill(p);
 }
 
+/* Where so much is taken that the threshold would be gone before a take that stumbles is back (over a sync, a
+ * new list's first token), a refill begins earlier: with what AHEAD_NS need, and at half of the capacity. */
+static void look_ahead(struct kpool *p)
+{
+    uint64_t now = sl_mono_ns(p->k->clock), passed = now - p->left_ns;
+    if (passed < AHEAD_NS / 4)
+        return; /* too short to tell */
+    uint64_t left = p->handed - sl_ring_fill(p->pool->ring);
+    uint64_t need = (left - p->left) * AHEAD_NS / passed, half = p->o->capacity / 2;
+    atomic_store_explicit(&p->pool->ahead, (uint32_t)(need < half ? need : half), memory_order_relaxed);
+    p->left = left;
+    p->left_ns = now;
+}
+
 /* How many indices to ask for now; 0: enough is here. */
 static uint32_t wanted(const struct kpool *p)
 {
     uint64_t have = sl_ring_fill(p->pool->ring) + p->stock_count;
-    if (have >= p->o->threshold && !p->filling && p->stock_count >= p->waiting)
+    bool enough =
+        have >= p->o->threshold && have >= atomic_load_explicit(&p->pool->ahead, memory_order_relaxed);
+    if (enough && !p->filling && p->stock_count >= p->waiting)
         return 0;
     uint64_t want = p->o->capacity + p->waiting;
     want = want > have ? want - have : 0;
@@ -345,6 +364,7 @@ void sl_keeper_refill(struct kpool *p)
     sl_keeper_distribute(p); /* what did not fit into the ring before */
     if (p->taking || p->marking || p->state != POOL_SYNCED || k->draining || p->o->retired)
         return;
+    look_ahead(p);
     uint32_t want = wanted(p);
     if (want == 0) {
         atomic_store_explicit(&p->pool->refill_wanted, false, memory_order_seq_cst);

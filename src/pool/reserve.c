@@ -27,7 +27,7 @@ bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uin
         ask_refill(w, p);
         return false;
     }
-    if (left < o->threshold)
+    if (left < o->threshold || left < atomic_load_explicit(&p->ahead, memory_order_relaxed))
         ask_refill(w, p);
     sl_metric_add(w->metrics[p->number], SL_PW_RESERVED, n);
     return true;

@@ -214,6 +214,39 @@ static void ring_answers_at_once(void **state)
     crowd_end(c);
 }
 
+/* Under demand a refill begins at half of the capacity; when it is over, at the threshold again. */
+static void much_demand_is_refilled_early(void **state)
+{
+    (void)state;
+    struct crowd *c = crowd_new(&(struct house_setup){0});
+    const struct sl_pool *p = &c->h->shared.pools[0];
+    uint32_t half = c->h->options[0].capacity / 2;
+    for (unsigned i = 0; i < MANY / 2 && atomic_load(&p->ahead) != half; i++) {
+        arrive(c, 0, 4);
+        house_for(c->h, 2);
+    }
+    assert_int_equal(atomic_load(&p->ahead), half);
+    wait_all(c);
+    house_for(c->h, 20);
+    uint64_t takes = fake_count(c->h->redis, SL_OP_TAKE);
+    assert_true(sl_ring_fill(p->ring) >= half);
+    while (sl_ring_fill(p->ring) >= half)
+        assert_true(arrive(c, 0, 1)->at_once);
+    assert_true(sl_ring_fill(p->ring) > c->h->options[0].threshold);
+    house_for(c->h, 20);
+    assert_true(fake_count(c->h->redis, SL_OP_TAKE) > takes);
+
+    house_pass(c->h, 60000);
+    house_for(c->h, 20);
+    assert_int_equal(atomic_load(&p->ahead), 0);
+    takes = fake_count(c->h->redis, SL_OP_TAKE);
+    while (sl_ring_fill(p->ring) > c->h->options[0].threshold)
+        assert_true(arrive(c, 0, 1)->at_once);
+    house_for(c->h, 20);
+    assert_int_equal(fake_count(c->h->redis, SL_OP_TAKE), takes);
+    crowd_end(c);
+}
+
 static void amount_over_the_threshold_queues(void **state)
 {
     (void)state;
@@ -439,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ring_answers_at_once),
+        cmocka_unit_test(much_demand_is_refilled_early),
         cmocka_unit_test(amount_over_the_threshold_queues),
         cmocka_unit_test(newcomers_queue_while_anybody_does),
         cmocka_unit_test(who_queues_is_served_from_the_ring_first),
