@@ -5,14 +5,6 @@
 static struct bench b;
 static struct sl_uuid list;
 
-static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
-{
-    (void)arg;
-    mark_done(err);
-    got.version = version;
-    got.number = what;
-}
-
 static int begin(void **state)
 {
     (void)state;

@@ -25,14 +25,6 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
     memcpy(looked.gone, r->gone, r->gone_count * sizeof *r->gone);
 }
 
-static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
-{
-    (void)arg;
-    mark_done(err);
-    got.version = version;
-    got.number = what;
-}
-
 /* A list of 64 entries, all of them taken. */
 static int begin(void **state)
 {

@@ -30,12 +30,6 @@ else
     redis.call('SADD', POOL .. 'lists', id)
 end
 local at = math.max(present or 0, version) + JUMP
-local base = POOL .. 'list:' .. id .. ':base'
-redis.call('SET', data_key(id), bytes)
-redis.call('HSET', list_key(id), 'version', at, 'state', 'sealed', 'mended', version, 'mended_at', at, 'backup', backup)
-redis.call('COPY', data_key(id), base, 'REPLACE')
-redis.call('PEXPIRE', base, KEEP)
-redis.call('ZREM', POOL .. 'open', id)
-redis.call('DEL', returned_key(id))
-changed(id, at, ARGV[1])
+redis.call('HSET', list_key(id), 'backup', backup)
+put_back(id, bytes, version, at, KEEP, ARGV[1])
 return {what, at}

@@ -5,20 +5,12 @@
 local id, least, source, bytes = ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local JUMP = 1048576 -- a mended list is ahead of every version from before, so that all instances see that it was mended
 local KEEP = 3600000 -- ms for which instances that know more are waited for
-local base = POOL .. 'list:' .. id .. ':base'
+local base = base_key(id)
 local f = redis.call('HMGET', list_key(id), 'version', 'mended', 'mended_at', 'bits', 'state')
 local version, mended, mended_at, bits = tonumber(f[1]), tonumber(f[2]), tonumber(f[3]), tonumber(f[4])
 
 local function write(text, from, at, what)
-    if text then
-        redis.call('SET', data_key(id), text)
-    end
-    redis.call('HSET', list_key(id), 'version', at, 'state', 'sealed', 'mended', from, 'mended_at', at)
-    redis.call('COPY', data_key(id), base, 'REPLACE')
-    redis.call('PEXPIRE', base, KEEP)
-    redis.call('ZREM', POOL .. 'open', id)
-    redis.call('DEL', returned_key(id))
-    changed(id, at, ARGV[1])
+    put_back(id, text, from, at, KEEP, ARGV[1])
     return {at, what}
 end
 

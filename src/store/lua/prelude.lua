@@ -15,6 +15,11 @@ local function returned_key(id)
     return POOL .. 'list:' .. id .. ':returned'
 end
 
+-- The statuses of a list that was mended or imported, as they were then; lives for a while only.
+local function base_key(id)
+    return POOL .. 'list:' .. id .. ':base'
+end
+
 -- The replication id changes whenever the data may have gone back: at a restart, a failover, a restored backup.
 local function epoch()
     return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
@@ -42,6 +47,20 @@ local function changed(id, version, channel)
     redis.call('ZADD', POOL .. 'changes', n, id)
     redis.call('PUBLISH', channel, id .. ' ' .. version)
     return n
+end
+
+-- A list after Redis went back, or out of a backup: sealed, at version `at`, with the statuses `bytes` (nil: those that it has),
+-- which are of version `from`. What is there then is kept beside it for `keep` ms.
+local function put_back(id, bytes, from, at, keep, channel)
+    if bytes then
+        redis.call('SET', data_key(id), bytes)
+    end
+    redis.call('HSET', list_key(id), 'version', at, 'state', 'sealed', 'mended', from, 'mended_at', at)
+    redis.call('COPY', data_key(id), base_key(id), 'REPLACE')
+    redis.call('PEXPIRE', base_key(id), keep)
+    redis.call('ZREM', POOL .. 'open', id)
+    redis.call('DEL', returned_key(id))
+    changed(id, at, channel)
 end
 
 -- False when the pool has that list already: a caller that lost the reply comes again with the same draft.

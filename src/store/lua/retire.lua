@@ -22,7 +22,7 @@ local function drop(id)
     redis.call('SADD', POOL .. 'retired', id) -- for ever: nothing makes this list again
     redis.call('SREM', POOL .. 'lists', id)
     redis.call('ZREM', POOL .. 'changes', id)
-    redis.call('DEL', list_key(id), data_key(id), returned_key(id), POOL .. 'list:' .. id .. ':base')
+    redis.call('DEL', list_key(id), data_key(id), returned_key(id), base_key(id))
 end
 
 for a = 6, first - 1 do
