@@ -178,7 +178,7 @@ static inline bool sl_may_update(const struct call *c, const struct sl_identity 
                            (struct sl_limit_rate){o->updates_per_second, o->limit_burst_ms}, n);
 }
 
-/* update.c: what the calls that set statuses share. False: refused and answered. */
+/* call_update.c: what the calls that set statuses share. False: refused and answered. */
 struct sl_span sl_entity(const struct call *c);
 /* Who calls, and the body of an update or a batch; the body is the caller's. */
 bool sl_read_update(const struct call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret);
@@ -188,7 +188,7 @@ bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct
 enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY]);
 const char *sl_explain_update(enum sl_err err); /* NULL: its title says it */
 
-/* visible.c: 204 for a change that is committed, with what can be said about when it is seen; held until it
+/* committed.c: 204 for a change that is committed, with what can be said about when it is seen; held until it
  * is published where the request prefers that. The arrays are copied. */
 void sl_respond_committed(struct op *o, struct sl_list *const *lists, const uint64_t *versions, uint32_t n);
 
@@ -224,8 +224,8 @@ void sl_tls_drain(struct sl_http_thread *t); /* ends handshakes */
 bool sl_tls_shed(struct sl_http_thread *t, uint64_t age_ns);
 void sl_tls_cut(struct sl_http_thread *t); /* ends every connection, in whatever state */
 
-/* aggregation.c: lets go of all that the thread keeps. */
+/* call_aggregation.c: lets go of all that the thread keeps. */
 void sl_aggregations_free(struct sl_http_thread *t);
 
-/* fetch.c: lets go of the thread's share of a list's replaced token. */
+/* call_fetch.c: lets go of the thread's share of a list's replaced token. */
 void sl_handle_drop(void *thread, uint32_t list);
