@@ -36,6 +36,11 @@ def test_passes_the_clean_tree(tree):
     ("conformance.md", ROW.format("`test/unit/token_build.c::gone`"), "has no gone"),
     ("conformance.md", ROW.format("`docs/openapi.yaml`"), "a MUST without a test"),
     ("conformance.md", "| 4.1 | MUST | asked | `src/token/build.c` |", "not five cells"),
+    ("README.md", "| [audit.md](audit.md) | Once more. |", "audit.md is behind 2 doors"),
+    ("unnamed.md", "A page behind no door.", "unnamed.md is behind 0 doors"),
+    ("../README.md", "x" * 101, "has 101 characters, at most 100"),
+    ("../README.md", "x\n" * 131, "lines, at most 130"),
+    ("../CONTRIBUTING.md", "see `src/token/gone.c`", "src/token/gone.c is not there"),
 ])
 def test_finds_what_is_planted(tree, page, line, why):
     with open(tree / "docs" / page, "a") as f:
