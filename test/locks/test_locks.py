@@ -1,4 +1,4 @@
-"""The three layer locks see what they are there for: violations planted into a copy of the tree."""
+"""The locks on layers and on circles of files see what they are there for: violations planted into a copy of the tree."""
 import shutil
 import subprocess
 from pathlib import Path
@@ -96,9 +96,10 @@ def test_include_lock_lets_the_owner_in(tree, place, line):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A configured copy; its tests plant one file and take it away again."""
-    tree = copy_tree(tmp_path_factory.mktemp("locks") / "tree")
-    status, out = run("cmake", "--preset", "release", "-DBUILD_TESTING=OFF", cwd=with_presets(tree))
-    assert status == 0, out
+    tree = with_presets(copy_tree(tmp_path_factory.mktemp("locks") / "tree"))
+    for preset in ("release", "debug"):
+        status, out = run("cmake", "--preset", preset, "-DBUILD_TESTING=OFF", cwd=tree)
+        assert status == 0, out
     return tree
 
 
@@ -107,8 +108,8 @@ def with_presets(tree):
     return tree
 
 
-def build(tree, target):
-    return run("cmake", "--build", tree / "build/release", "-j2", "--target", target)
+def build(tree, target, preset="release"):
+    return run("cmake", "--build", tree / "build" / preset, "-j2", "--target", target)
 
 
 @pytest.fixture
@@ -185,3 +186,67 @@ def test_purity_lock_rejects(plant, header, call, symbol):
     status, out = purity(tree)
     assert status == 1
     assert symbol in out.splitlines(), out
+
+
+def circles(tree, layer="base"):
+    status, out = build(tree, f"sl_{layer}", "debug")
+    assert status == 0, out
+    return run(tree / "script/check-circles", layer)
+
+
+def test_circle_check_passes_the_clean_tree(built):
+    status, out = circles(built)
+    assert status == 0, out
+
+
+def caller(name, other):
+    """A file with one function, which calls that of another file."""
+    return f"void sl_{other}(void);\nvoid sl_{name}(void);\nvoid sl_{name}(void)\n{{\n    sl_{other}();\n}}\n"
+
+
+def test_circle_check_rejects_a_circle_of_calls(plant):
+    for name, other in (("one", "two"), ("two", "three"), ("three", "one")):
+        tree = plant(f"base/planted_{name}.c", caller(name, other))
+    tree = plant("base/planted_four.c", caller("four", "one"))
+    status, out = circles(tree)
+    assert status == 1
+    assert out.splitlines() == ["a circle of 3 files in src/base: planted_one planted_three planted_two",
+                                "    planted_one needs planted_two: sl_two",
+                                "    planted_three needs planted_one: sl_one",
+                                "    planted_two needs planted_three: sl_three"], out
+
+
+def test_circle_check_rejects_a_circle_of_includes(plant):
+    plant("base/planted_one.h", '#pragma once\n#include "base/planted_two.h"\n')
+    plant("base/planted_two.h", "#pragma once\nstruct sl_planted;\n")
+    tree = plant("base/planted_two.c", '#include "base/planted_one.h"\nstruct sl_planted *sl_planted_list;\n')
+    status, out = circles(tree)
+    assert status == 1
+    assert out.splitlines() == ["a circle of 2 files in src/base: planted_one planted_two",
+                                "    planted_one needs planted_two: planted_one.h includes planted_two.h",
+                                "    planted_two needs planted_one: planted_two.c includes planted_one.h"], out
+
+
+def test_circle_check_rejects_a_call_down_and_an_include_up(plant):
+    plant("base/planted_one.h", "#pragma once\nvoid sl_one(void);\n")
+    plant("base/planted_one.c", '#include "base/planted_one.h"\n' + caller("one", "two"))
+    tree = plant("base/planted_two.c", '#include "base/planted_one.h"\nvoid sl_two(void);\nvoid sl_two(void)\n{\n}\n')
+    status, out = circles(tree)
+    assert status == 1 and "planted_two.c includes planted_one.h" in out, out
+
+
+@pytest.mark.parametrize("user, status", [(".c", 0), (".h", 1)])
+def test_circle_check_lets_files_share_a_private_header(plant, user, status):
+    """planted_int.h puts the struct of planted_part.h into its own; the part may see the whole, its header may not."""
+    plant("base/planted_int.h", '#pragma once\n#include "base/planted_part.h"\nstruct planted {\n    struct planted_part part;\n};\n')
+    plant("base/planted_part.h", "#pragma once\nstruct planted_part {\n    int a;\n};\n"
+          + ('#include "base/planted_int.h"\n' if user == ".h" else ""))
+    tree = plant("base/planted_part.c", '#include "base/planted_part.h"\n#include "base/planted_int.h"\nextern struct planted sl_planted;\n')
+    found, out = circles(tree)
+    assert found == status, out
+
+
+def test_circle_check_wants_what_was_built(plant):
+    tree = plant("base/planted.c", "int sl_planted;\n")
+    status, out = run(tree / "script/check-circles", "base")
+    assert status == 1 and "script/lint locks builds them" in out, out
