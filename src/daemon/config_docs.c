@@ -20,7 +20,7 @@ static const char intro[] =
     "other keys at the\n"
     "next start (a warning names each). Keys with \"yes\" under shared have one value in all instances of a "
     "pool\n"
-    "([redis.md](redis.md), \"Several instances\").\n"
+    "([redis.md](redis.md#running-several-instances)).\n"
     "\n"
     "`--print-config` prints all values in effect and where each comes from; secrets are `***` there and "
     "nowhere else.\n"

@@ -32,6 +32,8 @@ def test_passes_the_clean_tree(tree):
     ("architecture.md", "see `src/token/gone.c`", "src/token/gone.c is not there"),
     ("architecture.md", "see `test/unit/token_build.c::gone`", "has no gone"),
     ("architecture.md", "see [it](gone.md)", "leads nowhere"),
+    ("architecture.md", "see [it](redis.md#gone)", "redis.md#gone finds no heading"),
+    ("redis.md", "see [it](#gone)", "#gone finds no heading"),
     ("configuration.md", "| `redis.gone` | a text | | | | Gone. |", "has no redis.gone"),
     ("conformance.md", ROW.format("`test/unit/token_build.c::gone`"), "has no gone"),
     ("conformance.md", ROW.format("`docs/openapi.yaml`"), "a MUST without a test"),
