@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
+
 void sl_buf_init(struct sl_buf *b, size_t max)
 {
     *b = (struct sl_buf){.max = max};
@@ -60,6 +62,19 @@ void sl_buf_puts(struct sl_buf *b, const char *s)
 void sl_buf_putc(struct sl_buf *b, char c)
 {
     sl_buf_put(b, &c, 1);
+}
+
+const char *sl_buf_cstr(struct sl_buf *b)
+{
+    bool failed = b->failed; /* of the text, not of its NUL */
+    b->failed = false;
+    bool fits = room(b, 1);
+    b->failed = failed;
+    if (b->cap == 0)
+        return "";
+    size_t end = fits ? b->len : b->cap - 1;
+    b->data[end] = '\0';
+    return b->data;
 }
 
 unsigned sl_u64_digits(char *at, uint64_t v)
@@ -144,8 +159,8 @@ void sl_buf_json(struct sl_buf *b, struct sl_span text)
             sl_buf_putc(b, '\\');
             sl_buf_putc(b, (char)c);
         } else if (c < 0x20) {
-            static const char hex[] = "0123456789abcdef";
-            char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+            char escape[6] = "\\u00";
+            sl_hex_encode(&c, 1, escape + 4);
             sl_buf_put(b, escape, sizeof escape);
         } else {
             sl_buf_put(b, p + i, n);

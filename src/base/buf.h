@@ -29,5 +29,9 @@ void sl_buf_printf(struct sl_buf *b, const char *fmt, ...) __attribute__((format
 /* A JSON string with its quotes, per RFC 8259 section 7. Bytes that are not valid UTF-8 become U+FFFD. */
 void sl_buf_json(struct sl_buf *b, struct sl_span text);
 
+/* The text so far with a NUL behind it, until the next write; never NULL. Where the NUL finds no room it
+ * takes the place of the last byte. For messages: what did not fit is missing at the end. */
+const char *sl_buf_cstr(struct sl_buf *b);
+
 /* Decimal digits of v into `at` (room for 20); returns how many. For hot paths. */
 unsigned sl_u64_digits(char *at, uint64_t v);

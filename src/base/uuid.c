@@ -1,13 +1,6 @@
 #include "base/uuid.h"
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 static bool is_dash(size_t i)
 {
@@ -35,7 +28,7 @@ bool sl_uuid_parse(struct sl_span text, struct sl_uuid *ret)
                 return false;
             continue;
         }
-        int high = nibble(text.at[i]), low = nibble(text.at[i + 1]);
+        int high = sl_hex_lower(text.at[i]), low = sl_hex_lower(text.at[i + 1]);
         if (high < 0 || low < 0)
             return false;
         id.bytes[at++] = (uint8_t)(high << 4 | low);
@@ -47,12 +40,10 @@ bool sl_uuid_parse(struct sl_span text, struct sl_uuid *ret)
 
 void sl_uuid_text(const struct sl_uuid *id, char out[static SL_UUID_TEXT])
 {
-    static const char hex[] = "0123456789abcdef";
     size_t at = 0;
-    for (size_t i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 16; i++, at += 2) {
         if (is_dash(at))
             out[at++] = '-';
-        out[at++] = hex[id->bytes[i] >> 4];
-        out[at++] = hex[id->bytes[i] & 15];
+        sl_hex_encode(&id->bytes[i], 1, out + at);
     }
 }

@@ -83,6 +83,42 @@ static void test_over_foreign_memory(void **state)
     assert_true(b.failed);
 }
 
+static void test_a_string_ends_where_the_text_does(void **state)
+{
+    (void)state;
+    char mem[6];
+    struct sl_buf b;
+    sl_buf_over(&b, mem, sizeof mem);
+    assert_string_equal(sl_buf_cstr(&b), "");
+    sl_buf_puts(&b, "123");
+    assert_string_equal(sl_buf_cstr(&b), "123");
+    sl_buf_puts(&b, "45");
+    assert_string_equal(sl_buf_cstr(&b), "12345");
+    sl_buf_putc(&b, '6'); /* takes the room of the NUL */
+    assert_false(b.failed);
+    assert_string_equal(sl_buf_cstr(&b), "12345");
+    sl_buf_over(&b, mem, sizeof mem);
+    sl_buf_puts(&b, "123");
+    sl_buf_puts(&b, "more than fits");
+    assert_string_equal(sl_buf_cstr(&b), "123");
+    assert_true(b.failed);
+    sl_buf_over(&b, NULL, 0);
+    assert_string_equal(sl_buf_cstr(&b), "");
+
+    sl_buf_init(&b, 256); /* as much as the first memory has */
+    assert_string_equal(sl_buf_cstr(&b), "");
+    for (unsigned i = 0; i < 256; i++)
+        sl_buf_putc(&b, 'x');
+    assert_int_equal(strlen(sl_buf_cstr(&b)), 255);
+    assert_false(b.failed);
+    sl_buf_free(&b);
+    sl_buf_init(&b, 1000); /* grows for the NUL */
+    for (unsigned i = 0; i < 256; i++)
+        sl_buf_putc(&b, 'x');
+    assert_int_equal(strlen(sl_buf_cstr(&b)), 256);
+    sl_buf_free(&b);
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -220,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_grows_up_to_max),
         cmocka_unit_test(test_error_is_sticky),
         cmocka_unit_test(test_over_foreign_memory),
+        cmocka_unit_test(test_a_string_ends_where_the_text_does),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_printf),
         cmocka_unit_test(test_json_escapes),
