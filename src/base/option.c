@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/assert.h"
+#include "base/number.h"
 
 #define TEXT_MAX 4096
+#define UNITS_MAX 999999999 /* so that no product overflows */
 
 struct unit {
     const char *suffix;
@@ -16,42 +18,22 @@ static const struct unit duration_units[] = {{"h", 3600000}, {"m", 60000}, {"s",
 static const struct unit size_units[] = {
     {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}, {NULL, 0}};
 
-/* Digits without sign, leading zero or separator; false as well beyond 18 of them, so that no sum overflows.
- */
-static bool parse_digits(struct sl_span text, uint64_t *ret)
-{
-    if (text.len == 0 || text.len > 18 || (text.len > 1 && text.at[0] == '0'))
-        return false;
-    uint64_t v = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        v = v * 10 + (uint64_t)(text.at[i] - '0');
-    }
-    *ret = v;
-    return true;
-}
-
+/* A number that is no good here: with a sign, too large or without its unit. */
 static bool looks_like_number(struct sl_span text)
 {
-    size_t i = text.len > 0 && text.at[0] == '-';
-    if (i == text.len)
-        return false;
-    for (; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-    return text.at[0] == '-' || text.at[0] != '0' || text.len == 1;
+    bool negative = text.len > 0 && text.at[0] == '-';
+    struct sl_span digits = negative ? sl_span(text.at + 1, text.len - 1) : text;
+    bool zeros_ahead = !negative && digits.len > 1 && digits.at[0] == '0';
+    return digits.len > 0 && sl_digits(digits).count == digits.len && !zeros_ahead;
 }
 
 static bool parse_with_unit(struct sl_span text, const struct unit *units, uint64_t *ret)
 {
-    size_t digits = 0;
-    while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9')
-        digits++;
+    size_t count = sl_digits(text).count;
+    struct sl_span number = sl_span(text.at, count), suffix = sl_span(text.at + count, text.len - count);
     uint64_t n;
-    if (digits > 9 || !parse_digits(sl_span(text.at, digits), &n))
+    if (!sl_number_parse_strict(number, UNITS_MAX, &n))
         return false;
-    struct sl_span suffix = sl_span(text.at + digits, text.len - digits);
     for (; units->suffix != NULL; units++) {
         if (sl_span_eq(suffix, sl_span(units->suffix, strlen(units->suffix)))) {
             *ret = n * units->factor;
@@ -219,7 +201,7 @@ static bool parse_number(const struct sl_option *row, struct sl_span text, uint6
     } else if (row->type == SL_OPT_SIZE) {
         if (!parse_with_unit(text, size_units, &v))
             return refuse(row, text, "is not a size", why);
-    } else if (!parse_digits(text, &v)) {
+    } else if (!sl_number_parse_strict(text, INT64_MAX, &v)) {
         return refuse(row, text, looks_like_number(text) ? "is out of range" : "is not a whole number", why);
     }
     if (v < (uint64_t)row->min || v > (uint64_t)row->max)
@@ -325,7 +307,8 @@ void sl_option_defaults(const struct sl_option *rows, void *options)
             char mem[512];
             struct sl_buf why;
             sl_buf_over(&why, mem, sizeof mem);
-            sl_assert(sl_option_set(row, options, sl_span(row->fallback, strlen(row->fallback)), &why));
+            bool set = sl_option_set(row, options, sl_span(row->fallback, strlen(row->fallback)), &why);
+            sl_assert(set);
         } else if (row->type == SL_OPT_INT) {
             *(int *)((char *)options + row->offset) = -1;
         }

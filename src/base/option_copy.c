@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 static size_t field_size(const struct sl_option *row)
 {
@@ -33,11 +34,6 @@ static size_t field_size(const struct sl_option *row)
     return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static bool same_texts(const struct sl_texts *a, const struct sl_texts *b)
 {
     bool same = a->count == b->count;
@@ -50,7 +46,7 @@ bool sl_option_same(const struct sl_option *row, const void *a, const void *b)
 {
     const void *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
     if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
-        return same_text(*(char *const *)x, *(char *const *)y);
+        return sl_same_text(*(char *const *)x, *(char *const *)y);
     if (sl_option_is_list(row))
         return same_texts(x, y);
     return field_size(row) == 0 || memcmp(x, y, field_size(row)) == 0;
