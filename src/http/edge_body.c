@@ -1,5 +1,5 @@
 /* JSON bodies of updates: from members to entries. */
-#include "http/edge.h"
+#include "http/edge_body.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Fields of requests that change something: Idempotency-Key and Prefer. */
-#include "http/edge.h"
+#include "http/edge_header.h"
 #include "http/field.h"
 
 static struct sl_span trim_spaces(struct sl_span s)

@@ -1,4 +1,4 @@
-#include "http/edge.h"
+#include "http/edge_query.h"
 
 static int hex(char c)
 {

@@ -1,4 +1,4 @@
-#include "http/edge.h"
+#include "http/edge_route.h"
 
 #define POOL_MAX 64
 

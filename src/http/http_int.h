@@ -2,7 +2,10 @@
 #pragma once
 #include <h2o.h>
 #include "base/http_date.h"
-#include "http/edge.h"
+#include "http/edge_body.h"
+#include "http/edge_header.h"
+#include "http/edge_query.h"
+#include "http/edge_route.h"
 #include "http/keyring.h"
 #include "http/limit.h"
 #include "http/metrics.h"

@@ -1,7 +1,7 @@
 /* Metrics of the HTTP layer: one slab per thread and route. */
 #pragma once
 #include "base/metric.h"
-#include "http/edge.h"
+#include "http/edge_route.h"
 #include "http/tls_options.h"
 
 #define SL_HTTP_METRICS(X)                                                                                   \

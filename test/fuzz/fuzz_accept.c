@@ -2,7 +2,7 @@
  * else is said. */
 #include "fuzz_help.h"
 #include "http/accept.h"
-#include "http/edge.h"
+#include "http/edge_body.h"
 
 #define LINES 8
 

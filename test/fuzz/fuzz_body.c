@@ -2,7 +2,7 @@
 #include <jansson.h>
 
 #include "fuzz_help.h"
-#include "http/edge.h"
+#include "http/edge_body.h"
 #include "http/edge_scan.h"
 
 #define ENTRIES 4

@@ -1,7 +1,7 @@
 /* The value of an Idempotency-Key field: what is understood is printable, within its length, and the same
  * when it is sent again as a quoted string. */
 #include "fuzz_help.h"
-#include "http/edge.h"
+#include "http/edge_header.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* A query and, on a second line, a text to decode and to read as a number. */
 #include <stdlib.h>
 #include "fuzz_help.h"
-#include "http/edge.h"
+#include "http/edge_query.h"
 
 static void decode(struct sl_span text)
 {

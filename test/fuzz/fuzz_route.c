@@ -1,6 +1,6 @@
 /* A path and, on a second line, the base. */
 #include "fuzz_help.h"
-#include "http/edge.h"
+#include "http/edge_route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

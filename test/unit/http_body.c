@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include "http/edge.h"
+#include "http/edge_body.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define ID "123e4567-e89b-42d3-a456-426614174000"

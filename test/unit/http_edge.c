@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
-#include "http/edge.h"
+#include "http/edge_body.h"
+#include "http/edge_header.h"
+#include "http/edge_query.h"
+#include "http/edge_route.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define ID "123e4567-e89b-42d3-a456-426614174000"

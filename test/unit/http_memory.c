@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/assert.h"
-#include "http/edge.h"
+#include "http/edge_body.h"
 #include "http/edge_json.h"
 #include "short.h"
 
