@@ -24,3 +24,12 @@ void sl_format_http_date(int64_t seconds, char out[static SL_HTTP_DATE])
         out[pairs[i].at + 1] = (char)('0' + pairs[i].value % 10);
     }
 }
+
+const char *sl_http_date_text(struct sl_http_date_memo *memo, int64_t seconds)
+{
+    if (memo->second != seconds || memo->text[0] == '\0') {
+        sl_format_http_date(seconds, memo->text);
+        memo->second = seconds;
+    }
+    return memo->text;
+}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "loop/journal.h"
 #include "pool/keyed.h"
 
 #define INDICES 1000     /* of one line */
@@ -14,14 +15,6 @@ bool sl_audit_stops(const struct sl_http *h)
 {
     return h->journal != NULL && h->options->audit_on_failure == SL_AUDIT_REFUSE &&
            sl_journal_full(h->journal);
-}
-
-bool sl_audit_refused(const struct call *c)
-{
-    if (!sl_audit_stops(c->t->http))
-        return false;
-    sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was done: the audit record cannot be written");
-    return true;
 }
 
 /* ---- what */
@@ -103,14 +96,14 @@ static void begin(struct lines *w)
     sl_buf_init(&w->text, SIZE_MAX);
 }
 
-static struct sl_span finish(const struct call *c, struct lines *w)
+static struct sl_span finish(const struct sl_call *c, struct lines *w)
 {
     static const char lacking[] =
         "\"list\":null,\"indices\":null}\n"; /* no memory: that something was done is said */
     struct sl_span what = sl_span(lacking, sizeof lacking - 1);
     end_line(w);
     if (!w->text.failed) {
-        char *copy = sl_pool_alloc(c, w->text.len + 1);
+        char *copy = sl_call_alloc(c, w->text.len + 1);
         if (w->text.len > 0)
             memcpy(copy, w->text.data, w->text.len);
         what = sl_span(copy, w->text.len);
@@ -119,17 +112,17 @@ static struct sl_span finish(const struct call *c, struct lines *w)
     return what;
 }
 
-static struct audit about(const struct sl_identity *who, const struct sl_pool *p, const char *action)
+static struct sl_audit about(const struct sl_identity *who, const struct sl_pool *p, const char *action)
 {
-    struct audit a = {.pool = p, .action = action};
+    struct sl_audit a = {.pool = p, .action = action};
     memcpy(a.credential, who->hash, sizeof a.credential);
     return a;
 }
 
-struct audit sl_audit_update(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
-                             uint32_t index, uint32_t value)
+struct sl_audit sl_audit_update(const struct sl_call *c, const struct sl_identity *who,
+                                const struct sl_list *l, uint32_t index, uint32_t value)
 {
-    struct audit a = {0};
+    struct sl_audit a = {0};
     struct lines w;
     if (!sl_audits(c))
         return a;
@@ -140,10 +133,10 @@ struct audit sl_audit_update(const struct call *c, const struct sl_identity *who
     return a;
 }
 
-struct audit sl_audit_batch(const struct call *c, const struct sl_identity *who, const struct sl_pool *p,
-                            const struct sl_batch_entry *entries, size_t n)
+struct sl_audit sl_audit_batch(const struct sl_call *c, const struct sl_identity *who,
+                               const struct sl_pool *p, const struct sl_batch_entry *entries, size_t n)
 {
-    struct audit a = {0};
+    struct sl_audit a = {0};
     struct lines w;
     if (!sl_audits(c))
         return a;
@@ -155,19 +148,19 @@ struct audit sl_audit_batch(const struct call *c, const struct sl_identity *who,
     return a;
 }
 
-struct audit sl_audit_reserve(const struct call *c, const struct sl_identity *who, const struct sl_pool *p,
-                              uint32_t amount)
+struct sl_audit sl_audit_reserve(const struct sl_call *c, const struct sl_identity *who,
+                                 const struct sl_pool *p, uint32_t amount)
 {
-    struct audit a = {0};
+    struct sl_audit a = {0};
     if (!sl_audits(c))
         return a;
     a = about(who, p, "reserve");
-    char *text = sl_pool_alloc(c, 32);
+    char *text = sl_call_alloc(c, 32);
     a.what = sl_span(text, (size_t)snprintf(text, 32, "\"amount\":%u}\n", amount));
     return a;
 }
 
-void sl_audit_slots(const struct call *c, struct audit *a, const uint64_t *slots, uint32_t n)
+void sl_audit_slots(const struct sl_call *c, struct sl_audit *a, const uint64_t *slots, uint32_t n)
 {
     struct lines w;
     if (!sl_audits(c))
@@ -179,7 +172,7 @@ void sl_audit_slots(const struct call *c, struct audit *a, const uint64_t *slots
     a->what = finish(c, &w);
 }
 
-void sl_audit_answer(const struct call *c, struct audit *a, struct sl_span answer)
+void sl_audit_answer(const struct sl_call *c, struct sl_audit *a, struct sl_span answer)
 {
     struct lines w;
     struct sl_answer_run run;
@@ -192,11 +185,11 @@ void sl_audit_answer(const struct call *c, struct audit *a, struct sl_span answe
     a->what = finish(c, &w);
 }
 
-void sl_audit_gone(const struct op *o, const struct audit *a)
+void sl_audit_gone(const struct sl_call *c, const struct sl_audit *a)
 {
-    struct call c = o->call;
-    c.req = NULL; /* it is being taken apart, so neither its address nor its id can be told */
-    sl_audit_write(&c, a, SL_ERR_OUTCOME_UNKNOWN);
+    struct sl_call gone = *c;
+    gone.req = NULL; /* it is being taken apart, so its address and its id cannot be read any more */
+    sl_audit_write(&gone, a, SL_ERR_OUTCOME_UNKNOWN);
 }
 
 /* ---- who and when */
@@ -240,7 +233,7 @@ static const char *outcome(enum sl_err err)
     return err == SL_OK ? "acknowledged" : err == SL_ERR_OUTCOME_UNKNOWN ? "unknown" : "refused";
 }
 
-void sl_audit_write(const struct call *c, const struct audit *a, enum sl_err err)
+void sl_audit_write(const struct sl_call *c, const struct sl_audit *a, enum sl_err err)
 {
     if (!sl_audits(c) || a->what.len == 0)
         return;

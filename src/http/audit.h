@@ -2,11 +2,12 @@
  * about holders: we know of none. Never a credential, but the first 8 bytes of its SHA-256. The thread's that
  * has the call; nothing here waits for the file (loop/journal.h). */
 #pragma once
-#include "http/http_int.h"
+#include "http/auth.h"
+#include "http/call.h"
 #include "pool/update.h"
 
 /* What will be written of a call once its outcome is known: in the request's pool. */
-struct audit {
+struct sl_audit {
     struct sl_span what; /* an object's end per list: `"list":..,"indices":[..]`, with line feeds; empty:
                             nothing is recorded */
     uint8_t credential[8];
@@ -16,29 +17,24 @@ struct audit {
 
 /* Issuers are served only while their calls can be recorded, unless the configuration says otherwise. */
 bool sl_audit_stops(const struct sl_http *h);
-bool sl_audit_refused(const struct call *c);
-/* False: the record cannot be written and the call must not go on; it was answered. */
-static inline bool sl_audit_may(const struct call *c)
-{
-    return c->t->http->journal == NULL || !sl_audit_refused(c);
-}
-static inline bool sl_audits(const struct call *c)
+static inline bool sl_audits(const struct sl_call *c)
 {
     return c->t->http->journal != NULL;
 }
 
 /* The parts that are known before; nothing is done unless sl_audits. */
-struct audit sl_audit_update(const struct call *c, const struct sl_identity *who, const struct sl_list *l,
-                             uint32_t index, uint32_t value);
-struct audit sl_audit_batch(const struct call *c, const struct sl_identity *who, const struct sl_pool *p,
-                            const struct sl_batch_entry *entries, size_t n);
+struct sl_audit sl_audit_update(const struct sl_call *c, const struct sl_identity *who,
+                                const struct sl_list *l, uint32_t index, uint32_t value);
+struct sl_audit sl_audit_batch(const struct sl_call *c, const struct sl_identity *who,
+                               const struct sl_pool *p, const struct sl_batch_entry *entries, size_t n);
 /* `amount`: until it is known which. */
-struct audit sl_audit_reserve(const struct call *c, const struct sl_identity *who, const struct sl_pool *p,
-                              uint32_t amount);
-void sl_audit_slots(const struct call *c, struct audit *a, const uint64_t *slots, uint32_t n);
-void sl_audit_answer(const struct call *c, struct audit *a, struct sl_span answer); /* of pool/keyed.h */
+struct sl_audit sl_audit_reserve(const struct sl_call *c, const struct sl_identity *who,
+                                 const struct sl_pool *p, uint32_t amount);
+void sl_audit_slots(const struct sl_call *c, struct sl_audit *a, const uint64_t *slots, uint32_t n);
+void sl_audit_answer(const struct sl_call *c, struct sl_audit *a,
+                     struct sl_span answer); /* of pool/keyed.h */
 
 /* Once per call, before its answer. A failure other than OUTCOME_UNKNOWN is `refused`. */
-void sl_audit_write(const struct call *c, const struct audit *a, enum sl_err err);
-/* For op.gone: the client has left, so nobody is told what became of it. */
-void sl_audit_gone(const struct op *o, const struct audit *a);
+void sl_audit_write(const struct sl_call *c, const struct sl_audit *a, enum sl_err err);
+/* The client has left before the outcome was known. */
+void sl_audit_gone(const struct sl_call *c, const struct sl_audit *a);

@@ -1,13 +1,37 @@
-/* Who calls. An API key in X-Api-Key, or a bearer token in Authorization; never both. */
-#include "http/http_int.h"
+#include "http/auth.h"
 
+#include <stdlib.h>
+
+#include "base/assert.h"
 #include "base/log.h"
+#include "http/respond.h"
+#include "http/verified.h"
 
 #define TOKENS_KEPT 1024 /* verified ones that a thread remembers */
 /* Checking a signature costs as much as a hundred fetches, and anybody can send a forged token. So forged
  * ones may take a quarter of a thread's time; beyond that, tokens that are not remembered are put off. */
 #define FORGED_SHARE 4
 #define FORGED_BURST_NS (SL_NS_PER_S / 4)
+
+struct sl_bearers {
+    struct sl_verified *verified; /* NULL: no token was verified yet */
+    uint64_t generation;          /* of the credentials that they were verified with */
+    /* Time that went into forged tokens and is not paid off yet; and until when it was paid off. */
+    uint64_t forged_ns, paid_ns;
+};
+
+struct sl_bearers *sl_bearers_new(void)
+{
+    return sl_xcalloc(1, sizeof(struct sl_bearers));
+}
+
+void sl_bearers_free(struct sl_bearers *b)
+{
+    if (b == NULL)
+        return;
+    sl_verified_free(b->verified);
+    free(b);
+}
 
 enum refusal { NO_CREDENTIAL, TWO_CREDENTIALS, MALFORMED, EXPIRED, TOO_EARLY, NOT_ACCEPTED, PUT_OFF };
 
@@ -32,14 +56,14 @@ static const struct {
 #undef BEARER
 };
 
-static bool refuse(const struct call *c, const struct sl_keyring *k, enum refusal r)
+static bool refuse(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
 {
     const char *challenge = refusals[r].challenge, *detail = refusals[r].detail;
     bool bearers = sl_keyring_takes_bearers(k);
     if (bearers && challenge != NULL)
-        sl_add_header(c, "www-authenticate", sl_span(challenge, strlen(challenge)));
+        sl_call_add_header(c, "www-authenticate", sl_span(challenge, strlen(challenge)));
     if (refusals[r].err == SL_ERR_UNAUTHORIZED)
-        sl_add_header(c, "www-authenticate", SL_SPAN("ApiKey header=\"X-Api-Key\""));
+        sl_call_add_header(c, "www-authenticate", SL_SPAN("ApiKey header=\"X-Api-Key\""));
     if (r == NO_CREDENTIAL && !bearers)
         detail = "Send a valid API key in X-Api-Key";
     sl_respond_error(c, refusals[r].err, detail);
@@ -48,16 +72,16 @@ static bool refuse(const struct call *c, const struct sl_keyring *k, enum refusa
 
 /* ---- bearer tokens */
 
-static void count(struct sl_http_thread *t, enum sl_bearer_outcome outcome)
+static void count_bearer(struct sl_http_thread *t, enum sl_bearer_outcome outcome)
 {
     sl_metric_add_label(t->metrics, SL_HT_BEARERS, outcome, 1);
-    if (t->bearers.verified != NULL)
-        sl_metric_set(t->metrics, SL_HT_BEARERS_KEPT, sl_verified_count(t->bearers.verified));
+    if (t->bearers->verified != NULL)
+        sl_metric_set(t->metrics, SL_HT_BEARERS_KEPT, sl_verified_count(t->bearers->verified));
 }
 
-static bool refuse_token(const struct call *c, const struct sl_keyring *k, enum refusal r)
+static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
 {
-    count(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
+    count_bearer(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
     sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail));
     return refuse(c, k, r);
 }
@@ -65,7 +89,7 @@ static bool refuse_token(const struct call *c, const struct sl_keyring *k, enum 
 /* What was verified with other credentials than those in force is forgotten. */
 static struct sl_verified *verified(struct sl_http_thread *t, const struct sl_credentials *all)
 {
-    struct bearers *b = &t->bearers;
+    struct sl_bearers *b = t->bearers;
     if (b->verified != NULL && b->generation != all->generation) {
         sl_verified_free(b->verified);
         b->verified = NULL;
@@ -77,7 +101,7 @@ static struct sl_verified *verified(struct sl_http_thread *t, const struct sl_cr
 }
 
 /* Time spent on forged tokens is a debt that passing time pays off. */
-static uint64_t debt(struct bearers *b, uint64_t now_ns)
+static uint64_t debt(struct sl_bearers *b, uint64_t now_ns)
 {
     uint64_t paid = (now_ns - b->paid_ns) / FORGED_SHARE;
     b->paid_ns = now_ns;
@@ -86,11 +110,11 @@ static uint64_t debt(struct bearers *b, uint64_t now_ns)
 }
 
 /* Tokens are short-lived; what a caller did with an older one is still this caller's. */
-static void name_caller(const struct call *c, const struct sl_bearer *b, uint8_t out[static SL_SHA256])
+static void name_caller(const struct sl_call *c, const struct sl_bearer *b, uint8_t out[static SL_SHA256])
 {
     const char *issuer = b->issuer != NULL ? b->issuer : "", *subject = b->subject != NULL ? b->subject : "";
     size_t n = strlen(issuer) + 1, m = strlen(subject) + 1;
-    char *text = sl_pool_alloc(c, n + m + sizeof "bearer");
+    char *text = sl_call_alloc(c, n + m + sizeof "bearer");
     memcpy(text, "bearer", sizeof "bearer");
     memcpy(text + sizeof "bearer", issuer, n);
     memcpy(text + sizeof "bearer" + n, subject, m);
@@ -98,26 +122,26 @@ static void name_caller(const struct call *c, const struct sl_bearer *b, uint8_t
 }
 
 /* Whether the token, which is in its time, is signed; pays for it where it is not. */
-static bool is_signed(const struct call *c, const struct sl_keyring *k, const struct sl_bearer *b,
+static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const struct sl_bearer *b,
                       struct sl_span token, uint64_t *pools)
 {
     struct sl_http_thread *t = c->t;
     uint64_t begun_ns = sl_mono_ns(t->clock);
-    if (debt(&t->bearers, begun_ns) > FORGED_BURST_NS)
+    if (debt(t->bearers, begun_ns) > FORGED_BURST_NS)
         return refuse_token(c, k, PUT_OFF);
     if (sl_keyring_bearer(k, b, token, pools) == SL_BEARER_GOOD)
         return true;
-    t->bearers.forged_ns += sl_mono_ns(t->clock) - begun_ns;
+    t->bearers->forged_ns += sl_mono_ns(t->clock) - begun_ns;
     return refuse_token(c, k, NOT_ACCEPTED);
 }
 
 /* A token that is not remembered. */
-static bool verify(const struct call *c, const struct sl_keyring *k, struct sl_span token,
+static bool verify(const struct sl_call *c, const struct sl_keyring *k, struct sl_span token,
                    const uint8_t hash[static SL_SHA256], struct sl_identity *ret)
 {
     int64_t now_ms = sl_wall_ms(c->t->clock);
     size_t bytes = sl_keyring_words(k) * sizeof(uint64_t);
-    uint64_t *pools = memset(sl_pool_alloc(c, bytes), 0, bytes);
+    uint64_t *pools = memset(sl_call_alloc(c, bytes), 0, bytes);
     struct sl_bearer b;
     if (!sl_bearer_read(token, &b))
         return refuse_token(c, k, MALFORMED);
@@ -131,8 +155,8 @@ static bool verify(const struct call *c, const struct sl_keyring *k, struct sl_s
         ok = is_signed(c, k, &b, token, pools);
     if (ok) {
         name_caller(c, &b, v.caller);
-        sl_verified_add(c->t->bearers.verified, hash, &v);
-        count(c->t, SL_BO_VERIFIED);
+        sl_verified_add(c->t->bearers->verified, hash, &v);
+        count_bearer(c->t, SL_BO_VERIFIED);
         memcpy(ret->hash, v.caller, SL_SHA256);
         ret->pools = pools;
     }
@@ -140,7 +164,7 @@ static bool verify(const struct call *c, const struct sl_keyring *k, struct sl_s
     return ok;
 }
 
-static bool bearer(const struct call *c, const struct sl_credentials *all, struct sl_span token,
+static bool bearer(const struct sl_call *c, const struct sl_credentials *all, struct sl_span token,
                    struct sl_identity *ret)
 {
     uint8_t hash[SL_SHA256];
@@ -150,25 +174,19 @@ static bool bearer(const struct call *c, const struct sl_credentials *all, struc
     const struct sl_verified_token *v = sl_verified_find(verified(c->t, all), hash, sl_wall_ms(c->t->clock));
     if (v == NULL)
         return verify(c, all->keyring, token, hash, ret);
-    count(c->t, SL_BO_REMEMBERED);
+    count_bearer(c->t, SL_BO_REMEMBERED);
     memcpy(ret->hash, v->caller, SL_SHA256);
     ret->pools = v->pools;
     return true;
 }
 
-void sl_bearers_free(struct sl_http_thread *t)
-{
-    sl_verified_free(t->bearers.verified);
-    t->bearers.verified = NULL;
-}
-
 /* ---- either */
 
-bool sl_authenticate(const struct call *c, struct sl_identity *ret)
+bool sl_authenticate(const struct sl_call *c, struct sl_identity *ret)
 {
     const struct sl_credentials *all = sl_http_credentials(c->t->http);
     const struct sl_keyring *k = all->keyring;
-    const struct fields *f = c->f;
+    const struct sl_fields *f = c->f;
     struct sl_span token;
     /* Where nobody takes bearer tokens, Authorization is not ours: a proxy may have put it there. */
     bool bears = sl_keyring_takes_bearers(k) && f->authorizations > 0 &&
@@ -184,15 +202,10 @@ bool sl_authenticate(const struct call *c, struct sl_identity *ret)
     return ret->pools != NULL || refuse(c, k, NO_CREDENTIAL);
 }
 
-struct sl_identity sl_identity_keep(const struct call *c, const struct sl_identity *who)
+struct sl_identity sl_identity_keep(const struct sl_call *c, const struct sl_identity *who)
 {
     size_t bytes = sl_keyring_words(sl_http_credentials(c->t->http)->keyring) * sizeof(uint64_t);
     struct sl_identity kept = *who;
-    kept.pools = memcpy(sl_pool_alloc(c, bytes), who->pools, bytes);
+    kept.pools = memcpy(sl_call_alloc(c, bytes), who->pools, bytes);
     return kept;
-}
-
-bool sl_may_use(const struct sl_identity *who, unsigned pool)
-{
-    return sl_pool_in(who->pools, pool);
 }

@@ -1,11 +1,15 @@
 /* The lists of a pool in one answer, which each thread keeps for itself: no request writes what another core
  * writes, and only the first one after the pool has gained lists costs more than a look at the table's
  * count. */
-#include "http/http_int.h"
+#include "http/call_aggregation.h"
+
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/base64url.h"
 #include "http/conditional.h"
+#include "http/respond.h"
+#include "http/routes.h"
 
 #define ETAG_LEN 24 /* as of the tokens: 128 bits of a hash, in quotes */
 
@@ -14,6 +18,18 @@ struct catalog {
     size_t len;
     char etag[ETAG_LEN];
     char json[];
+};
+
+/* The catalog of one pool. */
+struct entry {
+    struct catalog *catalog; /* NULL: not asked for yet */
+    uint32_t seen;           /* lists of the table that it takes account of */
+    uint32_t ended;          /* retired lists of the pool that it leaves out */
+};
+
+struct sl_catalogs {
+    unsigned pool_count;
+    struct entry entries[]; /* by pool number */
 };
 
 static const char opening[] = "{\"status_lists\":[", closing[] = "]}";
@@ -43,8 +59,8 @@ static char *put(char *at, const char *bytes, size_t n)
 }
 
 /* The old text, if there is one, goes on with the lists that are new. */
-static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *pool,
-                              const struct aggregation *old, uint32_t end, size_t added)
+static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *pool, const struct entry *old,
+                              uint32_t end, size_t added)
 {
     const struct sl_table *table = t->http->shared->table;
     size_t head = old->catalog != NULL ? old->catalog->len - strlen(closing) : strlen(opening);
@@ -69,10 +85,10 @@ static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *po
     return c;
 }
 
-static struct catalog *current(struct sl_http_thread *t, const struct sl_pool *pool)
+static struct catalog *current_catalog(struct sl_http_thread *t, const struct sl_pool *pool)
 {
     const struct sl_table *table = t->http->shared->table;
-    struct aggregation *a = &t->aggregations[pool->number];
+    struct entry *a = &t->catalogs->entries[pool->number];
     uint32_t count = sl_table_count(table);
     uint32_t ended = atomic_load_explicit(&pool->ended, memory_order_acquire);
     if (a->catalog != NULL && a->ended != ended) { /* lists are fewer: from the beginning */
@@ -94,16 +110,24 @@ static struct catalog *current(struct sl_http_thread *t, const struct sl_pool *p
     return a->catalog;
 }
 
-void sl_aggregations_free(struct sl_http_thread *t)
+struct sl_catalogs *sl_catalogs_new(const struct sl_shared *shared)
 {
-    for (unsigned i = 0; t->aggregations != NULL && i < t->http->shared->pool_count; i++)
-        if (t->aggregations[i].catalog != NULL)
-            h2o_mem_release_shared(t->aggregations[i].catalog);
-    free(t->aggregations);
-    t->aggregations = NULL;
+    struct sl_catalogs *all = sl_xcalloc(1, sizeof *all + shared->pool_count * sizeof(struct entry));
+    all->pool_count = shared->pool_count;
+    return all;
 }
 
-void sl_call_aggregation(struct call *c)
+void sl_catalogs_free(struct sl_catalogs *all)
+{
+    if (all == NULL)
+        return;
+    for (unsigned i = 0; i < all->pool_count; i++)
+        if (all->entries[i].catalog != NULL)
+            h2o_mem_release_shared(all->entries[i].catalog);
+    free(all);
+}
+
+void sl_call_aggregation(struct sl_call *c)
 {
     struct sl_http_thread *t = c->t;
     struct sl_shared *shared = t->http->shared;
@@ -116,19 +140,18 @@ void sl_call_aggregation(struct call *c)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The lists of the pool are not all known yet");
         return;
     }
-    if (t->aggregations == NULL)
-        t->aggregations = sl_xcalloc(shared->pool_count, sizeof *t->aggregations);
-    struct catalog *catalog = current(t, pool);
+    struct catalog *catalog = current_catalog(t, pool);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
     if (c->f->if_matches > 0 && !sl_etag_matches_strongly(c->f->if_match, c->f->if_matches, etag)) {
         sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The pool has other lists now");
         return;
     }
     h2o_mem_link_shared(&c->req->pool, catalog);
-    sl_add_header(c, "etag", etag);
-    sl_add_header(c, "cache-control", sl_pool_number(c, "max-age=", sl_pool_options(pool)->ttl_ms / 1000));
-    sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
-    sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
+    sl_call_add_header(c, "etag", etag);
+    sl_call_add_header(c, "cache-control",
+                       sl_call_decimal(c, "max-age=", sl_pool_options(pool)->ttl_ms / 1000));
+    sl_call_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
+    sl_call_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
     if (c->f->if_none_matches > 0 && sl_etag_matches(c->f->if_none_match, c->f->if_none_matches, etag))
         sl_respond_empty(c, 304);
     else

@@ -1,52 +1,88 @@
-/* The fetch path: id -> slot -> headers and blob. Zero copy; nothing is written that another core writes. */
-#include "http/http_int.h"
+/* The fetch path: id -> slot -> headers and blob. No byte of a token is copied, and nothing is written that
+ * another core writes: a thread keeps a share of each token that it has served, and counts its requests on
+ * that. */
+#include "http/call_fetch.h"
+
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "http/accept.h"
 #include "http/conditional.h"
+#include "http/edge_query.h"
+#include "http/pending.h"
+#include "http/respond.h"
+#include "http/routes.h"
 #include "pool/wait.h"
 
 /* ---- the thread's own shares of tokens */
 
-static void on_handle_dispose(void *p)
+/* Counted by h2o's plain (not atomic) shared memory: never leaves its thread. */
+struct share {
+    struct sl_token *token;
+};
+
+struct sl_token_shares {
+    struct share **by_list; /* by list number; NULL: none */
+    uint32_t cap;
+};
+
+struct sl_token_shares *sl_token_shares_new(void)
 {
-    struct handle *h = p;
-    sl_token_unref(h->token);
+    return sl_xcalloc(1, sizeof(struct sl_token_shares));
 }
 
-static void handles_reach(struct sl_http_thread *t, uint32_t number)
+static void on_share_unused(void *p)
 {
-    if (number < t->handle_cap)
-        return;
-    uint32_t cap = t->handle_cap ? t->handle_cap : 64;
-    while (cap <= number)
-        cap *= 2;
-    t->handles = sl_xrealloc(t->handles, cap * sizeof *t->handles);
-    memset(t->handles + t->handle_cap, 0, (cap - t->handle_cap) * sizeof *t->handles);
-    t->handle_cap = cap;
+    struct share *share = p;
+    sl_token_unref(share->token);
 }
 
-void sl_handle_drop(void *thread, uint32_t list)
+static struct share **share_of(struct sl_token_shares *s, uint32_t list)
 {
-    struct sl_http_thread *t = thread;
-    if (list >= t->handle_cap || t->handles[list] == NULL)
+    if (list >= s->cap) {
+        uint32_t cap = s->cap ? s->cap : 64;
+        while (cap <= list)
+            cap *= 2;
+        s->by_list = sl_xrealloc(s->by_list, cap * sizeof(struct share *));
+        memset(s->by_list + s->cap, 0, (cap - s->cap) * sizeof(struct share *));
+        s->cap = cap;
+    }
+    return &s->by_list[list];
+}
+
+void sl_token_shares_drop(void *shares, uint32_t list)
+{
+    struct sl_token_shares *s = shares;
+    if (list >= s->cap || s->by_list[list] == NULL)
         return;
-    h2o_mem_release_shared(t->handles[list]);
-    t->handles[list] = NULL;
+    h2o_mem_release_shared(s->by_list[list]);
+    s->by_list[list] = NULL;
+}
+
+void sl_token_shares_drop_all(struct sl_token_shares *s)
+{
+    for (uint32_t i = 0; i < s->cap; i++)
+        sl_token_shares_drop(s, i);
+}
+
+void sl_token_shares_free(struct sl_token_shares *s)
+{
+    if (s == NULL)
+        return;
+    free(s->by_list);
+    free(s);
 }
 
 /* Keeps `token` alive until the request has been sent. */
-static void hold(const struct call *c, const struct sl_list *l, struct sl_token *token)
+static void hold_token(const struct sl_call *c, const struct sl_list *list, struct sl_token *token)
 {
-    struct sl_http_thread *t = c->t;
-    handles_reach(t, l->number);
-    if (t->handles[l->number] == NULL || t->handles[l->number]->token != token) {
-        sl_handle_drop(t, l->number);
-        struct handle *h = h2o_mem_alloc_shared(NULL, sizeof *h, on_handle_dispose);
-        h->token = sl_token_ref(token);
-        t->handles[l->number] = h;
+    struct share **share = share_of(c->t->shares, list->number);
+    if (*share == NULL || (*share)->token != token) {
+        sl_token_shares_drop(c->t->shares, list->number);
+        *share = h2o_mem_alloc_shared(NULL, sizeof **share, on_share_unused);
+        (*share)->token = sl_token_ref(token);
     }
-    h2o_mem_link_shared(&c->req->pool, t->handles[l->number]);
+    h2o_mem_link_shared(&c->req->pool, *share);
 }
 
 /* ---- answering */
@@ -57,7 +93,7 @@ static const struct sl_span offers[OFFERS] = {
     [OFFER_CWT] = SL_SPAN("application/statuslist+cwt"),
 };
 
-static enum sl_err choose(const struct fields *f, enum sl_variant *ret)
+static enum sl_err choose(const struct sl_fields *f, enum sl_variant *ret)
 {
     int offer = f->accepts > 0 ? sl_accept_media(f->accept, f->accepts, offers, OFFERS) : OFFER_JWT;
     if (offer < 0)
@@ -74,7 +110,7 @@ static enum sl_err choose(const struct fields *f, enum sl_variant *ret)
 }
 
 /* RFC 9110 section 13.2.2, steps 1 and 2. */
-static bool precondition_fails(const struct fields *f, const struct sl_token *token, struct sl_span etag)
+static bool precondition_fails(const struct sl_fields *f, const struct sl_token *token, struct sl_span etag)
 {
     if (f->if_matches > 0)
         return !sl_etag_matches_strongly(f->if_match, f->if_matches, etag);
@@ -83,7 +119,7 @@ static bool precondition_fails(const struct fields *f, const struct sl_token *to
 }
 
 /* Steps 3 and 4. */
-static bool not_modified(const struct fields *f, const struct sl_token *token,
+static bool not_modified(const struct sl_fields *f, const struct sl_token *token,
                          const struct sl_token_body *body, int64_t now)
 {
     if (f->if_none_matches > 0)
@@ -94,14 +130,14 @@ static bool not_modified(const struct fields *f, const struct sl_token *token,
            sl_http_date(f->if_modified_since, &since) && token->iat <= since;
 }
 
-static void add_headers(const struct call *c, const struct sl_token *token, const struct sl_token_body *body,
-                        int64_t now)
+static void add_headers(const struct sl_call *c, const struct sl_token *token,
+                        const struct sl_token_body *body, int64_t now)
 {
     h2o_mem_pool_t *pool = &c->req->pool;
     h2o_headers_t *headers = &c->req->res.headers;
     uint64_t left = (uint64_t)(token->exp - now);
     uint64_t age = token->ttl != 0 && token->ttl < left ? token->ttl : left;
-    struct sl_span cache = sl_pool_number(c, "max-age=", age);
+    struct sl_span cache = sl_call_decimal(c, "max-age=", age);
     h2o_add_header(pool, headers, H2O_TOKEN_ETAG, NULL, body->etag.at, body->etag.len);
     h2o_add_header(pool, headers, H2O_TOKEN_LAST_MODIFIED, NULL, token->last_modified,
                    sizeof token->last_modified);
@@ -112,13 +148,13 @@ static void add_headers(const struct call *c, const struct sl_token *token, cons
                           H2O_STRLIT("ETag"));
 }
 
-static void serve(const struct call *c, const struct fields *f, const struct sl_list *l,
-                  struct sl_token *token)
+static void serve_token(const struct sl_call *c, const struct sl_fields *f, const struct sl_list *list,
+                        struct sl_token *token)
 {
     /* The loop's wall clock, read once a turn. */
     int64_t now = (int64_t)(h2o_now(sl_loop_h2o(c->t->loop)) / 1000);
     enum sl_variant variant;
-    if (token->exp <= now && atomic_load_explicit(&l->retired, memory_order_relaxed)) {
+    if (token->exp <= now && atomic_load_explicit(&list->retired, memory_order_relaxed)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
         return;
     }
@@ -136,7 +172,7 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
         sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The token is another one, or in another form");
         return;
     }
-    hold(c, l, token);
+    hold_token(c, list, token);
     add_headers(c, token, body, now);
     if (not_modified(f, token, body, now)) {
         sl_respond_empty(c, 304);
@@ -155,13 +191,13 @@ static void serve(const struct call *c, const struct fields *f, const struct sl_
 
 /* ---- waiting */
 
-struct fetch_op {
-    struct op op;
-    struct fields f; /* its spans point into the request, which waits with us */
+struct fetch_call {
+    struct sl_pending_call pending;
+    struct sl_fields f; /* its spans point into the request, which waits with us */
     struct sl_list *list;
 };
 
-static void cancel_wait(void *waiting)
+static void cancel_token(void *waiting)
 {
     sl_wait_cancel(waiting);
 }
@@ -173,48 +209,49 @@ static void cancel_lookup(void *waiting)
 
 static void on_token(void *arg, enum sl_err err)
 {
-    struct fetch_op *o = arg;
-    o->op.waiting = NULL;
+    struct fetch_call *o = arg;
+    sl_pending_arrived(&o->pending, err);
     struct sl_token *token = err == SL_OK ? sl_list_token(o->list) : NULL;
     if (token != NULL)
-        serve(&o->op.call, &o->f, o->list, token);
+        serve_token(&o->pending.call, &o->f, o->list, token);
     else if (err == SL_ERR_NO_SUCH_LIST)
-        sl_respond_error(&o->op.call, err, NULL);
+        sl_respond_error(&o->pending.call, err, NULL);
     else
-        sl_respond_error(&o->op.call, SL_ERR_UNAVAILABLE, "The list cannot be signed now");
+        sl_respond_error(&o->pending.call, SL_ERR_UNAVAILABLE, "The list cannot be signed now");
 }
 
-static void wait_token(struct fetch_op *o)
+static void wait_token(struct fetch_call *o)
 {
-    o->op.cancel = cancel_wait;
-    o->op.waiting = sl_wait_token(o->op.call.t->pool, o->list, on_token, o);
+    o->pending.cancel = cancel_token;
+    o->pending.wait = sl_wait_token(o->pending.call.t->worker, o->list, on_token, o);
 }
 
-static void on_looked_up(void *arg, enum sl_err err, struct sl_list *l)
+static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
 {
-    struct fetch_op *o = arg;
-    o->op.waiting = NULL;
+    struct fetch_call *o = arg;
+    sl_pending_arrived(&o->pending, err);
     if (err != SL_OK) {
-        sl_respond_error(&o->op.call, err,
+        sl_respond_error(&o->pending.call, err,
                          err == SL_ERR_UNAVAILABLE ? "The list cannot be looked up now" : NULL);
         return;
     }
-    o->list = l;
-    struct sl_token *token = sl_list_token(l);
+    o->list = list;
+    struct sl_token *token = sl_list_token(list);
     if (token != NULL)
-        serve(&o->op.call, &o->f, l, token);
+        serve_token(&o->pending.call, &o->f, list, token);
     else
         wait_token(o);
 }
 
-static struct fetch_op *fetch_op(struct call *c)
+static struct fetch_call *fetch_call_new(const struct sl_call *c)
 {
-    struct fetch_op *o = (struct fetch_op *)sl_call_park(c, sizeof *o);
+    struct fetch_call *o = sl_pending_new(c, sizeof *o);
     o->f = *c->f;
     return o;
 }
 
-static bool refused_time(const struct call *c)
+/* The query parameter `time` asks for a token of the past. */
+static bool refuses_time(const struct sl_call *c)
 {
     struct sl_span time;
     uint64_t seconds;
@@ -228,36 +265,37 @@ static bool refused_time(const struct call *c)
     return true;
 }
 
-void sl_call_fetch(struct call *c)
+void sl_call_fetch(struct sl_call *c)
 {
     struct sl_shared *shared = c->t->http->shared;
-    if (refused_time(c))
+    if (refuses_time(c))
         return;
-    struct sl_list *l = sl_table_find(shared->table, &c->target.list);
-    struct sl_token *token = l != NULL ? sl_list_token(l) : NULL;
+    struct sl_list *list = sl_table_find(shared->table, &c->target.list);
+    struct sl_token *token = list != NULL ? sl_list_token(list) : NULL;
     if (token != NULL) {
-        serve(c, c->f, l, token);
+        serve_token(c, c->f, list, token);
     } else if (c->t->draining) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
-    } else if (l != NULL) {
-        struct fetch_op *o = fetch_op(c);
-        o->list = l;
+    } else if (list != NULL) {
+        struct fetch_call *o = fetch_call_new(c);
+        o->list = list;
         wait_token(o);
     } else if (atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
     } else {
-        struct fetch_op *o = fetch_op(c);
-        o->op.cancel = cancel_lookup;
-        o->op.waiting = sl_lookup_start(c->t->pool, &c->target.list, on_looked_up, o);
+        struct fetch_call *o = fetch_call_new(c);
+        o->pending.cancel = cancel_lookup;
+        o->pending.wait = sl_lookup_start(c->t->worker, &c->target.list, on_looked_up, o);
     }
 }
 
-void sl_call_preflight(struct call *c)
+void sl_call_preflight(struct sl_call *c)
 {
-    sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
-    sl_add_header(c, "access-control-allow-methods", SL_SPAN("GET, HEAD, OPTIONS"));
-    sl_add_header(c, "access-control-allow-headers", SL_SPAN("Accept, If-None-Match, If-Modified-Since"));
-    sl_add_header(c, "access-control-max-age", SL_SPAN("86400"));
-    sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
+    sl_call_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
+    sl_call_add_header(c, "access-control-allow-methods", SL_SPAN("GET, HEAD, OPTIONS"));
+    sl_call_add_header(c, "access-control-allow-headers",
+                       SL_SPAN("Accept, If-None-Match, If-Modified-Since"));
+    sl_call_add_header(c, "access-control-max-age", SL_SPAN("86400"));
+    sl_call_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
     sl_respond_empty(c, 204);
 }

@@ -1,20 +1,25 @@
 /* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own.
  */
 #include "http/audit.h"
+#include "http/edge_query.h"
+#include "http/respond.h"
+#include "http/routes.h"
+#include "loop/journal.h"
+#include "pool/keeper.h"
 
 #include "base/version.h"
 
-static void plain(const struct call *c, int status, const char *type, const struct sl_buf *b)
+static void plain(const struct sl_call *c, int status, const char *type, const struct sl_buf *b)
 {
-    char *body = sl_pool_alloc(c, b->len + 1);
+    char *body = sl_call_alloc(c, b->len + 1);
     if (b->len > 0)
         memcpy(body, b->data, b->len);
-    sl_add_header(c, "content-type", sl_span(type, strlen(type)));
-    sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+    sl_call_add_header(c, "content-type", sl_span(type, strlen(type)));
+    sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
     sl_respond_body(c, status, sl_span(body, b->len));
 }
 
-static bool audited(const struct call *c, struct sl_buf *why)
+static bool audited(const struct sl_call *c, struct sl_buf *why)
 {
     const struct sl_http *h = c->t->http;
     if (!sl_audit_stops(h))
@@ -25,7 +30,7 @@ static bool audited(const struct call *c, struct sl_buf *why)
     return false;
 }
 
-static void readyz(struct call *c)
+static void readyz(struct sl_call *c)
 {
     struct sl_span who;
     enum sl_err err = sl_query_get(c->query, "for", &who);
@@ -48,7 +53,7 @@ static void readyz(struct call *c)
 }
 
 /* Those in force now; nothing for a listener without TLS. */
-static void certificate_gauges(const struct call *c)
+static void certificate_gauges(const struct sl_call *c)
 {
     const struct sl_http *h = c->t->http;
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
@@ -58,7 +63,7 @@ static void certificate_gauges(const struct call *c)
     }
 }
 
-static void metrics(struct call *c)
+static void metrics(struct sl_call *c)
 {
     struct sl_buf out;
     sl_buf_init(&out, 64u << 20);
@@ -72,7 +77,7 @@ static void metrics(struct call *c)
     sl_buf_free(&out);
 }
 
-void sl_call_ops(struct call *c)
+void sl_call_ops(struct sl_call *c)
 {
     struct sl_buf out;
     if (c->route == SL_ROUTE_READYZ) {

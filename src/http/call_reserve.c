@@ -1,33 +1,39 @@
-/* POST /pools/{pool}/new-references: a pop of the ring, or a wait with the keeper. */
-#include "http/audit.h"
-
+/* POST /pools/{pool}/new-references: references from the ring, or a place in the keeper's queue. Under an
+ * Idempotency-Key the answer is bound to the key in Redis before it is given. */
+#include "http/admit.h"
+#include "http/edge.h"
+#include "http/edge_query.h"
+#include "http/idempotency.h"
+#include "http/pending.h"
+#include "http/respond.h"
+#include "http/routes.h"
 #include "pool/keyed.h"
 #include "pool/metrics.h"
 #include "pool/reserve.h"
 
 #define STACK_SLOTS 64
 
-static size_t reference_room(const struct sl_list *l)
+static size_t reference_room(const struct sl_list *list)
 {
-    return l->json_prefix.len + 10 + 2; /* a 32-bit number, `}` and `,` */
+    return list->json_prefix.len + 10 + 2; /* a 32-bit number, `}` and `,` */
 }
 
-static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
+static void respond_slots(const struct sl_call *c, const uint64_t *slots, uint32_t n)
 {
     static const char head[] = "{\"references\":[", tail[] = "]}";
     const struct sl_table *table = c->t->http->shared->table;
     size_t room = sizeof head + sizeof tail;
     for (uint32_t i = 0; i < n; i++)
         room += reference_room(sl_table_at(table, sl_ring_slot_list(slots[i])));
-    char *body = sl_pool_alloc(c, room), *at = body;
+    char *body = sl_call_alloc(c, room), *at = body;
     memcpy(at, head, sizeof head - 1);
     at += sizeof head - 1;
     for (uint32_t i = 0; i < n; i++) {
-        const struct sl_list *l = sl_table_at(table, sl_ring_slot_list(slots[i]));
+        const struct sl_list *list = sl_table_at(table, sl_ring_slot_list(slots[i]));
         if (i > 0)
             *at++ = ',';
-        memcpy(at, l->json_prefix.at, l->json_prefix.len);
-        at += l->json_prefix.len;
+        memcpy(at, list->json_prefix.at, list->json_prefix.len);
+        at += list->json_prefix.len;
         at += sl_u64_digits(at, sl_ring_slot_index(slots[i]));
         *at++ = '}';
     }
@@ -40,14 +46,14 @@ static void respond(const struct call *c, const uint64_t *slots, uint32_t n)
 
 /* ---- with an Idempotency-Key */
 
-struct keyed_op {
-    struct op op;
-    struct claim *claim;
-    struct audit audit;
+struct keyed_call {
+    struct sl_pending_call pending;
+    struct sl_claim *claim;
+    struct sl_audit audit;
 };
 
-/* The same bytes as respond() makes, from what is bound to the key. */
-static void respond_bound(const struct call *c, struct sl_span answer)
+/* The same bytes as respond_slots makes, from what is bound to the key. */
+static void respond_bound(const struct sl_call *c, struct sl_span answer)
 {
     struct sl_buf body;
     struct sl_answer_run run;
@@ -56,7 +62,7 @@ static void respond_bound(const struct call *c, struct sl_span answer)
     sl_buf_puts(&body, "{\"references\":[");
     while (sl_answer_next(&answer, &run)) {
         struct sl_buf uri;
-        sl_buf_over(&uri, sl_pool_alloc(c, 6 * run.uri.len + 2), 6 * run.uri.len + 2);
+        sl_buf_over(&uri, sl_call_alloc(c, 6 * run.uri.len + 2), 6 * run.uri.len + 2);
         sl_buf_json(&uri, run.uri);
         for (uint32_t i = 0; i < run.count; i++, comma = ",") {
             sl_buf_puts(&body, comma);
@@ -71,9 +77,9 @@ static void respond_bound(const struct call *c, struct sl_span answer)
     if (body.failed || answer.len > 0) {
         sl_respond_error(c, SL_ERR_INTERNAL, NULL);
     } else {
-        char *copy = sl_pool_alloc(c, body.len);
+        char *copy = sl_call_alloc(c, body.len);
         memcpy(copy, body.data, body.len);
-        sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+        sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
         sl_respond_json(c, copy, body.len);
     }
     sl_buf_free(&body);
@@ -97,99 +103,106 @@ static const char *explain_keyed(enum sl_err err)
 
 static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
 {
-    struct keyed_op *o = arg;
-    o->op.waiting = NULL;
+    struct keyed_call *o = arg;
     sl_claim_release(o->claim);
     if (err == SL_OK)
-        sl_audit_answer(&o->op.call, &o->audit, answer);
-    sl_audit_write(&o->op.call, &o->audit, err);
+        sl_audit_answer(&o->pending.call, &o->audit, answer);
+    sl_pending_arrived(&o->pending, err);
     if (err == SL_OK)
-        respond_bound(&o->op.call, answer);
+        respond_bound(&o->pending.call, answer);
     else
-        sl_respond_error(&o->op.call, err, explain_keyed(err));
+        sl_respond_error(&o->pending.call, err, explain_keyed(err));
 }
 
-static void cancel_keyed(void *waiting)
+static void cancel_keyed(void *wait)
 {
-    sl_keyed_cancel(waiting);
+    sl_keyed_cancel(wait);
 }
 
-static void keyed_gone(struct op *op)
+static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
+                          uint32_t n, const struct sl_record_key *key, struct sl_claim *claim)
 {
-    sl_audit_gone(op, &((struct keyed_op *)op)->audit);
-}
-
-static void reserve_keyed(const struct call *c, const struct sl_identity *who, struct sl_pool *p, uint32_t n,
-                          const struct sl_record_key *key, struct claim *claim)
-{
-    struct keyed_op *o = (struct keyed_op *)sl_call_park(c, sizeof *o);
+    struct keyed_call *o = sl_pending_new(c, sizeof *o);
     o->claim = claim;
-    o->audit = sl_audit_reserve(c, who, p, n);
-    o->op.cancel = cancel_keyed;
-    o->op.gone = keyed_gone;
-    o->op.waiting = c->t->draining ? NULL : sl_keyed_reserve(c->t->pool, p, key, n, on_keyed, o);
-    if (o->op.waiting == NULL) {
+    o->audit = sl_audit_reserve(c, who, pool, n);
+    o->pending.audit = &o->audit;
+    o->pending.cancel = cancel_keyed;
+    if (!c->t->draining)
+        o->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, o);
+    if (o->pending.wait == NULL) {
         sl_claim_release(claim);
         sl_respond_error(c, SL_ERR_UNAVAILABLE, explain_keyed(SL_ERR_UNAVAILABLE));
     }
 }
 
-/* False: the request has no key. */
-static bool has_key(const struct call *c, const struct sl_identity *who, struct sl_pool *p, uint32_t n)
-{
-    struct sl_record_key key;
-    struct claim *claim;
-    char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
-    enum sl_keyed_request k = sl_claim_key(c, who, sl_span(request, sizeof request), &key, &claim);
-    if (k == SL_KEYED_YES)
-        reserve_keyed(c, who, p, n, &key, claim);
-    return k != SL_KEYED_NONE;
-}
-
 /* ---- without */
 
-struct waiting_op {
-    struct op op;
-    struct audit audit;
+/* In the keeper's queue. Nothing is recorded when the client leaves: the references stay with the pool. */
+struct queued_call {
+    struct sl_pending_call pending;
+    struct sl_audit audit;
 };
 
-static void give(const struct call *c, struct audit *a, const uint64_t *slots, uint32_t n)
+static void give_slots(const struct sl_call *c, struct sl_audit *audit, const uint64_t *slots, uint32_t n)
 {
     if (sl_audits(c)) {
-        sl_audit_slots(c, a, slots, n);
-        sl_audit_write(c, a, SL_OK);
+        sl_audit_slots(c, audit, slots, n);
+        sl_audit_write(c, audit, SL_OK);
     }
-    respond(c, slots, n);
+    respond_slots(c, slots, n);
 }
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
 {
-    struct waiting_op *o = arg;
-    o->op.waiting = NULL;
+    struct queued_call *o = arg;
+    sl_pending_arrived(&o->pending, err);
     if (err == SL_OK)
-        give(&o->op.call, &o->audit, slots, n);
+        give_slots(&o->pending.call, &o->audit, slots, n);
     else
-        sl_respond_error(&o->op.call, err, "No references became ready in time");
+        sl_respond_error(&o->pending.call, err, "No references became ready in time");
 }
 
-static void cancel(void *waiting)
+static void cancel_reservation(void *wait)
 {
-    sl_reserve_cancel(waiting);
+    sl_reserve_cancel(wait);
 }
 
-static struct sl_pool *find_pool(const struct call *c, const struct sl_identity *who)
+static void reserve_plain(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
+                          uint32_t n)
 {
-    struct sl_pool *p = sl_pool_named(c->t->http->shared, c->target.pool);
-    return p != NULL && sl_may_use(who, p->number) ? p : NULL;
+    uint64_t few[STACK_SLOTS];
+    uint64_t *slots = n <= STACK_SLOTS ? few : sl_call_alloc(c, n * sizeof *slots);
+    struct sl_audit audit = sl_audit_reserve(c, who, pool, n);
+    if (sl_reserve_now(c->t->worker, pool, n, slots)) {
+        give_slots(c, &audit, slots, n);
+    } else if (c->t->draining) {
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
+    } else if (!sl_reserve_queues(pool, n)) {
+        sl_metric_add(c->t->worker->metrics[pool->number], SL_PW_UNDERFLOWS, 1);
+        sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
+    } else {
+        struct queued_call *o = sl_pending_new(c, sizeof *o);
+        o->audit = audit;
+        o->pending.cancel = cancel_reservation;
+        o->pending.wait = sl_reserve_wait(c->t->worker, pool, n, on_reserved, o);
+    }
+}
+
+/* ---- the call */
+
+static struct sl_pool *find_pool(const struct sl_call *c, const struct sl_identity *who)
+{
+    struct sl_pool *pool = sl_pool_named(c->t->http->shared, c->target.pool);
+    return pool != NULL && sl_identity_can_use(who, pool->number) ? pool : NULL;
 }
 
 /* 0: refused and answered. */
-static uint32_t amount(const struct call *c, const struct sl_pool *p)
+static uint32_t read_amount(const struct sl_call *c, const struct sl_pool *pool)
 {
     struct sl_span text;
     uint64_t n = 1;
     char why[SL_WHY];
-    uint32_t most = sl_pool_options(p)->capacity;
+    uint32_t most = sl_pool_options(pool)->capacity;
     enum sl_err err = sl_query_get(c->query, "amount", &text);
     if (err == SL_ERR_NOT_FOUND)
         return 1;
@@ -212,37 +225,25 @@ static uint32_t amount(const struct call *c, const struct sl_pool *p)
     return (uint32_t)n;
 }
 
-void sl_call_reserve(struct call *c)
+void sl_call_reserve(struct sl_call *c)
 {
     struct sl_identity who;
+    struct sl_record_key key;
+    struct sl_claim *claim;
     if (!sl_authenticate(c, &who))
         return;
-    struct sl_pool *p = find_pool(c, &who);
-    if (p == NULL) {
+    struct sl_pool *pool = find_pool(c, &who);
+    if (pool == NULL) {
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
         return;
     }
-    uint32_t n = amount(c, p);
-    if (n == 0 || !sl_audit_may(c) || !sl_may_reserve(c, &who, p, n) || has_key(c, &who, p, n))
+    uint32_t n = read_amount(c, pool);
+    if (n == 0 || !sl_admit(c, &who, pool, SL_LIMIT_RESERVATIONS, n))
         return;
-    if (sl_pool_options(p)->retired) {
-        sl_respond_error(c, SL_ERR_POOL_RETIRED, NULL);
-        return;
-    }
-    uint64_t few[STACK_SLOTS];
-    uint64_t *slots = n <= STACK_SLOTS ? few : (uint64_t *)(void *)sl_pool_alloc(c, n * sizeof *slots);
-    struct audit audit = sl_audit_reserve(c, &who, p, n);
-    if (sl_reserve_now(c->t->pool, p, n, slots)) {
-        give(c, &audit, slots, n);
-    } else if (c->t->draining) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
-    } else if (!sl_reserve_queues(p, n)) {
-        sl_metric_add(c->t->pool->metrics[p->number], SL_PW_UNDERFLOWS, 1);
-        sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
-    } else {
-        struct waiting_op *o = (struct waiting_op *)sl_call_park(c, sizeof *o);
-        o->audit = audit;
-        o->op.cancel = cancel;
-        o->op.waiting = sl_reserve_wait(c->t->pool, p, n, on_reserved, o);
-    }
+    const char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
+    enum sl_keyed_request keyed = sl_claim_key(c, &who, sl_span(request, sizeof request), &key, &claim);
+    if (keyed == SL_KEYED_YES)
+        reserve_keyed(c, &who, pool, n, &key, claim);
+    else if (keyed == SL_KEYED_NONE && sl_admit_new(c, pool))
+        reserve_plain(c, &who, pool, n);
 }

@@ -1,17 +1,19 @@
-/* PATCH /status-lists/update, GET /status-lists/status. */
-#include "http/audit.h"
+/* PATCH /status-lists/update and GET /status-lists/status: calls about one entry of one list. The list is
+ * looked up in the table; while the table may lack lists, the keeper is asked as well. */
+#include "http/call_update.h"
 
 #include <stdlib.h>
 
+#include "http/admit.h"
+#include "http/committed.h"
+#include "http/edge_query.h"
+#include "http/pending.h"
+#include "http/respond.h"
+#include "http/routes.h"
 #include "pool/update.h"
 #include "pool/wait.h"
 
-struct sl_span sl_entity(const struct call *c)
-{
-    return sl_span(c->req->entity.base, c->req->entity.len);
-}
-
-bool sl_read_update(const struct call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret)
+bool sl_read_update(const struct sl_call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret)
 {
     char why[SL_WHY];
     if (!sl_authenticate(c, ret_who))
@@ -21,28 +23,29 @@ bool sl_read_update(const struct call *c, bool batch, struct sl_identity *ret_wh
         return false;
     }
     uint32_t most = c->t->http->options->limits.batch_entries;
-    enum sl_err err =
-        batch ? sl_body_batch(sl_entity(c), most, why, ret) : sl_body_update(sl_entity(c), why, ret);
+    enum sl_err err = batch ? sl_body_batch(sl_call_entity(c), most, why, ret)
+                            : sl_body_update(sl_call_entity(c), why, ret);
     if (err != SL_OK)
         sl_respond_error(c, err, why);
     return err == SL_OK;
 }
 
-bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *l, struct sl_span uri)
+bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *list, struct sl_span uri)
 {
-    return sl_span_eq(l->uri, uri) && sl_may_use(who, l->pool->number);
+    return sl_span_eq(list->uri, uri) && sl_identity_can_use(who, list->pool->number);
 }
 
-enum sl_err sl_check_entry(const struct sl_list *l, uint32_t index, uint32_t value, char why[static SL_WHY])
+enum sl_err sl_check_entry(const struct sl_list *list, uint32_t index, uint32_t value,
+                           char why[static SL_WHY])
 {
-    unsigned most = (1u << l->bits) - 1;
-    if (index >= l->size) {
-        snprintf(why, SL_WHY, "index must be between 0 and %u", l->size - 1);
+    unsigned most = (1u << list->bits) - 1;
+    if (index >= list->size) {
+        snprintf(why, SL_WHY, "index must be between 0 and %u", list->size - 1);
         return SL_ERR_INDEX_OUT_OF_BOUNDS;
     }
     if (value > most) {
         snprintf(why, SL_WHY, "value must be between 0 and %u: the list has %u bits per entry", most,
-                 l->bits);
+                 list->bits);
         return SL_ERR_VALUE_OUT_OF_RANGE;
     }
     return SL_OK;
@@ -65,112 +68,113 @@ const char *sl_explain_update(enum sl_err err)
     }
 }
 
-/* A call about one list that may have to be looked up first. */
-struct list_op {
-    struct op op;
+struct list_call;
+typedef void(found_cb)(struct list_call *o, struct sl_list *list);
+
+struct list_call {
+    struct sl_pending_call pending;
     struct sl_identity who;
     struct sl_uuid id;
-    struct sl_span uri;   /* in the request's pool */
-    struct sl_list *list; /* once it was found */
+    struct sl_span uri; /* in the request's pool */
     uint32_t index, value;
-    struct audit audit;
-    void (*go)(struct list_op *o, struct sl_list *l);
+    found_cb *on_found;
+    struct sl_list *list; /* NULL until it was found */
+    struct sl_audit audit;
 };
 
-static void on_updated(void *arg, enum sl_err err, uint64_t version)
+/* ---- looking the list up */
+
+static void go_on_with(struct list_call *o, struct sl_list *list)
 {
-    struct list_op *o = arg;
-    o->op.waiting = NULL;
-    sl_audit_write(&o->op.call, &o->audit, err);
-    if (err == SL_OK)
-        sl_respond_committed(&o->op, &o->list, &version, 1);
+    if (list != NULL && sl_is_theirs(&o->who, list, o->uri))
+        o->on_found(o, list);
     else
-        sl_respond_error(&o->op.call, err, sl_explain_update(err));
+        sl_respond_error(&o->pending.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
 }
 
-static void cancel_update(void *waiting)
+static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
 {
-    sl_update_cancel(waiting);
-}
-
-static void update_gone(struct op *op)
-{
-    sl_audit_gone(op, &((struct list_op *)op)->audit);
-}
-
-static void update_list(struct list_op *o, struct sl_list *l)
-{
-    const struct call *c = &o->op.call;
-    char why[SL_WHY];
-    enum sl_err err = sl_check_entry(l, o->index, o->value, why);
-    if (err != SL_OK) {
-        sl_respond_error(c, err, why);
-        return;
-    }
-    if (!sl_audit_may(c) || !sl_may_update(c, &o->who, l->pool, 1))
-        return;
-    if (sl_audits(c))
-        o->audit = sl_audit_update(c, &o->who, l, o->index, o->value);
-    o->list = l;
-    o->op.cancel = cancel_update;
-    o->op.gone = update_gone;
-    o->op.waiting =
-        c->t->draining ? NULL : sl_update_start(c->t->pool, l, o->index, (uint8_t)o->value, on_updated, o);
-    if (o->op.waiting == NULL)
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(SL_ERR_UNAVAILABLE));
-}
-
-static void found(struct list_op *o, struct sl_list *l)
-{
-    if (l != NULL && sl_is_theirs(&o->who, l, o->uri))
-        o->go(o, l);
-    else
-        sl_respond_error(&o->op.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
-}
-
-static void on_looked_up(void *arg, enum sl_err err, struct sl_list *l)
-{
-    struct list_op *o = arg;
-    o->op.waiting = NULL;
+    struct list_call *o = arg;
+    sl_pending_arrived(&o->pending, err);
     if (err == SL_ERR_UNAVAILABLE)
-        sl_respond_error(&o->op.call, err, "The list cannot be looked up now");
+        sl_respond_error(&o->pending.call, err, "The list cannot be looked up now");
     else
-        found(o, l);
+        go_on_with(o, list);
 }
 
-static void cancel_lookup(void *waiting)
+static void cancel_lookup(void *wait)
 {
-    sl_lookup_cancel(waiting);
+    sl_lookup_cancel(wait);
 }
 
-static void find_list(struct list_op *o)
+static void find_list(struct list_call *o)
 {
-    struct sl_shared *shared = o->op.call.t->http->shared;
-    struct sl_list *l = sl_table_find(shared->table, &o->id);
-    if (l != NULL || o->op.call.t->draining ||
+    const struct sl_call *c = &o->pending.call;
+    struct sl_shared *shared = c->t->http->shared;
+    struct sl_list *list = sl_table_find(shared->table, &o->id);
+    if (list != NULL || c->t->draining ||
         atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        found(o, l);
+        go_on_with(o, list);
         return;
     }
-    o->op.cancel = cancel_lookup;
-    o->op.waiting = sl_lookup_start(o->op.call.t->pool, &o->id, on_looked_up, o);
+    o->pending.cancel = cancel_lookup;
+    o->pending.wait = sl_lookup_start(c->t->worker, &o->id, on_looked_up, o);
 }
 
-static struct list_op *list_op_new(const struct call *c, const struct sl_identity *who,
-                                   const struct sl_uuid *id, struct sl_span uri,
-                                   void (*go)(struct list_op *o, struct sl_list *l))
+static struct list_call *list_call_new(const struct sl_call *c, const struct sl_identity *who,
+                                       const struct sl_uuid *id, struct sl_span uri, found_cb *on_found)
 {
-    struct list_op *o = (struct list_op *)sl_call_park(c, sizeof *o);
-    char *copy = sl_pool_alloc(c, uri.len + 1);
+    struct list_call *o = sl_pending_new(c, sizeof *o);
+    char *copy = sl_call_alloc(c, uri.len + 1);
     memcpy(copy, uri.at, uri.len);
     o->who = sl_identity_keep(c, who);
     o->id = *id;
     o->uri = sl_span(copy, uri.len);
-    o->go = go;
+    o->on_found = on_found;
     return o;
 }
 
-void sl_call_update(struct call *c)
+/* ---- setting one status */
+
+static void on_updated(void *arg, enum sl_err err, uint64_t version)
+{
+    struct list_call *o = arg;
+    sl_pending_arrived(&o->pending, err);
+    if (err == SL_OK)
+        sl_respond_committed(&o->pending, &o->list, &version, 1);
+    else
+        sl_respond_error(&o->pending.call, err, sl_explain_update(err));
+}
+
+static void cancel_update(void *wait)
+{
+    sl_update_cancel(wait);
+}
+
+static void start_update(struct list_call *o, struct sl_list *list)
+{
+    const struct sl_call *c = &o->pending.call;
+    char why[SL_WHY];
+    enum sl_err err = sl_check_entry(list, o->index, o->value, why);
+    if (err != SL_OK) {
+        sl_respond_error(c, err, why);
+        return;
+    }
+    if (!sl_admit(c, &o->who, list->pool, SL_LIMIT_UPDATES, 1))
+        return;
+    if (sl_audits(c)) {
+        o->audit = sl_audit_update(c, &o->who, list, o->index, o->value);
+        o->pending.audit = &o->audit;
+    }
+    o->list = list;
+    o->pending.cancel = cancel_update;
+    if (!c->t->draining)
+        o->pending.wait = sl_update_start(c->t->worker, list, o->index, (uint8_t)o->value, on_updated, o);
+    if (o->pending.wait == NULL)
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(SL_ERR_UNAVAILABLE));
+}
+
+void sl_call_update(struct sl_call *c)
 {
     struct sl_identity who;
     struct sl_body *body;
@@ -178,7 +182,7 @@ void sl_call_update(struct call *c)
     if (!sl_read_update(c, false, &who, &body))
         return;
     const struct sl_update_entry *e = sl_body_entries(body, &n);
-    struct list_op *o = list_op_new(c, &who, &e->list, e->uri, update_list);
+    struct list_call *o = list_call_new(c, &who, &e->list, e->uri, start_update);
     o->index = e->index;
     o->value = e->value;
     sl_body_free(body);
@@ -189,16 +193,16 @@ void sl_call_update(struct call *c)
 
 static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
 {
-    struct list_op *o = arg;
-    const struct call *c = &o->op.call;
-    o->op.waiting = NULL;
+    struct list_call *o = arg;
+    const struct sl_call *c = &o->pending.call;
+    sl_pending_arrived(&o->pending, err);
     if (err != SL_OK) {
         err = err == SL_ERR_NO_SUCH_LIST ? SL_ERR_NO_SUCH_REFERENCE : SL_ERR_UNAVAILABLE;
         sl_respond_error(c, err, err == SL_ERR_UNAVAILABLE ? "The store is not available" : NULL);
         return;
     }
     struct sl_buf b;
-    sl_buf_over(&b, sl_pool_alloc(c, 6 * o->uri.len + 160), 6 * o->uri.len + 160);
+    sl_buf_over(&b, sl_call_alloc(c, 6 * o->uri.len + 160), 6 * o->uri.len + 160);
     sl_buf_puts(&b, "{\"uri\":");
     sl_buf_json(&b, o->uri);
     sl_buf_puts(&b, ",\"index\":");
@@ -214,33 +218,34 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     else
         sl_buf_puts(&b, "null");
     sl_buf_putc(&b, '}');
-    sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+    sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
     sl_respond_json(c, b.data, b.len);
 }
 
-static void cancel_status(void *waiting)
+static void cancel_status(void *wait)
 {
-    sl_status_cancel(waiting);
+    sl_status_cancel(wait);
 }
 
-static void status_of(struct list_op *o, struct sl_list *l)
+static void start_status(struct list_call *o, struct sl_list *list)
 {
-    const struct call *c = &o->op.call;
+    const struct sl_call *c = &o->pending.call;
     char why[SL_WHY];
-    enum sl_err err = sl_check_entry(l, o->index, 0, why);
+    enum sl_err err = sl_check_entry(list, o->index, 0, why);
     if (err != SL_OK) {
         sl_respond_error(c, err, why);
         return;
     }
-    o->list = l;
-    o->op.cancel = cancel_status;
-    o->op.waiting = c->t->draining ? NULL : sl_status_start(c->t->pool, l, o->index, on_status, o);
-    if (o->op.waiting == NULL)
+    o->list = list;
+    o->pending.cancel = cancel_status;
+    if (!c->t->draining)
+        o->pending.wait = sl_status_start(c->t->worker, list, o->index, on_status, o);
+    if (o->pending.wait == NULL)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The store is not available");
 }
 
 /* The value of a required query parameter, decoded into the request's pool. False: refused and answered. */
-static bool parameter(const struct call *c, const char *name, struct sl_span *ret)
+static bool read_parameter(const struct sl_call *c, const char *name, struct sl_span *ret)
 {
     struct sl_span raw;
     char why[SL_WHY];
@@ -250,7 +255,7 @@ static bool parameter(const struct call *c, const char *name, struct sl_span *re
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, why);
         return false;
     }
-    char *text = sl_pool_alloc(c, raw.len);
+    char *text = sl_call_alloc(c, raw.len);
     if (!sl_percent_decode(raw, text, &len)) {
         snprintf(why, sizeof why, "%s is not percent-encoded correctly", name);
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, why);
@@ -260,13 +265,13 @@ static bool parameter(const struct call *c, const char *name, struct sl_span *re
     return true;
 }
 
-void sl_call_status(struct call *c)
+void sl_call_status(struct sl_call *c)
 {
     struct sl_identity who;
     struct sl_span uri, index;
     struct sl_uuid id;
     uint64_t i;
-    if (!sl_authenticate(c, &who) || !parameter(c, "uri", &uri) || !parameter(c, "index", &index))
+    if (!sl_authenticate(c, &who) || !read_parameter(c, "uri", &uri) || !read_parameter(c, "index", &index))
         return;
     if (!sl_parse_u64(index, UINT32_MAX, &i)) {
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");
@@ -277,7 +282,7 @@ void sl_call_status(struct call *c)
         sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, "uri does not end in a list id");
         return;
     }
-    struct list_op *o = list_op_new(c, &who, &id, uri, status_of);
+    struct list_call *o = list_call_new(c, &who, &id, uri, start_status);
     o->index = (uint32_t)i;
     find_list(o);
 }

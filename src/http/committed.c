@@ -1,22 +1,24 @@
-/* The end of an update: Status-List-Version, Status-Visible-By, and Prefer: wait (RFC 7240). */
-#include "http/http_int.h"
+#include "http/committed.h"
+
+#include "http/edge_header.h"
+#include "http/respond.h"
 
 #include "pool/visible.h"
 
 #define VERSIONS_SHOWN 64
 #define PREFER_LINES 4
 
-static void add(const struct call *c, const char *name, size_t name_len, struct sl_span value)
+static void add_field(const struct sl_call *c, const char *name, size_t name_len, struct sl_span value)
 {
     h2o_add_header_by_str(&c->req->pool, &c->req->res.headers, name, name_len, 0, NULL, value.at, value.len);
 }
 
 /* A List of Integers (RFC 8941), in order of the lists' first entries. */
-static void add_versions(const struct call *c, const uint64_t *versions, uint32_t n)
+static void add_versions(const struct sl_call *c, const uint64_t *versions, uint32_t n)
 {
     if (n > VERSIONS_SHOWN)
         return;
-    char *text = sl_pool_alloc(c, n * 22), *at = text;
+    char *text = sl_call_alloc(c, n * 22), *at = text;
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0) {
             *at++ = ',';
@@ -24,30 +26,24 @@ static void add_versions(const struct call *c, const uint64_t *versions, uint32_
         }
         at += sl_u64_digits(at, versions[i]);
     }
-    add(c, H2O_STRLIT("status-list-version"), sl_span(text, (size_t)(at - text)));
+    add_field(c, H2O_STRLIT("status-list-version"), sl_span(text, (size_t)(at - text)));
 }
 
-/* Many answers in a row say the same second. */
-static void add_visible_by(const struct call *c, int64_t second)
+static void add_visible_by(const struct sl_call *c, int64_t second)
 {
-    struct sl_http_thread *t = c->t;
-    if (t->date.second != second) {
-        sl_format_http_date(second, t->date.text);
-        t->date.second = second;
-    }
-    char *text = sl_pool_alloc(c, SL_HTTP_DATE);
-    memcpy(text, t->date.text, SL_HTTP_DATE);
-    add(c, H2O_STRLIT("status-visible-by"), sl_span(text, SL_HTTP_DATE));
+    char *text = sl_call_alloc(c, SL_HTTP_DATE);
+    memcpy(text, sl_http_date_text(&c->t->visible_by, second), SL_HTTP_DATE);
+    add_field(c, H2O_STRLIT("status-visible-by"), sl_span(text, SL_HTTP_DATE));
 }
 
 /* For all of them; 0: nothing can be promised. */
-static int64_t visible_by(const struct call *c, struct sl_list *const *lists, const uint64_t *versions,
+static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists, const uint64_t *versions,
                           uint32_t n)
 {
     unsigned ttls = c->t->http->options->shared_cache ? 2 : 1;
     int64_t latest = 0;
     for (uint32_t i = 0; i < n; i++) {
-        int64_t at = sl_visible_by(c->t->pool, lists[i], versions[i], n, ttls);
+        int64_t at = sl_visible_by(c->t->worker, lists[i], versions[i], n, ttls);
         if (at == 0)
             return 0;
         latest = at > latest ? at : latest;
@@ -55,7 +51,7 @@ static int64_t visible_by(const struct call *c, struct sl_list *const *lists, co
     return latest;
 }
 
-static void respond(const struct call *c, const uint64_t *versions, uint32_t n, int64_t by)
+static void respond_now(const struct sl_call *c, const uint64_t *versions, uint32_t n, int64_t by)
 {
     add_versions(c, versions, n);
     if (by != 0)
@@ -66,7 +62,7 @@ static void respond(const struct call *c, const uint64_t *versions, uint32_t n, 
 /* ---- Prefer: wait */
 
 struct held {
-    struct op *op;
+    struct sl_pending_call *pending;
     uint64_t deadline_ns;
     uint32_t seconds; /* preferred, as far as they are allowed */
     int64_t by;       /* promised when it was committed */
@@ -84,20 +80,20 @@ static void cancel_follow(void *waiting)
 
 static void respond_held(struct held *h, bool published)
 {
-    const struct call *c = &h->op->call;
+    const struct sl_call *c = &h->pending->call;
     int64_t by = h->by;
     if (published) {
         /* From now on the change itself is given out. Both promises hold. */
         int64_t now = visible_by(c, h->lists, h->versions, h->n);
         by = by == 0 || (now != 0 && now < by) ? now : by;
-        add(c, H2O_STRLIT("preference-applied"), sl_pool_number(c, "wait=", h->seconds));
+        add_field(c, H2O_STRLIT("preference-applied"), sl_call_decimal(c, "wait=", h->seconds));
     }
-    respond(c, h->versions, h->n, by);
+    respond_now(c, h->versions, h->n, by);
 }
 
 static void go_on(struct held *h)
 {
-    const struct call *c = &h->op->call;
+    const struct sl_call *c = &h->pending->call;
     uint64_t now = sl_mono_ns(c->t->clock);
     while (h->at < h->n && sl_is_published(h->lists[h->at], h->versions[h->at]))
         h->at++;
@@ -105,40 +101,40 @@ static void go_on(struct held *h)
         respond_held(h, h->at == h->n);
         return;
     }
-    h->op->cancel = cancel_follow;
-    h->op->waiting =
-        sl_follow(c->t->pool, h->lists[h->at], h->versions[h->at], h->deadline_ns - now, on_followed, h);
+    h->pending->cancel = cancel_follow;
+    h->pending->wait =
+        sl_follow(c->t->worker, h->lists[h->at], h->versions[h->at], h->deadline_ns - now, on_followed, h);
 }
 
 static void on_followed(void *arg, bool published)
 {
     struct held *h = arg;
-    h->op->waiting = NULL;
+    sl_pending_arrived(h->pending, SL_OK);
     if (published)
         go_on(h);
     else
         respond_held(h, false);
 }
 
-static void hold(struct op *o, struct sl_list *const *lists, const uint64_t *versions, uint32_t n,
-                 uint32_t seconds)
+static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *lists,
+                        const uint64_t *versions, uint32_t n, uint32_t seconds)
 {
-    const struct call *c = &o->call;
-    struct held *h = (struct held *)(void *)sl_pool_alloc(c, sizeof *h);
-    *h = (struct held){.op = o,
+    const struct sl_call *c = &pending->call;
+    struct held *h = sl_call_alloc(c, sizeof *h);
+    *h = (struct held){.pending = pending,
                        .seconds = seconds,
                        .deadline_ns = sl_mono_ns(c->t->clock) + seconds * SL_NS_PER_S,
                        .by = visible_by(c, lists, versions, n),
                        .n = n};
-    h->lists = (struct sl_list **)(void *)sl_pool_alloc(c, n * sizeof(struct sl_list *));
-    h->versions = (uint64_t *)(void *)sl_pool_alloc(c, n * sizeof *versions);
+    h->lists = sl_call_alloc(c, n * sizeof(struct sl_list *));
+    h->versions = sl_call_alloc(c, n * sizeof *versions);
     memcpy(h->lists, lists, n * sizeof(struct sl_list *));
     memcpy(h->versions, versions, n * sizeof *versions);
     go_on(h);
 }
 
 /* 0: answers at once. */
-static uint32_t preferred_wait(const struct call *c)
+static uint32_t preferred_wait(const struct sl_call *c)
 {
     struct sl_span lines[PREFER_LINES];
     size_t count = 0;
@@ -153,12 +149,13 @@ static uint32_t preferred_wait(const struct call *c)
     return seconds < most ? seconds : most;
 }
 
-void sl_respond_committed(struct op *o, struct sl_list *const *lists, const uint64_t *versions, uint32_t n)
+void sl_respond_committed(struct sl_pending_call *pending, struct sl_list *const *lists,
+                          const uint64_t *versions, uint32_t n)
 {
-    const struct call *c = &o->call;
+    const struct sl_call *c = &pending->call;
     uint32_t seconds = preferred_wait(c);
     if (seconds > 0)
-        hold(o, lists, versions, n, seconds);
+        hold_answer(pending, lists, versions, n, seconds);
     else
-        respond(c, versions, n, visible_by(c, lists, versions, n));
+        respond_now(c, versions, n, visible_by(c, lists, versions, n));
 }

@@ -1,11 +1,19 @@
 #include "http/dispatch.h"
 
+#include "http/edge.h"
+#include "http/respond.h"
+#include "http/routes.h"
+
+#define HEADER_BYTES 16384 /* names and values of a request */
+#define TARGET_BYTES 2048
+#define PIPELINE_BYTES 16384 /* of requests that may wait behind one */
+
 /* Which listeners serve a route, with which methods, and who answers. */
 static const struct row {
     bool on_public, on_issuer, on_ops;
     const char *methods[4];
     const char *allow;
-    void (*handle)(struct call *c);
+    void (*handle)(struct sl_call *c);
 } rows[SL_ROUTE_COUNT] = {
     [SL_ROUTE_LIST] = {true, false, false, {"GET", "HEAD"}, "GET, HEAD, OPTIONS", sl_call_fetch},
     [SL_ROUTE_AGGREGATION] = {true, false, false, {"GET", "HEAD"}, "GET, HEAD, OPTIONS", sl_call_aggregation},
@@ -38,11 +46,11 @@ static bool served_on(enum sl_route r, enum sl_listener_kind kind)
 
 static void line(struct sl_span *lines, unsigned *n, struct sl_span value)
 {
-    if (*n < FIELD_LINES)
+    if (*n < SL_FIELD_LINES)
         lines[(*n)++] = value;
 }
 
-static void gather(struct fields *f, const h2o_req_t *req)
+static void gather(struct sl_fields *f, const h2o_req_t *req)
 {
     f->accepts = f->accept_encodings = f->if_none_matches = f->if_matches = 0;
     f->has_modified_since = f->has_unmodified_since = f->has_content_type = false;
@@ -96,15 +104,22 @@ static struct sl_span path_of(const h2o_req_t *req)
     return p;
 }
 
-static bool allowed(const struct call *c, const struct row *row)
+static bool allowed(const struct sl_call *c, const struct row *row)
 {
     for (unsigned i = 0; row->methods[i] != NULL; i++)
-        if (sl_is_method(c, row->methods[i]))
+        if (sl_call_is_method(c, row->methods[i]))
             return true;
     return false;
 }
 
-static void route(struct call *c, enum sl_listener_kind kind)
+static void refuse_size(const struct sl_call *c, enum sl_err err, const char *what, unsigned most)
+{
+    char why[SL_WHY];
+    snprintf(why, sizeof why, "%s may have at most %u bytes", what, most);
+    sl_respond_error(c, err, why);
+}
+
+static void route(struct sl_call *c, enum sl_listener_kind kind)
 {
     struct sl_http *h = c->t->http;
     c->target = sl_route_parse(path_of(c->req), h->base);
@@ -115,7 +130,7 @@ static void route(struct call *c, enum sl_listener_kind kind)
         c->public = row->on_public;
     if (c->route == SL_ROUTE_NONE) {
         sl_respond_error(c, SL_ERR_NOT_FOUND, NULL);
-    } else if (row->on_public && sl_is_method(c, "OPTIONS")) {
+    } else if (row->on_public && sl_call_is_method(c, "OPTIONS")) {
         sl_call_preflight(c);
     } else if (!allowed(c, row)) {
         sl_respond_not_allowed(c, row->allow);
@@ -126,8 +141,9 @@ static void route(struct call *c, enum sl_listener_kind kind)
 
 void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t *req)
 {
-    struct fields f;
-    struct call c = {.t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
+    struct sl_fields f;
+    struct sl_call c = {
+        .t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
     gather(&f, req);
     /* Until the route is known: what may be a public answer can be read by pages of other origins. */
     c.public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
@@ -138,9 +154,9 @@ void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t
         PIPELINE_BYTES + HEADER_BYTES + req->entity.len)
         req->http1_is_persistent = 0;
     if (req->path.len > TARGET_BYTES)
-        sl_respond_error(&c, SL_ERR_URI_TOO_LONG, "The request target may have 2048 bytes");
+        refuse_size(&c, SL_ERR_URI_TOO_LONG, "The request target", TARGET_BYTES);
     else if (f.bytes > HEADER_BYTES)
-        sl_respond_error(&c, SL_ERR_HEADERS_TOO_LARGE, "The request headers may have 16384 bytes");
+        refuse_size(&c, SL_ERR_HEADERS_TOO_LARGE, "The request headers", HEADER_BYTES);
     else
         route(&c, kind);
 }

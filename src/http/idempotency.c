@@ -1,12 +1,36 @@
-#include "http/http_int.h"
+#include "http/idempotency.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "http/edge_header.h"
+#include "http/respond.h"
 
 #define PROBES 16
 
-struct claim {
-    _Atomic uint64_t *slot; /* NULL: let go of, or there was no room */
+/* Requests with an Idempotency-Key that this process is answering: part of each key's record id, 0 where
+ * free. Only a courtesy (409 instead of a second try at the same time): Redis decides what may happen once,
+ * so two requests that claim one id at the same moment, or find no room, do no harm. */
+#define CLAIM_SLOTS 4096
+struct sl_claims {
+    _Atomic uint64_t slots[CLAIM_SLOTS];
 };
 
-void sl_claim_release(struct claim *claim)
+struct sl_claims *sl_claims_new(void)
+{
+    return sl_xcalloc(1, sizeof(struct sl_claims));
+}
+
+void sl_claims_free(struct sl_claims *all)
+{
+    free(all);
+}
+
+struct sl_claim {
+    _Atomic uint64_t *slot; /* NULL: released, or there was no room */
+};
+
+void sl_claim_release(struct sl_claim *claim)
 {
     if (claim == NULL || claim->slot == NULL)
         return;
@@ -19,8 +43,8 @@ static void on_request_gone(void *claim)
     sl_claim_release(claim);
 }
 
-/* False: somebody has it. */
-static bool claim_id(struct claims *all, const uint8_t id[static SL_RECORD_ID], _Atomic uint64_t **ret)
+/* False: another request has it. */
+static bool claim_id(struct sl_claims *all, const uint8_t id[static SL_RECORD_ID], _Atomic uint64_t **ret)
 {
     uint64_t name;
     memcpy(&name, id, sizeof name);
@@ -41,7 +65,7 @@ static bool claim_id(struct claims *all, const uint8_t id[static SL_RECORD_ID], 
 }
 
 /* The one line of the field. False: there are several, or it is malformed; answered. */
-static bool read_key(const struct call *c, const h2o_header_t *line, char out[static SL_IDEMPOTENCY_KEY],
+static bool read_key(const struct sl_call *c, const h2o_header_t *line, char out[static SL_IDEMPOTENCY_KEY],
                      size_t *ret_len, ssize_t at)
 {
     bool again = h2o_find_header_by_str(&c->req->headers, H2O_STRLIT("idempotency-key"), at) != -1;
@@ -53,7 +77,7 @@ static bool read_key(const struct call *c, const h2o_header_t *line, char out[st
 }
 
 /* One key means one request of one caller on one route; the pool is in the record's name. */
-static void record_id(const struct call *c, const struct sl_identity *who, const char *key, size_t len,
+static void record_id(const struct sl_call *c, const struct sl_identity *who, const char *key, size_t len,
                       uint8_t out[static SL_RECORD_ID])
 {
     uint8_t text[SL_SHA256 + 1 + SL_IDEMPOTENCY_KEY];
@@ -63,9 +87,9 @@ static void record_id(const struct call *c, const struct sl_identity *who, const
     sl_sha256(c->t->hasher, text, SL_SHA256 + 1 + len, out);
 }
 
-enum sl_keyed_request sl_claim_key(const struct call *c, const struct sl_identity *who,
+enum sl_keyed_request sl_claim_key(const struct sl_call *c, const struct sl_identity *who,
                                    struct sl_span request, struct sl_record_key *ret_key,
-                                   struct claim **ret_claim)
+                                   struct sl_claim **ret_claim)
 {
     ssize_t at = h2o_find_header_by_str(&c->req->headers, H2O_STRLIT("idempotency-key"), -1);
     char key[SL_IDEMPOTENCY_KEY];
@@ -77,9 +101,9 @@ enum sl_keyed_request sl_claim_key(const struct call *c, const struct sl_identit
     record_id(c, who, key, len, ret_key->id);
     sl_sha256(c->t->hasher, request.at, request.len, ret_key->print);
     ret_key->keep_ms = c->t->http->options->idempotency_ms;
-    struct claim *claim = h2o_mem_alloc_shared(&c->req->pool, sizeof *claim, on_request_gone);
+    struct sl_claim *claim = h2o_mem_alloc_shared(&c->req->pool, sizeof *claim, on_request_gone);
     claim->slot = NULL;
-    if (!claim_id(&c->t->http->claims, ret_key->id, &claim->slot)) {
+    if (!claim_id(c->t->http->claims, ret_key->id, &claim->slot)) {
         sl_respond_error(c, SL_ERR_REQUEST_IN_PROGRESS, "The first request with this key is being answered");
         return SL_KEYED_ANSWERED;
     }

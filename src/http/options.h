@@ -9,6 +9,9 @@
 #include "http/tls_options.h"
 #include "token/digest.h"
 
+/* What a listener serves. */
+enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_LISTEN_OPS, SL_LISTEN_KINDS };
+
 struct sl_http_limits {
     uint32_t body;           /* bytes of a request body */
     uint32_t batch_entries;  /* of one batch-update */

@@ -1,9 +1,18 @@
-#include "http/http_int.h"
+#include "http/pressure.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/assert.h"
 #include "base/log.h"
+#include "http/thread.h"
+
+struct sl_pressure {
+    struct sl_http_thread *thread;
+    struct sl_timer timer;
+    bool relieved; /* connections were ended for their memory, which has not been returned since */
+};
 
 /* A look takes some 0.1 us a connection. */
 #define LOOK_NS (SL_NS_PER_S / 20)
@@ -14,7 +23,7 @@
 #define HEAD_ROOM (1u << 19)
 #define SHORT_SHARE 8 /* the last eighth of the places: who takes an answer slowly has less time */
 
-static void count(const struct sl_http_thread *t, enum sl_shed why, uint64_t n)
+static void count_shed(const struct sl_http_thread *t, enum sl_shed why, uint64_t n)
 {
     if (n > 0)
         sl_metric_add_label(t->metrics, SL_HT_SHED, why, n);
@@ -24,8 +33,8 @@ static void count(const struct sl_http_thread *t, enum sl_shed why, uint64_t n)
 
 bool sl_pressure_shed(struct sl_http_thread *t)
 {
-    if (sl_tls_shed(t, NEW_MS * SL_NS_PER_MS)) {
-        count(t, SL_SHED_HANDSHAKE, 1);
+    if (sl_tls_shed(&t->tls, NEW_MS * SL_NS_PER_MS)) {
+        count_shed(t, SL_SHED_HANDSHAKE, 1);
         return true;
     }
     /* libh2o keeps those that wait for a request, or for the rest of one, in the order in which they began
@@ -38,7 +47,7 @@ bool sl_pressure_shed(struct sl_http_thread *t)
         return false;
     h2o_timeout_unlink(oldest);
     oldest->cb(oldest);
-    count(t, SL_SHED_IDLE, 1);
+    count_shed(t, SL_SHED_IDLE, 1);
     return true;
 }
 
@@ -57,7 +66,7 @@ struct look {
 };
 
 /* libh2o learns of it by itself, and closes the connection. */
-static void cut(h2o_socket_t *sock)
+static void cut_socket(h2o_socket_t *sock)
 {
     shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
 }
@@ -71,7 +80,7 @@ static void end_reading(struct look *l)
     l->next_to_go = NULL;
     if (sock == NULL)
         return;
-    cut(sock);
+    cut_socket(sock);
     if (sock->_cb.read != NULL)
         sock->_cb.read(sock, "too much memory");
 }
@@ -99,7 +108,7 @@ static int measure(h2o_req_t *req, void *arg)
     if (is_read(req)) {
         if (answered.tv_sec != 0 && age_ms(l, answered) > l->slow_ms) {
             l->slow++;
-            cut(req->conn->callbacks->get_socket(req->conn));
+            cut_socket(req->conn->callbacks->get_socket(req->conn));
         }
         return 0;
     }
@@ -151,7 +160,8 @@ static uint64_t budget_of(const struct sl_http_thread *t)
 
 static void on_look(void *arg)
 {
-    struct sl_http_thread *t = arg;
+    struct sl_pressure *p = arg;
+    struct sl_http_thread *t = p->thread;
     uint64_t budget = budget_of(t);
     struct look l = {.now = *h2o_get_timestamp(&t->ctx, NULL, NULL),
                      .slow_ms = t->http->options->limits.send_ms};
@@ -161,26 +171,31 @@ static void on_look(void *arg)
     sl_metric_set(t->metrics, SL_HT_REQUEST_MEMORY, l.held);
     if (l.held > budget) {
         relieve(t, &l, budget);
-        t->relieved = true;
-    } else if (t->relieved && l.held < budget / 4) {
-        t->relieved = false;
+        p->relieved = true;
+    } else if (p->relieved && l.held < budget / 4) {
+        p->relieved = false;
         malloc_trim(0);
     }
-    count(t, SL_SHED_SLOW, l.slow);
-    count(t, SL_SHED_MEMORY, l.cut);
+    count_shed(t, SL_SHED_SLOW, l.slow);
+    count_shed(t, SL_SHED_MEMORY, l.cut);
     for (uint32_t i = t->max_connections / SHORT_SHARE + 1; !t->accepting && !t->draining && i > 0; i--)
         if (!sl_pressure_shed(t))
             break;
-    sl_timer_start(t->loop, &t->look, LOOK_NS + (uint64_t)t->connections * LOOK_NS_EACH);
+    sl_timer_start(t->loop, &p->timer, LOOK_NS + (uint64_t)t->connections * LOOK_NS_EACH);
 }
 
 void sl_pressure_start(struct sl_http_thread *t)
 {
-    sl_timer_init(&t->look, on_look, t);
-    sl_timer_start(t->loop, &t->look, LOOK_NS);
+    struct sl_pressure *p = sl_xcalloc(1, sizeof *p);
+    p->thread = t;
+    t->pressure = p;
+    sl_timer_init(&p->timer, on_look, p);
+    sl_timer_start(t->loop, &p->timer, LOOK_NS);
 }
 
 void sl_pressure_stop(struct sl_http_thread *t)
 {
-    sl_timer_stop(t->loop, &t->look);
+    sl_timer_stop(t->loop, &t->pressure->timer);
+    free(t->pressure);
+    t->pressure = NULL;
 }

@@ -2,6 +2,7 @@
  * still coming in, and time for taking an answer. Nothing here is on a request's own path: connections are
  * looked at when a place is short, and by a timer. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sl_http_thread;

@@ -1,32 +1,9 @@
-#include "http/http_int.h"
+#include "http/respond.h"
 
 #include "base/assert.h"
+#include "http/edge.h"
 
 static h2o_generator_t nothing_more = {NULL, NULL};
-
-char *sl_pool_alloc(const struct call *c, size_t n)
-{
-    return h2o_mem_alloc_pool(&c->req->pool, n);
-}
-
-struct sl_span sl_pool_number(const struct call *c, const char *prefix, uint64_t v)
-{
-    size_t n = strlen(prefix);
-    char *text = sl_pool_alloc(c, n + 20);
-    memcpy(text, prefix, n);
-    return sl_span(text, n + sl_u64_digits(text + n, v));
-}
-
-bool sl_is_method(const struct call *c, const char *method)
-{
-    return h2o_memis(c->req->method.base, c->req->method.len, method, strlen(method));
-}
-
-void sl_add_header(const struct call *c, const char *name, struct sl_span value)
-{
-    h2o_add_header_by_str(&c->req->pool, &c->req->res.headers, name, strlen(name), 1, NULL, value.at,
-                          value.len);
-}
 
 static const char *reason(int status)
 {
@@ -74,7 +51,7 @@ static const char *reason(int status)
     }
 }
 
-static void finish(const struct call *c, int status, struct sl_span body, size_t content_length)
+static void send_answer(const struct sl_call *c, int status, struct sl_span body, size_t content_length)
 {
     h2o_req_t *req = c->req;
     req->res.status = status;
@@ -82,39 +59,39 @@ static void finish(const struct call *c, int status, struct sl_span body, size_t
     req->res.content_length = content_length;
     sl_http_count(c->t->routes[c->route], status, sl_mono_ns(c->t->clock) - c->begun_ns);
     /* h2o would send the body of a HEAD, 204 or 304 as it is given. */
-    bool bare = body.len == 0 || sl_is_method(c, "HEAD");
+    bool bare = body.len == 0 || sl_call_is_method(c, "HEAD");
     h2o_iovec_t v = {(char *)body.at, body.len};
     h2o_start_response(req, &nothing_more);
     h2o_send(req, bare ? NULL : &v, bare ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
 
-void sl_respond_body(const struct call *c, int status, struct sl_span body)
+void sl_respond_body(const struct sl_call *c, int status, struct sl_span body)
 {
-    finish(c, status, body, body.len);
+    send_answer(c, status, body, body.len);
 }
 
-void sl_respond_empty(const struct call *c, int status)
+void sl_respond_empty(const struct sl_call *c, int status)
 {
-    finish(c, status, sl_span(NULL, 0), SIZE_MAX);
+    send_answer(c, status, sl_span(NULL, 0), SIZE_MAX);
 }
 
-void sl_respond_json(const struct call *c, char *body, size_t len)
+void sl_respond_json(const struct sl_call *c, const char *body, size_t len)
 {
     h2o_add_header(&c->req->pool, &c->req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/json"));
-    finish(c, 200, sl_span(body, len), len);
+    send_answer(c, 200, sl_span(body, len), len);
 }
 
-static void add_cors(const struct call *c)
+static void add_cors(const struct sl_call *c)
 {
     if (!c->public)
         return;
-    sl_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
-    sl_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
+    sl_call_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
+    sl_call_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
 }
 
 /* RFC 9457, with the members that clients of the seed service read. */
-static struct sl_span problem(const struct call *c, enum sl_err err, const char *detail)
+static struct sl_span problem(const struct sl_call *c, enum sl_err err, const char *detail)
 {
     char mem[2048];
     struct sl_buf b;
@@ -137,76 +114,33 @@ static struct sl_span problem(const struct call *c, enum sl_err err, const char 
     sl_buf_json(&b, sl_span(detail, strlen(detail)));
     sl_buf_putc(&b, '}');
     sl_assert(!b.failed); /* details are bounded, see SL_WHY */
-    char *body = sl_pool_alloc(c, b.len);
+    char *body = sl_call_alloc(c, b.len);
     memcpy(body, b.data, b.len);
     return sl_span(body, b.len);
 }
 
-void sl_respond_error(const struct call *c, enum sl_err err, const char *detail)
+void sl_respond_error(const struct sl_call *c, enum sl_err err, const char *detail)
 {
     sl_respond_later(c, err, detail, 1);
 }
 
-void sl_respond_later(const struct call *c, enum sl_err err, const char *detail, uint64_t seconds)
+void sl_respond_later(const struct sl_call *c, enum sl_err err, const char *detail, uint64_t seconds)
 {
     add_cors(c);
-    sl_add_header(c, "content-type", SL_SPAN("application/problem+json"));
+    sl_call_add_header(c, "content-type", SL_SPAN("application/problem+json"));
     int status = sl_err_status(err);
     if (status == 503 || status == 429)
-        sl_add_header(c, "retry-after", sl_pool_number(c, "", seconds));
+        sl_call_add_header(c, "retry-after", sl_call_decimal(c, "", seconds));
     /* An error is not to be kept: a list may be known, a token signed, a moment later. */
-    sl_add_header(c, "cache-control", SL_SPAN("no-store"));
+    sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
     struct sl_span body = problem(c, err, detail);
-    finish(c, status, body, body.len);
+    send_answer(c, status, body, body.len);
 }
 
-void sl_respond_not_allowed(const struct call *c, const char *allow)
+void sl_respond_not_allowed(const struct sl_call *c, const char *allow)
 {
-    sl_add_header(c, "allow", sl_span(allow, strlen(allow)));
+    sl_call_add_header(c, "allow", sl_span(allow, strlen(allow)));
     char detail[SL_WHY];
     snprintf(detail, sizeof detail, "This resource answers to %s", allow);
     sl_respond_error(c, SL_ERR_METHOD_NOT_ALLOWED, detail);
-}
-
-/* ---- waiting */
-
-/* Bytes of the next request, or the end of the connection: they stay in the kernel until this one is
- * answered. */
-static void on_early(h2o_socket_t *sock, const char *err)
-{
-    (void)err;
-    h2o_socket_read_stop(sock);
-}
-
-/* libh2o stops reading while a request is answered, and in each turn of its loop tells epoll what has
- * changed: for an answer that comes turns later these are two system calls, a tenth of what an update costs.
- * So the interest stays, and whatever comes is not read: the request points into the buffer. */
-static void keep_interest(struct op *o)
-{
-    o->sock = o->call.req->conn->callbacks->get_socket(o->call.req->conn);
-    h2o_socket_dont_read(o->sock, 1);
-    h2o_socket_read_start(o->sock, on_early);
-}
-
-/* Before libh2o reads the next request, or closes the connection. */
-static void on_request_gone(void *p)
-{
-    struct op *o = p;
-    void *waiting = o->waiting;
-    o->waiting = NULL;
-    h2o_socket_dont_read(o->sock, 0);
-    if (waiting != NULL && o->gone != NULL)
-        o->gone(o);
-    if (waiting != NULL)
-        o->cancel(waiting);
-}
-
-struct op *sl_call_park(const struct call *c, size_t size)
-{
-    struct op *o = h2o_mem_alloc_shared(&c->req->pool, size, on_request_gone);
-    memset(o, 0, size);
-    o->call = *c;
-    o->call.f = NULL;
-    keep_interest(o);
-    return o;
 }

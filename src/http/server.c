@@ -11,7 +11,14 @@
 #include "base/log.h"
 #include "http/dispatch.h"
 #include "http/edge_json.h"
-#include "http/http_int.h"
+#include "http/auth.h"
+#include "http/call_aggregation.h"
+#include "http/call_fetch.h"
+#include "http/idempotency.h"
+#include "http/pressure.h"
+#include "http/thread.h"
+#include "loop/mailbox.h"
+#include "pool/worker.h"
 
 #define ACCEPTS_PER_TURN 16
 #define WRITE_STALL_MS 30000 /* TCP_USER_TIMEOUT: h2o itself waits for a reader for ever */
@@ -43,6 +50,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     sl_json_memory();
     h->options = options;
     h->shared = shared;
+    h->claims = sl_claims_new();
     sl_random(&sl_clock_system, h->limits.seed, sizeof h->limits.seed);
     h->base = url_path(options->public_url);
     h2o_config_init(&h->conf);
@@ -68,6 +76,11 @@ void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c)
     atomic_store_explicit(&h->credentials, c, memory_order_release);
 }
 
+struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t)
+{
+    return atomic_exchange_explicit(&h->tls[listener], t, memory_order_acq_rel);
+}
+
 void sl_http_audit(struct sl_http *h, struct sl_journal *j)
 {
     h->journal = j;
@@ -80,6 +93,7 @@ void sl_http_free(struct sl_http *h)
     h2o_config_dispose(&h->conf);
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
         sl_tls_unref(h->tls[i]);
+    sl_claims_free(h->claims);
     free(h);
 }
 
@@ -95,27 +109,6 @@ struct sl_http_thread *sl_http_thread_new(struct sl_http *h, uint32_t connection
         t->routes[r] = sl_metric_slab_new(&sl_http_metric_table, labels);
     }
     return t;
-}
-
-void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *pool,
-                          struct sl_keeper *keeper)
-{
-    t->loop = loop;
-    t->clock = sl_loop_clock(loop);
-    t->pool = pool;
-    t->keeper = keeper;
-    t->hasher = sl_hasher_new();
-    h2o_linklist_init_anchor(&t->tls_handshakes);
-    h2o_linklist_init_anchor(&t->tls_connections);
-    if (pool != NULL) {
-        pool->on_replaced = sl_handle_drop;
-        pool->arg = t;
-    }
-    h2o_context_init(&t->ctx, sl_loop_h2o(loop), &t->http->conf);
-    for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++)
-        t->accept[kind] = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = t->http->hosts[kind]};
-    t->accepting = true;
-    sl_pressure_start(t);
 }
 
 /* ---- connections */
@@ -144,7 +137,17 @@ static void on_connection_closed(void *data)
         accept_more(t, true);
 }
 
-static bool accept_one(struct listener *l)
+/* The context in force for such a listener, to be used until the present loop turn ends; NULL: plain HTTP. */
+static struct sl_tls *tls_of(const struct sl_http *h, enum sl_listener_kind kind)
+{
+    static const enum sl_tls_listener of[SL_LISTEN_KINDS] = {[SL_LISTEN_PUBLIC] = SL_TLS_PUBLIC,
+                                                             [SL_LISTEN_ISSUER] = SL_TLS_ISSUER,
+                                                             [SL_LISTEN_BOTH] = SL_TLS_PUBLIC,
+                                                             [SL_LISTEN_OPS] = SL_TLS_OPS};
+    return atomic_load_explicit(&h->tls[of[kind]], memory_order_acquire);
+}
+
+static bool accept_one(struct sl_listener *l)
 {
     struct sl_http_thread *t = l->thread;
     h2o_socket_t *sock = h2o_evloop_socket_accept(l->sock);
@@ -157,17 +160,17 @@ static bool accept_one(struct listener *l)
     t->connections++;
     sl_metric_add(t->metrics, SL_HT_ACCEPTED, 1);
     sl_metric_set(t->metrics, SL_HT_CONNECTIONS, t->connections);
-    struct sl_tls *tls = sl_http_tls(t->http, l->kind);
+    struct sl_tls *tls = tls_of(t->http, l->kind);
     if (tls == NULL)
         h2o_accept(&t->accept[l->kind], sock);
     else
-        sl_tls_accept(t, l->kind, sock, tls, on_connection_closed);
+        sl_tls_accept(&t->tls, &t->accept[l->kind], sock, tls);
     return true;
 }
 
 static void on_accept(h2o_socket_t *sock, const char *err)
 {
-    struct listener *l = sock->data;
+    struct sl_listener *l = sock->data;
     struct sl_http_thread *t = l->thread;
     if (err != NULL)
         return;
@@ -183,11 +186,34 @@ static void on_accept(h2o_socket_t *sock, const char *err)
             return;
 }
 
+void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *worker,
+                          struct sl_keeper *keeper)
+{
+    t->loop = loop;
+    t->clock = sl_loop_clock(loop);
+    t->worker = worker;
+    t->keeper = keeper;
+    t->hasher = sl_hasher_new();
+    t->bearers = sl_bearers_new();
+    t->shares = sl_token_shares_new();
+    t->catalogs = sl_catalogs_new(t->http->shared);
+    sl_tls_accepts_init(&t->tls, loop, t->metrics, on_connection_closed, t);
+    if (worker != NULL) {
+        worker->on_replaced = sl_token_shares_drop;
+        worker->arg = t->shares;
+    }
+    h2o_context_init(&t->ctx, sl_loop_h2o(loop), &t->http->conf);
+    for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++)
+        t->accept[kind] = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = t->http->hosts[kind]};
+    t->accepting = true;
+    sl_pressure_start(t);
+}
+
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind)
 {
-    sl_assert(t->listener_count < MAX_LISTENERS);
-    struct listener *l = &t->listeners[t->listener_count++];
-    *l = (struct listener){.thread = t, .kind = kind};
+    sl_assert(t->listener_count < SL_HTTP_LISTENERS);
+    struct sl_listener *l = &t->listeners[t->listener_count++];
+    *l = (struct sl_listener){.thread = t, .kind = kind};
     l->sock = h2o_evloop_socket_create(sl_loop_h2o(t->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
     l->sock->data = l;
     h2o_socket_read_start(l->sock, on_accept);
@@ -217,7 +243,7 @@ void sl_http_drain(struct sl_http_thread *t)
         /* Not h2o_context_request_shutdown: it starts an HTTP/2 timer that would outlive the context. */
         t->ctx.shutdown_requested = 1;
     }
-    sl_tls_drain(t);
+    sl_tls_drain(&t->tls);
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);
 }
 
@@ -230,7 +256,7 @@ static int cut_connection(h2o_req_t *req, void *arg)
 
 void sl_http_cut(struct sl_http_thread *t)
 {
-    sl_tls_cut(t);
+    sl_tls_cut(&t->tls);
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, cut_connection, NULL);
 }
 
@@ -241,10 +267,11 @@ uint32_t sl_http_connections(const struct sl_http_thread *t)
 
 void sl_http_thread_stop(struct sl_http_thread *t)
 {
-    for (uint32_t i = 0; i < t->handle_cap; i++)
-        sl_handle_drop(t, i);
-    sl_aggregations_free(t);
-    sl_bearers_free(t);
+    sl_token_shares_drop_all(t->shares);
+    sl_catalogs_free(t->catalogs);
+    t->catalogs = NULL;
+    sl_bearers_free(t->bearers);
+    t->bearers = NULL;
     sl_pressure_stop(t);
     sl_hasher_free(t->hasher);
     t->hasher = NULL;
@@ -256,6 +283,6 @@ void sl_http_thread_free(struct sl_http_thread *t)
 {
     if (t == NULL)
         return;
-    free(t->handles);
+    sl_token_shares_free(t->shares);
     free(t);
 }

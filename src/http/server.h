@@ -5,14 +5,15 @@
 #pragma once
 #include "http/options.h"
 #include "http/tls.h"
-#include "pool/keeper.h"
-#include "pool/worker.h"
 
-enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_LISTEN_OPS, SL_LISTEN_KINDS };
-
+struct sl_credentials;
 struct sl_http;
 struct sl_journal;
 struct sl_http_thread;
+struct sl_keeper;
+struct sl_loop;
+struct sl_pool_worker;
+struct sl_shared;
 
 /* `options`, `shared` outlive it; there have to be credentials before the threads start. */
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared);
@@ -29,9 +30,9 @@ void sl_http_free(struct sl_http *h); /* after the threads */
 
 /* Before the threads start: its metrics. `connections`: how many clients it may have at once. */
 struct sl_http_thread *sl_http_thread_new(struct sl_http *h, uint32_t connections);
-/* In the thread. `pool` is the worker's part of the pool layer, or NULL for the ops thread, which has
- * `keeper` instead. */
-void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *pool,
+/* In the thread. `worker` is NULL in the keeper's thread, which serves the ops listener; `keeper` is NULL in
+ * a worker's. */
+void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct sl_pool_worker *worker,
                           struct sl_keeper *keeper);
 /* Takes over the bound and listening descriptor. */
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind);

@@ -1,0 +1,8 @@
+/* The end of an update: Status-List-Version, Status-Visible-By, and Prefer: wait (RFC 7240). */
+#pragma once
+#include "http/pending.h"
+
+/* 204 for a change that is durable, with what can be said about when verifiers see it. Where the request
+ * prefers to wait, the answer is held until the change is published. The arrays are copied. */
+void sl_respond_committed(struct sl_pending_call *pending, struct sl_list *const *lists,
+                          const uint64_t *versions, uint32_t n);
