@@ -7,7 +7,7 @@
 #include "daemon/tls.h"
 #include "daemon/worker.h"
 #include "loop/crew.h"
-#include "pool/keeper.h"
+#include "keeper/keeper.h"
 #include "store/embedded.h"
 
 /* What the main thread's mailbox carries. */

@@ -16,7 +16,7 @@
 #include "base/metric.h"
 #include "daemon/tls.h"
 #include "loop/mailbox.h"
-#include "pool/keeper.h"
+#include "keeper/keeper.h"
 
 struct sl_config;
 struct sl_daemon;

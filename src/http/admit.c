@@ -4,7 +4,7 @@
 #include "http/edge.h"
 #include "http/respond.h"
 #include "pool/metrics.h"
-#include "pool/worker.h"
+#include "worker/worker.h"
 
 static bool record_can_be_written(const struct sl_call *c)
 {

@@ -10,5 +10,5 @@ bool sl_admit(const struct sl_call *c, const struct sl_identity *who, const stru
               enum sl_limit_kind kind, uint32_t n);
 /* For references that the pool has not given out yet: 409 when it is retired. Not for a call with an
  * Idempotency-Key: an answer that was given before is given again by a retired pool too, so the worker looks
- * for one first (pool/keyed.h). */
+ * for one first (worker/keyed.h). */
 bool sl_admit_new(const struct sl_call *c, const struct sl_pool *pool);

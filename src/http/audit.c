@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "loop/journal.h"
-#include "pool/keyed.h"
+#include "worker/keyed.h"
 
 #define INDICES 1000     /* of one line */
 #define REQUEST_ID 128   /* bytes of X-Request-Id that are kept */

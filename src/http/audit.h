@@ -4,7 +4,7 @@
 #pragma once
 #include "http/auth.h"
 #include "http/call.h"
-#include "pool/update.h"
+#include "worker/update.h"
 
 /* What will be written of a call once its outcome is known: in the request's pool. */
 struct sl_audit {
@@ -32,7 +32,7 @@ struct sl_audit sl_audit_reserve(const struct sl_call *c, const struct sl_identi
                                  const struct sl_pool *p, uint32_t amount);
 void sl_audit_slots(const struct sl_call *c, struct sl_audit *a, const uint64_t *slots, uint32_t n);
 void sl_audit_answer(const struct sl_call *c, struct sl_audit *a,
-                     struct sl_span answer); /* of pool/keyed.h */
+                     struct sl_span answer); /* of worker/keyed.h */
 
 /* Once per call, before its answer. A failure other than OUTCOME_UNKNOWN is `refused`. */
 void sl_audit_write(const struct sl_call *c, const struct sl_audit *a, enum sl_err err);

@@ -8,7 +8,7 @@
 #include "http/pending.h"
 #include "http/respond.h"
 #include "http/routes.h"
-#include "pool/update.h"
+#include "worker/update.h"
 
 struct batch_call {
     struct sl_pending_call pending;

@@ -12,7 +12,7 @@
 #include "http/pending.h"
 #include "http/respond.h"
 #include "http/routes.h"
-#include "pool/wait.h"
+#include "worker/wait.h"
 
 /* ---- the thread's own shares of tokens */
 

@@ -5,7 +5,7 @@
 #include "http/respond.h"
 #include "http/routes.h"
 #include "loop/journal.h"
-#include "pool/keeper.h"
+#include "keeper/keeper.h"
 
 #include "base/version.h"
 

@@ -7,9 +7,9 @@
 #include "http/pending.h"
 #include "http/respond.h"
 #include "http/routes.h"
-#include "pool/keyed.h"
+#include "worker/keyed.h"
 #include "pool/metrics.h"
-#include "pool/reserve.h"
+#include "worker/reserve.h"
 
 #define STACK_SLOTS 64
 

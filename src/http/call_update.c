@@ -10,8 +10,8 @@
 #include "http/pending.h"
 #include "http/respond.h"
 #include "http/routes.h"
-#include "pool/update.h"
-#include "pool/wait.h"
+#include "worker/update.h"
+#include "worker/wait.h"
 
 bool sl_read_update(const struct sl_call *c, bool batch, struct sl_identity *ret_who, struct sl_body **ret)
 {

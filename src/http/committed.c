@@ -3,7 +3,7 @@
 #include "http/edge_header.h"
 #include "http/respond.h"
 
-#include "pool/visible.h"
+#include "worker/visible.h"
 
 #define VERSIONS_SHOWN 64
 #define PREFER_LINES 4

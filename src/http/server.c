@@ -18,7 +18,7 @@
 #include "http/pressure.h"
 #include "http/thread.h"
 #include "loop/mailbox.h"
-#include "pool/worker.h"
+#include "worker/worker.h"
 
 #define ACCEPTS_PER_TURN 16
 #define WRITE_STALL_MS 30000 /* TCP_USER_TIMEOUT: h2o itself waits for a reader for ever */

@@ -20,7 +20,7 @@ struct sl_list {
      * what it loaded until its present loop turn ends, and longer with a share of its own. NULL: not signed
      * yet. */
     _Atomic(struct sl_token *) token;
-    /* What pool/visible.h promises stands on these; written by the keeper. */
+    /* What worker/visible.h promises stands on these; written by the keeper. */
     _Atomic bool withheld;      /* its last publication failed, or Redis has less than was published */
     _Atomic bool under_way;     /* it is being loaded or signed, perhaps at a version of before */
     _Atomic int64_t latest_exp; /* of all its tokens */

@@ -1,13 +1,16 @@
-/* A pool as the threads share it, and the mail between workers and keeper. */
+/* A pool as the threads share it: its options, its ring, the counters that workers and keeper both read. */
 #pragma once
 #include <stdatomic.h>
-#include "base/err.h"
-#include "base/metric.h"
+#include "base/clock.h"
 #include "core/ring.h"
 #include "loop/mailbox.h"
 #include "pool/list.h"
 #include "pool/options.h"
 #include "token/key.h"
+
+/* The keeper reads at least this often what has changed in Redis. `Status-Visible-By` counts on it: every
+ * instance learns of a version within this time even where the feed has lost its message. */
+#define SL_SWEEP_NS (2 * SL_NS_PER_S)
 
 struct sl_pool {
     const char *name; /* of the configuration at start */
@@ -52,61 +55,3 @@ struct sl_shared {
 
 /* The pool of this name; NULL when the configuration has none. */
 struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name);
-
-/* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
-enum sl_pool_mail {
-    /* worker -> keeper */
-    SL_MAIL_REFILL = 1, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
-    SL_MAIL_RESERVE,    /* struct sl_reservation: one per waiting request */
-    SL_MAIL_RETURN,     /* struct sl_reservation whose request has gone, with its references */
-    SL_MAIL_CHANGED,    /* struct sl_changed_mail: one per update call; freed by the keeper */
-    SL_MAIL_COLD,       /* struct sl_cold_mail: one per worker and list */
-    SL_MAIL_CONFIRM,    /* struct sl_confirm_mail: one per worker */
-    SL_MAIL_LOOKUP,     /* struct sl_lookup_mail: one per waiting request */
-    /* keeper -> worker */
-    SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
-};
-
-struct sl_changed_mail {
-    struct sl_mail mail;
-    uint32_t list; /* number */
-    uint64_t version;
-    uint64_t committed_ns; /* monotonic: when the reply came */
-};
-
-struct sl_cold_mail {
-    struct sl_mail mail;
-    struct sl_mailbox *reply_to;
-    uint32_t list;
-    enum sl_err err; /* the answer: OK (the slot has a token) or UNAVAILABLE */
-    void *next;      /* the keeper's chain */
-};
-
-/* A worker's connection is new; the answer: what Redis lost since the former one is known and mended. */
-struct sl_confirm_mail {
-    struct sl_mail mail;
-    struct sl_mailbox *reply_to;
-    uint64_t connection; /* the worker's count */
-    struct sl_confirm_mail *next;
-};
-
-struct sl_lookup_mail {
-    struct sl_mail mail;
-    struct sl_mailbox *reply_to;
-    struct sl_uuid id;
-    enum sl_err err; /* OK, NO_SUCH_LIST, UNAVAILABLE */
-    struct sl_list *list;
-    /* the keeper's */
-    unsigned asked;                     /* pools whose answer is awaited */
-    struct sl_lookup_mail *next, *same; /* the next id; the next who asks for this one */
-};
-
-/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old
- * tokens any more but with a share of his own. The worker lets go of the shares that it keeps for the lists
- * named. */
-struct sl_turn_mail {
-    struct sl_mail mail;
-    struct sl_mailbox *reply_to;
-    const uint32_t *lists; /* the keeper's memory, until the answer */
-    size_t count;
-};

@@ -3,11 +3,11 @@
 #pragma once
 #include "fake_redis.h"
 #include "loop/crew.h"
-#include "pool/keeper.h"
+#include "keeper/keeper.h"
 #include "pool/metrics.h"
-#include "pool/reserve.h"
-#include "pool/update.h"
-#include "pool/wait.h"
+#include "worker/reserve.h"
+#include "worker/update.h"
+#include "worker/wait.h"
 #include "token/build.h"
 
 #define HOUSE_WORKERS 4

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PLANTS = {
     # An update is acknowledged when it was sent, not when Redis has it.
-    "early": ("src/pool/update.c", [
+    "early": ("src/worker/update.c", [
         ("static void flush(struct sl_gather *g);\n",
          "static void flush(struct sl_gather *g);\nstatic void finish(struct sl_update *u, enum sl_err err, uint64_t version);\n"),
         ("    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    free(u);\n",

@@ -42,12 +42,15 @@ def test_include_lock_passes_the_clean_tree(tree):
         ("core/planted.c", '#include "loop/loop.h"', "sideways"),
         ("token/planted.c", '  #  include "store/store.h"', "sideways"),
         ("store/planted.c", "#include <pool/options.h>", "upward"),
+        ("pool/planted.h", '#include "worker/worker.h"', "upward"),
+        ("worker/planted.c", '#include "keeper/keeper.h"', "sideways"),
+        ("keeper/planted.h", '#include "worker/reserve.h"', "sideways"),
         ("core/planted.c", '#include "ring.h"', "included by its layer"),
         ("core/planted.c", '#include "../loop/loop.h"', "goes through"),
         ("core/planted.c", '#include "core/../loop/loop.h"', "goes through"),
         ("core/planted.c", "#include PLANTED", "no plain file name"),
-        ("pool/planted.c", "#include <h2o.h>", "fenced"),
-        ("pool/planted.h", '#include "h2o.h"', "fenced"),
+        ("worker/planted.c", "#include <h2o.h>", "fenced"),
+        ("keeper/planted.h", '#include "h2o.h"', "fenced"),
         ("http/planted.c", "#include <hiredis/hiredis.h>", "fenced"),
         ("http/planted.c", "#include <libdeflate.h>", "fenced"),
         ("store/planted.c", "#include <openssl/sha.h>", "fenced"),
@@ -84,7 +87,8 @@ def test_include_lock_rejects(tree, place, line, why):
         ("store/planted.c", "#include <hiredis/async.h>"),
         ("token/planted.c", "#include <openssl/evp.h>"),
         ("daemon/yaml_planted.c", "#include <yaml.h>"),
-        ("pool/planted.c", '#include "store/store.h"'),
+        ("keeper/planted.c", '#include "store/store.h"'),
+        ("worker/planted.c", '#include "pool/mail.h"'),
     ],
 )
 def test_include_lock_lets_the_owner_in(tree, place, line):
@@ -134,7 +138,8 @@ def test_link_lock_passes_the_clean_tree(built, layer):
 
 @pytest.mark.parametrize(
     "layer, symbol",
-    [("base", "sl_ring_new"), ("base", "sl_loop_new"), ("core", "sl_loop_new"), ("core", "sl_config_load")],
+    [("base", "sl_ring_new"), ("base", "sl_loop_new"), ("core", "sl_loop_new"), ("core", "sl_config_load"),
+     ("keeper", "sl_reserve_now"), ("worker", "sl_keeper_new")],
 )
 def test_link_lock_rejects_an_extern_smuggled_past_the_includes(plant, layer, symbol):
     tree = plant(

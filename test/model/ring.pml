@@ -1,5 +1,5 @@
 /* The ring of src/core/ring.c among those who use it: the keeper, who alone puts in, and takes out for waiting
- * reservations as one consumer more (src/pool/refill.c); workers, who pop all or nothing and wait with the
+ * reservations as one consumer more (src/keeper/take.c); workers, who pop all or nothing and wait with the
  * keeper when too few are there. Each load, store and compare-and-swap of the C code is a step of its own
  * here, so others move between any two of them: while slots are read they may be popped and written again.
  *

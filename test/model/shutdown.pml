@@ -1,5 +1,5 @@
-/* Handing over at the end (src/daemon/daemon.c, src/daemon/worker.c, src/pool/drain.c, src/pool/reserve.c,
- * src/pool/refill.c): main tells the keeper, then the workers, to drain; workers answer their waiting requests,
+/* Handing over at the end (src/daemon/daemon.c, src/daemon/worker.c, src/keeper/drain.c, src/worker/reserve.c,
+ * src/keeper/take.c): main tells the keeper, then the workers, to drain; workers answer their waiting requests,
  * wait until every message of theirs has come back, and end; only then the keeper, after a take under way,
  * empties the ring and gives back once what nobody has got.
  *

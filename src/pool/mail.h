@@ -1,0 +1,94 @@
+/* The mail between workers and keeper. Neither sees the other's folder: what they say to each other stands
+ * here, and in the atomics of pool/pool.h. */
+#pragma once
+#include <stdatomic.h>
+#include "base/err.h"
+#include "base/uuid.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
+
+struct sl_list;
+struct sl_pool;
+struct sl_pool_worker;
+
+/* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
+enum sl_pool_mail {
+    /* worker -> keeper */
+    SL_MAIL_REFILL = 1, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
+    SL_MAIL_RESERVE,    /* struct sl_reservation: one per waiting request */
+    SL_MAIL_RETURN,     /* struct sl_reservation whose request has gone, with its references */
+    SL_MAIL_CHANGED,    /* struct sl_changed_mail: one per update call; freed by the keeper */
+    SL_MAIL_COLD,       /* struct sl_cold_mail: one per worker and list */
+    SL_MAIL_CONFIRM,    /* struct sl_confirm_mail: one per worker */
+    SL_MAIL_LOOKUP,     /* struct sl_lookup_mail: one per waiting request */
+    /* keeper -> worker */
+    SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
+};
+
+struct sl_changed_mail {
+    struct sl_mail mail;
+    uint32_t list; /* number */
+    uint64_t version;
+    uint64_t committed_ns; /* monotonic: when the reply came */
+};
+
+struct sl_cold_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    uint32_t list;
+    enum sl_err err; /* the answer: OK (the slot has a token) or UNAVAILABLE */
+    void *next;      /* the keeper's chain */
+};
+
+/* A worker's connection is new; the answer: what Redis lost since the former one is known and mended. */
+struct sl_confirm_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    uint64_t connection; /* the worker's count */
+    struct sl_confirm_mail *next;
+};
+
+#define SL_LOOKUPS_PER_S 100 /* ids that the keeper asks Redis for; more than that are UNAVAILABLE */
+
+struct sl_lookup_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    struct sl_uuid id;
+    enum sl_err err; /* OK, NO_SUCH_LIST, UNAVAILABLE */
+    struct sl_list *list;
+    /* the keeper's */
+    unsigned asked;                     /* pools whose answer is awaited */
+    struct sl_lookup_mail *next, *same; /* the next id; the next who asks for this one */
+};
+
+/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old
+ * tokens any more but with a share of his own. The worker lets go of the shares that it keeps for the lists
+ * named. */
+struct sl_turn_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    const uint32_t *lists; /* the keeper's memory, until the answer */
+    size_t count;
+};
+
+/* A reservation that waits. The fields are of the side that has the message, but for `gone`. */
+struct sl_reservation {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    struct sl_pool *pool;
+    uint32_t amount;
+    /* the worker's, always */
+    struct sl_pool_worker *worker;
+    void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n);
+    void *arg;
+    struct sl_timer deadline;
+    struct sl_reservation *newer, *older; /* the worker's list of those under way */
+    /* set by the worker when nobody waits any more, read by the keeper */
+    _Atomic bool gone;
+    /* the keeper's while it has the message */
+    struct sl_reservation *next;
+    enum sl_err err;
+    uint32_t have;
+    uint32_t forgotten; /* the pool's counter before its references were taken: they come back to no other */
+    uint64_t slots[];
+};

@@ -1,0 +1,214 @@
+#include "worker/keyed.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "pool/metrics.h"
+#include "worker/reserve.h"
+#include "worker/update.h"
+
+struct sl_keyed {
+    struct sl_pool_worker *worker;
+    struct sl_pool *pool;
+    struct sl_record_key key;
+    void (*done)(void *arg, enum sl_err err, struct sl_span answer); /* NULL: cancelled */
+    void *arg;
+    struct sl_reservation *reservation; /* waiting with the keeper */
+    struct sl_buf answer;
+    uint32_t forgotten; /* the pool's counter before the references were taken */
+    uint32_t amount;
+    uint64_t slots[];
+};
+
+void sl_count_keyed(struct sl_pool_worker *w, const struct sl_pool *p, enum sl_err err, bool repeated)
+{
+    enum sl_keyed_result result = SL_KEYED_FAILED;
+    if (err == SL_OK)
+        result = repeated ? SL_KEYED_REPEATED : SL_KEYED_FIRST;
+    else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)
+        result = SL_KEYED_REUSED;
+    else if (err == SL_ERR_OUTCOME_UNKNOWN)
+        result = SL_KEYED_UNKNOWN;
+    sl_metric_add_label(w->metrics[p->number], SL_PW_KEYED, result, 1);
+}
+
+/* ---- the answer as bytes: per run uint16 length of the URI, the URI, uint32 count, uint32 indices */
+
+static void put_le(struct sl_buf *b, uint32_t v, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        sl_buf_putc(b, (char)(v >> (8 * i)));
+}
+
+static uint32_t get_le(const char *at, unsigned bytes)
+{
+    uint32_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint32_t)(uint8_t)at[i] << (8 * i);
+    return v;
+}
+
+static void write_answer(struct sl_keyed *k)
+{
+    const struct sl_table *table = k->worker->shared->table;
+    for (uint32_t at = 0, end; at < k->amount; at = end) {
+        uint32_t number = sl_ring_slot_list(k->slots[at]);
+        struct sl_span uri = sl_table_at(table, number)->uri;
+        for (end = at; end < k->amount && sl_ring_slot_list(k->slots[end]) == number;)
+            end++;
+        put_le(&k->answer, (uint32_t)uri.len, 2);
+        sl_buf_put(&k->answer, uri.at, uri.len);
+        put_le(&k->answer, end - at, 4);
+        for (uint32_t i = at; i < end; i++)
+            put_le(&k->answer, sl_ring_slot_index(k->slots[i]), 4);
+    }
+}
+
+bool sl_answer_next(struct sl_span *answer, struct sl_answer_run *ret)
+{
+    if (answer->len < 2)
+        return false;
+    size_t uri = get_le(answer->at, 2);
+    if (answer->len < 2 + uri + 4)
+        return false;
+    size_t count = get_le(answer->at + 2 + uri, 4), head = 2 + uri + 4;
+    if ((answer->len - head) / 4 < count)
+        return false;
+    *ret = (struct sl_answer_run){sl_span(answer->at + 2, uri), (uint32_t)count, answer->at + head};
+    *answer = sl_span(answer->at + head + 4 * count, answer->len - head - 4 * count);
+    return true;
+}
+
+uint32_t sl_answer_index(const struct sl_answer_run *run, uint32_t i)
+{
+    sl_assert(i < run->count);
+    return get_le(run->indices + (size_t)4 * i, 4);
+}
+
+/* ---- the steps */
+
+static void finish(struct sl_keyed *k, enum sl_err err, struct sl_span answer, bool repeated)
+{
+    sl_count_keyed(k->worker, k->pool, err, repeated);
+    if (k->done != NULL)
+        k->done(k->arg, err, answer);
+    sl_buf_free(&k->answer);
+    free(k);
+}
+
+static void fail(struct sl_keyed *k, enum sl_err err)
+{
+    finish(k, err, sl_span(NULL, 0), false);
+}
+
+/* Nobody was told of these references, and they are bound to nothing. */
+static void give_back(struct sl_keyed *k)
+{
+    struct sl_reservation *r = sl_xcalloc(1, sizeof *r + k->amount * sizeof r->slots[0]);
+    *r = (struct sl_reservation){.pool = k->pool, .have = k->amount, .forgotten = k->forgotten};
+    memcpy(r->slots, k->slots, k->amount * sizeof r->slots[0]);
+    r->mail.kind = SL_MAIL_RETURN;
+    sl_mailbox_send(k->worker->shared->keeper, &r->mail);
+}
+
+static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *r)
+{
+    struct sl_keyed *k = arg;
+    k->worker->awaited--;
+    if (err == SL_OK && r->bound) {
+        finish(k, SL_OK, sl_span(k->answer.data, k->answer.len), false);
+        return;
+    }
+    if (err != SL_ERR_OUTCOME_UNKNOWN)
+        give_back(k);
+    if (err == SL_OK && !r->other)
+        finish(k, SL_OK, r->answer, true);
+    else
+        fail(k, err == SL_OK ? SL_ERR_IDEMPOTENCY_KEY_REUSED : err);
+}
+
+static void bind_answer(struct sl_keyed *k)
+{
+    write_answer(k);
+    enum sl_err err = SL_ERR_UNAVAILABLE;
+    if (k->worker->store != NULL && !k->answer.failed)
+        err = sl_store_remember(k->worker->store, k->pool->name, &k->key,
+                                sl_span(k->answer.data, k->answer.len), on_bound, k);
+    if (err == SL_OK) {
+        k->worker->awaited++;
+        return;
+    }
+    give_back(k);
+    fail(k, err);
+}
+
+static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
+{
+    struct sl_keyed *k = arg;
+    k->reservation = NULL;
+    if (err != SL_OK) {
+        fail(k, err);
+        return;
+    }
+    sl_assert(n == k->amount);
+    memcpy(k->slots, slots, n * sizeof slots[0]);
+    bind_answer(k);
+}
+
+static void take(struct sl_keyed *k)
+{
+    k->forgotten = atomic_load_explicit(&k->pool->forgotten, memory_order_acquire);
+    if (sl_pool_options(k->pool)->retired) {
+        fail(k, SL_ERR_POOL_RETIRED);
+    } else if (k->done == NULL || k->worker->draining) {
+        fail(k, SL_ERR_UNAVAILABLE);
+    } else if (sl_reserve_now(k->worker, k->pool, k->amount, k->slots)) {
+        bind_answer(k);
+    } else if (!sl_reserve_queues(k->pool, k->amount)) {
+        sl_metric_add(k->worker->metrics[k->pool->number], SL_PW_UNDERFLOWS, 1);
+        fail(k, SL_ERR_RATE_LIMIT_REACHED);
+    } else {
+        k->reservation = sl_reserve_wait(k->worker, k->pool, k->amount, on_reserved, k);
+    }
+}
+
+static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *r)
+{
+    struct sl_keyed *k = arg;
+    k->worker->awaited--;
+    if (err != SL_OK) /* whatever became of it: a look changes nothing */
+        fail(k, SL_ERR_UNAVAILABLE);
+    else if (r->other)
+        fail(k, SL_ERR_IDEMPOTENCY_KEY_REUSED);
+    else if (r->answer.len > 0)
+        finish(k, SL_OK, r->answer, true);
+    else
+        take(k);
+}
+
+struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
+                                  const struct sl_record_key *key, uint32_t n,
+                                  void (*done)(void *arg, enum sl_err err, struct sl_span answer), void *arg)
+{
+    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
+        return NULL;
+    struct sl_keyed *k = sl_xcalloc(1, sizeof *k + n * sizeof k->slots[0]);
+    *k = (struct sl_keyed){.worker = w, .pool = p, .key = *key, .done = done, .arg = arg, .amount = n};
+    sl_buf_init(&k->answer, SIZE_MAX);
+    if (sl_store_remember(w->store, p->name, key, sl_span("", 0), on_recalled, k) != SL_OK) {
+        sl_buf_free(&k->answer);
+        free(k);
+        return NULL;
+    }
+    w->awaited++;
+    return k;
+}
+
+void sl_keyed_cancel(struct sl_keyed *k)
+{
+    k->done = NULL;
+    if (k->reservation == NULL)
+        return; /* the reply ends it */
+    sl_reserve_cancel(k->reservation);
+    fail(k, SL_ERR_UNAVAILABLE);
+}

@@ -1,0 +1,126 @@
+#include "worker/reserve.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "pool/metrics.h"
+
+static void ask_refill(struct sl_pool_worker *w, struct sl_pool *p)
+{
+    if (atomic_load_explicit(&p->refill_wanted, memory_order_relaxed) ||
+        atomic_exchange_explicit(&p->refill_wanted, true, memory_order_acq_rel))
+        return;
+    p->refill_mail.kind = SL_MAIL_REFILL;
+    sl_mailbox_send(w->shared->keeper, &p->refill_mail);
+}
+
+bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots)
+{
+    const struct sl_pool_options *o = sl_pool_options(p);
+    uint64_t left;
+    if (n > o->threshold)
+        return false;
+    /* Under `fail` nobody small queues, so there is nobody to overtake. */
+    if (o->on_underflow == SL_UNDERFLOW_DELAY && atomic_load_explicit(&p->queued, memory_order_acquire) != 0)
+        return false;
+    if (!sl_ring_pop(p->ring, n, slots, &left)) {
+        ask_refill(w, p);
+        return false;
+    }
+    if (left < o->threshold || left < atomic_load_explicit(&p->ahead, memory_order_relaxed))
+        ask_refill(w, p);
+    sl_metric_add(w->metrics[p->number], SL_PW_RESERVED, n);
+    return true;
+}
+
+bool sl_reserve_queues(const struct sl_pool *p, uint32_t n)
+{
+    return n > sl_pool_options(p)->threshold || sl_pool_options(p)->on_underflow == SL_UNDERFLOW_DELAY;
+}
+
+static void unlink_reservation(struct sl_reservation *r)
+{
+    if (r->newer != NULL)
+        r->newer->older = r->older;
+    else
+        r->worker->reservations = r->older;
+    if (r->older != NULL)
+        r->older->newer = r->newer;
+}
+
+/* From here on nobody waits for the answer; the message itself is still under way. */
+static void let_go(struct sl_reservation *r)
+{
+    atomic_store_explicit(&r->gone, true, memory_order_relaxed);
+    sl_timer_stop(r->worker->loop, &r->deadline);
+    unlink_reservation(r);
+}
+
+static void give_up(struct sl_reservation *r, enum sl_err err)
+{
+    let_go(r);
+    sl_metric_add(r->worker->metrics[r->pool->number], SL_PW_UNDERFLOWS, 1);
+    r->done(r->arg, err, NULL, 0);
+}
+
+static void on_deadline(void *arg)
+{
+    struct sl_reservation *r = arg;
+    bool fail = sl_pool_options(r->pool)->on_underflow == SL_UNDERFLOW_FAIL;
+    give_up(r, fail ? SL_ERR_RATE_LIMIT_REACHED : SL_ERR_UNAVAILABLE);
+}
+
+struct sl_reservation *
+sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
+                void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n), void *arg)
+{
+    struct sl_reservation *r = sl_xcalloc(1, sizeof *r + n * sizeof r->slots[0]);
+    *r = (struct sl_reservation){.mail.kind = SL_MAIL_RESERVE,
+                                 .reply_to = w->mail,
+                                 .pool = p,
+                                 .amount = n,
+                                 .worker = w,
+                                 .done = done,
+                                 .arg = arg};
+    sl_timer_init(&r->deadline, on_deadline, r);
+    sl_timer_start(w->loop, &r->deadline, sl_pool_options(p)->underflow_timeout_ms * SL_NS_PER_MS);
+    r->older = w->reservations;
+    if (r->older != NULL)
+        r->older->newer = r;
+    w->reservations = r;
+    w->awaited++;
+    sl_metric_add(w->metrics[p->number], SL_PW_RESERVE_WAITS, 1);
+    atomic_fetch_add_explicit(&p->queued, 1, memory_order_acq_rel);
+    sl_mailbox_send(w->shared->keeper, &r->mail);
+    return r;
+}
+
+void sl_reserve_cancel(struct sl_reservation *r)
+{
+    let_go(r);
+}
+
+void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
+{
+    w->awaited--;
+    if (atomic_load_explicit(&r->gone, memory_order_relaxed)) {
+        if (r->have > 0) { /* its references go back; the keeper frees the message */
+            r->mail.kind = SL_MAIL_RETURN;
+            sl_mailbox_send(w->shared->keeper, &r->mail);
+        } else {
+            free(r);
+        }
+        return;
+    }
+    let_go(r);
+    if (r->err == SL_OK)
+        sl_metric_add(w->metrics[r->pool->number], SL_PW_RESERVED, r->have);
+    r->done(r->arg, r->err, r->slots, r->have);
+    free(r);
+}
+
+void sl_reservations_drain(struct sl_pool_worker *w)
+{
+    while (w->reservations != NULL)
+        give_up(w->reservations, SL_ERR_UNAVAILABLE);
+}

@@ -1,0 +1,26 @@
+/* Reserving references, the worker's side: a pop of the ring, or a place in the keeper's queue.
+ *
+ * Common path: no Redis, no lock, no allocation, no system call. One thread: the worker's. */
+#pragma once
+#include "worker/worker.h"
+
+/* Takes n references from the ring. False: the caller has to wait (n over the threshold, others wait already,
+ * or too few are ready; not under on-underflow: fail, see sl_reserve_queues). Slots: core/ring.h. */
+bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots);
+
+/* Whether a reservation that sl_reserve_now refused may queue; otherwise the answer is RATE_LIMIT_REACHED. */
+bool sl_reserve_queues(const struct sl_pool *p, uint32_t n);
+
+struct sl_reservation;
+
+/* Queues with the keeper. `done` is called once, later: OK with n slots, or UNAVAILABLE after
+ * underflow-timeout or at shutdown. Before that the caller may cancel: then `done` is not called and the
+ * references go back to the keeper. */
+struct sl_reservation *
+sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
+                void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n), void *arg);
+void sl_reserve_cancel(struct sl_reservation *r);
+
+/* Internal to the layer. */
+void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r);
+void sl_reservations_drain(struct sl_pool_worker *w);

@@ -1,0 +1,286 @@
+#include "worker/update.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "pool/metrics.h"
+#include "worker/pace.h"
+
+#define GATHER_MAX 2000 /* requests in one flush: bounds the time that one script holds Redis */
+
+struct sl_update {
+    struct sl_list *list;
+    uint32_t index;
+    uint8_t value;
+    uint32_t sequence;                                          /* of arrival in its flush */
+    void (*done)(void *arg, enum sl_err err, uint64_t version); /* NULL: cancelled */
+    void *arg;
+    struct sl_update *next;
+};
+
+/* Per pool. */
+struct sl_gather {
+    struct sl_pool_worker *worker;
+    struct sl_pool *pool;
+    struct sl_update *first, **end;
+    uint32_t pending;
+    struct sl_pace pace;
+    unsigned calls[SL_PACE_FLIGHTS]; /* of each flight that await their reply, oldest first */
+    struct sl_timer timer;
+    struct group
+        *refused; /* calls that the store did not take: answered by `refusal`, never inside sl_update_start */
+    struct sl_timer refusal;
+};
+
+/* One script call: the updates of one list in one flush. */
+struct group {
+    struct sl_gather *gather;
+    struct sl_list *list;
+    struct group *next; /* refused ones */
+    enum sl_err err;
+    uint32_t count;
+    struct sl_update *updates[];
+};
+
+static void flush(struct sl_gather *g);
+
+static void finish(struct sl_update *u, enum sl_err err, uint64_t version)
+{
+    if (u->done != NULL)
+        u->done(u->arg, err, version);
+    free(u);
+}
+
+static void count(struct sl_gather *g, enum sl_update_result result)
+{
+    sl_metric_add_label(g->worker->metrics[g->pool->number], SL_PW_UPDATES, result, 1);
+}
+
+void sl_tell_keeper(struct sl_pool_worker *w, struct sl_list *l, uint64_t version)
+{
+    struct sl_changed_mail *m = sl_xcalloc(1, sizeof *m);
+    *m = (struct sl_changed_mail){.mail.kind = SL_MAIL_CHANGED,
+                                  .list = l->number,
+                                  .version = version,
+                                  .committed_ns = sl_mono_ns(sl_loop_clock(w->loop))};
+    sl_mailbox_send(w->shared->keeper, &m->mail);
+}
+
+static void answer(struct group *group, uint32_t i, enum sl_err err, const struct sl_updated *r)
+{
+    struct sl_gather *g = group->gather;
+    uint64_t version = r != NULL ? r->version : 0;
+    if (err == SL_OK && r->results[i] == 'F')
+        err = SL_ERR_FORBIDDEN;
+    else if (err == SL_OK && r->results[i] == 'I')
+        err = SL_ERR_INDEX_OUT_OF_BOUNDS;
+    else if (err == SL_OK && r->results[i] == 'R')
+        err = SL_ERR_LIST_RETIRED;
+    else if (err == SL_ERR_NO_SUCH_LIST)
+        err = SL_ERR_NO_SUCH_REFERENCE;
+    if (err == SL_OK)
+        count(g, r->results[i] == '1' ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
+    else if (err == SL_ERR_OUTCOME_UNKNOWN)
+        count(g, SL_UPDATED_UNKNOWN);
+    else
+        count(g, err == SL_ERR_UNAVAILABLE ? SL_UPDATED_FAILED : SL_UPDATED_REFUSED);
+    finish(group->updates[i], err, version);
+}
+
+static uint64_t now_ns(const struct sl_gather *g)
+{
+    return sl_mono_ns(sl_loop_clock(g->worker->loop));
+}
+
+static void step(struct sl_gather *g, enum sl_pace_step next)
+{
+    if (next == SL_PACE_SEND)
+        flush(g);
+    else if (next == SL_PACE_TIMER)
+        sl_timer_start(g->worker->loop, &g->timer,
+                       sl_pace_wait_ns(&g->pace, now_ns(g), sl_store_rtt_ns(g->worker->store)));
+}
+
+static void on_timer(void *arg)
+{
+    struct sl_gather *g = arg;
+    if (sl_pace_expired(&g->pace, g->pending))
+        flush(g);
+}
+
+/* Calls of one connection are answered in order, so flights end in order. */
+static void landed(struct sl_gather *g)
+{
+    const struct sl_store *store = g->worker->store;
+    uint64_t rtt = store != NULL ? sl_store_rtt_ns(store) : 0;
+    g->calls[0] = g->calls[1];
+    enum sl_pace_step next = sl_pace_replied(&g->pace, g->pending, now_ns(g), sl_thread_cpu_ns(), rtt);
+    if (store != NULL)
+        step(g, next);
+    else if (g->pace.in_flight == 0 && g->pending > 0)
+        flush(g); /* the worker ends: they are refused */
+}
+
+static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
+{
+    struct group *group = arg;
+    struct sl_gather *g = group->gather;
+    sl_assert(g->pace.in_flight > 0 && g->calls[0] > 0);
+    if (err == SL_OK && r->changed)
+        sl_tell_keeper(g->worker, group->list, r->version);
+    for (uint32_t i = 0; i < group->count; i++)
+        answer(group, i, err, r);
+    free(group);
+    if (--g->calls[0] == 0)
+        landed(g);
+}
+
+/* True: its reply will come. */
+static bool send(struct group *group)
+{
+    struct sl_gather *g = group->gather;
+    struct sl_change *changes = sl_xcalloc(group->count, sizeof *changes);
+    for (uint32_t i = 0; i < group->count; i++)
+        changes[i] = (struct sl_change){group->updates[i]->index, group->updates[i]->value};
+    enum sl_err err = SL_ERR_UNAVAILABLE;
+    if (g->worker->store != NULL)
+        err =
+            sl_store_update(g->worker->store, g->pool->name, &group->list->id,
+                            sl_pool_options(g->pool)->final_status, changes, group->count, on_updated, group);
+    free(changes);
+    if (err == SL_OK)
+        return true;
+    group->err = err;
+    group->next = g->refused;
+    g->refused = group;
+    sl_timer_start(g->worker->loop, &g->refusal, 0);
+    return false;
+}
+
+static void on_refusal(void *arg)
+{
+    struct sl_gather *g = arg;
+    while (g->refused != NULL) {
+        struct group *group = g->refused;
+        g->refused = group->next;
+        for (uint32_t i = 0; i < group->count; i++)
+            answer(group, i, group->err, NULL);
+        free(group);
+    }
+    if (g->pace.in_flight == 0 && g->pending > 0)
+        flush(g);
+}
+
+static int by_list(const void *a, const void *b)
+{
+    const struct sl_update *x = *(struct sl_update *const *)a, *y = *(struct sl_update *const *)b;
+    if (x->list->number != y->list->number)
+        return x->list->number < y->list->number ? -1 : 1;
+    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+}
+
+static uint32_t take_pending(struct sl_gather *g, struct sl_update **out)
+{
+    uint32_t n = 0;
+    bool sorted = true;
+    while (g->first != NULL && n < GATHER_MAX) {
+        struct sl_update *u = g->first;
+        g->first = u->next;
+        u->sequence = n;
+        sorted = sorted && (n == 0 || out[n - 1]->list->number <= u->list->number);
+        out[n++] = u;
+    }
+    if (g->first == NULL)
+        g->end = &g->first;
+    g->pending -= n;
+    if (!sorted)
+        qsort(out, n, sizeof out[0], by_list);
+    return n;
+}
+
+static void flush(struct sl_gather *g)
+{
+    struct sl_update *all[GATHER_MAX];
+    sl_timer_stop(g->worker->loop, &g->timer);
+    uint32_t n = take_pending(g, all);
+    unsigned calls = 0;
+    sl_metric_observe(g->worker->metrics[g->pool->number], SL_PW_GROUP_SIZE, n);
+    for (uint32_t at = 0; at < n;) {
+        uint32_t end = at;
+        while (end < n && all[end]->list == all[at]->list)
+            end++;
+        struct group *group = sl_xcalloc(1, sizeof *group + (end - at) * sizeof group->updates[0]);
+        *group = (struct group){.gather = g, .list = all[at]->list, .count = end - at};
+        memcpy(group->updates, all + at, (end - at) * sizeof all[0]);
+        calls += send(group);
+        at = end;
+    }
+    if (calls == 0)
+        return;
+    g->calls[g->pace.in_flight] = calls;
+    sl_pace_sent(&g->pace, n, now_ns(g));
+}
+
+struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
+                                  void (*done)(void *arg, enum sl_err err, uint64_t version), void *arg)
+{
+    struct sl_gather *g = &w->gathers[l->pool->number];
+    if (!sl_pool_worker_may_write(w) || sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
+        count(g, SL_UPDATED_FAILED);
+        return NULL;
+    }
+    struct sl_update *u = sl_xcalloc(1, sizeof *u);
+    *u = (struct sl_update){.list = l, .index = index, .value = value, .done = done, .arg = arg};
+    *g->end = u;
+    g->end = &u->next;
+    g->pending++;
+    step(g, sl_pace_arrived(&g->pace, g->pending));
+    return u;
+}
+
+void sl_update_cancel(struct sl_update *u)
+{
+    u->done = NULL;
+}
+
+struct sl_gather *sl_gathers_new(struct sl_pool_worker *w)
+{
+    struct sl_gather *all = sl_xcalloc(w->shared->pool_count, sizeof *all);
+    for (unsigned i = 0; i < w->shared->pool_count; i++) {
+        all[i] = (struct sl_gather){.worker = w, .pool = &w->shared->pools[i], .end = &all[i].first};
+        sl_timer_init(&all[i].timer, on_timer, &all[i]);
+        sl_timer_init(&all[i].refusal, on_refusal, &all[i]);
+    }
+    return all;
+}
+
+void sl_gathers_flush(struct sl_pool_worker *w)
+{
+    for (unsigned i = 0; i < w->shared->pool_count; i++)
+        if (w->gathers[i].pending > 0 && w->gathers[i].pace.in_flight == 0)
+            flush(&w->gathers[i]);
+}
+
+bool sl_gathers_idle(const struct sl_pool_worker *w)
+{
+    for (unsigned i = 0; i < w->shared->pool_count; i++)
+        if (w->gathers[i].pending > 0 || w->gathers[i].pace.in_flight > 0 || w->gathers[i].refused != NULL)
+            return false;
+    return true;
+}
+
+void sl_gathers_stop(struct sl_pool_worker *w)
+{
+    for (unsigned i = 0; i < w->shared->pool_count; i++) {
+        if (w->gathers[i].refused != NULL)
+            on_refusal(&w->gathers[i]);
+        sl_timer_stop(w->loop, &w->gathers[i].timer);
+        sl_timer_stop(w->loop, &w->gathers[i].refusal);
+    }
+}
+
+void sl_gathers_free(struct sl_pool_worker *w)
+{
+    free(w->gathers);
+    w->gathers = NULL;
+}

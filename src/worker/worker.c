@@ -1,0 +1,133 @@
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "pool/metrics.h"
+#include "worker/reserve.h"
+#include "worker/update.h"
+#include "worker/visible.h"
+#include "worker/wait.h"
+
+void sl_pool_worker_metrics(struct sl_pool_worker *w, const struct sl_shared *shared)
+{
+    w->metrics = sl_xcalloc(shared->pool_count, sizeof *w->metrics);
+    for (unsigned i = 0; i < shared->pool_count; i++) {
+        char labels[128];
+        snprintf(labels, sizeof labels, "pool=\"%s\"", shared->pools[i].name);
+        w->metrics[i] = sl_metric_slab_new(&sl_pool_worker_metric_table, labels);
+    }
+}
+
+void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct sl_mailbox *mail,
+                         struct sl_shared *shared)
+{
+    w->loop = loop;
+    w->mail = mail;
+    w->shared = shared;
+    w->gathers = sl_gathers_new(w);
+}
+
+/* ---- the connection */
+
+static void ask_confirmation(struct sl_pool_worker *w)
+{
+    w->confirming = true;
+    w->confirm = (struct sl_confirm_mail){
+        .mail.kind = SL_MAIL_CONFIRM, .reply_to = w->mail, .connection = w->connection};
+    sl_mailbox_send(w->shared->keeper, &w->confirm.mail);
+}
+
+void sl_pool_worker_connection(struct sl_pool_worker *w, bool up)
+{
+    w->connection++;
+    if (!w->doubtful)
+        atomic_fetch_add_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
+    w->doubtful = true;
+    if (up && !w->confirming)
+        ask_confirmation(w);
+}
+
+static void confirmed(struct sl_pool_worker *w)
+{
+    w->confirming = false;
+    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
+        return; /* asked again when it is up */
+    if (w->confirm.connection != w->connection) {
+        ask_confirmation(w);
+        return;
+    }
+    w->doubtful = false;
+    atomic_fetch_sub_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
+}
+
+bool sl_pool_worker_may_write(const struct sl_pool_worker *w)
+{
+    return w->store != NULL && !w->doubtful && sl_store_state(w->store) == SL_STORE_UP;
+}
+
+static void turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
+{
+    if (w->on_replaced != NULL)
+        for (size_t i = 0; i < m->count; i++)
+            w->on_replaced(w->arg, m->lists[i]);
+    for (size_t i = 0; i < m->count; i++)
+        sl_followers_look(w, m->lists[i]);
+    sl_mailbox_send(m->reply_to, &m->mail);
+}
+
+void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m)
+{
+    switch ((enum sl_pool_mail)m->kind) {
+    case SL_MAIL_RESERVE:
+        sl_reserve_answered(w, (struct sl_reservation *)m);
+        return;
+    case SL_MAIL_COLD:
+        sl_wait_answered(w, (struct sl_cold_mail *)m);
+        return;
+    case SL_MAIL_LOOKUP:
+        sl_lookup_answered(w, (struct sl_lookup_mail *)m);
+        return;
+    case SL_MAIL_CONFIRM:
+        confirmed(w);
+        return;
+    case SL_MAIL_TURN:
+        turn(w, (struct sl_turn_mail *)m);
+        return;
+    case SL_MAIL_REFILL:
+    case SL_MAIL_RETURN:
+    case SL_MAIL_CHANGED:
+        break;
+    }
+    sl_assert(!"mail that is not for a worker");
+}
+
+void sl_pool_worker_drain(struct sl_pool_worker *w)
+{
+    w->draining = true;
+    sl_reservations_drain(w);
+    sl_waits_drain(w);
+    sl_followers_drain(w);
+    sl_gathers_flush(w);
+}
+
+bool sl_pool_worker_idle(const struct sl_pool_worker *w)
+{
+    return w->awaited == 0 && sl_gathers_idle(w);
+}
+
+void sl_pool_worker_stop(struct sl_pool_worker *w)
+{
+    w->store = NULL;
+    w->on_replaced = NULL;
+    sl_gathers_stop(w);
+}
+
+void sl_pool_worker_free(struct sl_pool_worker *w)
+{
+    sl_gathers_free(w);
+    sl_waits_free(w);
+    sl_followers_free(w);
+    free(w->metrics);
+}

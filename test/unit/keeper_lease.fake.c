@@ -1,0 +1,301 @@
+/* Who still holds references of a list, for how long, and how often Redis is told: keeper/lease.c, with the
+ * reload that switches it on and off. */
+#include "keeper_life.h"
+
+#define YEAR_MS (366ull * 86400 * 1000)
+
+static void without_spares(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    short_lived(o, redis);
+    o->precreation_lists = 0;
+}
+
+static void embedded(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    short_lived(o, redis);
+    redis->mode = SL_REDIS_EMBEDDED;
+}
+
+/* ---- references that are held */
+
+static void what_is_ready_is_told(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    live(h, 10000);
+    int64_t ahead = fields_of(h, 0).reserved_ms - sl_wall_ms(&h->clock);
+    assert_true(ahead > LEASE_MS && ahead <= AHEAD_MS);
+    assert_int_equal(fields_of(h, 1).reserved_ms, 0); /* a spare one */
+    use_up_first(h);
+    live(h, 8000);
+    int64_t last = fields_of(h, 0).reserved_ms;
+    assert_true(fields_of(h, 1).reserved_ms > 0);
+    live(h, 20000);
+    assert_int_equal(fields_of(h, 0).reserved_ms, last); /* held no more */
+    assert_true(fields_of(h, 1).reserved_ms > last);
+    house_end(h);
+}
+
+static bool is_stocked(struct house *h, void *arg)
+{
+    (void)arg;
+    return pool(h)->stock != NULL && pool(h)->stock->list != NULL && pool(h)->stock->list->list.number == 1;
+}
+
+static void what_is_in_stock_is_told(void **state)
+{
+    (void)state;
+    struct house *h = started(without_spares);
+    assert_int_equal(sl_table_count(h->shared.table), 1);
+    fake_hold(h->redis, SL_OP_LOAD);
+    hand_out(h, SIZE);
+    assert_true(house_until(h, is_stocked, NULL, SOON)); /* its list has no token yet */
+    for (unsigned i = 0; i < 4; i++)
+        sweep(h);
+    assert_true(fields_of(h, 1).reserved_ms > 0);
+    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
+    fake_release(h->redis);
+    house_end(h);
+}
+
+static void wait_for_test(struct sl_job *job, void *state)
+{
+    (void)state;
+    pthread_mutex_t *lock = *(pthread_mutex_t **)(job + 1);
+    pthread_mutex_lock(lock);
+    pthread_mutex_unlock(lock);
+}
+
+static void on_job_mail(void *arg, struct sl_mail *m)
+{
+    (void)m;
+    *(bool *)arg = true;
+}
+
+static bool is_true(struct house *h, void *arg)
+{
+    (void)h;
+    return *(bool *)arg;
+}
+
+static bool is_marking(struct house *h, void *arg)
+{
+    (void)arg;
+    return pool(h)->to_mark != NULL;
+}
+
+static void what_waits_for_its_mark_is_told(void **state)
+{
+    (void)state;
+    struct house *h = started(embedded);
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    struct sl_mailbox box;
+    bool back = false;
+    uint32_t all = h->options[0].capacity;
+    struct {
+        struct sl_job job;
+        pthread_mutex_t *lock;
+    } slow = {.job = {.work = wait_for_test, .reply_to = &box}, .lock = &lock};
+    sl_mailbox_init(&box, on_job_mail, &back);
+    sl_mailbox_attach(&box, h->loop);
+    hand_out(h, SIZE / 2);
+    assert_true(house_until(h, has_ready, &all, SOON));
+    settle(h);
+    pthread_mutex_lock(&lock);
+    sl_crew_submit(h->clerk, &slow.job); /* marks are written behind it */
+    hand_out(h, SIZE / 2);
+    assert_true(house_until(h, is_marking, NULL, SOON));
+    assert_int_equal(sl_ring_slot_list(pool(h)->to_mark->slots[0]), 1);
+    for (unsigned i = 0; i < 4; i++)
+        sweep(h);
+    assert_true(is_marking(h, NULL) && pool(h)->stock == NULL);
+    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
+    assert_true(fields_of(h, 1).state == SL_LIST_OPEN && fields_of(h, 1).reserved_ms > 0);
+    pthread_mutex_unlock(&lock);
+    assert_true(house_until(h, is_true, &back, SOON));
+    sl_mailbox_detach(&box);
+    sl_mailbox_close(&box);
+    house_end(h);
+}
+
+/* ---- the lease */
+
+static uint64_t drops(struct house *h)
+{
+    return atomic_load(&h->shared.pools[0].forgotten);
+}
+
+static void references_are_dropped_when_redis_is_away_for_the_lease(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    uint32_t all = h->options[0].capacity;
+    live(h, 10000);
+    fake_set_up(h->redis, false);
+    live(h, 10000);
+    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), all);
+    assert_int_equal(drops(h), 0);
+    live(h, LEASE_MS - 8000);
+    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
+    assert_int_equal(drops(h), 1);
+    live(h, 3 * LEASE_MS); /* nothing is left to drop */
+    assert_int_equal(drops(h), 1);
+    fake_set_up(h->redis, true);
+    assert_true(house_until(h, has_ready, &all, SOON));
+    live(h, 2 * LEASE_MS); /* these are new */
+    assert_int_equal(drops(h), 1);
+    house_end(h);
+}
+
+static void an_error_of_the_look_asks_again(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    live(h, 10000);
+    for (unsigned refused = 0; refused < 2; refused++) {
+        uint64_t before = looks(h), sent = refused ? 0 : 3;
+        if (refused)
+            fake_refuse(h->redis, SL_OP_RETIRE, 3);
+        else
+            fake_fail(h->redis, SL_OP_RETIRE, 3, SL_ERR_UNAVAILABLE);
+        for (unsigned i = 0; i < 7 && looks(h) < before + sent + 1; i++) /* a round, and then every sweep */
+            live(h, SWEEP_MS);
+        assert_int_equal(looks(h), before + sent + 1);
+        assert_int_equal(pool(h)->look_at, sl_table_count(h->shared.table));
+    }
+    fake_fail(h->redis, SL_OP_RETIRE, 1000, SL_ERR_UNAVAILABLE);
+    live(h, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know what is held */
+    assert_true(drops(h) >= 1);
+    fake_fail(h->redis, SL_OP_RETIRE, 0, SL_OK);
+    house_end(h);
+}
+
+static void a_look_under_way_is_not_repeated(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    fake_hold(h->redis, SL_OP_RETIRE);
+    for (unsigned i = 0; i < 6; i++)
+        sweep(h);
+    assert_int_equal(looks(h), 1);
+    fake_release(h->redis);
+    live(h, 10000);
+    assert_true(looks(h) > 1);
+    house_end(h);
+}
+
+/* ---- rounds */
+
+static void a_round_has_pages(void **state)
+{
+    (void)state;
+    struct house *h = started(many_lists);
+    uint32_t n;
+    do
+        live(h, SWEEP_MS);
+    while (pool(h)->look_at < (n = sl_table_count(h->shared.table)));
+    assert_true(n > 200 && n <= 300);
+    uint64_t before = looks(h);
+    end_elsewhere(h, n - 1, true);
+    end_elsewhere(h, 120, true);
+    live_until_retired(h, 120, 6);
+    assert_false(is_retired(h, &(uint32_t){n - 1}));
+    live_until_retired(h, n - 1, 1);
+    assert_int_equal(looks(h), before + 3);
+    assert_int_equal(house_metric(h, 0, SL_KM_RETIRED), 2);
+    house_end(h);
+}
+
+static void a_round_begins_after_a_quarter_of_the_lease(void **state)
+{
+    (void)state;
+    struct house *h = started(short_lived);
+    live(h, 10000);
+    uint64_t before = looks(h);
+    live(h, 60000);
+    assert_true(looks(h) >= before + 8 && looks(h) <= before + 12); /* one look each, every 5 s or 6 */
+    assert_int_equal(drops(h), 0);
+    house_end(h);
+}
+
+/* ---- reload and end */
+
+static void reload(struct house *h, struct sl_pool_options *now, uint64_t after_ms)
+{
+    *now = *sl_pool_options(&h->shared.pools[0]);
+    now->retire_after_ms = after_ms;
+    atomic_store(&h->shared.pools[0].options, now);
+    sl_keeper_reload(h->keeper, &h->shared.pools[0].key);
+}
+
+static void a_reload_switches_it_on_and_off(void **state)
+{
+    (void)state;
+    struct house *h = started(endless);
+    struct sl_pool_options sets[4];
+    use_up_first(h);
+    live(h, 100000);
+    assert_int_equal(looks(h), 0);
+    reload(h, &sets[0], AFTER_MS); /* on: from now on */
+    live(h, AFTER_MS + AHEAD_MS / 2);
+    assert_int_equal(fields_of(h, 0).state, SL_LIST_FULL);
+    live_until_retired(h, 0, AHEAD_MS / SWEEP_MS + 1);
+    reload(h, &sets[1], 0); /* off */
+    uint64_t before = looks(h);
+    fake_set_up(h->redis, false);
+    live(h, 3 * LEASE_MS);
+    fake_set_up(h->redis, true);
+    live(h, 10000);
+    assert_int_equal(looks(h), before);
+    assert_int_equal(drops(h), 0); /* no lease */
+    reload(h, &sets[2], YEAR_MS);
+    live(h, SWEEP_MS);
+    assert_int_equal(looks(h), before + 1); /* the next round would come in ten minutes */
+    live(h, 60000);
+    assert_int_equal(looks(h), before + 1);
+    reload(h, &sets[3], 0);
+    live(h, SWEEP_MS);
+    reload(h, &sets[0], AFTER_MS);
+    live(h, 3 * LEASE_MS);
+    assert_true(looks(h) > before + 5); /* that one is not waited for */
+    assert_int_equal(drops(h), 0);
+    house_end(h);
+}
+
+static void nobody_looks_while_it_drains(void **state)
+{
+    (void)state;
+    struct house *h = house_new(&(struct house_setup){.configure = short_lived});
+    uint32_t two = 2;
+    fake_hold(h->redis, SL_OP_LOAD);
+    assert_true(house_until(h, lists_known, &two, SOON));
+    end_elsewhere(h, 1, false);
+    sweep(h);
+    assert_true(house_until(h, is_retired, &(uint32_t){1}, SOON));
+    uint64_t before = looks(h);
+    sl_keeper_begin_drain(h->keeper);
+    for (unsigned i = 0; i < 6; i++)
+        sweep(h);
+    assert_int_equal(looks(h), before);
+    assert_int_equal(ask(h, 0), SL_ERR_UNAVAILABLE); /* known, and without a token */
+    assert_int_equal(ask(h, 1), SL_ERR_NO_SUCH_LIST);
+    fake_release(h->redis);
+    house_end(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_ready_is_told),
+        cmocka_unit_test(what_is_in_stock_is_told),
+        cmocka_unit_test(what_waits_for_its_mark_is_told),
+        cmocka_unit_test(references_are_dropped_when_redis_is_away_for_the_lease),
+        cmocka_unit_test(an_error_of_the_look_asks_again),
+        cmocka_unit_test(a_look_under_way_is_not_repeated),
+        cmocka_unit_test(a_round_has_pages),
+        cmocka_unit_test(a_round_begins_after_a_quarter_of_the_lease),
+        cmocka_unit_test(a_reload_switches_it_on_and_off),
+        cmocka_unit_test(nobody_looks_while_it_drains),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

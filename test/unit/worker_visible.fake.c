@@ -1,0 +1,237 @@
+/* What is promised about a change, and waiting for it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "worker/visible.h"
+#include "pool_house.h"
+
+#define FOLLOWERS 500
+
+static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    (void)redis;
+    o->update_interval_ms = 40;
+    o->ttl_ms = 60000;
+    o->list_lifetime_ms = 3600000;
+}
+
+static struct house *begin(unsigned workers)
+{
+    struct house *h = house_new(&(struct house_setup){.workers = workers, .configure = configure});
+    house_start(h);
+    house_for(h, 10);
+    return h;
+}
+
+static struct sl_list *first_list(struct house *h)
+{
+    return sl_table_at(h->shared.table, 0);
+}
+
+static bool published(struct house *h, void *arg)
+{
+    return sl_is_published(first_list(h), *(uint64_t *)arg);
+}
+
+static bool promised(struct house *h, void *arg)
+{
+    return sl_visible_by(&h->workers[0].pool, first_list(h), *(uint64_t *)arg, 1, 1) != 0;
+}
+
+static void a_promise_is_the_sum_of_its_parts(void **state)
+{
+    (void)state;
+    struct house *h = begin(1);
+    struct sl_list *l = first_list(h);
+    struct sl_pool_worker *w = &h->workers[0].pool;
+    int64_t now = sl_wall_ms(&h->clock) / 1000, exp = sl_list_token(l)->exp;
+    /* Not there yet: interval, publishing, a sweep, and a ttl. */
+    int64_t by = sl_visible_by(w, l, 1, 1, 1);
+    assert_in_range(by, now + 62, now + 64);
+    assert_in_range(sl_visible_by(w, l, 1, 1, 2), by + 60, by + 61);
+    /* Many lists take longer, one after the other. */
+    uint64_t cost = atomic_load(&h->shared.publish_cost_ns);
+    assert_true(cost > 0);
+    uint32_t many = (uint32_t)(100 * SL_NS_PER_S / cost);
+    assert_in_range(sl_visible_by(w, l, 1, many, 1), by + 98, by + 101);
+    /* There already: a ttl. */
+    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 60, now + 61);
+    /* Never beyond the end of all tokens without it, unless one is being made. */
+    assert_int_equal(sl_visible_by(w, l, 1, 1, 1000), exp);
+    atomic_store(&l->under_way, true);
+    assert_true(sl_visible_by(w, l, 1, 1, 1000) > exp);
+    atomic_store(&l->under_way, false);
+    assert_true(sl_visible_by(w, l, 0, 1, 1000) > exp);
+    house_end(h);
+}
+
+static void nothing_is_promised_while_something_is_wrong(void **state)
+{
+    (void)state;
+    struct house *h = begin(1);
+    struct sl_list *l = first_list(h);
+    uint64_t version = 1;
+    fake_set_up(h->redis, false);
+    house_for(h, 20);
+    assert_false(promised(h, &version));
+    fake_set_up(h->redis, true);
+    assert_true(house_until(h, promised, &version, 5000));
+    /* A publication that fails, until the next that does not. */
+    fake_fail(h->redis, SL_OP_LOAD, 1, SL_ERR_UNAVAILABLE);
+    fake_change(h->redis, &l->id, 0, 1);
+    house_for(h, 100);
+    assert_false(promised(h, &version));
+    assert_false(published(h, &version));
+    assert_true(house_until(h, published, &version, 5000));
+    assert_true(promised(h, &version));
+    house_end(h);
+}
+
+/* Redis has lost what was published: a version number that is there says nothing. */
+static void what_redis_has_lost_is_not_published(void **state)
+{
+    (void)state;
+    struct house *h = begin(1);
+    struct sl_list *l = first_list(h);
+    uint64_t version = 1;
+    fake_save(h->redis);
+    fake_change(h->redis, &l->id, 0, 1);
+    assert_true(house_until(h, published, &version, 5000));
+    fake_restore(h->redis);
+    house_for(h, 2500); /* a sweep */
+    assert_false(published(h, &version));
+    assert_false(promised(h, &version));
+    fake_change(h->redis, &l->id, 1, 1);
+    fake_change(h->redis, &l->id, 2, 1);
+    version = 2;
+    assert_true(house_until(h, published, &version, 5000));
+    assert_true(promised(h, &version));
+    house_end(h);
+}
+
+struct waiting {
+    struct house *h;
+    struct sl_follower *f;
+    uint64_t version;
+    unsigned answers;
+    bool published;
+};
+
+static void on_followed(void *arg, bool is)
+{
+    struct waiting *x = arg;
+    x->answers++;
+    x->published = is;
+    assert_int_equal(is, sl_is_published(first_list(x->h), x->version));
+}
+
+static void each_is_told_when_its_version_is_there(void **state)
+{
+    (void)state;
+    static struct waiting all[FOLLOWERS];
+    struct house *h = begin(2);
+    struct sl_list *l = first_list(h);
+    memset(all, 0, sizeof all);
+    for (unsigned i = 0; i < FOLLOWERS; i++) {
+        all[i] = (struct waiting){.h = h, .version = i % 5};
+        all[i].f =
+            sl_follow(&h->workers[i % 2].pool, l, all[i].version, 20 * SL_NS_PER_S, on_followed, &all[i]);
+        assert_int_equal(all[i].answers, 0);
+    }
+    for (unsigned i = 7; i < FOLLOWERS; i += 14)
+        sl_follow_cancel(all[i].f);
+    for (uint64_t version = 1; version <= 3; version++) {
+        fake_change(h->redis, &l->id, (uint32_t)version, 1);
+        assert_true(house_until(h, published, &version, 5000));
+        house_for(h, 20);
+        for (unsigned i = 0; i < FOLLOWERS; i++)
+            assert_int_equal(all[i].answers, all[i].version <= version && i % 14 != 7);
+    }
+    /* The fourth never comes: the end of the workers ends the waiting. */
+    for (unsigned i = 0; i < 2; i++)
+        sl_pool_worker_drain(&h->workers[i].pool);
+    for (unsigned i = 0; i < FOLLOWERS; i++) {
+        assert_int_equal(all[i].answers, i % 14 != 7);
+        if (i % 14 != 7)
+            assert_int_equal(all[i].published, all[i].version <= 3);
+    }
+    house_end(h);
+}
+
+static bool is_told(struct house *h, void *arg)
+{
+    (void)h;
+    return ((struct waiting *)arg)->answers > 0;
+}
+
+static void waiting_ends_in_time(void **state)
+{
+    (void)state;
+    struct house *h = begin(1);
+    struct waiting x = {.h = h, .version = 9};
+    uint64_t begun = sl_mono_ns(&h->clock);
+    sl_follow(&h->workers[0].pool, first_list(h), 9, 30 * SL_NS_PER_MS, on_followed, &x);
+    assert_true(house_until(h, is_told, &x, 5000));
+    assert_false(x.published);
+    assert_true(sl_mono_ns(&h->clock) - begun >= 30 * SL_NS_PER_MS);
+    house_end(h);
+}
+
+/* A list without a token, as after a start: its first one tells, too. */
+static void the_first_token_of_a_list(void **state)
+{
+    (void)state;
+    struct house *h = house_new(&(struct house_setup){.configure = configure});
+    fake_hold(h->redis, SL_OP_LOAD);
+    for (unsigned i = 0; i < 2000 && sl_table_count(h->shared.table) == 0; i++)
+        house_turn(h);
+    assert_null(sl_list_token(first_list(h)));
+    struct waiting x = {.h = h, .version = 0};
+    sl_follow(&h->workers[0].pool, first_list(h), 0, 20 * SL_NS_PER_S, on_followed, &x);
+    house_for(h, 120);
+    assert_int_equal(x.answers, 0);
+    fake_release(h->redis);
+    assert_true(house_until(h, is_told, &x, 5000));
+    assert_true(x.published);
+    house_end(h);
+}
+
+/* An interval that is longer than a token lives does not put off its renewal. */
+static void intermittent(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    (void)redis;
+    o->update_interval_ms = 3600000;
+    o->ttl_ms = 1000;
+    o->list_lifetime_ms = 4000;
+}
+
+static void renewal_before_a_long_interval(void **state)
+{
+    (void)state;
+    struct house *h = house_new(&(struct house_setup){.configure = intermittent});
+    house_start(h);
+    uint64_t version = 1;
+    fake_change(h->redis, &first_list(h)->id, 0, 1);
+    assert_true(house_until(h, published, &version, 3900));
+    house_end(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_promise_is_the_sum_of_its_parts),
+        cmocka_unit_test(nothing_is_promised_while_something_is_wrong),
+        cmocka_unit_test(what_redis_has_lost_is_not_published),
+        cmocka_unit_test(each_is_told_when_its_version_is_there),
+        cmocka_unit_test(waiting_ends_in_time),
+        cmocka_unit_test(the_first_token_of_a_list),
+        cmocka_unit_test(renewal_before_a_long_interval),
+    };
+    return cmocka_run_group_tests_name("pool visible", tests, NULL, NULL);
+}
