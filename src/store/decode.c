@@ -259,48 +259,66 @@ bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, siz
     return true;
 }
 
+/* The letters of all scripts: one for each result, whichever script says it. */
+static bool result_of(char letter, enum sl_result *ret)
+{
+    static const char letters[] = {
+        [SL_RESULT_SAME] = '0',     [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
+        [SL_RESULT_OUTSIDE] = 'I',  [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
+        [SL_RESULT_VALUE] = 'V',    [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
+        [SL_RESULT_REPEATED] = 'A', [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N'};
+    const char *at = memchr(letters, letter, sizeof letters);
+    if (at == NULL)
+        return false;
+    *ret = (enum sl_result)(at - letters);
+    return true;
+}
+
+static bool result(const struct redisReply *r, enum sl_result *ret)
+{
+    struct sl_span t;
+    return text(r, 1, 1, &t) && result_of(t.at[0], ret);
+}
+
 bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret)
 {
     uint64_t version, changed;
-    struct sl_span results;
+    struct sl_span letters;
+    enum sl_result one;
     if (!is_array(r, 3) || !count(r->element[0], LARGEST, &version) || !count(r->element[1], 1, &changed) ||
-        !text(r->element[2], n, n, &results))
+        !text(r->element[2], n, n, &letters))
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (memchr("01FIR", results.at[i], 5) == NULL)
+    uint8_t *results = (uint8_t *)r->element[2]->str;
+    for (size_t i = 0; i < n; i++) {
+        if (!result_of(letters.at[i], &one) || one > SL_RESULT_RETIRED || one == SL_RESULT_NO_LIST)
             return false;
-    *ret = (struct sl_updated){.version = version, .changed = changed != 0, .results = results.at};
+        results[i] = (uint8_t)one;
+    }
+    *ret = (struct sl_updated){.version = version, .changed = changed != 0, .count = n, .results = results};
     return true;
 }
 
 static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
                     uint32_t *ret_at)
 {
-    static const enum sl_err errs[] = {
-        SL_ERR_FORBIDDEN,          SL_ERR_INDEX_OUT_OF_BOUNDS,    SL_ERR_NO_SUCH_REFERENCE,
-        SL_ERR_VALUE_OUT_OF_RANGE, SL_ERR_IDEMPOTENCY_KEY_REUSED, SL_ERR_LIST_RETIRED};
-    static const char letters[] = "FILVKT";
-    struct sl_span why;
-    if (!is_array(r, 4) || !text(r->element[1], 1, 1, &why))
+    enum sl_result why;
+    if (!is_array(r, 4) || !result(r->element[1], &why) || sl_result_err(why) == SL_OK ||
+        !count32(r->element[2], ret_group) || *ret_group >= groups || !count32(r->element[3], ret_at))
         return false;
-    const char *at = memchr(letters, why.at[0], 6);
-    if (at == NULL || !count32(r->element[2], ret_group) || *ret_group >= groups ||
-        !count32(r->element[3], ret_at))
-        return false;
-    *ret = (struct sl_batched){.refused = errs[at - letters]};
+    *ret = (struct sl_batched){.refused = sl_result_err(why)};
     return true;
 }
 
 bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
                        uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
 {
-    struct sl_span kind;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !text(r->element[0], 1, 1, &kind))
+    enum sl_result what;
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !result(r->element[0], &what))
         return false;
-    if (kind.at[0] == 'R')
+    if (what == SL_RESULT_REFUSED)
         return refusal(r, groups, ret, ret_group, ret_at);
-    if ((kind.at[0] != 'W' && kind.at[0] != 'A') || !is_array(r, 3) || !is_array(r->element[1], groups) ||
-        !is_array(r->element[2], groups))
+    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(r, 3) ||
+        !is_array(r->element[1], groups) || !is_array(r->element[2], groups))
         return false;
     uint64_t *versions = items(d, groups, sizeof *versions);
     bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
@@ -313,18 +331,23 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
         changed[i] = flag != 0;
     }
     *ret = (struct sl_batched){
-        .refused = SL_OK, .versions = versions, .changed = changed, .repeated = kind.at[0] == 'A'};
+        .refused = SL_OK, .versions = versions, .changed = changed, .repeated = what == SL_RESULT_REPEATED};
     return true;
 }
 
 bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret)
 {
-    struct sl_span kind, answer = {0};
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !text(r->element[0], 1, 1, &kind) ||
-        memchr("KNWA", kind.at[0], 4) == NULL || r->elements != (kind.at[0] == 'A' ? 2 : 1) ||
-        (kind.at[0] == 'A' && !text(r->element[1], 1, SIZE_MAX, &answer)))
+    enum sl_result what;
+    struct sl_span answer = {0};
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !result(r->element[0], &what))
         return false;
-    *ret = (struct sl_remembered){.other = kind.at[0] == 'K', .bound = kind.at[0] == 'W', .answer = answer};
+    bool repeated = what == SL_RESULT_REPEATED;
+    if ((!repeated && what != SL_RESULT_OTHER_REQUEST && what != SL_RESULT_WRITTEN &&
+         what != SL_RESULT_NOTHING) ||
+        r->elements != (repeated ? 2 : 1) || (repeated && !text(r->element[1], 1, SIZE_MAX, &answer)))
+        return false;
+    *ret = (struct sl_remembered){
+        .other = what == SL_RESULT_OTHER_REQUEST, .bound = what == SL_RESULT_WRITTEN, .answer = answer};
     return true;
 }
 

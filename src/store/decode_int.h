@@ -28,6 +28,7 @@ bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_ret
                        struct sl_decoded *d);
 bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d);
+/* Turns letters into enum sl_result where they lie in the reply. */
 bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret);
 /* `ret_group` and `ret_at`: the refused entry, when ret->refused is not SL_OK. */
 bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,

@@ -267,14 +267,56 @@ struct sl_change {
     uint8_t value;
 };
 
-/* Sets statuses of one list in order, each with a result of its own: `results[i]` is '0' already so, '1'
- * changed, 'F' refused because the present status is final and another, 'I' index outside, 'R' the list is
- * retired. version: the list's after it. SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is
- * final. */
+/* What a script says of one entry, or of a call as a whole. On the wire each is one letter, the same in every
+ * script: store/decode.c. */
+enum sl_result {
+    SL_RESULT_SAME,          /* the entry has that status already */
+    SL_RESULT_CHANGED,       /* the entry has it from now on */
+    SL_RESULT_FINAL,         /* refused: the present status is final, and another */
+    SL_RESULT_OUTSIDE,       /* refused: no such index */
+    SL_RESULT_NO_LIST,       /* refused: no such list */
+    SL_RESULT_RETIRED,       /* refused: the list is retired */
+    SL_RESULT_VALUE,         /* refused: the value does not fit the list */
+    SL_RESULT_OTHER_REQUEST, /* refused: the key is bound to another request */
+    SL_RESULT_WRITTEN,       /* the call has written what it was given */
+    SL_RESULT_REPEATED,      /* an earlier call had written it */
+    SL_RESULT_REFUSED,       /* the call has written nothing; a reason follows */
+    SL_RESULT_NOTHING        /* the call only looked, and found nothing */
+};
+/* The error that a refusal is; SL_OK for every other result. */
+static inline enum sl_err sl_result_err(enum sl_result result)
+{
+    switch (result) {
+    case SL_RESULT_FINAL:
+        return SL_ERR_FORBIDDEN;
+    case SL_RESULT_OUTSIDE:
+        return SL_ERR_INDEX_OUT_OF_BOUNDS;
+    case SL_RESULT_NO_LIST:
+        return SL_ERR_NO_SUCH_REFERENCE;
+    case SL_RESULT_RETIRED:
+        return SL_ERR_LIST_RETIRED;
+    case SL_RESULT_VALUE:
+        return SL_ERR_VALUE_OUT_OF_RANGE;
+    case SL_RESULT_OTHER_REQUEST:
+        return SL_ERR_IDEMPOTENCY_KEY_REUSED;
+    case SL_RESULT_SAME:
+    case SL_RESULT_CHANGED:
+    case SL_RESULT_WRITTEN:
+    case SL_RESULT_REPEATED:
+    case SL_RESULT_REFUSED:
+    case SL_RESULT_NOTHING:
+        break;
+    }
+    return SL_OK;
+}
+
+/* Sets statuses of one list in order, each with a result of its own. version: the list's after it.
+ * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
 struct sl_updated {
     uint64_t version;
     bool changed;
-    const char *results;
+    uint32_t count;
+    const uint8_t *results; /* an enum sl_result per change */
 };
 SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                        int final, const struct sl_change *changes, uint32_t n,

@@ -70,16 +70,12 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
 {
     struct sl_gather *g = group->gather;
     uint64_t version = r != NULL ? r->version : 0;
-    if (err == SL_OK && r->results[i] == 'F')
-        err = SL_ERR_FORBIDDEN;
-    else if (err == SL_OK && r->results[i] == 'I')
-        err = SL_ERR_INDEX_OUT_OF_BOUNDS;
-    else if (err == SL_OK && r->results[i] == 'R')
-        err = SL_ERR_LIST_RETIRED;
+    if (err == SL_OK)
+        err = sl_result_err((enum sl_result)r->results[i]);
     else if (err == SL_ERR_NO_SUCH_LIST)
         err = SL_ERR_NO_SUCH_REFERENCE;
     if (err == SL_OK)
-        count(g, r->results[i] == '1' ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
+        count(g, r->results[i] == SL_RESULT_CHANGED ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
     else if (err == SL_ERR_OUTCOME_UNKNOWN)
         count(g, SL_UPDATED_UNKNOWN);
     else

@@ -324,7 +324,7 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
         op->err = SL_ERR_NO_SUCH_LIST;
     } else if (execute) {
         bool changed = fake_update(s->f, l, final, changes, n, op->bytes);
-        op->result.updated = (struct sl_updated){l->now.version, changed, op->bytes};
+        op->result.updated = (struct sl_updated){l->now.version, changed, n, op->bytes};
     }
     return fake_op_sent(s, op);
 }

@@ -216,7 +216,7 @@ uint32_t fake_outstanding(struct fake_redis *f, const struct sl_uuid *list)
 
 void fake_change(struct fake_redis *f, const struct sl_uuid *list, uint32_t index, uint8_t value)
 {
-    char result;
+    uint8_t result;
     pthread_mutex_lock(&f->lock);
     fake_update(f, must_find(f, list), -1, &(struct sl_change){index, value}, 1, &result);
     pthread_mutex_unlock(&f->lock);

@@ -154,9 +154,9 @@ uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_me
 /* `ids` has room for all that are asked for; the answer points into it. */
 void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
                  struct sl_retired *ret);
-/* One result character per change; whether something changed. */
+/* An enum sl_result per change; whether something changed. */
 bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
-                 char *results);
+                 uint8_t *results);
 void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
                 struct sl_batched *ret, uint64_t *versions, bool *changed);
 struct fake_answer *fake_recall(struct fake_redis *f, const char *pool, const struct sl_record_key *key);

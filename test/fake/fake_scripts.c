@@ -273,19 +273,19 @@ void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_reti
         .retired = ids, .gone = ids + gone, .retired_count = retired, .gone_count = r->asked - gone};
 }
 
-static char apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)
+static enum sl_result apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)
 {
     size_t bytes = sl_status_bytes(p->size, p->bits);
     if (c->index >= p->size)
-        return 'I';
+        return SL_RESULT_OUTSIDE;
     sl_assert(c->value <= sl_status_max(p->bits));
     int present = sl_status_get(data, bytes, p->bits, c->index);
     if (present == c->value)
-        return '0';
+        return SL_RESULT_SAME;
     if (present == final)
-        return 'F';
+        return SL_RESULT_FINAL;
     sl_status_set(data, p->bits, c->index, c->value);
-    return '1';
+    return SL_RESULT_CHANGED;
 }
 
 static void bump(struct fake_redis *f, struct fake_list *l)
@@ -295,16 +295,16 @@ static void bump(struct fake_redis *f, struct fake_list *l)
 }
 
 bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
-                 char *results)
+                 uint8_t *results)
 {
     bool changed = false;
     for (uint32_t i = 0; i < n; i++) {
         if (l->now.state == SL_LIST_RETIRED) {
-            results[i] = 'R';
+            results[i] = SL_RESULT_RETIRED;
             continue;
         }
-        results[i] = apply(l->now.data, l->pool, final, &c[i]);
-        changed = changed || results[i] == '1';
+        results[i] = (uint8_t)apply(l->now.data, l->pool, final, &c[i]);
+        changed = changed || results[i] == SL_RESULT_CHANGED;
     }
     if (changed)
         bump(f, l);
@@ -328,10 +328,8 @@ static bool would_pass(struct fake_redis *f, int final, const struct sl_batch_gr
     memcpy(copy, l->now.data, bytes);
     ret->refused = SL_OK;
     for (uint32_t i = 0; i < g->count && ret->refused == SL_OK; i++) {
-        char result = apply(copy, l->pool, final, &g->changes[i]);
+        ret->refused = sl_result_err(apply(copy, l->pool, final, &g->changes[i]));
         ret->refused_position = g->positions[i];
-        if (result == 'I' || result == 'F')
-            ret->refused = result == 'I' ? SL_ERR_INDEX_OUT_OF_BOUNDS : SL_ERR_FORBIDDEN;
     }
     free(copy);
     return ret->refused == SL_OK;
@@ -346,7 +344,7 @@ void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *gr
             return;
     for (uint32_t i = 0; i < n; i++) {
         struct fake_list *l = fake_find(f, &groups[i].list);
-        char *results = sl_xcalloc(groups[i].count + 1, 1);
+        uint8_t *results = sl_xcalloc(groups[i].count + 1, 1);
         changed[i] = fake_update(f, l, final, groups[i].changes, groups[i].count, results);
         versions[i] = l->now.version;
         free(results);

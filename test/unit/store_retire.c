@@ -199,7 +199,7 @@ static void nothing_changes_in_a_retired_list(void **state)
     assert_int_equal(got.records[0].state, SL_LIST_RETIRED);
     change.value = 0;
     AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
-    assert_string_equal(got.results, "R");
+    assert_string_equal(got.results, "T");
     assert_false(got.changed);
     struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
     AWAIT(&b, sl_store_batch(b.store, "me", -1, &g, n, NULL, on_batched, &n));

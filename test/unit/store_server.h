@@ -333,8 +333,14 @@ __attribute__((unused)) static void on_updated(void *arg, enum sl_err err, const
     if (err == SL_OK) {
         got.version = r->version;
         got.changed = r->changed;
-        size_t n = strspn(r->results, "01FIR");
-        memcpy(got.results, r->results, n < sizeof got.results ? n : sizeof got.results - 1);
+        static const char letters[] = {[SL_RESULT_SAME] = '0',
+                                       [SL_RESULT_CHANGED] = '1',
+                                       [SL_RESULT_FINAL] = 'F',
+                                       [SL_RESULT_OUTSIDE] = 'I',
+                                       [SL_RESULT_RETIRED] = 'T'};
+        assert_true(r->count < sizeof got.results);
+        for (uint32_t i = 0; i < r->count; i++)
+            got.results[i] = letters[r->results[i]];
     }
 }
 

@@ -6,7 +6,7 @@ if not f[1] then
 end
 local bits, size, version = tonumber(f[1]), tonumber(f[2]), tonumber(f[3])
 if f[4] == 'retired' then
-    return {version, 0, string.rep('R', #ARGV[4] / 5)}
+    return {version, 0, string.rep('T', #ARGV[4] / 5)}
 end
 local flat, results, inside, dirty = unpack_all('I4B', 2, 5, ARGV[4]), {}, {}, false
 local values = 2 ^ bits
