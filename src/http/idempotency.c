@@ -99,7 +99,7 @@ enum sl_keyed_request sl_claim_key(const struct sl_call *c, const struct sl_iden
     if (!read_key(c, &c->req->headers.entries[at], key, &len, at))
         return SL_KEYED_ANSWERED;
     record_id(c, who, key, len, ret_key->id);
-    sl_sha256(c->t->hasher, request.at, request.len, ret_key->print);
+    sl_sha256(c->t->hasher, request.at, request.len, ret_key->fingerprint);
     ret_key->keep_ms = c->t->http->options->idempotency_ms;
     struct sl_claim *claim = h2o_mem_alloc_shared(&c->req->pool, sizeof *claim, on_request_gone);
     claim->slot = NULL;

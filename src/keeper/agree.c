@@ -48,7 +48,7 @@ static void text_init(struct sl_buf *text)
     sl_buf_over(text, sl_xcalloc(1, SL_SHARED_MAX), SL_SHARED_MAX);
 }
 
-static uint64_t print_of(const struct sl_buf *text)
+static uint64_t fingerprint_of(const struct sl_buf *text)
 {
     static const uint64_t key[2] = {0}; /* the same everywhere: nobody is kept out by it */
     return sl_siphash(key, (const uint8_t *)text->data, text->len);
@@ -120,7 +120,7 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
     struct sl_keeper *k = p->k;
     char why[SL_KEEPER_WHY];
     p->agreeing = false;
-    if (err != SL_OK || k->prints[p->pool->number] != p->asked_print)
+    if (err != SL_OK || k->fingerprints[p->pool->number] != p->asked_fingerprint)
         return; /* the next sweep asks again */
     p->due_agree = false;
     if (!differs(p, r, &p->shared, p->o, why)) {
@@ -142,8 +142,10 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
 
 static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *o)
 {
-    return (struct sl_shared_options){
-        .text = sl_span(text->data, text->len), .print = print_of(text), .size = o->size, .bits = o->bits};
+    return (struct sl_shared_options){.text = sl_span(text->data, text->len),
+                                      .fingerprint = fingerprint_of(text),
+                                      .size = o->size,
+                                      .bits = o->bits};
 }
 
 void sl_keeper_agree(struct kpool *p)
@@ -153,7 +155,7 @@ void sl_keeper_agree(struct kpool *p)
     if (p->agreeing || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
         return; /* others must see us before we look at them */
     struct sl_shared_options mine = options_of(&p->shared, p->o);
-    p->asked_print = mine.print;
+    p->asked_fingerprint = mine.fingerprint;
     p->agreeing = sl_store_agree(k->store, p->pool->name, &mine, true, on_agreed, p) == SL_OK;
 }
 
@@ -161,12 +163,12 @@ void sl_keeper_show(struct kpool *p)
 {
     struct sl_keeper *k = p->k;
     unsigned i = p->pool->number;
-    uint64_t before = k->prints[i];
+    uint64_t before = k->fingerprints[i];
     if (p->shared.data == NULL)
         text_init(&p->shared);
     put_text(k, p->o, &p->shared);
-    k->prints[i] = print_of(&p->shared);
-    if (k->feed == NULL || before == k->prints[i])
+    k->fingerprints[i] = fingerprint_of(&p->shared);
+    if (k->feed == NULL || before == k->fingerprints[i])
         return;
     sl_feed_show(k->feed, i, before);
     sl_keeper_agree(p);
@@ -212,7 +214,7 @@ void sl_keeper_may(struct sl_keeper *k, const struct sl_pool_options *options,
         text_init(&q->text);
         put_text(k, q->o, &q->text);
         struct sl_shared_options next = options_of(&q->text, q->o);
-        if (next.print != k->prints[i] &&
+        if (next.fingerprint != k->fingerprints[i] &&
             sl_store_agree(k->store, q->p->pool->name, &next, false, on_may, q) == SL_OK) {
             k->may.out++;
         } else {

@@ -134,7 +134,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->wall_offset_ms = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
     k->pools = sl_xcalloc(pools, sizeof *k->pools);
     k->channels = sl_xcalloc(pools + 1, sizeof *k->channels);
-    k->prints = sl_xcalloc(pools + 1, sizeof *k->prints);
+    k->fingerprints = sl_xcalloc(pools + 1, sizeof *k->fingerprints);
     k->turns = sl_xcalloc(setup->worker_count + 1, sizeof *k->turns);
     for (unsigned i = 0; i < pools; i++)
         pool_init(k, i);
@@ -148,7 +148,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->loader = sl_store_new(&s);
     struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
-                              .prints = k->prints,
+                              .fingerprints = k->fingerprints,
                               .on_version = on_version,
                               .arg = k};
     k->feed = sl_feed_new(&f);
@@ -242,7 +242,7 @@ void sl_keeper_free(struct sl_keeper *k)
     }
     sl_keeper_retire_free(k);
     free(k->channels);
-    free(k->prints);
+    free(k->fingerprints);
     free(k->pools);
     free(k);
 }

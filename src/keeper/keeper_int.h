@@ -59,7 +59,7 @@ struct kpool {
     bool started; /* was SYNCED once */
     /* agree.c */
     struct sl_buf shared;           /* what all instances must have in common, as text */
-    uint64_t asked_print;           /* of the text that is being compared */
+    uint64_t asked_fingerprint;     /* of the text that is being compared */
     bool agreed;                    /* was compared once and found good: the pool may be opened */
     bool agreeing, due_agree;       /* under way; to be asked again at the next sweep */
     char differs[SL_KEEPER_WHY];    /* "": not at present */
@@ -118,8 +118,8 @@ struct sl_keeper {
     const struct sl_clock *clock;
     struct sl_store *store, *loader;
     struct sl_feed *feed;
-    const char **channels; /* pool names, NULL-terminated: the feed's */
-    uint64_t *prints;      /* of each pool's shared options: likewise */
+    const char **channels;  /* pool names, NULL-terminated: the feed's */
+    uint64_t *fingerprints; /* of each pool's shared options: likewise */
     struct {
         unsigned out;
         char why[SL_KEEPER_WHY];

@@ -10,7 +10,7 @@
 struct sl_feed {
     struct sl_conn conn; /* first */
     const char *const *pools;
-    const uint64_t *prints;
+    const uint64_t *fingerprints;
     void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
     void *arg;
     unsigned awaited; /* subscriptions that are not confirmed */
@@ -61,10 +61,10 @@ static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
         sl_conn_up(c);
 }
 
-static void shown(const struct sl_feed *f, size_t pool, uint64_t print, char *name, size_t cap)
+static void shown(const struct sl_feed *f, size_t pool, uint64_t fingerprint, char *name, size_t cap)
 {
     const struct sl_store_setup *s = &f->conn.setup;
-    sl_store_shown(s->options->database, f->pools[pool], print, s->identity->instance, name, cap);
+    sl_store_shown(s->options->database, f->pools[pool], fingerprint, s->identity->instance, name, cap);
 }
 
 static void prepare(struct sl_conn *c)
@@ -76,7 +76,7 @@ static void prepare(struct sl_conn *c)
         sl_store_channel(c->setup.options->database, *p, name, sizeof name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
-        shown(f, (size_t)(p - f->pools), f->prints[p - f->pools], name, sizeof name);
+        shown(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name, sizeof name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
     }
@@ -108,7 +108,7 @@ struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
 {
     struct sl_feed *f = sl_xcalloc(1, sizeof *f);
     f->pools = setup->pools;
-    f->prints = setup->prints;
+    f->fingerprints = setup->fingerprints;
     f->on_version = setup->on_version;
     f->arg = setup->arg;
     sl_conn_init(&f->conn, &setup->connection, &hooks);
@@ -127,7 +127,7 @@ void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)
     char name[512];
     if (c->state != SL_STORE_VERIFYING && c->state != SL_STORE_UP)
         return; /* the next connection shows it */
-    shown(f, pool, f->prints[pool], name, sizeof name);
+    shown(f, pool, f->fingerprints[pool], name, sizeof name);
     sl_conn_ask(c, on_shown, (const char *const[]){"SUBSCRIBE", name, NULL});
     shown(f, pool, before, name, sizeof name);
     sl_conn_ask(c, on_shown, (const char *const[]){"UNSUBSCRIBE", name, NULL});

@@ -8,7 +8,7 @@ struct sl_feed;
 struct sl_feed_setup {
     struct sl_store_setup connection; /* role "feed"; on_state: UP = subscribed */
     const char *const *pools;         /* NULL-terminated; outlives the feed */
-    const uint64_t *prints;           /* fingerprint of each one's options, shown while connected; likewise */
+    const uint64_t *fingerprints;     /* fingerprint of each one's options, shown while connected; likewise */
     void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
     void *arg;
 };

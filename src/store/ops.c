@@ -146,10 +146,10 @@ size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t c
     return (size_t)n;
 }
 
-size_t sl_store_shown(unsigned database, const char *pool, uint64_t print, const char *instance, char *out,
-                      size_t cap)
+size_t sl_store_shown(unsigned database, const char *pool, uint64_t fingerprint, const char *instance,
+                      char *out, size_t cap)
 {
-    int n = snprintf(out, cap, "statuslist:%u:{%s}:%016" PRIx64 ":%s", database, pool, print, instance);
+    int n = snprintf(out, cap, "statuslist:%u:{%s}:%016" PRIx64 ":%s", database, pool, fingerprint, instance);
     sl_assert(n > 0 && (size_t)n < cap);
     return (size_t)n;
 }

@@ -67,8 +67,8 @@ void sl_op_pack(struct sl_wire *w, const struct sl_change *changes, uint32_t n);
 /* The channel's name into `out`, NUL-terminated; its length. */
 size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap);
 /* The channel by which an instance shows that it lives with these options: likewise. */
-size_t sl_store_shown(unsigned database, const char *pool, uint64_t print, const char *instance, char *out,
-                      size_t cap);
+size_t sl_store_shown(unsigned database, const char *pool, uint64_t fingerprint, const char *instance,
+                      char *out, size_t cap);
 /* The key statuslist:{<pool>}:config. */
 size_t sl_store_pool_key(const char *pool, char *out, size_t cap);
 

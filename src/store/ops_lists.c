@@ -18,7 +18,7 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
                            bool write, void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
                            void *arg)
 {
-    char print[17];
+    char fingerprint[17];
     struct sl_wire w = {0};
     struct sl_operation *op;
     sl_assert(mine->text.len <= SL_SHARED_MAX);
@@ -28,10 +28,10 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
     op->deliver = give_agreed;
     op->done.agreed = done;
     op->arg = arg;
-    snprintf(print, sizeof print, "%016" PRIx64, mine->print);
+    snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, mine->fingerprint);
     sl_op_channel(s, pool, &w);
     sl_wire_text(&w, s->conn.setup.identity->instance);
-    sl_wire_text(&w, print);
+    sl_wire_text(&w, fingerprint);
     sl_wire_arg(&w, mine->text.at, mine->text.len);
     sl_wire_number(&w, mine->size);
     sl_wire_number(&w, mine->bits);

@@ -117,7 +117,7 @@ static void record_arg(struct sl_wire *w, const struct sl_record_key *key)
         hex[2 * i + 1] = digits[key->id[i] & 15];
     }
     sl_wire_arg(w, hex, sizeof hex);
-    sl_wire_arg(w, key->print, sizeof key->print);
+    sl_wire_arg(w, key->fingerprint, sizeof key->fingerprint);
     sl_wire_number(w, key->keep_ms);
 }
 

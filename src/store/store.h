@@ -121,9 +121,9 @@ struct sl_list_draft {
  * while no living one had others. */
 #define SL_SHARED_MAX 8192
 struct sl_shared_options {
-    struct sl_span text; /* compared byte by byte; at most SL_SHARED_MAX */
-    uint64_t print;      /* its fingerprint */
-    uint32_t size;       /* these two nobody can change once the pool was opened */
+    struct sl_span text;  /* compared byte by byte; at most SL_SHARED_MAX */
+    uint64_t fingerprint; /* its fingerprint */
+    uint32_t size;        /* these two nobody can change once the pool was opened */
     unsigned bits;
 };
 struct sl_agreed {
@@ -324,18 +324,18 @@ SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, con
                                        void *arg);
 
 /* What binds a request to its first answer. The record is kept in Redis under `id` for `keep_ms` from the
- * first answer on; `print` tells another request under the same id. */
+ * first answer on; `fingerprint` tells another request under the same id. */
 #define SL_RECORD_ID 32
 struct sl_record_key {
     uint8_t id[SL_RECORD_ID];
-    uint8_t print[SL_RECORD_ID];
+    uint8_t fingerprint[SL_RECORD_ID];
     uint32_t keep_ms;
 };
 
 /* Binds `answer` to the key if nothing is bound to it yet, and says what is: the first answer, whoever gave
  * it. An empty `answer` only looks. Under OUTCOME_UNKNOWN `answer` may be bound, now or later. */
 struct sl_remembered {
-    bool other;            /* the key belongs to a request with another print: nothing was bound */
+    bool other;            /* the key belongs to a request with another fingerprint: nothing was bound */
     bool bound;            /* by this call */
     struct sl_span answer; /* bound before; empty: nothing was */
 };

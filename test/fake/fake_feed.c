@@ -61,7 +61,7 @@ enum sl_store_state sl_feed_state(const struct sl_feed *feed)
 
 void sl_feed_show(struct sl_feed *feed, size_t pool, uint64_t before)
 {
-    sl_assert(feed->setup.prints[pool] != before);
+    sl_assert(feed->setup.fingerprints[pool] != before);
 }
 
 void sl_feed_free(struct sl_feed *feed)

@@ -373,7 +373,7 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
     op->done.remembered = done;
     struct fake_answer *known = execute ? fake_recall(s->f, pool, key) : NULL;
     struct sl_remembered *r = &op->result.remembered;
-    if (known != NULL && memcmp(known->key.print, key->print, sizeof key->print) != 0) {
+    if (known != NULL && memcmp(known->key.fingerprint, key->fingerprint, sizeof key->fingerprint) != 0) {
         r->other = true;
     } else if (known != NULL) {
         op->bytes = sl_xcalloc(known->len + 1, 1);

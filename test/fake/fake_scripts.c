@@ -375,7 +375,7 @@ void fake_bind(struct fake_redis *f, const char *pool, const struct sl_record_ke
 void fake_batch_again(const struct fake_answer *known, const struct sl_record_key *key, uint32_t n,
                       struct sl_batched *ret, uint64_t *versions, bool *changed)
 {
-    bool same = memcmp(known->key.print, key->print, sizeof key->print) == 0;
+    bool same = memcmp(known->key.fingerprint, key->fingerprint, sizeof key->fingerprint) == 0;
     *ret = (struct sl_batched){.versions = versions, .changed = changed, .repeated = same};
     ret->refused = same ? SL_OK : SL_ERR_IDEMPOTENCY_KEY_REUSED;
     sl_assert(!same || known->len == n * sizeof *versions);

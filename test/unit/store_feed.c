@@ -19,7 +19,7 @@ static void on_version(void *arg, const char *pool, const struct sl_uuid *list, 
     seen.version = version;
 }
 
-static uint64_t prints[] = {0xabc, 0xdef, 1, 2};
+static uint64_t fingerprints[] = {0xabc, 0xdef, 1, 2};
 
 static struct sl_feed *new_feed(const char *const *pools)
 {
@@ -30,7 +30,7 @@ static struct sl_feed *new_feed(const char *const *pools)
                                                  .clerk = b.clerk,
                                                  .mail = &b.mail},
                                   .pools = pools,
-                                  .prints = prints,
+                                  .fingerprints = fingerprints,
                                   .on_version = on_version};
     return sl_feed_new(&setup);
 }
@@ -133,9 +133,10 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
     snprintf(agreed.other, sizeof agreed.other, "%.*s", (int)r->other.len, r->other.at);
 }
 
-static void agree(const char *text, uint64_t print, uint32_t size, bool write)
+static void agree(const char *text, uint64_t fingerprint, uint32_t size, bool write)
 {
-    struct sl_shared_options mine = {.text = {text, strlen(text)}, .print = print, .size = size, .bits = 1};
+    struct sl_shared_options mine = {
+        .text = {text, strlen(text)}, .fingerprint = fingerprint, .size = size, .bits = 1};
     AWAIT(&b, sl_store_agree(b.store, "a", &mine, write, on_agreed, NULL));
 }
 
@@ -148,7 +149,7 @@ static const char *shown(void)
 static void options_are_those_of_whoever_lives(void **state)
 {
     (void)state;
-    prints[0] = 0xa1;
+    fingerprints[0] = 0xa1;
     agree("ttl 60s\n", 0xa1, 1000, false);
     assert_int_equal(agreed.size, 0);
     assert_string_equal(agreed.text, "");
@@ -185,12 +186,12 @@ static void options_are_those_of_whoever_lives(void **state)
 static void what_is_shown_changes(void **state)
 {
     (void)state;
-    prints[0] = 0xa1;
+    fingerprints[0] = 0xa1;
     struct sl_feed *f = new_feed(pools);
     sl_feed_show(f, 0, 0x77); /* not connected yet: nothing to change */
     TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
     assert_non_null(strstr(shown(), ":00000000000000a1:"));
-    prints[0] = 0xb2;
+    fingerprints[0] = 0xb2;
     sl_feed_show(f, 0, 0xa1);
     TURN_UNTIL(&b, strstr(shown(), ":00000000000000b2:") != NULL &&
                        strstr(shown(), ":00000000000000a1:") == NULL);

@@ -337,7 +337,7 @@ static void the_first_answer_stays(void **state)
     assert_string_equal(remembered.answer, "one");
     remember("r", &key, "");
     assert_string_equal(remembered.answer, "one");
-    other.print[31] = 1;
+    other.fingerprint[31] = 1;
     remember("r", &other, "three");
     assert_true(remembered.other && !remembered.bound && remembered.answer[0] == 0);
     remember("elsewhere", &other, "four");
@@ -380,7 +380,7 @@ static void a_batch_under_a_key_is_written_once(void **state)
     assert_true(got.versions[0] == 1 && got.versions[1] == 1); /* the first answer */
     AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));
     assert_true(got.value == 0 && got.version == 2);
-    other.print[0] = 9;
+    other.fingerprint[0] = 9;
     AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &other, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_IDEMPOTENCY_KEY_REUSED);
     AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));

@@ -163,21 +163,21 @@ static void the_documented_rules_suffice(void **state)
     AWAIT(&b, sl_store_pool_names(b.store, on_no_names, NULL));
     assert_int_equal(got.err, SL_OK);
     const char *const pools[] = {"acl", NULL};
-    struct sl_shared_options shared = {.text = SL_SPAN("ttl 60s\n"), .print = 7, .size = 64, .bits = 1};
+    struct sl_shared_options shared = {.text = SL_SPAN("ttl 60s\n"), .fingerprint = 7, .size = 64, .bits = 1};
     AWAIT(&b, sl_store_agree(b.store, "acl", &shared, true, on_agreed, NULL));
     assert_int_equal(got.err, SL_OK);
-    static uint64_t prints[2];
+    static uint64_t fingerprints[2];
     struct sl_feed_setup feed = {.connection = {.loop = b.loop,
                                                 .options = &b.options,
                                                 .identity = &b.identity,
                                                 .role = "feed",
                                                 .clerk = b.clerk,
                                                 .mail = &b.mail},
-                                 .prints = prints,
+                                 .fingerprints = fingerprints,
                                  .pools = pools};
     struct sl_feed *f2 = sl_feed_new(&feed);
     TURN_UNTIL(&b, sl_feed_state(f2) == SL_STORE_UP);
-    prints[0] = 7;
+    fingerprints[0] = 7;
     sl_feed_show(f2, 0, 0);
     TURN_UNTIL(&b, strstr(cli(&b.server, "pubsub channels '*:0000000000000007:*'"), "acl") != NULL);
     sl_feed_free(f2);

@@ -41,9 +41,9 @@ static bool is_answered(struct house *h, void *arg)
     return ((struct answer *)arg)->answered > 0;
 }
 
-static struct sl_record_key key_of(uint8_t id, uint8_t print)
+static struct sl_record_key key_of(uint8_t id, uint8_t fingerprint)
 {
-    return (struct sl_record_key){{id}, {print}, 60000};
+    return (struct sl_record_key){{id}, {fingerprint}, 60000};
 }
 
 static struct answer reserve(struct house *h, unsigned worker, uint8_t id, uint32_t n)

@@ -2,8 +2,8 @@
 -- text, size, bits, 1 to write them down. Nothing is written while an instance with other options lives.
 local pool, other = redis.call('HMGET', KEYS[1], 'size', 'bits', 'shared'), ''
 for _, channel in ipairs(redis.call('PUBSUB', 'CHANNELS', ARGV[1] .. ':*')) do
-    local print, instance = string.match(channel, ':(%x+):([^:]+)$')
-    if print and instance ~= ARGV[2] and print ~= ARGV[3] then
+    local fingerprint, instance = string.match(channel, ':(%x+):([^:]+)$')
+    if fingerprint and instance ~= ARGV[2] and fingerprint ~= ARGV[3] then
         other = instance
     end
 end

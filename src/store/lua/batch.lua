@@ -8,12 +8,12 @@ if ARGV[3] ~= '' then
     record, first = POOL .. 'idempotency:' .. ARGV[3], 6
     local known = redis.call('GET', record)
     if known then
-        local print = ARGV[4]
-        if string.sub(known, 1, #print) ~= print then
+        local fingerprint = ARGV[4]
+        if string.sub(known, 1, #fingerprint) ~= fingerprint then
             return {'R', 'K', 0, 0}
         end
         local versions, flags = {}, {}
-        for v in string.gmatch(string.sub(known, #print + 1), '%d+') do
+        for v in string.gmatch(string.sub(known, #fingerprint + 1), '%d+') do
             versions[#versions + 1] = tonumber(v)
             flags[#flags + 1] = 0
         end
