@@ -1,9 +1,8 @@
 #!/usr/bin/python3
-"""script/perf [quick|full|smoke] [scenario...]: the performance runs. See docs/performance.md for the method.
+"""script/perf [quick|full] [scenario...]: the performance runs. See docs/performance.md for the method.
 
   quick     every bar once, in five minutes; the k6 scenarios that the seed service names at its higher load
   full      (default) more and longer rounds, all scenarios, micro-benchmarks and the curves
-  smoke     every k6 script for two seconds; nothing is timed
   scenario  http update stall k6 stampede visible many micro curves: only these
 
 Ends with 1 when a bar is missed."""
@@ -73,7 +72,7 @@ def main(arguments):
     if "-h" in arguments or "--help" in arguments:
         print(__doc__)
         return 0
-    mode = arguments.pop(0) if arguments and arguments[0] in ("quick", "full", "smoke") else "full"
+    mode = arguments.pop(0) if arguments and arguments[0] in ("quick", "full") else "full"
     known = [*SCENARIOS, "micro", "curves"]
     for name in arguments:
         if name not in known:
@@ -82,11 +81,6 @@ def main(arguments):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     machine.build()
     RESULTS.mkdir(exist_ok=True)
-    if mode == "smoke":
-        with Place() as place:
-            count = rows_k6.smoke(place)
-        print(f"{count} passed, 0 failed")
-        return 0
     if len(machine.CORES) < 2:
         say("perf: two cores are needed: one for the service, one for the load")
         return 2

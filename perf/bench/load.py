@@ -1,8 +1,10 @@
-"""Load generators: wrk for the rows on one serving core, k6 for the scenarios."""
+"""Load generators: wrk (a closed loop), vegeta (an open one), and k6 where the user has it."""
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 
 from bench.machine import LOAD_CORE, PERF, RESULTS, pinned, processor_seconds, say, tool
 
@@ -45,10 +47,23 @@ def wrk(process, port, path="/", connections=64, duration=2, headers=(), script=
     return result
 
 
+def k6_command():
+    """The user's own k6: what K6 names, or the one on the PATH; None where there is none."""
+    return os.environ.get("K6") or shutil.which("k6")
+
+
 def k6(script, process, port, duration, users=None, pool="tests", key="", dashboard=None, expect=(0,), **settings):
     """One run of a scenario. Its thresholds are checks of correctness: a missed one is an error, unless `expect` names k6's
-    exit code 99."""
-    summary = f"/tmp/k6-{os.getpid()}.json"
+    exit code 99. script: a file name in perf/k6, or a path."""
+    descriptor, summary = tempfile.mkstemp(prefix="k6-", suffix=".json")
+    os.close(descriptor)
+    try:
+        return run_k6(script, process, port, duration, users, pool, key, dashboard, expect, summary, settings)
+    finally:
+        os.unlink(summary)
+
+
+def run_k6(script, process, port, duration, users, pool, key, dashboard, expect, summary, settings):
     env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "KEY": key, "POOL": pool, "DURATION": str(duration),
            "SUMMARY": summary, "K6_NO_USAGE_REPORT": "true",
            "GOGC": "400",  # k6 shares the cores: its garbage collection would be measured
@@ -59,14 +74,13 @@ def k6(script, process, port, duration, users=None, pool="tests", key="", dashbo
         env |= {"K6_WEB_DASHBOARD": "true", "K6_WEB_DASHBOARD_PORT": "-1", "K6_WEB_DASHBOARD_PERIOD": "1s",
                 "K6_WEB_DASHBOARD_EXPORT": str(RESULTS / dashboard)}
     before = processor_seconds(process.pid)
-    done = subprocess.run([tool("k6"), "run", "--quiet", "--no-color", "--address", "", str(PERF / "k6" / script)], env=env,
+    done = subprocess.run([k6_command(), "run", "--quiet", "--no-color", "--address", "", str(PERF / "k6" / script)], env=env,
                           capture_output=True, text=True, check=False)
     used = processor_seconds(process.pid) - before
     if done.returncode not in expect:
         raise BadAnswers(f"{script}: k6 ended with {done.returncode}: {done.stdout[-1500:]}{done.stderr[-1500:]}")
     with open(summary, encoding="utf-8") as f:
         data = json.load(f)
-    os.unlink(summary)
     m = data["metrics"]
     times = m.get("http_req_duration{scenario:default}", m["http_req_duration"])["values"]
     requests = m["http_reqs"]["values"]["count"]

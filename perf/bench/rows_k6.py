@@ -84,14 +84,3 @@ def breakpoint_row(f, plan):
     ended = f"broke: {', '.join(r['missed'])}" if r["missed"] else "the ramp ended"
     return Row("k6 breakpoint, arrival rate of fetches", "/s", reached, "no failed request", r["failed"] == 0,
                note=f"{ended}; {r['dropped']} arrivals found no free VU; k6 shares the cores and tops out first")
-
-
-def smoke(place, seconds=2):
-    """Every script for a moment; nothing is timed."""
-    f = Fetching(place, workers=len(CORES), cores=None, more=scenarios_pools())
-    runs = [(s, u, p) for s, u, p, *_ in SEED if u < 100] + [(s, 4, "tests") for s, _ in OWN]
-    for script, users, name in [*runs, ("end-to-end.js", 4, "tests"), ("soak.js", 4, "tests"), ("breakpoint.js", 4, "tests")]:
-        more = {"RATE": 100} if script == "soak.js" else {"TARGET": 200, "LIMIT": 10000} if script == "breakpoint.js" else {}
-        r = k6(script, f.service, f.service.port, seconds, users, name, KEY, SAMPLE=5, **more)
-        say(f"  {script:<30} {name:<8}{r['iterations']:>7} iterations, none failed")
-    return len(runs) + 3

@@ -1,4 +1,4 @@
-// Issuers reserve one reference each 10 ms: fewer than the service could give.
+// Each issuer reserves one reference and then pauses for 10 ms: fewer reservations than the service could answer.
 import { check, sleep } from 'k6';
 import { looping, referencesOf, reserve } from './lib.js';
 

@@ -1,4 +1,4 @@
-// Issuers reserve 25 references each 250 ms.
+// Each issuer reserves 25 references and then pauses for 250 ms.
 import { check, sleep } from 'k6';
 import { looping, referencesOf, reserve } from './lib.js';
 

@@ -1,4 +1,4 @@
-// Issuers reserve one reference after another, as fast as they get them. POOL says whether underflow delays or fails.
+// Issuers reserve one reference after another without a pause. POOL decides whether a request waits or fails when the ring is empty.
 import { check } from 'k6';
 import { looping, referencesOf, reserve, sampled } from './lib.js';
 

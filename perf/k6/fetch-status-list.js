@@ -1,4 +1,4 @@
-// Wallets fetch one list as fast as they get it. setup() revokes REVOKE entries, so that the token has a real size.
+// Wallets fetch one list again and again without a pause. setup() revokes REVOKE entries, so that the token has a real size.
 import { sleep } from 'k6';
 import { at, batchUpdate, decode, fetchList, looping, prepare, sampled } from './lib.js';
 import http from 'k6/http';

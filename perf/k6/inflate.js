@@ -1,5 +1,5 @@
-// Decompression of the zlib format (RFC 1950, RFC 1951), which k6 lacks: what a wallet does with `lst`. Stops as soon as
-// `wanted` bytes are there.
+// Decompression of the zlib format (RFC 1950, RFC 1951), which k6 lacks and a wallet needs for `lst`. It stops once it has `wanted`
+// bytes.
 
 const LENGTH = [];
 const DISTANCE = [];
@@ -32,7 +32,7 @@ function code(lengths) {
 class Bits {
   constructor(bytes) {
     this.bytes = bytes;
-    this.at = 2; // behind the zlib header
+    this.at = 2; // after the zlib header
     this.hold = 0;
     this.have = 0;
   }
@@ -60,7 +60,7 @@ class Bits {
       first = (first + c.count[n]) << 1;
       value <<= 1;
     }
-    throw new Error('a code that is none');
+    throw new Error('a code that no symbol has');
   }
 }
 

@@ -1,7 +1,7 @@
 // What the scenarios share. All settings come from the environment:
 //   BASE      where the service listens             KEY, POOL  the issuer's key and its pool
 //   VUS       virtual users                          DURATION   of the measured part, in seconds
-//   SUMMARY   file for the summary as JSON           SAMPLE     one answer in so many is taken apart
+//   SUMMARY   file for the summary as JSON           SAMPLE     one answer in SAMPLE has its content checked
 import http from 'k6/http';
 import encoding from 'k6/encoding';
 import { check, fail } from 'k6';
@@ -17,19 +17,20 @@ export function vus(fallback) {
   return Number(__ENV.VUS || fallback);
 }
 
-// Every request answered as it should be, every content as it should be. The last row only makes k6 report the requests of
-// the measured part by themselves, without those of setup().
-export const THRESHOLDS = {
+// No request may fail, and no check. The third row has no limit: because of it k6 reports the requests of the measured part apart
+// from those of setup().
+const THRESHOLDS = {
   http_req_failed: ['rate==0'],
   checks: ['rate==1'],
   'http_req_duration{scenario:default}': ['max>=0'],
 };
 
+/** @returns {import('k6/options').Options} */
 export function looping(users) {
   return {
     scenarios: { default: { executor: 'constant-vus', vus: vus(users), duration: `${DURATION}s`, gracefulStop: '30s' } },
     thresholds: THRESHOLDS,
-    // Tags that nobody reads cost k6 as much as a request costs the service.
+    // k6 spends as much on a tag as the service on a request: only the tags that are read.
     systemTags: ['scenario', 'status', 'expected_response'],
     summaryTrendStats: ['avg', 'min', 'med', 'max', 'p(90)', 'p(95)', 'p(99)'],
     setupTimeout: '60s',
@@ -55,18 +56,22 @@ export function sampled() {
   return (__ITER + __VU) % SAMPLE === 0;
 }
 
-// A reference's URI names the public address; the requests go to BASE, wherever that is.
+// The request goes to BASE, which may differ from the public address that a reference's URI names.
 export function at(uri) {
   return BASE + uri.replace(/^[a-z]+:\/\/[^/]+/, '');
 }
 
 const issuer = { headers: { 'X-Api-Key': KEY, 'Content-Type': 'application/json' } };
+/** @type {{ headers: { [name: string]: string }, responseType: 'none' }} */
 const quiet = { headers: issuer.headers, responseType: 'none' };
 
 export function reserve(amount, keep = true) {
   return http.post(`${BASE}/pools/${POOL}/new-references?amount=${amount}`, null, keep ? issuer : quiet);
 }
 
+/** @typedef {{ uri: string, index: number }} Reference */
+
+/** @returns {Reference[]} */
 export function referencesOf(response, amount) {
   const list = response.json('references');
   check(list, {
@@ -88,11 +93,12 @@ export function batchUpdate(references, value) {
 
 // For setup(): references to work on, in calls of at most 1000.
 export function prepare(amount) {
+  /** @type {Reference[]} */
   let all = [];
   while (all.length < amount) {
     const r = reserve(Math.min(1000, amount - all.length));
     if (r.status !== 200) fail(`reserving answered ${r.status}: ${r.body}`);
-    const list = r.json('references');
+    const list = /** @type {Reference[]} */ (/** @type {unknown} */ (r.json('references')));
     all = all.concat(list);
     if (list.length === 0) fail('no references');
   }
@@ -103,7 +109,7 @@ function part(text) {
   return JSON.parse(encoding.b64decode(text, 'rawurl', 's'));
 }
 
-// Takes a token apart and checks what a wallet would; the claims.
+// Checks a token as a wallet would, but for its signature; returns the claims.
 export function decode(response, uri) {
   const [head, body] = response.body.split('.');
   const header = part(head);
@@ -124,7 +130,7 @@ export function statusAt(claims, index) {
   return (bytes[position] >> ((index * bits) % 8)) & ((1 << bits) - 1);
 }
 
-// One fetch; now and then the token is taken apart.
+// One fetch; a sampled one has its token checked.
 export function fetchList(uri, sample) {
   const r = http.get(at(uri), { responseType: sample ? 'text' : 'none' });
   check(r, { 'token answered': (x) => x.status === 200 });

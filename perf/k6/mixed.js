@@ -1,4 +1,4 @@
-// The traffic of a service at work, as fast as VUS users make it.
+// The mix of requests that a working service sees (traffic.js), as fast as VUS users can send it.
 import { looping } from './lib.js';
 
 export { handleSummary } from './lib.js';

@@ -1,4 +1,4 @@
-// The traffic of a service at work, shared by mixed.js and soak.js: 90 % conditional fetches, 9 % reservations, 1 % updates.
+// The mix of requests that mixed.js and soak.js send: 90 % conditional fetches, 9 % reservations, 1 % updates.
 import { check } from 'k6';
 import http from 'k6/http';
 import { at, decode, prepare, referencesOf, reserve, sampled, update } from './lib.js';
@@ -7,7 +7,8 @@ export function setup() {
   return { references: prepare(1000) };
 }
 
-let known = {}; // etags, as this virtual user remembers them
+/** @type {{ [uri: string]: string }} */
+const known = {}; // the ETag of each list that this virtual user has fetched
 
 export default function run({ references }) {
   const dice = Math.random();

@@ -1,5 +1,5 @@
-// Issuers change statuses one by one. Each virtual user has references of its own and turns each over at every visit, so that
-// every update is a change that Redis has to write.
+// Issuers change one status a request. Each virtual user has references of its own and flips each at every visit, so that every
+// update is a change that Redis has to write.
 import { check } from 'k6';
 import { looping, prepare, update, vus } from './lib.js';
 

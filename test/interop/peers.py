@@ -5,10 +5,9 @@ import pathlib
 import subprocess
 
 HERE = pathlib.Path(__file__).resolve().parent
-PEERS = HERE.parents[1] / "build" / "tools" / "interop"
-
-
-NODE = str(PEERS / "python" / "bin" / "node")
+TOOLS = HERE.parents[1] / "build" / "tools"
+PEERS = TOOLS / "interop"
+NODE = str(TOOLS / "node" / "bin" / "node")
 
 
 def environment():
