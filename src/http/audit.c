@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "loop/journal.h"
 #include "worker/keyed.h"
 
@@ -244,8 +245,9 @@ void sl_audit_write(const struct sl_call *c, const struct sl_audit *a, enum sl_e
     if (c->req != NULL)
         put_request_id(&prefix, c->req);
     sl_buf_puts(&prefix, ",\"credential\":\"");
-    for (unsigned i = 0; i < sizeof a->credential; i++)
-        sl_buf_printf(&prefix, "%02x", a->credential[i]);
+    char credential[2 * sizeof a->credential];
+    sl_hex_encode(a->credential, sizeof a->credential, credential);
+    sl_buf_put(&prefix, credential, sizeof credential);
     sl_buf_putc(&prefix, '"');
     if (c->req != NULL)
         put_client(&prefix, c->req);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/by_number.h"
+#include "base/number.h"
 #include "http/accept.h"
 #include "http/conditional.h"
 #include "http/edge_query.h"
@@ -39,14 +41,7 @@ static void on_share_unused(void *p)
 
 static struct share **share_of(struct sl_token_shares *s, uint32_t list)
 {
-    if (list >= s->cap) {
-        uint32_t cap = s->cap ? s->cap : 64;
-        while (cap <= list)
-            cap *= 2;
-        s->by_list = sl_xrealloc(s->by_list, cap * sizeof(struct share *));
-        memset(s->by_list + s->cap, 0, (cap - s->cap) * sizeof(struct share *));
-        s->cap = cap;
-    }
+    s->by_list = sl_by_number(s->by_list, &s->cap, list, sizeof(struct share *));
     return &s->by_list[list];
 }
 
@@ -258,7 +253,7 @@ static bool refuses_time(const struct sl_call *c)
     enum sl_err err = c->query.len > 0 ? sl_query_get(c->query, "time", &time) : SL_ERR_NOT_FOUND;
     if (err == SL_ERR_NOT_FOUND)
         return false;
-    if (err == SL_OK && sl_parse_u64(time, INT64_MAX, &seconds))
+    if (err == SL_OK && sl_number_parse_strict(time, INT64_MAX, &seconds))
         sl_respond_error(c, SL_ERR_NOT_IMPLEMENTED, "No history is kept: ask without time");
     else
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "time must be one number of seconds since 1970");

@@ -1,5 +1,6 @@
 /* POST /pools/{pool}/new-references: references from the ring, or a place in the keeper's queue. Under an
  * Idempotency-Key the answer is bound to the key in Redis before it is given. */
+#include "base/number.h"
 #include "http/admit.h"
 #include "http/edge.h"
 #include "http/edge_query.h"
@@ -210,14 +211,11 @@ static uint32_t read_amount(const struct sl_call *c, const struct sl_pool *pool)
         sl_respond_error(c, err, "amount must be given once, as a whole number");
         return 0;
     }
-    bool digits = text.len > 0;
-    for (size_t i = 0; i < text.len; i++)
-        digits = digits && text.at[i] >= '0' && text.at[i] <= '9';
-    if (!digits) {
+    if (text.len == 0 || sl_digits(text).count != text.len) {
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "amount must be a whole number in decimal digits");
         return 0;
     }
-    if (!sl_parse_u64(text, most, &n) || n == 0) {
+    if (!sl_number_parse_strict(text, most, &n) || n == 0) {
         snprintf(why, sizeof why, "amount must be between 1 and %u", most);
         sl_respond_error(c, SL_ERR_AMOUNT_OUT_OF_RANGE, why);
         return 0;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "http/admit.h"
 #include "http/committed.h"
 #include "http/edge_query.h"
@@ -273,7 +274,7 @@ void sl_call_status(struct sl_call *c)
     uint64_t i;
     if (!sl_authenticate(c, &who) || !read_parameter(c, "uri", &uri) || !read_parameter(c, "index", &index))
         return;
-    if (!sl_parse_u64(index, UINT32_MAX, &i)) {
+    if (!sl_number_parse_strict(index, UINT32_MAX, &i)) {
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "index must be a whole number from 0 to 4294967295");
         return;
     }

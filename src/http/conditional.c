@@ -1,5 +1,9 @@
 #include "http/conditional.h"
+
+#include <limits.h>
+
 #include "base/clock.h"
+#include "base/number.h"
 
 static bool is_space(char c)
 {
@@ -100,22 +104,16 @@ static void expect(struct reader *r, struct sl_span text)
     r->rest = sl_span(r->rest.at + text.len, r->rest.len - text.len);
 }
 
+/* Exactly that many digits. */
 static int number(struct reader *r, size_t digits)
 {
-    int v = 0;
-    if (r->bad || r->rest.len < digits) {
+    uint64_t v = 0;
+    if (r->bad || r->rest.len < digits || !sl_number_parse(sl_span(r->rest.at, digits), INT_MAX, &v)) {
         r->bad = true;
         return 0;
     }
-    for (size_t i = 0; i < digits; i++) {
-        char c = r->rest.at[i];
-        if (c < '0' || c > '9')
-            r->bad = true;
-        else
-            v = v * 10 + (c - '0');
-    }
     r->rest = sl_span(r->rest.at + digits, r->rest.len - digits);
-    return v;
+    return (int)v;
 }
 
 /* Which of `names` comes next; -1 and bad when none. */

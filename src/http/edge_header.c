@@ -1,5 +1,6 @@
-/* Fields of requests that change something: Idempotency-Key and Prefer. */
 #include "http/edge_header.h"
+
+#include "base/number.h"
 #include "http/field.h"
 
 static struct sl_span trim_spaces(struct sl_span s)
@@ -67,20 +68,16 @@ bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY
     return n > 0;
 }
 
-/* Digits, bare or in quotes; more than fit are the most. */
+/* Digits, with or without quotes; a number that is too large counts as the largest. */
 static bool read_seconds(struct sl_span s, uint32_t *ret)
 {
-    uint64_t v = 0;
     if (s.len >= 2 && s.at[0] == '"' && s.at[s.len - 1] == '"')
         s = sl_span(s.at + 1, s.len - 2);
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.at[i] < '0' || s.at[i] > '9')
-            return false;
-        v = v * 10 + (uint64_t)(s.at[i] - '0');
-        v = v > SL_PREFER_WAIT ? SL_PREFER_WAIT : v;
-    }
-    *ret = (uint32_t)v;
-    return s.len > 0;
+    struct sl_digits d = sl_digits(s);
+    if (d.count == 0 || d.count != s.len)
+        return false;
+    *ret = d.value < SL_PREFER_WAIT ? (uint32_t)d.value : SL_PREFER_WAIT;
+    return true;
 }
 
 /* `wait` "=" value, and after a semicolon whatever there is. */

@@ -1,15 +1,6 @@
 #include "http/edge_query.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 /* The byte at in[*at], decoded, and *at moved behind it; -1 for a bad escape. */
 static int next_byte(struct sl_span in, size_t *at)
@@ -21,7 +12,7 @@ static int next_byte(struct sl_span in, size_t *at)
     }
     if (in.len - *at < 3)
         return -1;
-    int high = hex(in.at[*at + 1]), low = hex(in.at[*at + 2]);
+    int high = sl_hex_digit(in.at[*at + 1]), low = sl_hex_digit(in.at[*at + 2]);
     if (high < 0 || low < 0)
         return -1;
     *at += 3;
@@ -76,23 +67,4 @@ enum sl_err sl_query_get(struct sl_span query, const char *name, struct sl_span 
         return SL_ERR_NOT_FOUND;
     *ret = found;
     return SL_OK;
-}
-
-bool sl_parse_u64(struct sl_span text, uint64_t max, uint64_t *ret)
-{
-    uint64_t v = 0;
-    if (text.len == 0 || (text.len > 1 && text.at[0] == '0'))
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        uint64_t digit = (uint64_t)(text.at[i] - '0');
-        if (v > (UINT64_MAX - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    if (v > max)
-        return false;
-    *ret = v;
-    return true;
 }

@@ -1,7 +1,7 @@
 /* The query of a request's target, which has no `?`. */
 #pragma once
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 #include "base/err.h"
 #include "base/span.h"
 
@@ -13,5 +13,3 @@ bool sl_percent_decode(struct sl_span in, char *out, size_t *ret_len);
  * twice. Names are compared after percent-decoding; a name without `=` has an empty value, and a name with a
  * bad escape matches no name. */
 SL_CHECKED enum sl_err sl_query_get(struct sl_span query, const char *name, struct sl_span *ret);
-/* Digits only, no sign, no leading zeros but "0" itself, at most `max`. */
-bool sl_parse_u64(struct sl_span text, uint64_t max, uint64_t *ret);

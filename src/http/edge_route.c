@@ -35,13 +35,13 @@ static const struct {
     struct sl_span path;
     enum sl_route route;
 } fixed[] = {
-    {{"/status-lists/update", 20}, SL_ROUTE_UPDATE},
-    {{"/status-lists/batch-update", 26}, SL_ROUTE_BATCH},
-    {{"/status-lists/status", 20}, SL_ROUTE_STATUS},
-    {{"/livez", 6}, SL_ROUTE_LIVEZ},
-    {{"/readyz", 7}, SL_ROUTE_READYZ},
-    {{"/metrics", 8}, SL_ROUTE_METRICS},
-    {{"/version", 8}, SL_ROUTE_VERSION},
+    {SL_SPAN("/status-lists/update"), SL_ROUTE_UPDATE},
+    {SL_SPAN("/status-lists/batch-update"), SL_ROUTE_BATCH},
+    {SL_SPAN("/status-lists/status"), SL_ROUTE_STATUS},
+    {SL_SPAN("/livez"), SL_ROUTE_LIVEZ},
+    {SL_SPAN("/readyz"), SL_ROUTE_READYZ},
+    {SL_SPAN("/metrics"), SL_ROUTE_METRICS},
+    {SL_SPAN("/version"), SL_ROUTE_VERSION},
 };
 
 struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define DIGITS 10         /* of 2^32-1 */
+#include "base/number.h"
+
 #define SHORTEST_ENTRY 56 /* {"uri":"/<36>","index":0} and a comma, rounded down */
 
 struct scan {
@@ -40,15 +41,13 @@ static bool take_string(struct scan *s, struct sl_span *ret)
 
 static bool take_number(struct scan *s, uint64_t most, uint32_t *ret)
 {
-    uint64_t v = 0;
     skip_space(s);
-    const char *begin = s->at;
-    while (s->at < s->end && *s->at >= '0' && *s->at <= '9' && s->at - begin < DIGITS)
-        v = v * 10 + (uint64_t)(*s->at++ - '0');
-    if (s->at == begin || (*begin == '0' && s->at - begin > 1) || v > most)
+    struct sl_digits d = sl_digits(sl_span(s->at, (size_t)(s->end - s->at)));
+    if (d.count == 0 || (*s->at == '0' && d.count > 1) || d.value > most)
         return false;
-    *ret = (uint32_t)v;
-    return true; /* whatever follows, a digit too, is no delimiter and ends the recognition */
+    s->at += d.count;
+    *ret = (uint32_t)d.value;
+    return true;
 }
 
 enum { URI = 1, INDEX = 2, VALUE = 4 };

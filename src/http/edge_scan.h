@@ -1,6 +1,6 @@
 /* The bodies that clients really send, read without building a tree. Recognises a subset of what edge_body.c
  * accepts, with the same values: members by their plain names, once each, strings of printable ASCII without
- * escapes, integers of at most ten digits. Whatever else comes is "not recognised" and left to the JSON
+ * escapes, integers in their ranges. Any other body is "not recognised" and left to the JSON
  * library, which says what is wrong with it. Pure; the spans point into `json`. */
 #pragma once
 #include "http/edge.h"

@@ -1,6 +1,7 @@
 /* A query and, on a second line, a text to decode and to read as a number. */
 #include <stdlib.h>
 #include "fuzz_help.h"
+#include "base/number.h"
 #include "http/edge_query.h"
 
 static void decode(struct sl_span text)
@@ -21,10 +22,10 @@ static void decode(struct sl_span text)
 static void number(struct sl_span text)
 {
     uint64_t v, again;
-    if (!sl_parse_u64(text, UINT64_MAX, &v))
+    if (!sl_number_parse_strict(text, UINT64_MAX, &v))
         return;
-    sl_assert(text.len >= 1 && text.len <= 20 && sl_parse_u64(text, v, &again) && again == v);
-    sl_assert(v == 0 || !sl_parse_u64(text, v - 1, &again));
+    sl_assert(text.len >= 1 && text.len <= 20 && sl_number_parse_strict(text, v, &again) && again == v);
+    sl_assert(v == 0 || !sl_number_parse_strict(text, v - 1, &again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "http/edge_body.h"
 #include "http/edge_header.h"
+#include "base/number.h"
 #include "http/edge_query.h"
 #include "http/edge_route.h"
 
@@ -184,12 +185,13 @@ static void numbers(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct sl_span text = exact(rows[i].text, strlen(rows[i].text));
         uint64_t got = 4242;
-        if (sl_parse_u64(text, rows[i].max, &got) != rows[i].ok || got != (rows[i].ok ? rows[i].value : 4242))
+        if (sl_number_parse_strict(text, rows[i].max, &got) != rows[i].ok ||
+            got != (rows[i].ok ? rows[i].value : 4242))
             fail_msg("row %zu: %s", i, rows[i].text);
         drop(text);
     }
     uint64_t got;
-    assert_false(sl_parse_u64(sl_span("1\0", 2), 100, &got));
+    assert_false(sl_number_parse_strict(sl_span("1\0", 2), 100, &got));
 }
 
 static void content_types(void **state)
