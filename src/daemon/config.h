@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/buf.h"
 #include "base/clock.h"
+#include "http/keyring.h"
 #include "http/options.h"
 #include "pool/options.h"
 #include "store/options.h"

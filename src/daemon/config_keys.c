@@ -7,7 +7,6 @@
 #include <unistd.h>
 #include "base/assert.h"
 #include "daemon/config_parts.h"
-#include "http/keyring.h"
 
 #define WEAK_KEY 8 /* bytes; a shorter one can be guessed over the network */
 

@@ -2,7 +2,50 @@
  * in several pools and opens them all. Immutable; any thread. Sets of pools are bits by pool number,
  * sl_keyring_words of them, which live as long as the keyring. */
 #pragma once
-#include "http/options.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/clock.h"
+#include "http/bearer.h"
+#include "token/digest.h"
+
+/* One key that signs bearer tokens, and what else a token has to say. */
+struct sl_jwt_rule {
+    enum sl_jwt_alg alg;
+    char *key; /* PEM of a public key, or the bytes of a secret for HS */
+    size_t key_len;
+    char *issuer, *audience; /* NULL: see bearer.h */
+};
+
+/* What opens one pool. Immutable once it is in force. Shares are counted plainly: made and let go of by the
+ * main thread only. */
+struct sl_pool_credentials {
+    unsigned refs;
+    uint8_t (*hashes)[SL_SHA256]; /* of API keys */
+    size_t hash_count;
+    struct sl_jwt_rule *rules;
+    size_t rule_count;
+};
+
+struct sl_keyring;
+
+/* The credentials of all pools, by pool number; a reload puts another set in its place as a whole. */
+struct sl_credentials {
+    uint64_t generation; /* counts the sets: what was concluded under another one is void */
+    size_t pool_count;
+    struct sl_keyring *keyring; /* the same, arranged for requests; NULL before sl_credentials_seal */
+    struct sl_pool_credentials *pools[]; /* a share of each */
+};
+
+/* Main thread. The first generation; the pools are empty, each with one share. */
+struct sl_credentials *sl_credentials_new(size_t pools);
+/* Once all pools have their credentials, which do not change any more: makes the keyring. */
+void sl_credentials_seal(struct sl_credentials *c, const struct sl_clock *clock);
+void sl_credentials_free(struct sl_credentials *c); /* NULL ok */
+/* Whether they let the same callers in. */
+bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b);
+/* Lets go of a share; with the last one the credentials are wiped. */
+void sl_pool_credentials_unref(struct sl_pool_credentials *p);
 
 /* Keys of one algorithm and one issuer, those without an issuer included, of which each may have to be tried
  * for a token that comes from nobody knows where: a bound on the time that it takes. */

@@ -2,7 +2,7 @@
 #pragma once
 #include "base/metric.h"
 #include "http/edge_route.h"
-#include "http/tls_options.h"
+#include "http/options.h"
 
 #define SL_HTTP_METRICS(X)                                                                                   \
     X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",      \

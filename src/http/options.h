@@ -1,16 +1,26 @@
-/* Options of the HTTP layer (rows in http/options.c): listeners, limits, credentials. */
+/* Options of the HTTP layer: listeners and their TLS, limits, audit record, credentials. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/clock.h"
 #include "base/option.h"
-#include "http/bearer.h"
-#include "http/tls_options.h"
-#include "token/digest.h"
 
 /* What a listener serves. */
 enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_LISTEN_OPS, SL_LISTEN_KINDS };
+
+enum sl_tls_listener { SL_TLS_PUBLIC, SL_TLS_ISSUER, SL_TLS_OPS, SL_TLS_LISTENERS };
+enum sl_client_certificates { SL_CLIENTS_OFF, SL_CLIENTS_OPTIONAL, SL_CLIENTS_REQUIRED };
+
+/* The TLS of one listener. */
+struct sl_tls_options {
+    /* PEM chain, leaf first. With key_file: TLS is on; both NULL: off. */
+    char *certificate_file;
+    char *key_file;
+    char *password_file; /* of an encrypted key, or NULL */
+    /* PEM certificates that a client's must lead to; never of the public listener. */
+    char *client_ca_file;
+    enum sl_client_certificates client_certificates;
+};
 
 struct sl_http_limits {
     uint32_t body;           /* bytes of a request body */
@@ -21,44 +31,6 @@ struct sl_http_limits {
     uint32_t send_ms;        /* for a client to take an answer */
     uint32_t request_memory; /* bytes of requests that are coming in, over all workers */
 };
-
-/* One key that signs bearer tokens, and what else a token has to say. */
-struct sl_jwt_rule {
-    enum sl_jwt_alg alg;
-    char *key; /* PEM of a public key, or the bytes of a secret for HS */
-    size_t key_len;
-    char *issuer, *audience; /* NULL: see bearer.h */
-};
-
-/* What opens one pool. Immutable once it is in force. Shares are counted plainly: made and let go of by the
- * main thread only. */
-struct sl_pool_credentials {
-    unsigned refs;
-    uint8_t (*hashes)[SL_SHA256]; /* of API keys */
-    size_t hash_count;
-    struct sl_jwt_rule *rules;
-    size_t rule_count;
-};
-
-struct sl_keyring;
-
-/* The credentials of all pools, by pool number; a reload puts another set in its place as a whole. */
-struct sl_credentials {
-    uint64_t generation; /* counts the sets: what was concluded under another one is void */
-    size_t pool_count;
-    struct sl_keyring *keyring; /* the same, arranged for requests; NULL before sl_credentials_seal */
-    struct sl_pool_credentials *pools[]; /* a share of each */
-};
-
-/* Main thread. The first generation; the pools are empty, each with one share. */
-struct sl_credentials *sl_credentials_new(size_t pools);
-/* Once all pools have their credentials, which do not change any more: makes the keyring. */
-void sl_credentials_seal(struct sl_credentials *c, const struct sl_clock *clock);
-void sl_credentials_free(struct sl_credentials *c); /* NULL ok */
-/* Whether they let the same callers in. */
-bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b);
-/* Lets go of a share; with the last one the credentials are wiped. */
-void sl_pool_credentials_unref(struct sl_pool_credentials *p);
 
 /* What becomes of reservations and updates while the audit record cannot be written. */
 enum sl_audit_failure { SL_AUDIT_REFUSE, SL_AUDIT_CONTINUE };
@@ -91,3 +63,5 @@ struct sl_key_options {
 
 extern const struct sl_option sl_http_option_rows[];      /* of struct sl_http_options */
 extern const struct sl_option sl_http_pool_option_rows[]; /* of struct sl_key_options */
+extern const struct sl_option sl_tls_option_rows[];       /* of an array of SL_TLS_LISTENERS sl_tls_options */
+extern const char *const sl_tls_listener_names[];         /* "public", "issuer", "ops", NULL */

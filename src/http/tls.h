@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "http/tls_options.h"
+#include "http/options.h"
 
 struct sl_tls;
 struct ssl_ctx_st; /* SSL_CTX */
