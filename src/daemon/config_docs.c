@@ -1,5 +1,7 @@
 #include <string.h>
-#include "daemon/config_parts.h"
+
+#include "daemon/config.h"
+#include "daemon/schema.h"
 
 static const char intro[] =
     "# Configuration\n"

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "daemon/config_parts.h"
+#include "daemon/config.h"
+#include "daemon/report.h"
+#include "daemon/schema.h"
 
 struct follow {
     struct sl_config *next;

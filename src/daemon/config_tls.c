@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "daemon/config_parts.h"
 #include "daemon/tls.h"
+#include "http/tls.h"
 
 static const char *key_of(enum sl_tls_listener listener, const char *name, char text[static 64])
 {

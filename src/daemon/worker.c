@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/assert.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
 

@@ -4,7 +4,6 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
-#include "base/span.h"
 #include "daemon/report.h"
 
 #define SL_YAML_BYTES (1u << 20)

@@ -1,7 +1,6 @@
 /* The publication path: due lists queue, at most a few are loaded and signed at once, each exactly once. */
 #include <stdlib.h>
 
-#include "base/assert.h"
 #include "base/log.h"
 #include "core/status_list.h"
 #include "keeper/keeper_int.h"

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "keeper/keeper_int.h"
 
 static void on_made(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n)

@@ -8,8 +8,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "base/err.h"
-
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 16384 /* OpenSSL verifies no longer ones */
 
