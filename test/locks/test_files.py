@@ -1,0 +1,54 @@
+"""script/check-files and the limit of functions see what they are there for, planted into a copy of the tree."""
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*argv):
+    done = subprocess.run([str(a) for a in argv], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for folder in ("src", "include", "script"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def test_passes_the_clean_tree(tree):
+    status, out = run(tree / "script/check-files")
+    assert status == 0, out
+
+
+@pytest.mark.parametrize("place", ["src/base/planted.h", "include/statuslist/planted.h", "test/unit/planted.c", "script/planted"])
+def test_finds_a_long_file(tree, place):
+    (tree / place).parent.mkdir(parents=True, exist_ok=True)
+    (tree / place).write_text("\n" * 600)
+    assert run(tree / "script/check-files")[0] == 0
+    (tree / place).write_text("\n" * 601)
+    assert run(tree / "script/check-files") == (1, f"{place}: 601 lines, at most 600\n")
+
+
+@pytest.mark.parametrize("use, status", [
+    ("int sl_planted; /* sl_uuid_text */", 1),
+    ('const char *sl_planted = "sl_uuid_text";', 1),
+    ("const void *sl_planted = sl_uuid_text;", 0),
+])
+def test_finds_an_include_without_use(tree, use, status):
+    assert "sl_uuid_text(" in (tree / "src/base/uuid.h").read_text()
+    (tree / "src/base/planted.c").write_text(f'#include "base/uuid.h"\n{use}\n')
+    found, out = run(tree / "script/check-files")
+    assert found == status and (status == 0 or out == "src/base/planted.c: includes base/uuid.h and uses no name that it declares\n"), out
+
+
+@pytest.mark.parametrize("statements, status", [(58, 0), (59, 1)])
+def test_clang_tidy_finds_a_long_function(tmp_path, statements, status):
+    body = "    a++;\n" * statements + "    return a;\n"
+    (tmp_path / "planted.c").write_text(f"int sl_planted(int a);\nint sl_planted(int a)\n{{\n{body}}}\n")
+    found, out = run("clang-tidy-14", f"--config-file={ROOT}/.clang-tidy", "--quiet", tmp_path / "planted.c", "--")
+    assert found == status and ("exceeds recommended size" in out) == bool(status), out
