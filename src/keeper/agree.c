@@ -29,7 +29,7 @@ static void put_text(const struct sl_keeper *k, const struct sl_pool_options *o,
     struct sl_pool_options *plain = sl_xcalloc(1, sizeof *plain);
     sl_option_defaults(sl_pool_option_rows, plain);
     out->len = 0;
-    put_line(out, url_key, k->s.public_url);
+    put_line(out, url_key, k->setup.public_url);
     for (const struct sl_option *row = sl_pool_option_rows; row->name != NULL; row++) {
         if (!(row->flags & SL_OPT_SHARED) || sl_option_same(row, plain, o))
             continue;
@@ -79,7 +79,7 @@ static void compare(struct sl_buf *why, struct sl_span his, struct sl_span mine,
 }
 
 /* Into p->differs; false: nothing speaks against `mine`. */
-static bool differs(const struct kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
+static bool differs(const struct sl_kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
                     const struct sl_pool_options *o, char out[static SL_KEEPER_WHY])
 {
     struct sl_buf why;
@@ -88,7 +88,7 @@ static bool differs(const struct kpool *p, const struct sl_agreed *r, const stru
     if (!fixed && r->other.len == 0)
         return false;
     sl_buf_over(&why, out, SL_KEEPER_WHY - 1);
-    sl_buf_printf(&why, "redis has pool %s", p->pool->name);
+    sl_buf_printf(&why, "redis has pool %s", p->shared->name);
     struct sl_span his = r->text, text = sl_span(mine->data, mine->len);
     if (r->size != 0 && r->size != o->size)
         sl_buf_printf(&why, "%s size %u, this file says %u", n++ > 0 ? ";" : " with", r->size, o->size);
@@ -116,14 +116,14 @@ static bool differs(const struct kpool *p, const struct sl_agreed *r, const stru
  * told: whoever came meanwhile serves the same lists. */
 static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
 {
-    struct kpool *p = arg;
-    struct sl_keeper *k = p->k;
+    struct sl_kpool *p = arg;
+    struct sl_keeper *k = p->keeper;
     char why[SL_KEEPER_WHY];
     p->agreeing = false;
-    if (err != SL_OK || k->fingerprints[p->pool->number] != p->asked_fingerprint)
+    if (err != SL_OK || k->fingerprints[p->shared->number] != p->asked_fingerprint)
         return; /* the next sweep asks again */
     p->due_agree = false;
-    if (!differs(p, r, &p->shared, p->o, why)) {
+    if (!differs(p, r, &p->agreed_text, p->options, why)) {
         p->differs[0] = '\0';
         if (!p->agreed && p->state == POOL_CLOSED) {
             p->agreed = true;
@@ -137,7 +137,7 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
         sl_log(SL_ERROR, "pool", "instances of a pool differ", SL_KS("difference", why));
     memcpy(p->differs, why, sizeof why);
     if (!k->started)
-        k->s.on_fatal(k->s.arg, why);
+        k->setup.on_fatal(k->setup.arg, why);
 }
 
 static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *o)
@@ -148,26 +148,26 @@ static struct sl_shared_options options_of(const struct sl_buf *text, const stru
                                       .bits = o->bits};
 }
 
-void sl_keeper_agree(struct kpool *p)
+void sl_keeper_agree(struct sl_kpool *p)
 {
-    struct sl_keeper *k = p->k;
+    struct sl_keeper *k = p->keeper;
     p->due_agree = true;
     if (p->agreeing || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
         return; /* others must see us before we look at them */
-    struct sl_shared_options mine = options_of(&p->shared, p->o);
+    struct sl_shared_options mine = options_of(&p->agreed_text, p->options);
     p->asked_fingerprint = mine.fingerprint;
-    p->agreeing = sl_store_agree(k->store, p->pool->name, &mine, true, on_agreed, p) == SL_OK;
+    p->agreeing = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
 }
 
-void sl_keeper_show(struct kpool *p)
+void sl_keeper_show(struct sl_kpool *p)
 {
-    struct sl_keeper *k = p->k;
-    unsigned i = p->pool->number;
+    struct sl_keeper *k = p->keeper;
+    unsigned i = p->shared->number;
     uint64_t before = k->fingerprints[i];
-    if (p->shared.data == NULL)
-        text_init(&p->shared);
-    put_text(k, p->o, &p->shared);
-    k->fingerprints[i] = fingerprint_of(&p->shared);
+    if (p->agreed_text.data == NULL)
+        text_init(&p->agreed_text);
+    put_text(k, p->options, &p->agreed_text);
+    k->fingerprints[i] = fingerprint_of(&p->agreed_text);
     if (k->feed == NULL || before == k->fingerprints[i])
         return;
     sl_feed_show(k->feed, i, before);
@@ -177,7 +177,7 @@ void sl_keeper_show(struct kpool *p)
 /* ---- asking beforehand */
 
 struct question {
-    struct kpool *p;
+    struct sl_kpool *p;
     struct sl_buf text;
     const struct sl_pool_options *o;
 };
@@ -191,7 +191,7 @@ static void answered(struct sl_keeper *k)
 static void on_may(void *arg, enum sl_err err, const struct sl_agreed *r)
 {
     struct question *q = arg;
-    struct sl_keeper *k = q->p->k;
+    struct sl_keeper *k = q->p->keeper;
     char why[SL_KEEPER_WHY];
     if (err == SL_OK && differs(q->p, r, &q->text, q->o, why))
         memcpy(k->may.why, why, sizeof why);
@@ -208,14 +208,14 @@ void sl_keeper_may(struct sl_keeper *k, const struct sl_pool_options *options,
     k->may.arg = arg;
     k->may.why[0] = '\0';
     k->may.out = 1; /* ours */
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
         struct question *q = sl_xcalloc(1, sizeof *q);
         *q = (struct question){.p = &k->pools[i], .o = &options[i]};
         text_init(&q->text);
         put_text(k, q->o, &q->text);
         struct sl_shared_options next = options_of(&q->text, q->o);
         if (next.fingerprint != k->fingerprints[i] &&
-            sl_store_agree(k->store, q->p->pool->name, &next, false, on_may, q) == SL_OK) {
+            sl_store_agree(k->store, q->p->shared->name, &next, false, on_may, q) == SL_OK) {
             k->may.out++;
         } else {
             free(q->text.data);

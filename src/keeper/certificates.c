@@ -5,37 +5,37 @@
 
 #define DAY_S 86400
 
-static int64_t seconds_left(const struct kpool *p)
+static int64_t seconds_left(const struct sl_kpool *p)
 {
-    return sl_ending_left(p->k->clock, sl_key_not_after(p->pool->key));
+    return sl_ending_left(p->keeper->clock, sl_key_not_after(p->shared->key));
 }
 
-bool sl_keeper_expired(const struct kpool *p)
+bool sl_keeper_expired(const struct sl_kpool *p)
 {
     return seconds_left(p) <= 0;
 }
 
-static void tell(const struct kpool *p, int64_t left)
+static void tell(const struct sl_kpool *p, int64_t left)
 {
     char mem[64];
     struct sl_buf end;
     sl_buf_over(&end, mem, sizeof mem);
-    sl_ending_put(sl_key_not_after(p->pool->key), &end);
+    sl_ending_put(sl_key_not_after(p->shared->key), &end);
     if (left <= 0)
         sl_log(SL_ERROR, "signer",
                "the certificate has expired: nothing is signed until another is loaded (SIGHUP)",
-               SL_KS("pool", p->pool->name), SL_KN("not-after", end.data, end.len));
+               SL_KS("pool", p->shared->name), SL_KN("not-after", end.data, end.len));
     else
         sl_log(SL_WARN, "signer", "the certificate ends soon: renew it and reload (SIGHUP)",
-               SL_KS("pool", p->pool->name), SL_KN("not-after", end.data, end.len),
+               SL_KS("pool", p->shared->name), SL_KN("not-after", end.data, end.len),
                SL_KI("days", left / DAY_S));
 }
 
 void sl_keeper_watch_certificates(struct sl_keeper *k)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        struct kpool *p = &k->pools[i];
-        if (sl_ending_due(&p->ending, k->clock, INT64_MIN, sl_key_not_after(p->pool->key)))
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
+        struct sl_kpool *p = &k->pools[i];
+        if (sl_ending_due(&p->ending, k->clock, INT64_MIN, sl_key_not_after(p->shared->key)))
             tell(p, seconds_left(p));
     }
 }
@@ -49,8 +49,8 @@ void sl_keeper_watch_wall(struct sl_keeper *k)
     if (step > -1000 && step < 1000)
         return;
     sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        struct tracked *t = sl_keeper_tracked(k, i);
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
+        struct sl_klist *t = sl_keeper_list(k, i);
         const struct sl_token *token = sl_list_token(&t->list);
         if (token != NULL && t->committed <= token->version)
             sl_keeper_schedule(t);

@@ -1,7 +1,7 @@
 /* Requests for lists that have no token yet: each worker asks once per list. */
 #include "keeper/keeper_int.h"
 
-void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
+void sl_keeper_answer_cold(struct sl_klist *t, enum sl_err err)
 {
     while (t->cold != NULL) {
         struct sl_cold_mail *m = t->cold;
@@ -13,7 +13,7 @@ void sl_keeper_answer_cold(struct tracked *t, enum sl_err err)
 
 void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m)
 {
-    struct tracked *t = sl_keeper_tracked(k, m->list);
+    struct sl_klist *t = sl_keeper_list(k, m->list);
     m->next = t->cold;
     t->cold = m;
     if (sl_list_token(&t->list) != NULL) {

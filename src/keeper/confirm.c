@@ -5,7 +5,7 @@
 
 static bool all_synced(const struct sl_keeper *k)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
         if (k->pools[i].state != POOL_SYNCED)
             return false;
     return true;
@@ -43,7 +43,7 @@ void sl_keeper_confirm(struct sl_keeper *k)
     if (k->confirm_next == NULL)
         return;
     sl_keeper_confirm_opening(k);
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
         sl_keeper_open(&k->pools[i]);
 }
 

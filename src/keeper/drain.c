@@ -8,14 +8,14 @@
 void sl_keeper_begin_drain(struct sl_keeper *k)
 {
     k->draining = true;
-    atomic_store_explicit(&k->s.shared->authoritative, true,
+    atomic_store_explicit(&k->shared->authoritative, true,
                           memory_order_release); /* nobody is looked up any more */
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
         sl_keeper_answer_waiters(&k->pools[i], false);
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     sl_keeper_confirm(k);
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
-        sl_keeper_answer_cold(sl_keeper_tracked(k, i), SL_ERR_UNAVAILABLE);
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++)
+        sl_keeper_answer_cold(sl_keeper_list(k, i), SL_ERR_UNAVAILABLE);
 }
 
 static void finish(struct sl_keeper *k)
@@ -29,19 +29,19 @@ static void finish(struct sl_keeper *k)
 
 /* One call to Redis: the indices of one list. */
 struct giving {
-    struct kpool *pool;
+    struct sl_kpool *pool;
     uint32_t count;
 };
 
 static void on_given_back(void *arg, enum sl_err err, uint32_t accepted)
 {
     struct giving *g = arg;
-    struct sl_keeper *k = g->pool->k;
+    struct sl_keeper *k = g->pool->keeper;
     if (err == SL_OK)
-        sl_metric_add(g->pool->m, SL_KM_GIVEN_BACK, accepted);
+        sl_metric_add(g->pool->metrics, SL_KM_GIVEN_BACK, accepted);
     if (err != SL_OK || accepted < g->count)
         sl_log(SL_WARN, "pool", "references were not given back: their indices stay unused",
-               SL_KS("pool", g->pool->pool->name),
+               SL_KS("pool", g->pool->shared->name),
                SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
                SL_KS("code", sl_err_code(err)));
     free(g);
@@ -55,28 +55,29 @@ static int by_slot(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void give_list(struct kpool *p, const uint64_t *slots, uint32_t n)
+static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
 {
-    struct sl_keeper *k = p->k;
-    struct tracked *t = sl_keeper_tracked(k, sl_ring_slot_list(slots[0]));
+    struct sl_keeper *k = p->keeper;
+    struct sl_klist *t = sl_keeper_list(k, sl_ring_slot_list(slots[0]));
     struct giving *g = sl_xcalloc(1, sizeof *g);
     uint32_t *indices = sl_xcalloc(n, sizeof *indices);
     for (uint32_t i = 0; i < n; i++)
         indices[i] = sl_ring_slot_index(slots[i]);
     *g = (struct giving){p, n};
     k->giving_back++;
-    enum sl_err err = sl_store_give_back(k->store, p->pool->name, &t->list.id, indices, n, on_given_back, g);
+    enum sl_err err =
+        sl_store_give_back(k->store, p->shared->name, &t->list.id, indices, n, on_given_back, g);
     free(indices);
     if (err != SL_OK)
         on_given_back(g, err, 0);
 }
 
-static uint64_t *collect(struct kpool *p, uint32_t *ret_count)
+static uint64_t *collect(struct sl_kpool *p, uint32_t *ret_count)
 {
-    uint64_t fill = sl_ring_fill(p->pool->ring), left;
+    uint64_t fill = sl_ring_fill(p->shared->ring), left;
     uint64_t *slots = sl_xcalloc(fill + p->stock_count + 1, sizeof *slots);
     uint32_t n = 0;
-    if (fill > 0 && sl_ring_pop(p->pool->ring, (uint32_t)fill, slots, &left))
+    if (fill > 0 && sl_ring_pop(p->shared->ring, (uint32_t)fill, slots, &left))
         n = (uint32_t)fill;
     for (struct segment *s = p->stock; s != NULL; s = s->next) {
         memcpy(slots + n, s->slots + s->at, (s->count - s->at) * sizeof slots[0]);
@@ -86,7 +87,7 @@ static uint64_t *collect(struct kpool *p, uint32_t *ret_count)
     return slots;
 }
 
-static void give_pool(struct kpool *p)
+static void give_pool(struct sl_kpool *p)
 {
     uint32_t n;
     uint64_t *slots = collect(p, &n);
@@ -109,14 +110,14 @@ static void on_give_up(void *arg)
 static void wait_for_takes(void *arg)
 {
     struct sl_keeper *k = arg;
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
         if (k->pools[i].taking || k->pools[i].marking || k->pools[i].precreating) {
             sl_timer_start(k->loop, &k->sweep, 5 * SL_NS_PER_MS);
             return;
         }
     }
     k->giving_back++; /* held until every list was asked for */
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
         give_pool(&k->pools[i]);
     if (--k->giving_back == 0)
         finish(k);

@@ -4,12 +4,12 @@
 
 static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        const struct kpool *p = &k->pools[i];
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
+        const struct sl_kpool *p = &k->pools[i];
         if (!sl_keeper_expired(p))
             continue;
-        sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->pool->name);
-        sl_ending_put(sl_key_not_after(p->pool->key), why);
+        sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->shared->name);
+        sl_ending_put(sl_key_not_after(p->shared->key), why);
         return false;
     }
     return true;
@@ -19,8 +19,8 @@ static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
 {
     int64_t now = sl_wall_ms(k->clock) / 1000;
     uint32_t missing = 0, expired = 0;
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        const struct sl_list *l = sl_table_at(k->s.shared->table, i);
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
+        const struct sl_list *l = sl_table_at(k->shared->table, i);
         const struct sl_token *t = sl_list_token(l);
         if (atomic_load_explicit(&l->retired, memory_order_relaxed))
             continue;
@@ -44,9 +44,9 @@ bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
         sl_buf_puts(why, "shutdown: the service is ending");
         return false;
     }
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
         if (!k->pools[i].started) {
-            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].pool->name);
+            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].shared->name);
             const char *reason = sl_store_reason(k->store);
             if (reason[0] != '\0')
                 sl_buf_printf(why, " (%s)", reason);
@@ -68,23 +68,24 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
             sl_buf_printf(why, " (%s)", reason);
         return false;
     }
-    uint32_t down = atomic_load_explicit(&k->s.shared->workers_down, memory_order_relaxed);
+    uint32_t down = atomic_load_explicit(&k->shared->workers_down, memory_order_relaxed);
     if (down > 0) {
-        sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down, k->s.worker_count);
+        sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down,
+                      k->setup.worker_count);
         return false;
     }
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        struct kpool *p = &k->pools[i];
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
+        struct sl_kpool *p = &k->pools[i];
         if (p->differs[0] != '\0') {
             sl_buf_puts(why, p->differs);
             return false;
         }
         if (p->state != POOL_SYNCED) {
-            sl_buf_printf(why, "store: pool %s is being read again", p->pool->name);
+            sl_buf_printf(why, "store: pool %s is being read again", p->shared->name);
             return false;
         }
-        if (!p->o->retired && sl_ring_fill(p->pool->ring) == 0) {
-            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->pool->name);
+        if (!p->options->retired && sl_ring_fill(p->shared->ring) == 0) {
+            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->shared->name);
             return false;
         }
     }
@@ -93,32 +94,33 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
 
 void sl_keeper_gauges(struct sl_keeper *k)
 {
-    unsigned count = k->s.shared->pool_count;
+    unsigned count = k->shared->pool_count;
     for (unsigned i = 0; i < count; i++) {
-        struct kpool *p = &k->pools[i];
-        sl_metric_set(p->m, SL_KM_RING_FILL, sl_ring_fill(p->pool->ring));
-        bool retired = p->o->retired;
-        sl_metric_set(p->m, SL_KM_RING_CAPACITY, retired ? 0 : p->o->capacity);
-        sl_metric_set(p->m, SL_KM_LIST_SIZE, p->o->size);
-        sl_metric_set(p->m, SL_KM_SPARES_WANTED, retired ? 0 : p->o->precreation_lists);
-        sl_metric_set(p->m, SL_KM_LIFETIME, p->o->list_lifetime_ms / 1000);
-        sl_metric_set(p->m, SL_KM_DIFFERS, p->differs[0] != '\0');
-        sl_metric_set(p->m, SL_KM_QUEUE, atomic_load_explicit(&p->pool->queued, memory_order_relaxed));
-        sl_metric_set(p->m, SL_KM_LISTS, p->lists);
-        sl_metric_set(p->m, SL_KM_LISTS_UNPUBLISHED, p->unpublished);
-        sl_metric_set(p->m, SL_KM_TOKEN_BYTES, p->token_bytes);
-        int64_t end = sl_key_not_after(p->pool->key);
-        sl_metric_set(p->m, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
-        sl_metric_set(p->m, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
-        sl_metric_set(p->m, SL_KM_OLDEST_IAT, 0);
-        sl_metric_set(p->m, SL_KM_NEAREST_EXP, 0);
+        struct sl_kpool *p = &k->pools[i];
+        sl_metric_set(p->metrics, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
+        bool retired = p->options->retired;
+        sl_metric_set(p->metrics, SL_KM_RING_CAPACITY, retired ? 0 : p->options->capacity);
+        sl_metric_set(p->metrics, SL_KM_LIST_SIZE, p->options->size);
+        sl_metric_set(p->metrics, SL_KM_SPARES_WANTED, retired ? 0 : p->options->precreation_lists);
+        sl_metric_set(p->metrics, SL_KM_LIFETIME, p->options->list_lifetime_ms / 1000);
+        sl_metric_set(p->metrics, SL_KM_DIFFERS, p->differs[0] != '\0');
+        sl_metric_set(p->metrics, SL_KM_QUEUE,
+                      atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
+        sl_metric_set(p->metrics, SL_KM_LISTS, p->lists);
+        sl_metric_set(p->metrics, SL_KM_LISTS_UNPUBLISHED, p->unpublished);
+        sl_metric_set(p->metrics, SL_KM_TOKEN_BYTES, p->token_bytes);
+        int64_t end = sl_key_not_after(p->shared->key);
+        sl_metric_set(p->metrics, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
+        sl_metric_set(p->metrics, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
+        sl_metric_set(p->metrics, SL_KM_OLDEST_IAT, 0);
+        sl_metric_set(p->metrics, SL_KM_NEAREST_EXP, 0);
     }
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        struct tracked *t = sl_keeper_tracked(k, i);
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
+        struct sl_klist *t = sl_keeper_list(k, i);
         const struct sl_token *token = sl_list_token(&t->list);
         if (token == NULL || t->retired)
             continue;
-        struct sl_metric_slab *m = t->pool->m;
+        struct sl_metric_slab *m = t->pool->metrics;
         uint64_t iat = atomic_load_explicit(&m->cells[m->first[SL_KM_OLDEST_IAT]], memory_order_relaxed);
         uint64_t exp = atomic_load_explicit(&m->cells[m->first[SL_KM_NEAREST_EXP]], memory_order_relaxed);
         if (iat == 0 || (uint64_t)token->iat < iat)

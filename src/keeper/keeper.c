@@ -20,7 +20,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
     if (state == SL_STORE_DOWN)
         sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     if (state == SL_STORE_DOWN && !k->started && sl_store_hopeless(k->store))
-        k->s.on_fatal(k->s.arg, sl_store_reason(k->store));
+        k->setup.on_fatal(k->setup.arg, sl_store_reason(k->store));
 }
 
 static void on_loader_state(void *arg, enum sl_store_state state)
@@ -37,7 +37,7 @@ static void on_feed_state(void *arg, enum sl_store_state state)
         return; /* told while it is being made */
     sl_keeper_update_authority(k);
     /* What was published between the loss and now is found by reading; who came, by asking. */
-    for (unsigned i = 0; state == SL_STORE_UP && i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; state == SL_STORE_UP && i < k->shared->pool_count; i++) {
         sl_keeper_agree(&k->pools[i]);
         sl_keeper_sweep(&k->pools[i]);
     }
@@ -46,13 +46,13 @@ static void on_feed_state(void *arg, enum sl_store_state state)
 static void on_version(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version)
 {
     struct sl_keeper *k = arg;
-    struct tracked *t = (struct tracked *)sl_table_find(k->s.shared->table, list);
+    struct sl_klist *t = (struct sl_klist *)sl_table_find(k->shared->table, list);
     if (t != NULL) {
         sl_keeper_committed(t, version, sl_mono_ns(k->clock));
         return;
     }
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
-        if (strcmp(k->pools[i].pool->name, pool) == 0)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
+        if (strcmp(k->pools[i].shared->name, pool) == 0)
             sl_keeper_sweep(&k->pools[i]);
 }
 
@@ -63,8 +63,8 @@ static void on_sweep(void *arg)
     sl_keeper_watch_wall(k);
     sl_keeper_judge_lag(k);
     sl_keeper_watch_certificates(k);
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
-        struct kpool *p = &k->pools[i];
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
+        struct sl_kpool *p = &k->pools[i];
         sl_keeper_answer_waiters(p, true);
         if (p->due_agree)
             sl_keeper_agree(p);
@@ -93,24 +93,24 @@ static struct sl_store_setup connection(struct sl_keeper *k, unsigned which,
                                         void (*on_state)(void *arg, enum sl_store_state state))
 {
     return (struct sl_store_setup){.loop = k->loop,
-                                   .options = k->s.redis,
-                                   .tls = k->s.redis_tls,
-                                   .identity = k->s.identity,
+                                   .options = k->setup.redis,
+                                   .tls = k->setup.redis_tls,
+                                   .identity = k->setup.identity,
                                    .role = sl_keeper_roles[which],
-                                   .clerk = k->s.clerk,
-                                   .mail = k->s.mail,
-                                   .metrics = k->s.store_metrics[which],
+                                   .clerk = k->setup.clerk,
+                                   .mail = k->setup.mail,
+                                   .metrics = k->setup.store_metrics[which],
                                    .on_state = on_state,
                                    .arg = k};
 }
 
 static void pool_init(struct sl_keeper *k, unsigned i)
 {
-    struct kpool *p = &k->pools[i];
-    p->k = k;
-    p->pool = &k->s.shared->pools[i];
-    p->o = sl_pool_options(p->pool);
-    p->m = k->s.pool_metrics[i];
+    struct sl_kpool *p = &k->pools[i];
+    p->keeper = k;
+    p->shared = &k->shared->pools[i];
+    p->options = sl_pool_options(p->shared);
+    p->metrics = k->setup.pool_metrics[i];
     sl_buf_init(&p->aggregation_uri, URI_ROOM);
     sl_keeper_name_aggregation(p);
     sl_keeper_show(p);
@@ -118,16 +118,17 @@ static void pool_init(struct sl_keeper *k, unsigned i)
     p->waiters_end = &p->waiters;
     sl_timer_init(&p->retry, on_retry, p);
     sl_timer_init(&p->spares, on_spares, p);
-    if (k->s.redis->mode == SL_REDIS_EMBEDDED)
-        p->mark_known = sl_mark_read(k->s.storage, p->pool->name, &p->mark);
-    k->channels[i] = p->pool->name;
+    if (k->setup.redis->mode == SL_REDIS_EMBEDDED)
+        p->mark_known = sl_mark_read(k->setup.storage, p->shared->name, &p->mark);
+    k->channels[i] = p->shared->name;
 }
 
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
 {
     unsigned pools = setup->shared->pool_count;
     struct sl_keeper *k = sl_xcalloc(1, sizeof *k);
-    k->s = *setup;
+    k->setup = *setup;
+    k->shared = setup->shared;
     k->loop = setup->loop;
     k->clock = sl_loop_clock(setup->loop);
     k->ready_end = &k->ready;
@@ -155,21 +156,21 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     return k;
 }
 
-static struct kpool *pool_of(struct sl_keeper *k, const struct sl_pool *p)
+static struct sl_kpool *pool_of(struct sl_keeper *k, const struct sl_pool *p)
 {
     return &k->pools[p->number];
 }
 
 static void on_changed(struct sl_keeper *k, struct sl_changed_mail *m)
 {
-    sl_keeper_committed(sl_keeper_tracked(k, m->list), m->version, m->committed_ns);
+    sl_keeper_committed(sl_keeper_list(k, m->list), m->version, m->committed_ns);
     free(m);
 }
 
-static struct kpool *pool_of_refill(struct sl_keeper *k, struct sl_mail *m)
+static struct sl_kpool *pool_of_refill(struct sl_keeper *k, struct sl_mail *m)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
-        if (m == &k->pools[i].pool->refill_mail)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
+        if (m == &k->pools[i].shared->refill_mail)
             return &k->pools[i];
     sl_assert(!"a refill message of no pool");
     return NULL;
@@ -228,14 +229,14 @@ void sl_keeper_free(struct sl_keeper *k)
     sl_store_free(k->store);
     sl_timer_stop(k->loop, &k->sweep);
     sl_timer_stop(k->loop, &k->give_up);
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
         sl_timer_stop(k->loop, &k->pools[i].spares);
         sl_keeper_refill_free(&k->pools[i]);
         sl_buf_free(&k->pools[i].aggregation_uri);
-        free(k->pools[i].shared.data);
+        free(k->pools[i].agreed_text.data);
     }
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++) {
-        struct tracked *t = sl_keeper_tracked(k, i);
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
+        struct sl_klist *t = sl_keeper_list(k, i);
         sl_timer_stop(k->loop, &t->due);
         sl_token_unref(sl_list_token(&t->list));
         free(t);

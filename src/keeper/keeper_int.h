@@ -14,9 +14,9 @@
 enum sl_publish_state { PUBLISH_IDLE, PUBLISH_QUEUED, PUBLISH_LOADING, PUBLISH_SIGNING };
 
 /* A list with the keeper's own part. */
-struct tracked {
+struct sl_klist {
     struct sl_list list; /* first: what the other threads see */
-    struct kpool *pool;
+    struct sl_kpool *pool;
     uint64_t committed;    /* highest version that was heard of */
     uint64_t unseen_ns;    /* when the first version above the published one was heard of; 0: none */
     uint64_t published_ns; /* monotonic; 0: never */
@@ -32,7 +32,7 @@ struct tracked {
     bool mend_asked;
     bool retired, dropped; /* keeper/lease.c: in Redis; and its keys are gone */
     uint32_t held;         /* kpool.holding that has shown references of it last */
-    struct tracked *next_ready;
+    struct sl_klist *next_ready;
     struct sl_cold_mail *cold;
     char text[]; /* uri, json prefix */
 };
@@ -40,7 +40,7 @@ struct tracked {
 /* Indices taken and not yet handed on: of one list, waiting for its first token or for room. */
 struct segment {
     struct segment *next;
-    struct tracked *list; /* NULL: its list is published */
+    struct sl_klist *list; /* NULL: its list is published */
     uint32_t at, count;
     uint64_t slots[];
 };
@@ -49,16 +49,16 @@ struct segment {
  * only in SYNCED. */
 enum sl_pool_state { POOL_CLOSED, POOL_OPENING, POOL_ADOPTING, POOL_LISTING, POOL_MENDING, POOL_SYNCED };
 
-struct kpool {
-    struct sl_keeper *k;
-    struct sl_pool *pool;
-    const struct sl_pool_options *o;
-    struct sl_metric_slab *m;
+struct sl_kpool {
+    struct sl_keeper *keeper;
+    struct sl_pool *shared; /* what the other threads see */
+    const struct sl_pool_options *options;
+    struct sl_metric_slab *metrics;
     struct sl_buf aggregation_uri; /* empty: not in the tokens */
     enum sl_pool_state state;
     bool started; /* was SYNCED once */
     /* agree.c */
-    struct sl_buf shared;           /* what all instances must have in common, as text */
+    struct sl_buf agreed_text;      /* what all instances must have in common, as text */
     uint64_t asked_fingerprint;     /* of the text that is being compared */
     bool agreed;                    /* was compared once and found good: the pool may be opened */
     bool agreeing, due_agree;       /* under way; to be asked again at the next sweep */
@@ -113,7 +113,8 @@ struct retired {
 };
 
 struct sl_keeper {
-    struct sl_keeper_setup s;
+    struct sl_keeper_setup setup;
+    struct sl_shared *shared;
     struct sl_loop *loop;
     const struct sl_clock *clock;
     struct sl_store *store, *loader;
@@ -127,12 +128,12 @@ struct sl_keeper {
         void *arg;
     } may; /* of sl_keeper_may: one at a time */
     struct sl_timer sweep;
-    struct kpool *pools;
+    struct sl_kpool *pools;
     bool started, draining;
     bool store_failed; /* the connection for commands was lost, or not made, since it was last up */
     bool names_checked;
     /* publishing */
-    struct tracked *ready, **ready_end;
+    struct sl_klist *ready, **ready_end;
     unsigned ready_count, active;
     size_t active_bytes;
     uint64_t lag_ns, cost_ns; /* lag.c: longest from due to published, fading; of compressing and signing */
@@ -159,26 +160,27 @@ struct sl_keeper {
 enum { MAIL_SIGNED = 100, MAIL_MARKED, MAIL_UNPACKED };
 
 /* lists.c */
-struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r); /* NULL: cannot be kept */
+struct sl_klist *sl_keeper_learn(struct sl_kpool *p,
+                                 const struct sl_list_record *r); /* NULL: cannot be kept */
 /* Redis has `version`, less than was published: counted, and told once until it has caught up. */
-void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t published);
-struct tracked *sl_keeper_tracked(struct sl_keeper *k, uint32_t number);
+void sl_keeper_rolled_back(struct sl_klist *t, uint64_t version, uint64_t published);
+struct sl_klist *sl_keeper_list(struct sl_keeper *k, uint32_t number);
 void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room);
 #define URI_ROOM 2048
 /* sync.c */
 void sl_keeper_store_up(struct sl_keeper *k);
-void sl_keeper_open(struct kpool *p);
+void sl_keeper_open(struct sl_kpool *p);
 void sl_keeper_store_down(struct sl_keeper *k);
-void sl_keeper_sweep(struct kpool *p);
+void sl_keeper_sweep(struct sl_kpool *p);
 void sl_keeper_update_authority(struct sl_keeper *k);
-void sl_keeper_synced(struct kpool *p);
+void sl_keeper_synced(struct sl_kpool *p);
 /* agree.c */
-void sl_keeper_agree(struct kpool *p); /* compares with what the other instances have; see kpool.agreed */
-void sl_keeper_show(struct kpool *p);  /* options are new: shows them, and compares */
+void sl_keeper_agree(struct sl_kpool *p); /* compares with what the other instances have; see kpool.agreed */
+void sl_keeper_show(struct sl_kpool *p);  /* options are new: shows them, and compares */
 /* mend.c */
-bool sl_keeper_in_doubt(const struct kpool *p); /* nothing is loaded before it was compared, and mended */
-void sl_keeper_mend_start(struct kpool *p);     /* all lists were read */
-void sl_keeper_mend(struct kpool *p);           /* goes on, if there is something to go on with */
+bool sl_keeper_in_doubt(const struct sl_kpool *p); /* nothing is loaded before it was compared, and mended */
+void sl_keeper_mend_start(struct sl_kpool *p);     /* all lists were read */
+void sl_keeper_mend(struct sl_kpool *p);           /* goes on, if there is something to go on with */
 void sl_keeper_unpacked(struct sl_keeper *k, struct sl_mail *m);
 /* confirm.c */
 void sl_keeper_confirm_asked(struct sl_keeper *k, struct sl_confirm_mail *m);
@@ -188,49 +190,49 @@ void sl_keeper_confirm(struct sl_keeper *k); /* a pool is synced, or draining ha
 void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
 void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);
 /* refill.c */
-void sl_keeper_refill(struct kpool *p);
-void sl_keeper_distribute(struct kpool *p);
-void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r);
-void sl_keeper_returned(struct kpool *p, struct sl_reservation *r);
+void sl_keeper_refill(struct sl_kpool *p);
+void sl_keeper_distribute(struct sl_kpool *p);
+void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r);
+void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *r);
 /* Drops what is ready: Redis has lost changes, and with them perhaps the lists of these references. */
-void sl_keeper_forget(struct kpool *p);
-void sl_keeper_answer_waiters(struct kpool *p, bool only_gone);
+void sl_keeper_forget(struct sl_kpool *p);
+void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone);
 void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *m);
-void sl_keeper_refill_free(struct kpool *p);
+void sl_keeper_refill_free(struct sl_kpool *p);
 /* spares.c */
-void sl_keeper_precreate(struct kpool *p);
+void sl_keeper_precreate(struct sl_kpool *p);
 /* publish.c */
-void sl_keeper_committed(struct tracked *t, uint64_t version, uint64_t when_ns);
-void sl_keeper_want_token(struct tracked *t); /* as soon as possible */
+void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns);
+void sl_keeper_want_token(struct sl_klist *t); /* as soon as possible */
 /* Decides anew when an idle list is published next. */
-void sl_keeper_schedule(struct tracked *t);
+void sl_keeper_schedule(struct sl_klist *t);
 void sl_keeper_pump(struct sl_keeper *k);
 void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
 /* publish.c: the due timer of an idle list. */
-void sl_keeper_start_due(struct tracked *t, uint64_t delay_ns);
+void sl_keeper_start_due(struct sl_klist *t, uint64_t delay_ns);
 /* life.c */
-void sl_keeper_ended(struct tracked *t); /* it is retired in Redis, or gone from there */
+void sl_keeper_ended(struct sl_klist *t); /* it is retired in Redis, or gone from there */
 /* False: it is a list as others. True: the end of a retired, idle one is scheduled, or was now. */
-bool sl_keeper_let_end(struct tracked *t);
-void sl_keeper_watch_life(struct kpool *p);    /* every sweep */
-void sl_keeper_make_urgent(struct tracked *t); /* somebody waits */
+bool sl_keeper_let_end(struct sl_klist *t);
+void sl_keeper_watch_life(struct sl_kpool *p);  /* every sweep */
+void sl_keeper_make_urgent(struct sl_klist *t); /* somebody waits */
 /* cold.c */
 void sl_keeper_cold(struct sl_keeper *k, struct sl_cold_mail *m);
-void sl_keeper_answer_cold(struct tracked *t, enum sl_err err);
+void sl_keeper_answer_cold(struct sl_klist *t, enum sl_err err);
 /* lag.c */
 struct sl_token_cost;
-void sl_keeper_count_publication(struct tracked *t, const struct sl_token_spec *spec,
+void sl_keeper_count_publication(struct sl_klist *t, const struct sl_token_spec *spec,
                                  const struct sl_token_cost *cost, const struct sl_token *old);
-void sl_keeper_due(struct tracked *t);         /* it is queued from now on */
+void sl_keeper_due(struct sl_klist *t);        /* it is queued from now on */
 void sl_keeper_tell_lag(struct sl_keeper *k);  /* to the workers: after each change of what it stands on */
 void sl_keeper_judge_lag(struct sl_keeper *k); /* every sweep */
 /* expiry.c */
-bool sl_keeper_expired(const struct kpool *p); /* its certificate has ended */
+bool sl_keeper_expired(const struct sl_kpool *p); /* its certificate has ended */
 void sl_keeper_watch_certificates(struct sl_keeper *k);
 void sl_keeper_watch_wall(struct sl_keeper *k);
 /* reload.c */
-void sl_keeper_name_aggregation(struct kpool *p);
+void sl_keeper_name_aggregation(struct sl_kpool *p);
 /* retire.c */
-void sl_keeper_retire(struct sl_keeper *k, struct tracked *t, struct sl_token *old);
+void sl_keeper_retire(struct sl_keeper *k, struct sl_klist *t, struct sl_token *old);
 void sl_keeper_turned(struct sl_keeper *k);
 void sl_keeper_retire_free(struct sl_keeper *k);

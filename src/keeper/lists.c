@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
-struct tracked *sl_keeper_tracked(struct sl_keeper *k, uint32_t number)
+struct sl_klist *sl_keeper_list(struct sl_keeper *k, uint32_t number)
 {
-    return (struct tracked *)sl_table_at(k->s.shared->table, number); /* the list is its first member */
+    return (struct sl_klist *)sl_table_at(k->shared->table, number); /* the list is its first member */
 }
 
 void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room)
@@ -17,28 +17,28 @@ void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, s
     char id[SL_UUID_TEXT];
     sl_buf_over(&b, text, room);
     sl_uuid_text(&d->id, id);
-    sl_buf_puts(&b, k->s.public_url);
+    sl_buf_puts(&b, k->setup.public_url);
     sl_buf_putc(&b, '/');
     sl_buf_put(&b, id, sizeof id);
     sl_assert(!b.failed); /* the configuration bounds public-url */
     d->uri = sl_span(b.data, b.len);
 }
 
-static struct tracked *tracked_new(struct kpool *p, const struct sl_list_record *r)
+static struct sl_klist *tracked_new(struct sl_kpool *p, const struct sl_list_record *r)
 {
     struct sl_buf prefix;
     sl_buf_init(&prefix, 8 * URI_ROOM);
     sl_buf_puts(&prefix, "{\"uri\":");
     sl_buf_json(&prefix, r->uri);
     sl_buf_puts(&prefix, ",\"index\":");
-    struct tracked *t = prefix.failed ? NULL : calloc(1, sizeof *t + r->uri.len + prefix.len);
+    struct sl_klist *t = prefix.failed ? NULL : calloc(1, sizeof *t + r->uri.len + prefix.len);
     if (t != NULL) {
         memcpy(t->text, r->uri.at, r->uri.len);
         memcpy(t->text + r->uri.len, prefix.data, prefix.len);
         t->list.id = r->id;
         t->list.size = r->size;
         t->list.bits = r->bits;
-        t->list.pool = p->pool;
+        t->list.pool = p->shared;
         t->list.uri = sl_span(t->text, r->uri.len);
         t->list.json_prefix = sl_span(t->text + r->uri.len, prefix.len);
         t->pool = p;
@@ -49,21 +49,21 @@ static struct tracked *tracked_new(struct kpool *p, const struct sl_list_record 
 
 /* Redis has an older version than readers have seen: it was restored, or failed over to a replica that
  * lagged. */
-void sl_keeper_rolled_back(struct tracked *t, uint64_t version, uint64_t published)
+void sl_keeper_rolled_back(struct sl_klist *t, uint64_t version, uint64_t published)
 {
     if (t->rolled_back)
         return;
     t->rolled_back = true;
     atomic_store_explicit(&t->list.withheld, true, memory_order_release);
-    sl_metric_add(t->pool->m, SL_KM_ROLLBACKS, 1);
-    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->pool->name),
+    sl_metric_add(t->pool->metrics, SL_KM_ROLLBACKS, 1);
+    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->shared->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),
            SL_KU("published", published));
 }
 
 /* Sees whether Redis has less than was heard of, or has it from another instance that knew less than this
  * one. */
-static void compare(struct tracked *t, uint64_t version)
+static void compare(struct sl_klist *t, uint64_t version)
 {
     struct sl_token *token = sl_list_token(&t->list);
     uint64_t published = token != NULL ? token->version : 0;
@@ -77,16 +77,16 @@ static void compare(struct tracked *t, uint64_t version)
         checking && !t->retired && (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
 }
 
-struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
+struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r)
 {
-    struct sl_keeper *k = p->k;
-    struct tracked *t = (struct tracked *)sl_table_find(k->s.shared->table, &r->id);
+    struct sl_keeper *k = p->keeper;
+    struct sl_klist *t = (struct sl_klist *)sl_table_find(k->shared->table, &r->id);
     if (r->change > p->newest)
         p->newest = r->change;
     if (t == NULL) {
         t = tracked_new(p, r);
-        if (t == NULL || !sl_table_add(k->s.shared->table, &t->list)) {
-            sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->pool->name));
+        if (t == NULL || !sl_table_add(k->shared->table, &t->list)) {
+            sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->shared->name));
             free(t);
             return NULL;
         }
@@ -100,7 +100,7 @@ struct tracked *sl_keeper_learn(struct kpool *p, const struct sl_list_record *r)
         return t;
     }
     if (t->pool != p) {
-        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->pool->name));
+        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->shared->name));
         return NULL;
     }
     compare(t, r->version);

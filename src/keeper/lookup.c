@@ -7,7 +7,7 @@
 
 struct question {
     struct sl_lookup_mail *mail;
-    struct kpool *pool;
+    struct sl_kpool *pool;
 };
 
 static void answer(struct sl_lookup_mail *m, enum sl_err err, struct sl_list *l)
@@ -27,7 +27,7 @@ void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err)
     while (k->early != NULL) {
         struct sl_lookup_mail *m = k->early;
         k->early = m->next;
-        struct sl_list *l = err == SL_OK ? sl_table_find(k->s.shared->table, &m->id) : NULL;
+        struct sl_list *l = err == SL_OK ? sl_table_find(k->shared->table, &m->id) : NULL;
         answer(m, err != SL_OK ? err : l != NULL ? SL_OK : SL_ERR_NO_SUCH_LIST, l);
     }
 }
@@ -44,10 +44,10 @@ static void asked_all(struct sl_keeper *k, struct sl_lookup_mail *m)
 static void on_described(void *arg, enum sl_err err, const struct sl_list_record *r)
 {
     struct question *q = arg;
-    struct sl_keeper *k = q->pool->k;
+    struct sl_keeper *k = q->pool->keeper;
     struct sl_lookup_mail *m = q->mail;
     if (err == SL_OK && r != NULL) {
-        struct tracked *t = sl_keeper_learn(q->pool, r);
+        struct sl_klist *t = sl_keeper_learn(q->pool, r);
         m->list = t != NULL ? &t->list : NULL;
     } else if (err != SL_OK) {
         m->err = SL_ERR_UNAVAILABLE;
@@ -86,10 +86,10 @@ static void ask(struct sl_keeper *k, struct sl_lookup_mail *m)
     m->next = k->looking;
     k->looking = m;
     m->asked = 1; /* held until every pool was asked */
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++) {
+    for (unsigned i = 0; i < k->shared->pool_count; i++) {
         struct question *q = sl_xcalloc(1, sizeof *q);
         *q = (struct question){m, &k->pools[i]};
-        if (sl_store_describe(k->store, k->pools[i].pool->name, &m->id, on_described, q) == SL_OK) {
+        if (sl_store_describe(k->store, k->pools[i].shared->name, &m->id, on_described, q) == SL_OK) {
             m->asked++;
         } else {
             m->err = SL_ERR_UNAVAILABLE;
@@ -104,7 +104,7 @@ void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m)
 {
     m->err = SL_OK;
     m->same = m->next = NULL;
-    m->list = sl_table_find(k->s.shared->table, &m->id);
+    m->list = sl_table_find(k->shared->table, &m->id);
     if (m->list != NULL) {
         answer(m, SL_OK, m->list);
         return;

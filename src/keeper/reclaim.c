@@ -13,18 +13,18 @@ static void start_turn(struct sl_keeper *k)
     k->on_turn = k->retiring;
     k->retiring = spare;
     k->retiring.count = 0;
-    k->turns_out = k->s.worker_count;
+    k->turns_out = k->setup.worker_count;
     sl_assert(k->turns_out > 0);
-    for (unsigned i = 0; i < k->s.worker_count; i++) {
+    for (unsigned i = 0; i < k->setup.worker_count; i++) {
         k->turns[i] = (struct sl_turn_mail){.mail.kind = SL_MAIL_TURN,
-                                            .reply_to = k->s.mail,
+                                            .reply_to = k->setup.mail,
                                             .lists = k->on_turn.lists,
                                             .count = k->on_turn.count};
-        sl_mailbox_send(k->s.workers[i], &k->turns[i].mail);
+        sl_mailbox_send(k->setup.workers[i], &k->turns[i].mail);
     }
 }
 
-void sl_keeper_retire(struct sl_keeper *k, struct tracked *t, struct sl_token *old)
+void sl_keeper_retire(struct sl_keeper *k, struct sl_klist *t, struct sl_token *old)
 {
     struct retired *r = &k->retiring;
     if (r->count == r->cap) {

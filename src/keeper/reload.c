@@ -16,22 +16,22 @@ static bool claims_differ(const struct sl_pool_options *a, const struct sl_pool_
            a->list_lifetime_ms != b->list_lifetime_ms || a->aggregation_uri != b->aggregation_uri;
 }
 
-void sl_keeper_name_aggregation(struct kpool *p)
+void sl_keeper_name_aggregation(struct sl_kpool *p)
 {
     p->aggregation_uri.len = 0;
-    if (p->o->aggregation_uri)
-        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", p->k->s.public_url, p->pool->name);
+    if (p->options->aggregation_uri)
+        sl_buf_printf(&p->aggregation_uri, "%s/aggregation/%s", p->keeper->setup.public_url, p->shared->name);
     sl_assert(!p->aggregation_uri.failed); /* the configuration bounds both */
 }
 
-static void reload_pool(struct kpool *p, struct sl_key *key)
+static void reload_pool(struct sl_kpool *p, struct sl_key *key)
 {
-    const struct sl_pool_options *before = p->o;
-    p->o = sl_pool_options(p->pool);
-    p->edition += claims_differ(before, p->o);
-    if (!sl_key_same(p->pool->key, key)) {
-        sl_key_free(p->pool->key); /* who is signing with it has a share */
-        p->pool->key = sl_key_ref(key);
+    const struct sl_pool_options *before = p->options;
+    p->options = sl_pool_options(p->shared);
+    p->edition += claims_differ(before, p->options);
+    if (!sl_key_same(p->shared->key, key)) {
+        sl_key_free(p->shared->key); /* who is signing with it has a share */
+        p->shared->key = sl_key_ref(key);
         p->edition++;
         p->ending = (struct sl_ending){0};
     }
@@ -44,9 +44,9 @@ static void reload_pool(struct kpool *p, struct sl_key *key)
 
 void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys)
 {
-    for (unsigned i = 0; i < k->s.shared->pool_count; i++)
+    for (unsigned i = 0; i < k->shared->pool_count; i++)
         reload_pool(&k->pools[i], keys[i]);
-    for (uint32_t i = 0; i < sl_table_count(k->s.shared->table); i++)
-        sl_keeper_schedule(sl_keeper_tracked(k, i));
+    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++)
+        sl_keeper_schedule(sl_keeper_list(k, i));
     sl_keeper_watch_certificates(k);
 }

@@ -13,7 +13,7 @@
 
 /* ---- stock */
 
-static struct segment *segment_new(struct tracked *t, uint32_t count)
+static struct segment *segment_new(struct sl_klist *t, uint32_t count)
 {
     struct segment *s = sl_xcalloc(1, sizeof *s + count * sizeof s->slots[0]);
     s->list = t;
@@ -21,14 +21,14 @@ static struct segment *segment_new(struct tracked *t, uint32_t count)
     return s;
 }
 
-static void stock_append(struct kpool *p, struct segment *s)
+static void stock_append(struct sl_kpool *p, struct segment *s)
 {
     *p->stock_end = s;
     p->stock_end = &s->next;
     p->stock_count += s->count;
 }
 
-static void stock_drop_first(struct kpool *p)
+static void stock_drop_first(struct sl_kpool *p)
 {
     struct segment *s = p->stock;
     p->stock = s->next;
@@ -39,7 +39,7 @@ static void stock_drop_first(struct kpool *p)
 
 /* References that were handed to nobody: first in line again. Their lists are published, or they would not
  * have been given. */
-static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
+static void stock_prepend(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
 {
     struct segment *s = segment_new(NULL, n);
     memcpy(s->slots, slots, n * sizeof slots[0]);
@@ -52,20 +52,20 @@ static void stock_prepend(struct kpool *p, const uint64_t *slots, uint32_t n)
 
 /* ---- waiting reservations */
 
-static void answer(struct kpool *p, struct sl_reservation *r, enum sl_err err)
+static void answer(struct sl_kpool *p, struct sl_reservation *r, enum sl_err err)
 {
     r->err = err;
-    r->forgotten = atomic_load_explicit(&p->pool->forgotten, memory_order_relaxed);
+    r->forgotten = atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed);
     p->waiting -= r->amount - r->have;
     if (err != SL_OK && r->have > 0) {
         stock_prepend(p, r->slots, r->have);
         r->have = 0;
     }
-    atomic_fetch_sub_explicit(&p->pool->queued, 1, memory_order_acq_rel);
+    atomic_fetch_sub_explicit(&p->shared->queued, 1, memory_order_acq_rel);
     sl_mailbox_send(r->reply_to, &r->mail);
 }
 
-static struct sl_reservation *pop_waiter(struct kpool *p)
+static struct sl_reservation *pop_waiter(struct sl_kpool *p)
 {
     struct sl_reservation *r = p->waiters;
     p->waiters = r->next;
@@ -74,7 +74,7 @@ static struct sl_reservation *pop_waiter(struct kpool *p)
     return r;
 }
 
-void sl_keeper_answer_waiters(struct kpool *p, bool only_gone)
+void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone)
 {
     struct sl_reservation *r = p->waiters;
     p->waiters = NULL;
@@ -92,12 +92,12 @@ void sl_keeper_answer_waiters(struct kpool *p, bool only_gone)
     }
 }
 
-void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r)
+void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r)
 {
     r->next = NULL;
     r->have = 0;
     p->waiting += r->amount;
-    if (p->k->draining) {
+    if (p->keeper->draining) {
         answer(p, r, SL_ERR_UNAVAILABLE);
         return;
     }
@@ -107,10 +107,10 @@ void sl_keeper_enqueue(struct kpool *p, struct sl_reservation *r)
     sl_keeper_refill(p);
 }
 
-void sl_keeper_returned(struct kpool *p, struct sl_reservation *r)
+void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *r)
 {
     /* Dropped since: their lists may be gone. */
-    if (r->forgotten == atomic_load_explicit(&p->pool->forgotten, memory_order_relaxed))
+    if (r->forgotten == atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed))
         stock_prepend(p, r->slots, r->have);
     free(r);
     sl_keeper_distribute(p);
@@ -118,7 +118,7 @@ void sl_keeper_returned(struct kpool *p, struct sl_reservation *r)
 
 /* ---- handing on */
 
-static uint32_t give_waiter(struct kpool *p, struct segment *s)
+static uint32_t give_waiter(struct sl_kpool *p, struct segment *s)
 {
     struct sl_reservation *r = p->waiters;
     if (atomic_load_explicit(&r->gone, memory_order_relaxed)) {
@@ -138,14 +138,15 @@ static uint32_t give_waiter(struct kpool *p, struct segment *s)
 
 /* What a refill put into the ring while this reservation was on its way: older than the stock, so it goes
  * first. Large ones leave the ring to the small. */
-static bool serve_from_ring(struct kpool *p)
+static bool serve_from_ring(struct sl_kpool *p)
 {
     struct sl_reservation *r = p->waiters;
-    uint64_t fill = sl_ring_fill(p->pool->ring), left;
-    if (r->amount > p->o->threshold || fill == 0 || atomic_load_explicit(&r->gone, memory_order_relaxed))
+    uint64_t fill = sl_ring_fill(p->shared->ring), left;
+    if (r->amount > p->options->threshold || fill == 0 ||
+        atomic_load_explicit(&r->gone, memory_order_relaxed))
         return false;
     uint32_t lacking = r->amount - r->have, n = fill < lacking ? (uint32_t)fill : lacking;
-    if (!sl_ring_pop(p->pool->ring, n, r->slots + r->have, &left))
+    if (!sl_ring_pop(p->shared->ring, n, r->slots + r->have, &left))
         return false; /* others were quicker */
     r->have += n;
     p->waiting -= n;
@@ -154,18 +155,18 @@ static bool serve_from_ring(struct kpool *p)
     return true;
 }
 
-static uint32_t give_ring(struct kpool *p, struct segment *s)
+static uint32_t give_ring(struct sl_kpool *p, struct segment *s)
 {
-    uint64_t fill = sl_ring_fill(p->pool->ring);
-    uint64_t room = p->o->capacity > fill ? p->o->capacity - fill : 0;
+    uint64_t fill = sl_ring_fill(p->shared->ring);
+    uint64_t room = p->options->capacity > fill ? p->options->capacity - fill : 0;
     uint32_t left = s->count - s->at, n = left < room ? left : (uint32_t)room;
-    if (n > 0 && !sl_ring_push(p->pool->ring, s->slots + s->at, n))
+    if (n > 0 && !sl_ring_push(p->shared->ring, s->slots + s->at, n))
         return 0;
     p->handed += n;
     return n;
 }
 
-void sl_keeper_distribute(struct kpool *p)
+void sl_keeper_distribute(struct sl_kpool *p)
 {
     while (p->waiters != NULL && serve_from_ring(p))
         ;
@@ -188,12 +189,12 @@ void sl_keeper_distribute(struct kpool *p)
     }
 }
 
-void sl_keeper_forget(struct kpool *p)
+void sl_keeper_forget(struct sl_kpool *p)
 {
     uint64_t slots[256], left;
-    atomic_fetch_add_explicit(&p->pool->forgotten, 1, memory_order_acq_rel);
-    for (uint64_t fill; (fill = sl_ring_fill(p->pool->ring)) > 0;)
-        (void)sl_ring_pop(p->pool->ring, fill < 256 ? (uint32_t)fill : 256, slots, &left);
+    atomic_fetch_add_explicit(&p->shared->forgotten, 1, memory_order_acq_rel);
+    for (uint64_t fill; (fill = sl_ring_fill(p->shared->ring)) > 0;)
+        (void)sl_ring_pop(p->shared->ring, fill < 256 ? (uint32_t)fill : 256, slots, &left);
     while (p->stock != NULL)
         stock_drop_first(p);
     p->stock_count = 0;
@@ -201,15 +202,15 @@ void sl_keeper_forget(struct kpool *p)
 
 /* ---- taking */
 
-static void retry_later(struct kpool *p)
+static void retry_later(struct sl_kpool *p)
 {
     if (!sl_timer_running(&p->retry))
-        sl_timer_start(p->k->loop, &p->retry, RETRY_NS);
+        sl_timer_start(p->keeper->loop, &p->retry, RETRY_NS);
 }
 
-static struct segment *segment_of(struct kpool *p, const struct sl_block *b)
+static struct segment *segment_of(struct sl_kpool *p, const struct sl_block *b)
 {
-    struct tracked *t = sl_keeper_learn(p, &b->list);
+    struct sl_klist *t = sl_keeper_learn(p, &b->list);
     if (t == NULL || b->count + b->returned_count == 0)
         return NULL;
     struct sl_order order;
@@ -225,7 +226,7 @@ static struct segment *segment_of(struct kpool *p, const struct sl_block *b)
 
 struct mark_job {
     struct sl_job job;
-    struct kpool *pool;
+    struct sl_kpool *pool;
     uint64_t taken;
     bool ok;
 };
@@ -234,10 +235,10 @@ static void write_mark(struct sl_job *job, void *state)
 {
     (void)state;
     struct mark_job *m = (struct mark_job *)job;
-    m->ok = sl_mark_write(m->pool->k->s.storage, m->pool->pool->name, m->taken);
+    m->ok = sl_mark_write(m->pool->keeper->setup.storage, m->pool->shared->name, m->taken);
 }
 
-static void hand_on(struct kpool *p, struct segment *s)
+static void hand_on(struct sl_kpool *p, struct segment *s)
 {
     while (s != NULL) {
         struct segment *next = s->next;
@@ -246,25 +247,25 @@ static void hand_on(struct kpool *p, struct segment *s)
         s = next;
     }
     sl_keeper_distribute(p);
-    sl_keeper_pump(p->k);
+    sl_keeper_pump(p->keeper);
 }
 
 /* Embedded Redis: the take counter is durable on our side before one of its indices is used. */
-static void mark_then_hand_on(struct kpool *p, uint64_t taken, struct segment *s)
+static void mark_then_hand_on(struct sl_kpool *p, uint64_t taken, struct segment *s)
 {
     struct mark_job *m = sl_xcalloc(1, sizeof *m);
     *m = (struct mark_job){.pool = p, .taken = taken};
-    m->job = (struct sl_job){.mail.kind = MAIL_MARKED, .work = write_mark, .reply_to = p->k->s.mail};
+    m->job = (struct sl_job){.mail.kind = MAIL_MARKED, .work = write_mark, .reply_to = p->keeper->setup.mail};
     p->to_mark = s;
     p->marking = true;
-    sl_crew_submit(p->k->s.clerk, &m->job);
+    sl_crew_submit(p->keeper->setup.clerk, &m->job);
 }
 
 void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *mail)
 {
     (void)k;
     struct mark_job *m = (struct mark_job *)mail;
-    struct kpool *p = m->pool;
+    struct sl_kpool *p = m->pool;
     struct segment *s = p->to_mark;
     p->to_mark = NULL;
     p->marking = false;
@@ -275,8 +276,8 @@ void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *mail)
         sl_keeper_refill(p);
     } else {
         sl_log(SL_ERROR, "pool", "cannot write the mark of what was taken: indices are dropped",
-               SL_KS("pool", p->pool->name));
-        sl_metric_add(p->m, SL_KM_REFILL_FAILURES, 1);
+               SL_KS("pool", p->shared->name));
+        sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
         for (struct segment *next; s != NULL; s = next) {
             next = s->next;
             free(s);
@@ -288,17 +289,17 @@ void sl_keeper_marked(struct sl_keeper *k, struct sl_mail *mail)
 
 static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
 {
-    struct kpool *p = arg;
+    struct sl_kpool *p = arg;
     p->taking = false;
     if (err != SL_OK) {
-        sl_metric_add(p->m, SL_KM_REFILL_FAILURES, 1);
+        sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
         retry_later(p);
         return;
     }
-    sl_metric_add(p->m, SL_KM_REFILLS, 1);
+    sl_metric_add(p->metrics, SL_KM_REFILLS, 1);
     if (r->sealed > 0) {
-        sl_metric_add(p->m, SL_KM_SEALED, r->sealed);
-        sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->pool->name),
+        sl_metric_add(p->metrics, SL_KM_SEALED, r->sealed);
+        sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->shared->name),
                SL_KU("lists", r->sealed));
     }
     uint32_t got = 0;
@@ -315,14 +316,14 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
     p->filling = p->asked == TAKE_MAX || got < p->asked;
     if (r->block_count > 0) {
         const struct sl_list_record *last = &r->blocks[r->block_count - 1].list;
-        sl_metric_set(p->m, SL_KM_LIST_LEFT, last->size - last->cursor);
+        sl_metric_set(p->metrics, SL_KM_LIST_LEFT, last->size - last->cursor);
     }
-    sl_metric_set(p->m, SL_KM_SPARES, r->spares);
-    if (r->spares < p->o->precreation_lists)
+    sl_metric_set(p->metrics, SL_KM_SPARES, r->spares);
+    if (r->spares < p->options->precreation_lists)
         sl_keeper_precreate(p);
     if (first == NULL)
         retry_later(p);
-    else if (p->k->s.redis->mode == SL_REDIS_EMBEDDED)
+    else if (p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED)
         mark_then_hand_on(p, r->taken, first);
     else
         hand_on(p, first);
@@ -332,41 +333,41 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
 
 /* Where so much is taken that the threshold would be gone before a take that stumbles is back (over a sync, a
  * new list's first token), a refill begins earlier: with what AHEAD_NS need, and at half of the capacity. */
-static void look_ahead(struct kpool *p)
+static void look_ahead(struct sl_kpool *p)
 {
-    uint64_t now = sl_mono_ns(p->k->clock), passed = now - p->left_ns;
+    uint64_t now = sl_mono_ns(p->keeper->clock), passed = now - p->left_ns;
     if (passed < AHEAD_NS / 4)
         return; /* too short to tell */
-    uint64_t left = p->handed - sl_ring_fill(p->pool->ring);
-    uint64_t need = (left - p->left) * AHEAD_NS / passed, half = p->o->capacity / 2;
-    atomic_store_explicit(&p->pool->ahead, (uint32_t)(need < half ? need : half), memory_order_relaxed);
+    uint64_t left = p->handed - sl_ring_fill(p->shared->ring);
+    uint64_t need = (left - p->left) * AHEAD_NS / passed, half = p->options->capacity / 2;
+    atomic_store_explicit(&p->shared->ahead, (uint32_t)(need < half ? need : half), memory_order_relaxed);
     p->left = left;
     p->left_ns = now;
 }
 
 /* How many indices to ask for now; 0: enough is here. */
-static uint32_t wanted(const struct kpool *p)
+static uint32_t wanted(const struct sl_kpool *p)
 {
-    uint64_t have = sl_ring_fill(p->pool->ring) + p->stock_count;
-    bool enough =
-        have >= p->o->threshold && have >= atomic_load_explicit(&p->pool->ahead, memory_order_relaxed);
+    uint64_t have = sl_ring_fill(p->shared->ring) + p->stock_count;
+    bool enough = have >= p->options->threshold &&
+                  have >= atomic_load_explicit(&p->shared->ahead, memory_order_relaxed);
     if (enough && !p->filling && p->stock_count >= p->waiting)
         return 0;
-    uint64_t want = p->o->capacity + p->waiting;
+    uint64_t want = p->options->capacity + p->waiting;
     want = want > have ? want - have : 0;
     return want < TAKE_MAX ? (uint32_t)want : TAKE_MAX;
 }
 
-void sl_keeper_refill(struct kpool *p)
+void sl_keeper_refill(struct sl_kpool *p)
 {
-    struct sl_keeper *k = p->k;
+    struct sl_keeper *k = p->keeper;
     sl_keeper_distribute(p); /* what did not fit into the ring before */
-    if (p->taking || p->marking || p->state != POOL_SYNCED || k->draining || p->o->retired)
+    if (p->taking || p->marking || p->state != POOL_SYNCED || k->draining || p->options->retired)
         return;
     look_ahead(p);
     uint32_t want = wanted(p);
     if (want == 0) {
-        atomic_store_explicit(&p->pool->refill_wanted, false, memory_order_seq_cst);
+        atomic_store_explicit(&p->shared->refill_wanted, false, memory_order_seq_cst);
         want = wanted(p); /* a pop may have come between; the sweep catches what this misses */
         if (want == 0)
             return;
@@ -375,8 +376,8 @@ void sl_keeper_refill(struct kpool *p)
     char text[2][URI_ROOM];
     for (unsigned i = 0; i < 2; i++)
         sl_keeper_draft(k, &drafts[i], text[i], sizeof text[i]);
-    uint32_t min_age = k->s.redis->persistence == SL_PERSIST_EVERYSEC ? OPEN_AFTER_MS : 0;
-    if (sl_store_take(k->store, p->pool->name, want, min_age, drafts, on_taken, p) == SL_OK) {
+    uint32_t min_age = k->setup.redis->persistence == SL_PERSIST_EVERYSEC ? OPEN_AFTER_MS : 0;
+    if (sl_store_take(k->store, p->shared->name, want, min_age, drafts, on_taken, p) == SL_OK) {
         p->taking = true;
         p->asked = want;
     } else {
@@ -384,9 +385,9 @@ void sl_keeper_refill(struct kpool *p)
     }
 }
 
-void sl_keeper_refill_free(struct kpool *p)
+void sl_keeper_refill_free(struct sl_kpool *p)
 {
-    sl_timer_stop(p->k->loop, &p->retry);
+    sl_timer_stop(p->keeper->loop, &p->retry);
     while (p->stock != NULL)
         stock_drop_first(p);
     for (struct segment *s = p->to_mark, *next; s != NULL; s = next) {

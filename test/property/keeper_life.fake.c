@@ -331,7 +331,7 @@ static void say_what_is_not(struct world *w)
     for (uint32_t i = 0; i < sl_table_count(h->shared.table); i++) {
         struct sl_list *l = sl_table_at(h->shared.table, i);
         const struct sl_token *t = sl_list_token(l);
-        struct tracked *k = sl_keeper_tracked(h->keeper, i);
+        struct sl_klist *k = sl_keeper_list(h->keeper, i);
         if (t == NULL || t->version != fake_version(h->redis, &l->id))
             print_message("list %u: version %lld of %llu is published, %llu was heard of, state %d\n", i,
                           t != NULL ? (long long)t->version : -1ll,

@@ -12,7 +12,7 @@
 #include "keeper/keeper_int.h"
 #include "pool_house.h"
 
-static struct kpool *pool0(struct house *h)
+static struct sl_kpool *pool0(struct house *h)
 {
     return &h->keeper->pools[0];
 }

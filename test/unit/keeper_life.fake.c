@@ -43,10 +43,10 @@ static void a_retired_list_is_shown_until_it_expires_and_then_unknown(void **sta
     }
     assert_int_equal(pool(h)->token_bytes, memory);
     /* And its keys are dropped, which is learnt by looking. */
-    assert_false(sl_keeper_tracked(h->keeper, 0)->dropped);
+    assert_false(sl_keeper_list(h->keeper, 0)->dropped);
     live(h, 90000);
     assert_true(fields_of(h, 0).gone);
-    assert_true(sl_keeper_tracked(h->keeper, 0)->dropped);
+    assert_true(sl_keeper_list(h->keeper, 0)->dropped);
     assert_int_equal(house_metric(h, 0, SL_KM_RETIRED), 1); /* told once */
     assert_int_equal(ask(h, 0), SL_ERR_NO_SUCH_LIST);
     house_end(h);
@@ -79,7 +79,7 @@ static void a_change_that_no_token_shows_yet_is_published(void **state)
 static bool misses_list(struct house *h, void *arg)
 {
     (void)arg;
-    return sl_keeper_tracked(h->keeper, 0)->dropped;
+    return sl_keeper_list(h->keeper, 0)->dropped;
 }
 
 static void drop_elsewhere(struct house *h, uint32_t number)
@@ -96,7 +96,7 @@ static void a_change_of_a_list_that_is_gone_is_given_up(void **state)
     end_elsewhere(h, 0, false);
     live_until_retired(h, 0, 2);
     drop_elsewhere(h, 0);
-    sl_keeper_committed(sl_keeper_tracked(h->keeper, 0), 1, sl_mono_ns(&h->clock));
+    sl_keeper_committed(sl_keeper_list(h->keeper, 0), 1, sl_mono_ns(&h->clock));
     assert_true(house_until(h, misses_list, NULL, SOON));
     shows_its_last_until_it_expires(h, 0);
     house_end(h);
@@ -111,7 +111,7 @@ static void a_list_that_is_gone_was_retired(void **state)
     assert_int_equal(looks(h), 0);
     end_elsewhere(h, 0, true);
     drop_elsewhere(h, 0);
-    sl_keeper_committed(sl_keeper_tracked(h->keeper, 0), 1, sl_mono_ns(&h->clock)); /* an old message */
+    sl_keeper_committed(sl_keeper_list(h->keeper, 0), 1, sl_mono_ns(&h->clock)); /* an old message */
     live_until_retired(h, 0, 5);
     assert_true(misses_list(h, NULL));
     live(h, 4000); /* it was missed twice, perhaps */
@@ -166,7 +166,7 @@ static void who_starts_later_does_not_know_it(void **state)
 static bool is_urgent(struct house *h, void *arg)
 {
     (void)h;
-    return ((const struct tracked *)arg)->urgent;
+    return ((const struct sl_klist *)arg)->urgent;
 }
 
 /* More lists than are loaded together: the last of them ends while it waits for that. */
@@ -178,7 +178,7 @@ static void who_waits_for_a_list_that_ends_is_told(void **state)
     uint32_t all = 250;
     fake_hold(h->redis, SL_OP_LOAD);
     assert_true(house_until(h, lists_known, &all, SOON));
-    struct tracked *t = sl_keeper_tracked(h->keeper, all - 1);
+    struct sl_klist *t = sl_keeper_list(h->keeper, all - 1);
     sl_wait_token(&h->workers[0].pool, &t->list, count_answer, answers);
     assert_true(house_until(h, is_urgent, t, SOON));
     end_elsewhere(h, all - 1, false);

@@ -43,7 +43,7 @@ __attribute__((unused)) static void many_lists(struct sl_pool_options *o, struct
     o->list_lifetime_ms = 3600000;
 }
 
-__attribute__((unused)) static struct kpool *pool(struct house *h)
+__attribute__((unused)) static struct sl_kpool *pool(struct house *h)
 {
     return &h->keeper->pools[0];
 }
@@ -118,7 +118,7 @@ __attribute__((unused)) static bool quiet(struct house *h, void *arg)
 {
     (void)arg;
     const struct sl_keeper *k = h->keeper;
-    const struct kpool *p = k->pools;
+    const struct sl_kpool *p = k->pools;
     bool waits = k->ready_count > 0 && atomic_load(&h->redis->up);
     return !p->looking && !p->sweeping && !p->taking && k->active == 0 && !waits && k->turns_out == 0;
 }

@@ -31,9 +31,9 @@ static int end(void **state)
     return 0;
 }
 
-static struct tracked *first(void)
+static struct sl_klist *first(void)
 {
-    return sl_keeper_tracked(h->keeper, 0);
+    return sl_keeper_list(h->keeper, 0);
 }
 
 static uint64_t shown(void)

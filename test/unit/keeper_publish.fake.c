@@ -252,7 +252,7 @@ static void version_never_goes_back(void **state)
     first_fake(h)->now.version = 1;
     pthread_mutex_unlock(&h->redis->lock);
     uint64_t before = published(h);
-    struct tracked *t = sl_keeper_tracked(h->keeper, 0);
+    struct sl_klist *t = sl_keeper_list(h->keeper, 0);
     sl_keeper_committed(t, 4, sl_mono_ns(&sl_clock_system)); /* heard, but not there */
     house_for(h, 100);
     assert_true(fake_count(h->redis, SL_OP_LOAD) >= 3);

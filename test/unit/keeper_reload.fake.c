@@ -294,8 +294,8 @@ static void the_end_is_told_ahead(void **state)
 {
     (void)state;
     struct house *h = new_house(at_once);
-    struct kpool *p = &h->keeper->pools[0];
-    int64_t left_ms = sl_key_not_after(p->pool->key) * 1000 - sl_wall_ms(&h->clock);
+    struct sl_kpool *p = &h->keeper->pools[0];
+    int64_t left_ms = sl_key_not_after(p->shared->key) * 1000 - sl_wall_ms(&h->clock);
     const struct {
         int64_t left_s;
         unsigned stage;
