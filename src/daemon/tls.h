@@ -2,7 +2,7 @@
  * configuration's files, put in force, renewed. The main thread's, but for what http/tls.h says of the
  * contexts themselves. */
 #pragma once
-#include "http/tls_options.h"
+#include "http/options.h"
 #include "token/tls_client.h"
 
 struct sl_config;
