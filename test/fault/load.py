@@ -17,9 +17,9 @@ OWNED = 60  # references that a client goes on writing to
 class Caller:
     """One client: a connection per instance, and what it owns. One thread."""
 
-    def __init__(self, house, number):
-        self.house, self.number = house, number
-        self.connections = [Connection(s.public, TIMEOUT) for s in house.services]
+    def __init__(self, fixture, number):
+        self.fixture, self.number = fixture, number
+        self.connections = [Connection(s.public, TIMEOUT) for s in fixture.services]
 
     def close(self):
         for c in self.connections:
@@ -31,7 +31,7 @@ class Caller:
         try:
             if connection.sock is None:
                 connection.open()
-            fields = {"X-Api-Key": self.house.key}
+            fields = {"X-Api-Key": self.fixture.key}
             data = None
             if body is not None:
                 fields["Content-Type"] = "application/json"
@@ -54,20 +54,20 @@ class Caller:
 
     def call(self, instance, op, method, target, body=None, leave=False, **fields):
         """Makes a call; the line for the history, not yet in it, and the response."""
-        before = self.house.lives[instance]
+        before = self.fixture.lives[instance]
         t0 = now()
         outcome, code, r = self._exchange(self.connections[instance], method, target, body, leave)
         t1 = now()
-        life = before if self.house.lives[instance] == before else None
+        life = before if self.fixture.lives[instance] == before else None
         return {"op": op, "client": self.number, "instance": instance, "life": life, "t0": t0, "t1": t1,
                 "outcome": outcome, "code": code, **fields}, r
 
     def add(self, line):
-        self.house.history.add(line)
+        self.fixture.history.add(line)
         return line["outcome"]
 
     def reserve(self, instance, amount):
-        line, r = self.call(instance, "reserve", "POST", f"/pools/{self.house.pool}/new-references?amount={amount}",
+        line, r = self.call(instance, "reserve", "POST", f"/pools/{self.fixture.pool}/new-references?amount={amount}",
                             amount=amount)
         got = [(e["uri"], e["index"]) for e in r.json()["references"]] if line["outcome"] == "ok" else []
         self.add({**line, "refs": got})
@@ -99,16 +99,16 @@ class Caller:
         if line["outcome"] == "ok":
             token = Token(r.body, expired_ok=True)
             assert token.sub == uri, (token.sub, uri)
-            wall = time.time() + self.house.wall_offset
-            if self.house.wall_moved_ns < line["t0"] and token.exp < wall - 1:
-                self.house.errors.append(f"a token that expired at {token.exp} was served at {wall:.1f}")
+            wall = time.time() + self.fixture.wall_offset
+            if self.fixture.wall_moved_ns < line["t0"] and token.exp < wall - 1:
+                self.fixture.errors.append(f"a token that expired at {token.exp} was served at {wall:.1f}")
             line |= {"iat": token.iat, "exp": token.exp, "statuses": {str(i): v for i, v in token.nonzero().items()}}
         return line
 
 
 class Load:
-    def __init__(self, house, clients=6, pause=0.002):
-        self.house, self.pause = house, pause
+    def __init__(self, fixture, clients=6, pause=0.002):
+        self.fixture, self.pause = fixture, pause
         self.stopping, self.resting = threading.Event(), threading.Event()
         self.errors = []
         self.owned = [{} for _ in range(clients)]  # per client: reference -> last value sent
@@ -129,8 +129,8 @@ class Load:
             raise self.errors[0]
 
     def _run(self, n):
-        order = random.Random(self.house.seed * 1000 + n)
-        caller = Caller(self.house, n)
+        order = random.Random(self.fixture.seed * 1000 + n)
+        caller = Caller(self.fixture, n)
         caller.again = []
         try:
             while not self.stopping.is_set():
@@ -141,7 +141,7 @@ class Load:
         caller.close()
 
     def _step(self, caller, order, owned):
-        instance = order.randrange(len(self.house.services))
+        instance = order.randrange(len(self.fixture.services))
         draw = order.random()
         if len(owned) < 3 or draw < 0.12:
             outcome, got = caller.reserve(instance, order.choice(AMOUNTS))

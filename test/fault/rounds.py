@@ -7,48 +7,48 @@ import pathlib
 import random
 import sys
 
-from house import House, now, until
+from fixture import Fixture, until
 from faults import FAULTS
 
 
-def one_round(h, fault, number):
-    h.sleep(0.3, 0.7)
-    began = h.history.event("fault", name=fault.name, round=number)
-    fault.run(h)
-    if not any(x.get("event") == "healed" and x["t"] > began for x in h.history.lines):
-        h.history.event("healed")
-    for i in range(len(h.services)):
-        h.wait_ready(i)
-    ready = h.history.event("ready")
+def one_round(f, fault, number):
+    f.sleep(0.3, 0.7)
+    began = f.history.event("fault", name=fault.name, round=number)
+    fault.run(f)
+    if not any(x.get("event") == "healed" and x["t"] > began for x in f.history.lines):
+        f.history.event("healed")
+    for i in range(len(f.services)):
+        f.wait_ready(i)
+    ready = f.history.event("ready")
     until(lambda: any(x["op"] in ("update", "batch") and x["outcome"] == "ok" and x["t0"] > ready
-                      for x in h.history.lines[-400:] if "op" in x), 30, "an acknowledged update")
-    h.sleep(0.2, 0.5)
+                      for x in f.history.lines[-400:] if "op" in x), 30, "an acknowledged update")
+    f.sleep(0.2, 0.5)
 
 
 def run(fault, rounds, seed, keep=None, **more):
-    """The house's report and history lines, after so many rounds."""
-    options = {**fault.house, **more}
+    """The report and history lines, after so many rounds."""
+    options = {**fault.options, **more}
     prepare = options.pop("prepare", None)
-    h = House(seed, keep=keep, **options)
+    f = Fixture(seed, keep=keep, **options)
     try:
         if prepare is not None:
-            prepare(h)
-        h.start()
+            prepare(f)
+        f.start()
         for n in range(rounds):
-            one_round(h, fault, n)
-        h.quiet()
-        report = h.check()
+            one_round(f, fault, n)
+        f.quiet()
+        report = f.check()
         if report.violations and keep is None:
             kept = pathlib.Path("/tmp") / f"sl-fault-{fault.name}-{seed}.jsonl"
-            h.history.file.flush()
-            kept.write_bytes(pathlib.Path(h.history.file.name).read_bytes())
+            f.history.file.flush()
+            kept.write_bytes(pathlib.Path(f.history.file.name).read_bytes())
             report.violations.append(f"the history is kept in {kept}; seed {seed}")
-        return report, h.history.lines
+        return report, f.history.lines
     except BaseException as e:
         print(f"fault {fault.name}, seed {seed}: {type(e).__name__}", file=sys.stderr)
         raise
     finally:
-        h.end()
+        f.end()
 
 
 def windows(lines):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""soak.py [--minutes N] [--seed N] [--every S]: one house for hours: instances, Redis under `always`, mixed load, a fault every 30 s.
+"""soak.py [--minutes N] [--seed N] [--every S]: one run of hours: instances, Redis under `always`, mixed load, a fault every
+30 s.
 Every few faults the load rests, everything is read, and the history is checked and begun anew; references stay known for ever, so
 that none may come twice over the whole run."""
 import argparse
@@ -8,7 +9,7 @@ import random
 import sys
 import time
 
-from house import POOL, House  # first: it says where the harness is
+from fixture import POOL, Fixture  # first: it says where the shared modules are
 from client import until
 from faults import FAULTS, TIMEOUT
 from load import Load
@@ -19,10 +20,10 @@ KINDS = ["kill-service", "kill-redis", "kill-both", "stop-redis", "cut-reply", "
 SEGMENT = 4  # faults between two checks
 
 
-def memory(h):
+def memory(fixture):
     """MiB that each instance has resident."""
     out = []
-    for s in h.services:
+    for s in fixture.services:
         with open(f"/proc/{s.process.pid}/status") as f:
             out.append(next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) / 1024)
     return out
@@ -31,7 +32,7 @@ def memory(h):
 class Soak:
     def __init__(self, seed, every):
         self.every = every
-        self.house = House(seed, instances=2, keep="/dev/null", **TIMEOUT)
+        self.fixture = Fixture(seed, instances=2, keep="/dev/null", **TIMEOUT)
         self.left = {}  # uri: statuses, of all lists so far
         self.given, self.totals, self.outcomes = set(), collections.Counter(), collections.defaultdict(list)
         self.violations, self.peak, self.settled = [], 0.0, []
@@ -42,21 +43,21 @@ class Soak:
         print(f"{(time.monotonic() - self.began) / 60:6.1f} min  {text}", flush=True)
 
     def fault(self, name, number):
-        h, start = self.house, len(self.house.history.lines)
-        one_round(h, FAULTS[name], number)
-        writes, ready = recovery(h.history.lines[start:])
+        fixture, start = self.fixture, len(self.fixture.history.lines)
+        one_round(fixture, FAULTS[name], number)
+        writes, ready = recovery(fixture.history.lines[start:])
         self.outcomes[name].append((writes, ready))
-        rss = memory(h)
+        rss = memory(fixture)
         self.peak = max(self.peak, *rss)
         self.say(f"{name}: writes again after {writes:.2f} s, all ready after {ready:.2f} s; memory "
                  + ", ".join(f"{m:.1f}" for m in rss) + " MiB")
 
     def check(self):
         """Ends a segment: everything at rest, read and checked; then a new history, and new clients."""
-        h = self.house
-        h.quiet()
-        report = h.check()
-        for x in h.history.lines:
+        fixture = self.fixture
+        fixture.quiet()
+        report = fixture.check()
+        for x in fixture.history.lines:
             for reference in x.get("refs", ()):
                 if tuple(reference) in self.given:
                     report.violate("twice", f"{reference} was given out in an earlier segment")
@@ -64,34 +65,34 @@ class Soak:
         self.totals.update(calls=sum(report.calls.values()), references=report.references, acknowledged=report.acknowledged,
                            unknown=report.unknown, lost=report.lost)
         self.violations += report.violations
-        self.settled.append(max(memory(h)))
+        self.settled.append(max(memory(fixture)))
         self.say(f"checked: {report}")
         for v in report.violations[:10]:
             self.say(f"  {v}")
         left = collections.defaultdict(dict)
-        for x in h.history.lines:
+        for x in fixture.history.lines:
             if x.get("final") and x["op"] == "fetch":
                 left[x["uri"]] = x["statuses"]
         self.left |= left
-        h.history.lines.clear()
-        h.history.event("before", lists=self.left)
-        for i, life in enumerate(h.lives):
-            h.history.event("start", instance=i, life=life)
+        fixture.history.lines.clear()
+        fixture.history.event("before", lists=self.left)
+        for i, life in enumerate(fixture.lives):
+            fixture.history.event("start", instance=i, life=life)
 
     def run(self, minutes):
-        h = self.house
+        fixture = self.fixture
         end, n = self.began + minutes * 60, 0
         kinds = []
-        h.start()
+        fixture.start()
         while time.monotonic() < end:
             began = time.monotonic()
             if not kinds:
-                kinds = h.order.sample(KINDS, len(KINDS))
+                kinds = fixture.order.sample(KINDS, len(KINDS))
             self.fault(kinds.pop(), n)
             n += 1
             if n % SEGMENT == 0:
                 self.check()
-                h.load = Load(h).start()
+                fixture.load = Load(fixture).start()
             time.sleep(max(0, min(self.every - (time.monotonic() - began), end - time.monotonic())))
         self.check()
         self.compare()
@@ -99,12 +100,12 @@ class Soak:
 
     def compare(self):
         """What a process needs that has just been started on the same lists: more than that would be a leak."""
-        h = self.house
-        service = h.services[0]
-        self.lists = len(h.redis.client.smembers(f"statuslist:{{{POOL}}}:lists"))
-        h.restart_service(0)
+        fixture = self.fixture
+        service = fixture.services[0]
+        self.lists = len(fixture.redis.client.smembers(f"statuslist:{{{POOL}}}:lists"))
+        fixture.restart_service(0)
         until(lambda: service.metric("signings_total", POOL) >= self.lists, 60, "tokens of all lists")
-        self.fresh = memory(h)[0]
+        self.fresh = memory(fixture)[0]
 
     def report(self, n):
         t = self.totals
@@ -129,7 +130,7 @@ def main():
     try:
         soak.report(soak.run(args.minutes))
     finally:
-        soak.house.end()
+        soak.fixture.end()
     sys.exit(1 if soak.violations else 0)
 
 

@@ -2,7 +2,7 @@
 import pytest
 
 from faults import FAULTS
-from harness import BUILD
+from processes import BUILD
 from rounds import run
 
 # plant: (fault, what the checker may call it)

@@ -5,19 +5,10 @@ import sys
 
 import pytest
 
-INTEGRATION = pathlib.Path(__file__).resolve().parents[1] / "integration"
-sys.path.insert(0, str(INTEGRATION))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))  # nginx as that folder's tests start it
 
-from harness import BINARY, World  # noqa: E402
-
-# Of each attack.
-SECONDS = float(os.environ.get("SL_HOSTILE_SECONDS", "5"))
+SECONDS = float(os.environ.get("SL_HOSTILE_SECONDS", "5"))  # of each attack
 rows = []
-
-
-def pytest_sessionstart(session):
-    if not BINARY.exists():
-        pytest.exit(f"{BINARY} is missing: build it, or name a build directory in SL_BUILD", returncode=2)
 
 
 @pytest.fixture
@@ -26,22 +17,8 @@ def seconds():
 
 
 @pytest.fixture
-def world():
-    w = World()
-    yield w
-    w.end()
-
-
-@pytest.fixture
 def table():
     return rows
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    if report.failed and "world" in item.funcargs:
-        report.sections.append(("logs", item.funcargs["world"].logs()))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -14,9 +14,9 @@ import sys
 import pytest
 
 from client import Connection, path_of, until
-from harness import instrumented
+from processes import instrumented
 from tls import Authority, TlsClient, pair
-from watch import Siege
+from watch import Attack
 
 HERE = pathlib.Path(__file__).parent
 LIMITS = {"request-timeout": "2s", "send-timeout": "3s", "request-memory": "64MiB"}
@@ -25,9 +25,9 @@ ROOM = 3 if instrumented() else 1
 
 
 @pytest.fixture
-def service(world):
+def service(fixture):
     options = {"size": 100_000, "bits": 8, "update-interval": "0s", "prefetch": {"threshold": 200, "capacity": 400}}
-    return world.service(world.redis(), {"tests": options}, limits=dict(LIMITS)).start()
+    return fixture.service(fixture.redis(), {"tests": options}, limits=dict(LIMITS)).start()
 
 
 @pytest.fixture
@@ -67,18 +67,18 @@ def slowhttptest(service, seconds, path, *options):
     ("slow bodies", ["-B", "-c", 1500, "-i", 1, "-s", 8192]),
 ])
 def test_slow_requests(service, table, seconds, name, options):
-    with Siege(name, service, table, most_mib=80 * ROOM) as s:
+    with Attack(name, service, table, most_mib=80 * ROOM) as s:
         s.came = slowhttptest(service, seconds, "/status-lists/update", *options)
 
 
 def test_slow_readers(service, big, table, seconds):
-    with Siege("slow readers", service, table, most_mib=80 * ROOM) as s:
+    with Attack("slow readers", service, table, most_mib=80 * ROOM) as s:
         s.came = slowhttptest(service, seconds, big, "-X", "-c", 500, "-k", 3, "-n", 1, "-z", 32, "-w", 256, "-y", 1024)
 
 
 def test_readers_that_never_read(service, big, table, seconds):
     """What nobody takes is ended after limits.send-timeout."""
-    with Siege("deaf readers", service, table, most_mib=100 * ROOM) as s:
+    with Attack("deaf readers", service, table, most_mib=100 * ROOM) as s:
         s.came = attack("never-read", service, seconds + 4, 200, big)
         assert s.shed().get("slow", 0) >= 50
 
@@ -91,14 +91,14 @@ def test_ten_thousand_idle_connections(service, table, seconds):
     service.stop()
     service.config["limits"]["request-timeout"] = "%ds" % (seconds + 20)
     service.start()
-    with Siege("10,000 idle connections", service, table, most_mib=100 * ROOM) as s:
+    with Attack("10,000 idle connections", service, table, most_mib=100 * ROOM) as s:
         s.came = attack("idle-again", service, seconds + 5, 10_500)
         assert s.shed().get("idle", 0) >= 200
         assert s.watch.most_descriptors >= 9000
 
 
 def test_half_a_head_on_every_place(service, table, seconds):
-    with Siege("half a head on each of 2,000 places", service, table, most_mib=100 * ROOM) as s:
+    with Attack("half a head on each of 2,000 places", service, table, most_mib=100 * ROOM) as s:
         s.came = attack("half-head", service, seconds, 2000)
 
 
@@ -108,7 +108,7 @@ def test_half_a_head_on_every_place(service, table, seconds):
 @pytest.mark.parametrize("kind", ["head-bomb", "many-heads", "body-bomb", "chunk-bomb"])
 def test_bombs(service, table, seconds, kind):
     """400 requests of up to a megabyte that never end: 400 MB, for which there are 64."""
-    with Siege(kind, service, table, most_mib=450 * ROOM) as s:
+    with Attack(kind, service, table, most_mib=450 * ROOM) as s:
         s.came = attack(kind, service, seconds, 400)
         if kind != "many-heads":  # 98 headers of 4 KB are read, and refused
             assert 10 <= s.shed().get("memory", 0) <= int(s.came.split()[0])  # each is counted once
@@ -119,18 +119,18 @@ def test_bombs(service, table, seconds, kind):
 
 @pytest.mark.parametrize("kind, path", [("pipeline", True), ("pipeline-posts", False), ("pipeline-deaf", True)])
 def test_pipelines(service, table, seconds, kind, path):
-    with Siege(kind, service, table, most_mib=150 * ROOM) as s:
+    with Attack(kind, service, table, most_mib=150 * ROOM) as s:
         s.came = attack(kind, service, seconds, 20, *(["/00000000-0000-4000-8000-000000000001"] if path else []))
     with service.client() as c:
         assert c.try_reserve().status == 200
 
 
-def test_tls_noise(world, table, seconds, tmp_path):
+def test_tls_noise(fixture, table, seconds, tmp_path):
     """Handshakes that never come, end, or make sense, and plain HTTP, on a listener with TLS."""
     authority = Authority(tmp_path)
-    service = world.service(world.redis(), limits=dict(LIMITS), tls={"public": pair(authority.issue("server"))}).start()
+    service = fixture.service(fixture.redis(), limits=dict(LIMITS), tls={"public": pair(authority.issue("server"))}).start()
     context = authority.context()
-    with Siege("TLS: random, broken and half-open", service, table, make=lambda: TlsClient(service, context), most_mib=150 * ROOM) as s:
+    with Attack("TLS: random, broken and half-open", service, table, make=lambda: TlsClient(service, context), most_mib=150 * ROOM) as s:
         s.came = attack("tls-noise", service, seconds, 1500)
         assert service.metric("tls_handshakes_total", None, result="failed") >= 100
 
@@ -171,7 +171,7 @@ def test_paths(service, table):
     """Nothing but refusals comes of them, and what they contain is not in any answer as it was sent."""
     methods = ["GET", "HEAD", "POST", "PATCH", "OPTIONS", "TRACE", "CONNECT", "G@T", "\x80"]
     wanted = {204, 400, 401, 403, 404, 405, 409, 411, 413, 414, 417, 431, 501}
-    with Siege("paths, UTF-8, methods", service, table, most_mib=80 * ROOM) as s:
+    with Attack("paths, UTF-8, methods", service, table, most_mib=80 * ROOM) as s:
         for method in methods:
             for target in TARGETS:
                 head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
@@ -225,7 +225,7 @@ def shapes(key):
 def test_shapes(service, table):
     """What libh2o's parser takes and what it does not; neither ends the service, and no upgrade is taken."""
     key = service.key("tests").encode()
-    with Siege("malformed requests", service, table, most_mib=80 * ROOM) as s:
+    with Attack("malformed requests", service, table, most_mib=80 * ROOM) as s:
         for round_ in range(5):
             for name, request in shapes(key).items():
                 got, data = answer(service, request)
@@ -254,7 +254,7 @@ def test_json(service, table, seconds):
     with service.client() as c:
         uri = c.reserve()[0][0]
     headers = {"X-Api-Key": service.key("tests"), "Content-Type": "application/json"}
-    with Siege("JSON bombs", service, table, most_mib=250 * ROOM) as s:
+    with Attack("JSON bombs", service, table, most_mib=250 * ROOM) as s:
         sent = 0
         for round_ in range(max(1, int(seconds / 2))):
             for name, body in bombs(uri).items():
@@ -270,19 +270,19 @@ def test_json(service, table, seconds):
 # ---- through the web server in front
 
 
-def test_smuggling_through_nginx(world, table, seconds, tmp_path):
+def test_smuggling_through_nginx(fixture, table, seconds, tmp_path):
     """test_nginx.py judges each shape by itself; here they come all at once, and none of what they hide is served."""
     from test_nginx import Front, smuggling
     authority = Authority(tmp_path)
-    service = world.service(world.redis(), limits=dict(LIMITS))
+    service = fixture.service(fixture.redis(), limits=dict(LIMITS))
     service.issuer = ("127.0.0.1", free_port_of(service))
     service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
-    front = Front(world.directory / "nginx", service, authority)
+    front = Front(fixture.directory / "nginx", service, authority)
     try:
         service.start()
         front.start()
         context = authority.context()
-        with Siege("smuggling through nginx", service, table, make=lambda: TlsClient(front, context), most_mib=80 * ROOM) as s:
+        with Attack("smuggling through nginx", service, table, make=lambda: TlsClient(front, context), most_mib=80 * ROOM) as s:
             s.came = smuggle(front, context, smuggling(b"PATCH /status-lists/update HTTP/1.1\r\nHost: x\r\n"), seconds)
             s.client.ending.set()
             s.client.join()
@@ -293,7 +293,7 @@ def test_smuggling_through_nginx(world, table, seconds, tmp_path):
 
 
 def free_port_of(service):
-    from harness import free_port
+    from processes import free_port
     return until(lambda: (p := free_port()) != service.public[1] and p, 5)
 
 

@@ -92,8 +92,8 @@ class Watch(threading.Thread):
             self.most_descriptors = max(self.most_descriptors, self.descriptors())
 
 
-class Siege:
-    """`with Siege(...)`: the attack is in the block. Afterwards connections have to be back to what they were."""
+class Attack:
+    """`with Attack(...)`: the attack is in the block. Afterwards connections have to be back to what they were."""
 
     def __init__(self, name, service, table, make=None, most_mib=None):
         self.name, self.service, self.table, self.most_mib = name, service, table, most_mib

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from client import parallel, until
-from harness import instrumented
+from processes import instrumented
 from tokens import fetch_token
 
 PATIENCE = 60 if instrumented() else 20
@@ -41,10 +41,10 @@ def works(service):
         until(lambda: fetch_token(c, uri).status(index) == 1, PATIENCE, "the update")
 
 
-def test_the_second_refuses_and_names_every_difference(world):
-    redis = world.redis()
-    first = world.service(redis, options()).start()
-    second = world.service(redis, options(bits=2, final_status=1, list_lifetime="2h", ttl="30s",
+def test_the_second_refuses_and_names_every_difference(fixture):
+    redis = fixture.redis()
+    first = fixture.service(redis, options()).start()
+    second = fixture.service(redis, options(bits=2, final_status=1, list_lifetime="2h", ttl="30s",
                                           issuer="https://other.example", aggregation_uri=True))
     second.config["public-url"] = "https://lists.example"
     refuses(second, "redis has pool tests with bits 1, this file says 2", "final-status absent, this file says 1",
@@ -55,17 +55,17 @@ def test_the_second_refuses_and_names_every_difference(world):
     assert "key-of-tests" not in second.log()
     works(first)
     # What is an instance's own business may differ.
-    third = world.service(redis, options(prefetch={"threshold": 50, "capacity": 100}, update_interval="0s",
+    third = fixture.service(redis, options(prefetch={"threshold": 50, "capacity": 100}, update_interval="0s",
                                          api_key="another")).start()
     works(third)
     works(first)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_once_the_others_have_ended_the_new_options_are_those(world, end):
-    redis = world.redis()
-    first = world.service(redis, options(ttl="60s")).start()
-    second = world.service(redis, options(ttl="30s"))
+def test_once_the_others_have_ended_the_new_options_are_those(fixture, end):
+    redis = fixture.redis()
+    first = fixture.service(redis, options(ttl="60s")).start()
+    second = fixture.service(redis, options(ttl="30s"))
     refuses(second, "ttl 60s, this file says 30s")
     getattr(first, end)()
     second.start(seconds=PATIENCE)
@@ -76,10 +76,10 @@ def test_once_the_others_have_ended_the_new_options_are_those(world, end):
     works(first)
 
 
-def test_a_sole_instance_comes_back_with_other_options(world):
+def test_a_sole_instance_comes_back_with_other_options(fixture):
     """Also over a kill, and from a database of a version that wrote no options down."""
-    redis = world.redis()
-    service = world.service(redis, options()).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, options()).start()
     for end, ttl in (("stop", "30s"), ("kill", "40s")):
         getattr(service, end)()
         service.options()["ttl"] = ttl
@@ -91,21 +91,21 @@ def test_a_sole_instance_comes_back_with_other_options(world):
     assert b"ttl 40s" in redis.client.hget("statuslist:{tests}:config", "shared")
 
 
-def test_size_and_bits_never_change(world):
-    redis = world.redis()
-    service = world.service(redis, options()).start()
+def test_size_and_bits_never_change(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, options()).start()
     service.stop()
     service.options().update({"bits": 2, "size": 4000})
     refuses(service, "size 2000, this file says 4000", "bits 1, this file says 2", "use a new pool name")
 
 
-def test_a_reload_of_a_sole_instance_and_beside_another(world):
-    redis = world.redis()
-    first = world.service(redis, options()).start()
+def test_a_reload_of_a_sole_instance_and_beside_another(fixture):
+    redis = fixture.redis()
+    first = fixture.service(redis, options()).start()
     first.options()["ttl"] = "30s"
     assert "app.status-list-pools.tests.ttl" in reload(first, "done")
     until(lambda: b"ttl 30s" in redis.client.hget("statuslist:{tests}:config", "shared"), PATIENCE, "the new options")
-    second = world.service(redis, options())
+    second = fixture.service(redis, options())
     refuses(second, "ttl 30s, this file says 60s")
     second.options()["ttl"] = "30s"
     second.start()
@@ -126,9 +126,9 @@ def test_a_reload_of_a_sole_instance_and_beside_another(world):
     refuses(second, "ttl 20s, this file says 30s")
 
 
-def test_many_at_once_are_never_of_two_minds(world):
-    redis = world.redis()
-    services = [world.service(redis, options(ttl=ttl)) for ttl in ("20s", "30s", "20s", "30s")]
+def test_many_at_once_are_never_of_two_minds(fixture):
+    redis = fixture.redis()
+    services = [fixture.service(redis, options(ttl=ttl)) for ttl in ("20s", "30s", "20s", "30s")]
     for s in services:
         s.spawn()
 
@@ -145,9 +145,9 @@ def test_many_at_once_are_never_of_two_minds(world):
             assert s.wait_end() == 1 and "runs with other values" in s.log()
 
 
-def test_redis_restarts_and_all_go_on(world):
-    redis = world.redis()
-    pair = [world.service(redis, options()).start() for _ in range(2)]
+def test_redis_restarts_and_all_go_on(fixture):
+    redis = fixture.redis()
+    pair = [fixture.service(redis, options()).start() for _ in range(2)]
     redis.restart()
     for s in pair:
         s.wait_ready(seconds=PATIENCE)

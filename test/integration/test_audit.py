@@ -12,7 +12,7 @@ import time
 import pytest
 
 from client import Connection, parallel, until
-from harness import instrumented
+from processes import instrumented
 
 PATIENCE = 60 if instrumented() else 20
 POOL = {"size": 20000, "bits": 2, "final-status": 3, "prefetch": {"threshold": 100, "capacity": 400}}
@@ -40,10 +40,10 @@ def ids(references):
     return [(uri[-36:], index, None) for uri, index in references]
 
 
-def record(world, **audit):
-    path = world.directory / "audit" / "record"
+def record(fixture, **audit):
+    path = fixture.directory / "audit" / "record"
     path.parent.mkdir(exist_ok=True)
-    service = world.service(world.redis(), {"tests": POOL}, audit={"file": str(path), "flush-interval": "50ms", **audit})
+    service = fixture.service(fixture.redis(), {"tests": POOL}, audit={"file": str(path), "flush-interval": "50ms", **audit})
     return service, path
 
 
@@ -53,8 +53,8 @@ def files(path):
     return [*full, path]
 
 
-def test_what_a_line_says(world):
-    service, path = record(world)
+def test_what_a_line_says(fixture):
+    service, path = record(fixture)
     service.start()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     with service.client() as c:
@@ -105,8 +105,8 @@ def busy(service, worker, rounds):
     return mine, told
 
 
-def test_under_load_with_rotation_everything_is_there_once(world):
-    service, path = record(world, **{"max-size": "4KiB", "keep": 1000})
+def test_under_load_with_rotation_everything_is_there_once(fixture):
+    service, path = record(fixture, **{"max-size": "4KiB", "keep": 1000})
     service.start()
     results = parallel(4, lambda n: busy(service, n, 15))
     service.stop()
@@ -118,8 +118,8 @@ def test_under_load_with_rotation_everything_is_there_once(world):
     assert {r["outcome"] for r in found} == {"acknowledged"}
 
 
-def test_no_more_files_are_kept_than_configured(world):
-    service, path = record(world, **{"max-size": "4KiB", "keep": 2})
+def test_no_more_files_are_kept_than_configured(fixture):
+    service, path = record(fixture, **{"max-size": "4KiB", "keep": 2})
     service.start()
     busy(service, 0, 20)
     service.stop()
@@ -128,8 +128,8 @@ def test_no_more_files_are_kept_than_configured(world):
     lines(*files(path))
 
 
-def test_whoever_renames_it_sends_sighup(world):
-    service, path = record(world)
+def test_whoever_renames_it_sends_sighup(fixture):
+    service, path = record(fixture)
     service.start()
     with service.client() as c:
         first = c.reserve(5)
@@ -143,9 +143,9 @@ def test_whoever_renames_it_sends_sighup(world):
     assert references(lines(path)) == ids(second)
 
 
-def test_kill_loses_no_more_than_the_last_moment(world):
+def test_kill_loses_no_more_than_the_last_moment(fixture):
     """What was acknowledged one flush interval before the kill is there, and a line that broke off does not spoil the next."""
-    service, path = record(world)
+    service, path = record(fixture)
     service.start()
     mine, told = busy(service, 1, 10)
     until(lambda: len(references(lines(path))) == len(mine) and service.metric("audit_backlog_bytes", pool=None) == 0, PATIENCE, "lines")
@@ -161,10 +161,10 @@ def test_kill_loses_no_more_than_the_last_moment(world):
     assert text[-2] == '{"time":"2026' and references([json.loads(text[-1])]) == ids(more)
 
 
-def test_kill_under_load(world):
+def test_kill_under_load(fixture):
     """Nothing twice, and nothing lost but of the last moment: a generous one, for a busy machine."""
     moment = 4 if instrumented() else 2
-    service, path = record(world)
+    service, path = record(fixture)
     service.start()
     told, stop = [], threading.Event()
 
@@ -193,9 +193,9 @@ def test_kill_under_load(world):
 
 
 @pytest.fixture
-def small_disk(world):
+def small_disk(fixture):
     """128 KiB; needs root, as the faults of test/fault do."""
-    path = world.directory / "small"
+    path = fixture.directory / "small"
     path.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(path)], check=True)
     yield path
@@ -203,8 +203,8 @@ def small_disk(world):
 
 
 @pytest.mark.parametrize("on_failure", ["refuse", "continue"])
-def test_a_full_disk(world, small_disk, on_failure):
-    service, path = record(world, file=str(small_disk / "record"), **{"on-failure": on_failure})
+def test_a_full_disk(fixture, small_disk, on_failure):
+    service, path = record(fixture, file=str(small_disk / "record"), **{"on-failure": on_failure})
     path = small_disk / "record"
     service.start()
     with service.client() as c:
@@ -249,8 +249,8 @@ def test_a_full_disk(world, small_disk, on_failure):
     assert service.log().count("cannot be written") >= 1
 
 
-def test_a_record_that_cannot_be_opened_refuses_the_start(world):
-    service, _ = record(world, file="/nowhere/record")
+def test_a_record_that_cannot_be_opened_refuses_the_start(fixture):
+    service, _ = record(fixture, file="/nowhere/record")
     service.spawn()
     assert service.wait_end(PATIENCE) == 1
     assert "/nowhere/record cannot be opened: No such file or directory" in service.log()

@@ -9,10 +9,9 @@ import struct
 import subprocess
 import threading
 
-import pytest
 
 from client import until
-from harness import BUILD, ROOT, free_port
+from processes import BUILD, ROOT, free_port
 from tokens import fetch_token
 
 CTL = BUILD / "bin" / "statuslistctl"
@@ -67,10 +66,10 @@ def keys(redis):
     return sorted(redis.client.keys("*"))
 
 
-def test_disaster_recovery(world):
+def test_disaster_recovery(fixture):
     """The backup is older than the last reservations and updates, and Redis is lost."""
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     statuses = {}
     with service.client() as c:
         given = c.reserve(150) + c.reserve(150)
@@ -107,9 +106,9 @@ def test_disaster_recovery(world):
         service.stop()
 
 
-def test_what_is_there_is_not_overwritten(world):
-    redis, backup, later = world.redis(), world.directory / "a", world.directory / "b"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+def test_what_is_there_is_not_overwritten(fixture):
+    redis, backup, later = fixture.redis(), fixture.directory / "a", fixture.directory / "b"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         uri, index = c.reserve(10)[0]
         c.update(uri, index, 1)
@@ -150,16 +149,16 @@ def test_what_is_there_is_not_overwritten(world):
         assert c.status(uri, index) == 3
 
 
-def test_an_older_redis_is_raised(world):
+def test_an_older_redis_is_raised(fixture):
     """The data of Redis are restored from a snapshot that is older than the backup of the pool."""
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         given = c.reserve(20)
         c.update(*given[0], 1)
         service.stop()
         redis.stop()
-        snapshot = world.directory / "snapshot"
+        snapshot = fixture.directory / "snapshot"
         shutil.copytree(redis.directory / "appendonlydir", snapshot)
         redis.start()
     service.start()
@@ -181,10 +180,10 @@ def test_an_older_redis_is_raised(world):
         assert len(set(given)) == len(given)
 
 
-def test_a_living_instance_knows_more(world):
+def test_a_living_instance_knows_more(fixture):
     """An instance that stood still while Redis was replaced brings back what it has published since the backup."""
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         (uri, first), (other, second) = c.reserve(2)
         assert uri == other
@@ -203,9 +202,9 @@ def test_a_living_instance_knows_more(world):
         assert fetch_token(c, uri).nonzero() == {first: 1, second: 2}
 
 
-def test_damaged_files(world):
-    redis, backup, bad = world.redis(), world.directory / "tests.backup", world.directory / "bad"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+def test_damaged_files(fixture):
+    redis, backup, bad = fixture.redis(), fixture.directory / "tests.backup", fixture.directory / "bad"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         for uri, index in c.reserve(20):
             c.update(uri, index, 1)
@@ -249,9 +248,9 @@ def test_damaged_files(world):
     assert json.loads(ctl(redis, "import", backup, "--json").stdout)["imported"]["made"] == 2
 
 
-def test_a_list_that_has_ended_is_left_out(world):
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+def test_a_list_that_has_ended_is_left_out(fixture):
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
     service.stop()
@@ -262,10 +261,10 @@ def test_a_list_that_has_ended_is_left_out(world):
     assert id not in {head.get("id") for _, head, *_ in records(backup.read_bytes())[0]}
 
 
-def test_an_export_amid_batches(world):
+def test_an_export_amid_batches(fixture):
     """Each list is of one moment: a batch over a whole list is in the file, or it is not."""
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": {**POOL, "size": 2000}}).start()
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": {**POOL, "size": 2000}}).start()
     stop, failures = threading.Event(), []
     with service.client() as c:
         uri = c.reserve()[0][0]
@@ -299,17 +298,17 @@ def test_an_export_amid_batches(world):
     assert not failures
 
 
-def test_the_embedded_redis(world):
+def test_the_embedded_redis(fixture):
     """Its socket stands in the storage directory; it lives as long as the service."""
-    backup = world.directory / "tests.backup"
-    old = world.service(None, {"tests": dict(POOL)}).start()
+    backup = fixture.directory / "tests.backup"
+    old = fixture.service(None, {"tests": dict(POOL)}).start()
     with old.client() as c:
         given = c.reserve(100)
         c.update(*given[3], 2)
         ctl(f"unix:{old.storage}/redis/redis.sock", "export", "tests", backup)
         given += c.reserve(100)
     old.stop()
-    new = world.service(None, {"tests": dict(POOL)})
+    new = fixture.service(None, {"tests": dict(POOL)})
     new.config["public-url"] = old.config["public-url"]
     new.start()
     ctl(f"unix:{new.storage}/redis/redis.sock", "import", backup)
@@ -328,11 +327,11 @@ def test_the_embedded_redis(world):
         assert len(set(given)) == len(given)
 
 
-def test_the_way_to_redis(world):
-    port, word = free_port(), world.directory / "password"
-    redis = world.redis(extra=["--port", str(port), "--bind", "127.0.0.1"])
-    service = world.service(redis, {"tests": dict(POOL)}, redis={"database": 3}).start()
-    backup = world.directory / "tests.backup"
+def test_the_way_to_redis(fixture):
+    port, word = free_port(), fixture.directory / "password"
+    redis = fixture.redis(extra=["--port", str(port), "--bind", "127.0.0.1"])
+    service = fixture.service(redis, {"tests": dict(POOL)}, redis={"database": 3}).start()
+    backup = fixture.directory / "tests.backup"
     with service.client() as c:
         c.update(*c.reserve()[0], 1)
     service.stop()
@@ -345,24 +344,24 @@ def test_the_way_to_redis(world):
     assert ctl_json(None, "import", backup, "--merge", env=known)["imported"]["made"] == lists  # database 0
     assert 'no pool "other"' in ctl(None, "export", "other", backup, env=known, code=6).stderr
     assert "no name" in ctl(None, "export", "{x}", backup, env=known, code=64).stderr
-    assert ctl(f"unix:{world.directory}/none", "import", backup, code=5).stderr
+    assert ctl(f"unix:{fixture.directory}/none", "import", backup, code=5).stderr
     for wrong in ("unix", ":1", "h:0", "h:x", "[::1", "h:70000"):
         assert ctl(wrong, "import", backup, code=5 if wrong == "unix" else 64).stderr
-    assert sorted(p.name for p in world.directory.iterdir() if p.is_file()) == ["password", "tests.backup"]
+    assert sorted(p.name for p in fixture.directory.iterdir() if p.is_file()) == ["password", "tests.backup"]
 
-    replica = world.redis(extra=["--replicaof", "127.0.0.1", str(port), "--masterauth", "open sesame"])
+    replica = fixture.redis(extra=["--replicaof", "127.0.0.1", str(port), "--masterauth", "open sesame"])
     until(lambda: replica.client.info("replication")["master_link_status"] == "up", 20, "the replica")
     assert ctl_json(replica, "export", "tests", backup, options=["--redis-database", "3"])["lists"] == lists
     assert "replica" in ctl(replica, "import", backup, code=5).stderr
-    other = world.redis()
+    other = fixture.redis()
     other.client.hset("statuslist:{tests}:config", mapping={"size": 8, "bits": 1, "change": 0, "taken": 0})
     assert "size 8 and bits 1" in ctl(other, "import", backup, code=6).stderr
 
 
-def test_what_a_user_of_redis_needs(world):
+def test_what_a_user_of_redis_needs(fixture):
     """The rights that docs/redis.md names are enough."""
-    redis, backup = world.redis(), world.directory / "tests.backup"
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         c.update(*c.reserve()[0], 1)
     service.stop()

@@ -3,16 +3,16 @@ import time
 import uuid
 
 from client import Connection, path_of, until
-from harness import instrumented
+from processes import instrumented
 from tokens import Token, fetch_token
 
 
-def test_a_crowd_on_one_cold_list(world):
+def test_a_crowd_on_one_cold_list(fixture):
     """Three hundred connections ask for one list that is not signed yet: one load, one signing, three hundred equal answers."""
-    redis = world.redis()
+    redis = fixture.redis()
     # A list that takes a while, and is the only one.
     pool = {"size": 8_000_000, "precreation": {"lists": 0}, "prefetch": {"threshold": 2000, "capacity": 5000}}
-    service = world.service(redis, {"tests": pool}).start()
+    service = fixture.service(redis, {"tests": pool}).start()
     with service.client() as c:
         references = c.reserve(5000)
         uri = references[0][0]
@@ -45,9 +45,9 @@ def refused(connection):
     return False
 
 
-def test_five_hundred_lists_are_known_after_a_start(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 80, "precreation": {"lists": 500, "check-delay": "100ms"},
+def test_five_hundred_lists_are_known_after_a_start(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 80, "precreation": {"lists": 500, "check-delay": "100ms"},
                                               "prefetch": {"threshold": 40, "capacity": 80}}}).start()
     with service.client() as c:
         until(lambda: len(c.lists()) >= 500, 20, "five hundred lists")
@@ -81,10 +81,10 @@ def test_five_hundred_lists_are_known_after_a_start(world):
             assert c.get("/" + str(uuid.uuid4())).status == 404
 
 
-def test_a_cold_list_without_redis(world):
+def test_a_cold_list_without_redis(fixture):
     """Known, and Redis is gone before it is signed: the answer comes soon, and says that it is not the client's fault."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 80, "prefetch": {"threshold": 2, "capacity": 4}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 80, "prefetch": {"threshold": 2, "capacity": 4}}}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
     service.stop()
@@ -99,10 +99,10 @@ def test_a_cold_list_without_redis(world):
         assert c.fetch(uri).status == 200
 
 
-def test_clients_who_leave_while_they_wait(world):
+def test_clients_who_leave_while_they_wait(fixture):
     """Half of a waiting crowd hangs up: the others are answered, nothing is left behind."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
         redis.pause()

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import until
-from harness import BINARY, ROOT, free_port
+from processes import BINARY, ROOT, free_port
 from tokens import Token, fetch_token, is_signed_by, make_certificate
 
 
@@ -111,9 +111,9 @@ def test_print_config_shows_sources_and_no_secret(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["seed_delay.yaml", "seed_fail_word.yaml"])
-def test_the_configuration_of_the_load_scenarios(world, name):
+def test_the_configuration_of_the_load_scenarios(fixture, name):
     """As printed, started for real: only the addresses are put into it."""
-    redis, base = world.redis(), world.service()
+    redis, base = fixture.redis(), fixture.service()
     text = (ROOT / "test" / "data" / "config" / name).read_text()
     host, port = base.public
     ours = (f"app:\n  public-url: http://{host}:{port}\n  listen: {{public: '{host}:{port}', ops: 'unix:{base.ops}'}}\n"
@@ -140,8 +140,8 @@ def test_the_configuration_of_the_load_scenarios(world, name):
     ("none", "append-fsync-always", ["appendonly is no", "yes"]),
     ("none", "append-fsync-everysec", ["appendonly is no", "yes"]),
 ])
-def test_refuses_a_redis_that_does_not_persist_as_promised(world, persistence, strategy, words):
-    service = world.service(world.redis(persistence), redis={"persistence-strategy": strategy})
+def test_refuses_a_redis_that_does_not_persist_as_promised(fixture, persistence, strategy, words):
+    service = fixture.service(fixture.redis(persistence), redis={"persistence-strategy": strategy})
     refused(service, "refusing to start", *words)
 
 
@@ -150,15 +150,15 @@ def test_refuses_a_redis_that_does_not_persist_as_promised(world, persistence, s
     (["--maxmemory-policy", "allkeys-lru"], ["maxmemory-policy"]),
     (["--requirepass", "secret-of-redis"], ["password"]),
 ])
-def test_refuses_other_unsafe_settings(world, extra, words):
-    log = refused(world.service(world.redis(extra=extra)), "refusing to start", *words)
+def test_refuses_other_unsafe_settings(fixture, extra, words):
+    log = refused(fixture.service(fixture.redis(extra=extra)), "refusing to start", *words)
     assert "secret-of-redis" not in log
 
 
 @pytest.mark.parametrize("persistence,strategy", [("always", "append-fsync-everysec"), ("everysec", "append-fsync-everysec"),
                                                   ("none", "disabled"), ("always", "disabled")])
-def test_weaker_promises_start(world, persistence, strategy):
-    service = world.service(world.redis(persistence), redis={"persistence-strategy": strategy}).start()
+def test_weaker_promises_start(fixture, persistence, strategy):
+    service = fixture.service(fixture.redis(persistence), redis={"persistence-strategy": strategy}).start()
     assert ("persistence is disabled" in service.log()) == (strategy == "disabled")
     with service.client() as c:
         uri, index = c.reserve()[0]
@@ -167,8 +167,8 @@ def test_weaker_promises_start(world, persistence, strategy):
 
 
 @pytest.mark.parametrize("key,value", [("size", 2000), ("bits", 2)])
-def test_a_live_pool_cannot_change(world, key, value):
-    service = world.service(world.redis()).start()
+def test_a_live_pool_cannot_change(fixture, key, value):
+    service = fixture.service(fixture.redis()).start()
     with service.client() as c:
         references = c.reserve(3)
     service.stop()
@@ -181,10 +181,10 @@ def test_a_live_pool_cannot_change(world, key, value):
         assert not set(c.reserve(50)) & set(references)
 
 
-def test_an_address_in_use(world):
-    redis = world.redis()
-    first = world.service(redis).start()
-    second = world.service(redis)
+def test_an_address_in_use(fixture):
+    redis = fixture.redis()
+    first = fixture.service(redis).start()
+    second = fixture.service(redis)
     second.config["listen"]["public"] = first.config["listen"]["public"]
     refused(second, "cannot listen", first.config["listen"]["public"], "in use")
     second.config["listen"].update(public=f"127.0.0.1:{free_port()}", ops=f"unix:{first.ops}")
@@ -192,17 +192,17 @@ def test_an_address_in_use(world):
     assert first.readiness()[0]
 
 
-def test_a_storage_directory_in_use(world):
-    redis = world.redis()
-    first = world.service(redis).start()
-    second = world.service(redis, storage_directory=str(first.storage))
+def test_a_storage_directory_in_use(fixture):
+    redis = fixture.redis()
+    first = fixture.service(redis).start()
+    second = fixture.service(redis, storage_directory=str(first.storage))
     refused(second, "another statuslistd uses this storage-directory")
     first.kill()
     second.start()
 
 
-def test_a_pool_that_left_the_file_is_warned_about(world):
-    service = world.service(world.redis(), {"tests": {}, "former": {}}).start()
+def test_a_pool_that_left_the_file_is_warned_about(fixture):
+    service = fixture.service(fixture.redis(), {"tests": {}, "former": {}}).start()
     with service.client("former") as c:
         uri = c.reserve()[0][0]
     service.stop()
@@ -219,9 +219,9 @@ def test_a_pool_that_left_the_file_is_warned_about(world):
         assert c.fetch(uri).status == 200
 
 
-def test_an_issuer_address_of_its_own(world):
+def test_an_issuer_address_of_its_own(fixture):
     port = free_port()
-    service = world.service(world.redis(), listen={"issuer": f"127.0.0.1:{port}"}, public_url="http://127.0.0.1/a/b/")
+    service = fixture.service(fixture.redis(), listen={"issuer": f"127.0.0.1:{port}"}, public_url="http://127.0.0.1/a/b/")
     service.issuer = ("127.0.0.1", port)
     service.start()
     with service.client() as c:
@@ -234,8 +234,8 @@ def test_an_issuer_address_of_its_own(world):
         assert c.status(uri, index) == 0
 
 
-def test_listening_at_unix_sockets(world):
-    service = world.service(world.redis())
+def test_listening_at_unix_sockets(fixture):
+    service = fixture.service(fixture.redis())
     service.public = service.issuer = str(service.directory / "public.sock")
     service.config["listen"]["public"] = f"unix:{service.public}"
     for end in (service.kill, service.stop):
@@ -245,11 +245,11 @@ def test_listening_at_unix_sockets(world):
         end()
 
 
-def test_keys_for_a_rollover_in_every_form(world):
-    (world.directory / "key").write_text("from-a-file\n")
-    pool = {"api-keys": ["new", "old"], "api-key-file": str(world.directory / "key"),
+def test_keys_for_a_rollover_in_every_form(fixture):
+    (fixture.directory / "key").write_text("from-a-file\n")
+    pool = {"api-keys": ["new", "old"], "api-key-file": str(fixture.directory / "key"),
             "api-key-sha256": hashlib.sha256(b"hashed").hexdigest()}
-    service = world.service(world.redis(), {"tests": pool})
+    service = fixture.service(fixture.redis(), {"tests": pool})
     service.options().pop("api-key")
     service.start()
     for key, status in (("new", 200), ("old", 200), ("from-a-file", 200), ("hashed", 200), ("from-a-file\n", 401), ("ne", 401),
@@ -258,18 +258,18 @@ def test_keys_for_a_rollover_in_every_form(world):
             assert c.try_reserve().status == status, key
 
 
-def test_a_signer_of_files(world):
+def test_a_signer_of_files(fixture):
     """Key and chain from PEM: the token carries the chain without its anchor, each certificate signed by the next."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
     root = make_certificate("root", keys[0], ca=True)
     middle = make_certificate("middle", keys[1], root, keys[0], ca=True)
     leaf = make_certificate("leaf", keys[2], middle, keys[1])
-    write_pem(world.directory / "key.pem", keys[2])
+    write_pem(fixture.directory / "key.pem", keys[2])
     chain = (c.public_bytes(serialization.Encoding.PEM) for c in (leaf, middle, root))
-    (world.directory / "chain.pem").write_bytes(b"".join(chain))
-    signer = {"pem": {"key": str(world.directory / "key.pem"), "certificate": str(world.directory / "chain.pem")},
+    (fixture.directory / "chain.pem").write_bytes(b"".join(chain))
+    signer = {"pem": {"key": str(fixture.directory / "key.pem"), "certificate": str(fixture.directory / "chain.pem")},
               "header": {"x5c": True, "kid": False, "jwk": True}}
-    service = world.service(world.redis(), {"tests": {"signer": signer}}).start()
+    service = fixture.service(fixture.redis(), {"tests": {"signer": signer}}).start()
     with service.client() as c:
         t = fetch_token(c, c.reserve()[0][0])
         assert t.chain == [leaf, middle]
@@ -277,14 +277,14 @@ def test_a_signer_of_files(world):
         assert "kid" not in t.header and t.header["jwk"]["kty"] == "EC"
     service.stop()
     # A key that is not the certificate's; one that others can read.
-    write_pem(world.directory / "key.pem", keys[1])
+    write_pem(fixture.directory / "key.pem", keys[1])
     refused(service, 'pool="tests"', "subject=signer")
-    write_pem(world.directory / "key.pem", keys[2], 0o640)
+    write_pem(fixture.directory / "key.pem", keys[2], 0o640)
     refused(service, 'pool="tests"', "is open to other users")
 
 
-def test_a_generated_key_stays(world):
-    service = world.service(world.redis()).start()
+def test_a_generated_key_stays(fixture):
+    service = fixture.service(fixture.redis()).start()
     chains = []
     for _ in range(2):
         with service.client() as c:
@@ -300,11 +300,11 @@ def test_a_generated_key_stays(world):
         raise AssertionError("no key was kept")
 
 
-def test_a_redis_that_comes_later(world):
+def test_a_redis_that_comes_later(fixture):
     """Started before Redis: alive, not ready, names the reason, and goes on by itself."""
-    redis = world.redis()
+    redis = fixture.redis()
     redis.stop()
-    service = world.service(redis, {"tests": {"prefetch": {"underflow-timeout": "300ms"}}}).spawn()
+    service = fixture.service(redis, {"tests": {"prefetch": {"underflow-timeout": "300ms"}}}).spawn()
     until(lambda: service.alive() and service.readiness("")[1].startswith("pools"), 10, "the reason")
     assert service.operations("/livez").status == 200
     with service.client() as c:

@@ -12,11 +12,11 @@ KEY = {"X-Api-Key": "key-of-tests"}
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
+def service(shared_fixture):
     pools = {"tests": {"size": 800, "bits": 2, "update-interval": "0s", "aggregation-uri": True,
                        "prefetch": {"threshold": 40, "capacity": 80}},
              "old": {"size": 80, "prefetch": {"threshold": 4, "capacity": 8}}}
-    return shared_world.service(shared_world.redis(), pools).start()
+    return shared_fixture.service(shared_fixture.redis(), pools).start()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import until
-from harness import instrumented
+from processes import instrumented
 from tokens import fetch_token
 
 pytestmark = pytest.mark.tsan
@@ -104,8 +104,8 @@ def pauses(n):
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["external", "embedded"])
-def test_the_service_is_killed_in_the_middle(world, embedded):
-    service = world.service(None if embedded else world.redis(), {"tests": POOL}).start()
+def test_the_service_is_killed_in_the_middle(fixture, embedded):
+    service = fixture.service(None if embedded else fixture.redis(), {"tests": POOL}).start()
     with Crowd(service) as crowd:
         for _ in pauses(5):
             service.kill()
@@ -113,9 +113,9 @@ def test_the_service_is_killed_in_the_middle(world, embedded):
     crowd.check()
 
 
-def test_redis_is_killed_in_the_middle(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": POOL}).start()
+def test_redis_is_killed_in_the_middle(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": POOL}).start()
     with Crowd(service) as crowd:
         for _ in pauses(5):
             redis.restart()
@@ -124,8 +124,8 @@ def test_redis_is_killed_in_the_middle(world):
     crowd.check()
 
 
-def test_the_embedded_redis_is_killed_in_the_middle(world):
-    service = world.service(None, {"tests": POOL}).start()
+def test_the_embedded_redis_is_killed_in_the_middle(fixture):
+    service = fixture.service(None, {"tests": POOL}).start()
     with Crowd(service) as crowd:
         for _ in pauses(4):
             child, = service.children()
@@ -135,10 +135,10 @@ def test_the_embedded_redis_is_killed_in_the_middle(world):
     crowd.check()
 
 
-def test_redis_stands_still_in_the_middle(world):
+def test_redis_stands_still_in_the_middle(fixture):
     """Longer than the deadline of a command: writes that were given up do not arrive after later ones."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": POOL}, redis={"command-timeout": "150ms" if not instrumented() else "400ms"}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": POOL}, redis={"command-timeout": "150ms" if not instrumented() else "400ms"}).start()
     with Crowd(service) as crowd:
         for _ in pauses(4):
             redis.pause()
@@ -148,10 +148,10 @@ def test_redis_stands_still_in_the_middle(world):
     crowd.check()
 
 
-def test_an_orderly_end_in_the_middle_loses_nothing(world):
+def test_an_orderly_end_in_the_middle_loses_nothing(fixture):
     """SIGTERM under load: what was taken from Redis was either received by a client or given back."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {**POOL, "precreation": {"lists": 0}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {**POOL, "precreation": {"lists": 0}}}).start()
     with Crowd(service) as crowd:
         for _ in pauses(4):
             service.stop()
@@ -167,11 +167,11 @@ def test_an_orderly_end_in_the_middle_loses_nothing(world):
     crowd.check()
 
 
-def test_redis_lost_everything(world):
+def test_redis_lost_everything(fixture):
     """Nothing is given out any more that Redis does not know: whoever gets a reference can set its status."""
-    redis = world.redis("none")
+    redis = fixture.redis("none")
     pool = {"size": 1000, "prefetch": {"threshold": 30, "capacity": 60}}
-    service = world.service(redis, {"tests": pool}, redis={"persistence-strategy": "disabled"}).start()
+    service = fixture.service(redis, {"tests": pool}, redis={"persistence-strategy": "disabled"}).start()
     with service.client() as c:
         references = c.reserve(60)
         uri, index = references[0]
@@ -189,10 +189,10 @@ def test_redis_lost_everything(world):
         assert "redis may have lost data" in service.log()
 
 
-def test_a_primary_that_becomes_a_replica_and_back(world):
+def test_a_primary_that_becomes_a_replica_and_back(fixture):
     """No write while it is one; afterwards its data may be another's, so no list of before is used."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {**POOL, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "300ms"}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {**POOL, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "300ms"}}}).start()
     with service.client() as c:
         references = c.reserve(10)
         uri, index = references[0]

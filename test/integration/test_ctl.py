@@ -7,9 +7,8 @@ import pytest
 
 from client import until
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from defects import DEFECTS
-from harness import BUILD, free_port
+from processes import BUILD, free_port
 from peers import Peer, b64
 from tls import Authority, pair
 
@@ -36,8 +35,8 @@ class Ctl:
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
-    return shared_world.service(shared_world.redis(), {
+def service(shared_fixture):
+    return shared_fixture.service(shared_fixture.redis(), {
         "tests": {"size": 1000, "bits": 2, "update-interval": "0s", "aggregation-uri": True},
         "plain": {"update-interval": "0s"}}).start()
 
@@ -174,9 +173,9 @@ def test_credentials_from_the_environment(ctl):
     ctl("reserve", "tests", credential=False, code=64, env={"STATUSLIST_API_KEY_FILE": "/nonexistent"})
 
 
-def test_tls_with_client_certificates(world, tmp_path):
+def test_tls_with_client_certificates(fixture, tmp_path):
     ours, theirs = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs", "clients")
-    service = world.service(world.redis(), {"tests": {"update-interval": "0s"}})
+    service = fixture.service(fixture.redis(), {"tests": {"update-interval": "0s"}})
     service.issuer = ("127.0.0.1", free_port())
     service.config["public-url"] = service.config["public-url"].replace("http:", "https:")
     service.config["listen"]["issuer"] = f"127.0.0.1:{service.issuer[1]}"

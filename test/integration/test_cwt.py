@@ -16,13 +16,13 @@ JWT = "application/statuslist+jwt"
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
-    redis = shared_world.redis()
+def service(shared_fixture):
+    redis = shared_fixture.redis()
     pools = {"tests": {"size": 800, "update-interval": "0s"},
              "wide": {"size": 400, "bits": 4, "list-lifetime": "2h", "ttl": "90s", "aggregation-uri": True,
                       "prefetch": {"threshold": 4, "capacity": 8}},
              "empty": {"size": 800, "precreation": {"lists": 0}, "retired": True}}
-    return shared_world.service(redis, pools).start()
+    return shared_fixture.service(redis, pools).start()
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def write_signer(directory, key, chain):
     return {"pem": {"key": str(key_path), "certificate": str(chain_path)}}
 
 
-def test_every_kind_of_key(world):
+def test_every_kind_of_key(fixture):
     """The chain without its anchor is always in a CWT, whatever the JWT's header is to carry."""
     kinds = {"p256": (ec.generate_private_key(ec.SECP256R1()), -7), "p384": (ec.generate_private_key(ec.SECP384R1()), -35),
              "p521": (ec.generate_private_key(ec.SECP521R1()), -36), "ed25519": (ed25519.Ed25519PrivateKey.generate(), -8)}
@@ -190,9 +190,9 @@ def test_every_kind_of_key(world):
     pools = {}
     for name, (key, _) in kinds.items():
         leaf = make_certificate(name, key, middle, middle_key)
-        signer = write_signer(world.directory / name, key, [leaf, middle, root])
+        signer = write_signer(fixture.directory / name, key, [leaf, middle, root])
         pools[name] = {"signer": {**signer, "header": {"x5c": False, "kid": False}}}
-    service = world.service(None, pools).start()
+    service = fixture.service(None, pools).start()
     for name, (key, alg) in kinds.items():
         with service.client(name) as issuer:
             uri, index = issuer.reserve()[0]
@@ -277,10 +277,10 @@ def test_aggregation_of_an_empty_pool(wallet):
     assert wallet.get("/aggregation/empty", {"If-None-Match": r["etag"]}).status == 304
 
 
-def test_aggregation_grows_from_nothing(world):
+def test_aggregation_grows_from_nothing(fixture):
     """A thread that has answered for an empty pool answers for a full one; all threads answer with the same bytes."""
     pools = {"tests": {"size": 8, "prefetch": {"threshold": 1, "capacity": 8}, "precreation": {"lists": 2, "check-delay": "1s"}}}
-    service = world.service(world.redis(), pools).start()
+    service = fixture.service(fixture.redis(), pools).start()
     with service.client() as issuer:
         used = set()
         for _ in range(40):

@@ -4,16 +4,16 @@ import json
 import pytest
 
 from client import Client, Connection, path_of
-from harness import BUILD
+from processes import BUILD
 
 GONE = "/00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
+def service(shared_fixture):
     pools = {"tests": {"size": 400, "final-status": 1, "prefetch": {"threshold": 20, "capacity": 40}},
              "two": {"size": 400, "bits": 2, "prefetch": {"threshold": 20, "capacity": 40}}}
-    return shared_world.service(shared_world.redis(), pools, limits={"body": "2KiB", "batch-entries": 5}).start()
+    return shared_fixture.service(shared_fixture.redis(), pools, limits={"body": "2KiB", "batch-entries": 5}).start()
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,19 @@ import uuid
 import pytest
 
 from client import Client, Connection, path_of, until
-from harness import wait_for_second
+from processes import wait_for_second
 from tokens import Token, fetch_token
 
 JWT = "application/statuslist+jwt"
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
-    redis = shared_world.redis()
+def service(shared_fixture):
+    redis = shared_fixture.redis()
     pools = {"tests": {"size": 800, "prefetch": {"threshold": 40, "capacity": 80}, "update-interval": "0s"},
              "wide": {"size": 400, "bits": 4, "list-lifetime": "2h", "ttl": "90s",
                       "prefetch": {"threshold": 4, "capacity": 8}}}
-    return shared_world.service(redis, pools).start()
+    return shared_fixture.service(redis, pools).start()
 
 
 @pytest.fixture

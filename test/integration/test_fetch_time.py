@@ -4,13 +4,13 @@ import threading
 import time
 
 from client import Connection, path_of, until
-from harness import instrumented
+from processes import instrumented
 from tokens import Token, fetch_token
 
 
-def test_no_reader_goes_back_in_time(world):
+def test_no_reader_goes_back_in_time(fixture):
     """The list counts upwards, one status after another: a reader who saw n set never sees fewer, on any connection."""
-    service = world.service(world.redis(), {"tests": {"size": 800, "update-interval": "0s",
+    service = fixture.service(fixture.redis(), {"tests": {"size": 800, "update-interval": "0s",
                                                      "prefetch": {"threshold": 100, "capacity": 200}}}).start()
     with service.client() as issuer:
         references = issuer.reserve(200)
@@ -45,9 +45,9 @@ def test_no_reader_goes_back_in_time(world):
         assert min(counts) > 10
 
 
-def test_a_slow_reader_gets_the_token_that_he_asked_for(world):
+def test_a_slow_reader_gets_the_token_that_he_asked_for(fixture):
     """A large token stays whole while it is sent, though it was replaced many times meanwhile."""
-    service = world.service(world.redis(), {"tests": {"size": 8_000_000, "update-interval": "0s",
+    service = fixture.service(fixture.redis(), {"tests": {"size": 8_000_000, "update-interval": "0s",
                                                      "prefetch": {"threshold": 4000, "capacity": 9000}}},
                             limits={"body": "4MiB"}).start()
     with service.client() as issuer:
@@ -73,10 +73,10 @@ def test_a_slow_reader_gets_the_token_that_he_asked_for(world):
             c.close()
 
 
-def test_an_expired_token_is_never_sent(world):
+def test_an_expired_token_is_never_sent(fixture):
     """With Redis gone nothing is signed again: fetches go on until exp, and then say so, whatever the condition."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"list-lifetime": "6s", "ttl": "1s", "size": 80,
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"list-lifetime": "6s", "ttl": "1s", "size": 80,
                                               "prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
@@ -109,9 +109,9 @@ def test_an_expired_token_is_never_sent(world):
         assert fetch_token(c, uri).iat >= t.iat and c.fetch(uri, {"If-None-Match": tag}).status == 200
 
 
-def test_renewal_comes_before_anybody_waits(world):
+def test_renewal_comes_before_anybody_waits(fixture):
     """Lists of four seconds are renewed in their second half: a reader over three lifetimes is always served, always fresh."""
-    service = world.service(world.redis(), {"tests": {"list-lifetime": "4s", "ttl": "1s", "size": 80,
+    service = fixture.service(fixture.redis(), {"tests": {"list-lifetime": "4s", "ttl": "1s", "size": 80,
                                                       "prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]

@@ -18,9 +18,9 @@ def set_some(client, uri, values):
         client.update(uri, index, value)
 
 
-def test_a_list_that_redis_lost_is_made_again(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+def test_a_list_that_redis_lost_is_made_again(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         given = c.reserve(150)
         uri = given[0][0]
@@ -52,10 +52,10 @@ def test_a_list_that_redis_lost_is_made_again(world):
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_a_list_that_redis_has_older_is_raised(world, shown):
+def test_a_list_that_redis_has_older_is_raised(fixture, shown):
     """Changes that no token has shown are lost; those that one has shown are there again."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {**POOL, "update-interval": "0s" if shown else "1h"}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {**POOL, "update-interval": "0s" if shown else "1h"}}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
         set_some(c, uri, {1: 1})
@@ -79,9 +79,9 @@ def test_a_list_that_redis_has_older_is_raised(world, shown):
     assert service.metric("rollback_detected_total") == 1
 
 
-def test_intact_data_needs_no_mending(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+def test_intact_data_needs_no_mending(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
         for n in range(3):
@@ -94,10 +94,10 @@ def test_intact_data_needs_no_mending(world):
     assert "mended" not in service.log() and "lost changes" not in service.log()
 
 
-def test_a_flushed_database(world):
+def test_a_flushed_database(fixture):
     """Redis lives on, and is empty: no epoch tells it, the numbers of changes do."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": dict(POOL)}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:
         given = c.reserve(20)
         uri = given[0][0]

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.tsan
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
+def service(shared_fixture):
     pools = {"tests": {"size": 4000, "update-interval": "0s", "prefetch": {"threshold": 200, "capacity": 400}}}
-    return shared_world.service(shared_world.redis(), pools).start()
+    return shared_fixture.service(shared_fixture.redis(), pools).start()
 
 
 @pytest.fixture
@@ -126,8 +126,8 @@ def test_connections_cut_at_any_byte(service, reference):
 
 
 @pytest.mark.parametrize("amount", [1, 5000, 8000])
-def test_large_batches(world, amount):
-    service = world.service(world.redis(), {"tests": {"size": 16000, "bits": 2, "update-interval": "0s",
+def test_large_batches(fixture, amount):
+    service = fixture.service(fixture.redis(), {"tests": {"size": 16000, "bits": 2, "update-interval": "0s",
                                                      "prefetch": {"threshold": 100, "capacity": 9000}}}).start()
     with service.client() as c:
         references = c.reserve(amount)
@@ -139,8 +139,8 @@ def test_large_batches(world, amount):
             assert c.status(*reference) == 3
 
 
-def test_a_body_at_its_limit(world):
-    service = world.service(world.redis(), limits={"body": "1KiB"}).start()
+def test_a_body_at_its_limit(fixture):
+    service = fixture.service(fixture.redis(), limits={"body": "1KiB"}).start()
     with service.client() as c:
         (uri, index), = c.reserve()
         body = update_of((uri, index), 1)

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from client import parallel, until
-from harness import free_port
+from processes import free_port
 
 POOLS = {"tests": {"size": 4000, "bits": 2, "final-status": 3, "update-interval": "100ms", "api-key": "one",
                    "prefetch": {"threshold": 100, "capacity": 400}},
@@ -17,13 +17,13 @@ POOLS = {"tests": {"size": 4000, "bits": 2, "final-status": 3, "update-interval"
 
 
 @pytest.fixture(scope="module")
-def redis(shared_world):
-    return shared_world.redis()
+def redis(shared_fixture):
+    return shared_fixture.redis()
 
 
 @pytest.fixture(scope="module")
-def service(shared_world, redis):
-    return shared_world.service(redis, POOLS).start()
+def service(shared_fixture, redis):
+    return shared_fixture.service(redis, POOLS).start()
 
 
 @pytest.fixture
@@ -160,10 +160,10 @@ def test_many_clients_with_one_key(service):
         assert c.try_status(*refs[0]).json()["version"] == before + 1
 
 
-def test_still_running_is_409(world):
+def test_still_running_is_409(fixture):
     """A reservation that waits for references; a batch that waits for a Redis that stands still."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"prefetch": {"threshold": 50, "capacity": 100}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"prefetch": {"threshold": 50, "capacity": 100}}}).start()
     with service.client() as c, service.client() as d:
         uri, index = c.reserve()[0]
         redis.pause()
@@ -182,9 +182,9 @@ def test_still_running_is_409(world):
         assert d.status(uri, index) == 1 and d.try_status(uri, index).json()["version"] == 1
 
 
-def test_answered_without_references_and_after_retirement(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 800, "prefetch": {"threshold": 20, "capacity": 40}}}).start()
+def test_answered_without_references_and_after_retirement(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 800, "prefetch": {"threshold": 20, "capacity": 40}}}).start()
     with service.client() as c:
         key = fresh()
         first = reserve(c, key, 3)
@@ -199,22 +199,22 @@ def test_answered_without_references_and_after_retirement(world):
         assert r.status == 409 and r.problem()["code"] == "POOL_RETIRED"
 
 
-def test_retention(world):
-    service = world.service(world.redis(), idempotency={"retention": "2s"}).start()
+def test_retention(fixture):
+    service = fixture.service(fixture.redis(), idempotency={"retention": "2s"}).start()
     with service.client() as c:
         key = fresh()
         first = reserve(c, key)
         assert reserve(c, key).body == first.body
-        left = [world.redises[0].client.pttl(k) for k in world.redises[0].client.scan_iter("statuslist:{tests}:idempotency:*")]
+        left = [fixture.redises[0].client.pttl(k) for k in fixture.redises[0].client.scan_iter("statuslist:{tests}:idempotency:*")]
         assert len(left) == 1 and 0 < left[0] <= 2000
         until(lambda: reserve(c, key).body != first.body, 10, "another answer")
 
 
-def test_two_instances(world):
-    redis = world.redis()
+def test_two_instances(fixture):
+    redis = fixture.redis()
     pool = {"size": 2000, "api-key": "k", "prefetch": {"threshold": 50, "capacity": 100}}
-    first = world.service(redis, {"tests": dict(pool)}).start()
-    second = world.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
+    first = fixture.service(redis, {"tests": dict(pool)}).start()
+    second = fixture.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
     pair, seen = [first, second], set()
     with first.client() as a, second.client() as b:
         for n in range(30):
@@ -311,9 +311,9 @@ class Stubborn:
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["external", "embedded"])
-def test_the_service_is_killed_in_the_middle(world, embedded):
+def test_the_service_is_killed_in_the_middle(fixture, embedded):
     pool = {"size": 3000, "bits": 4, "prefetch": {"threshold": 60, "capacity": 300}}
-    service = world.service(None if embedded else world.redis(), {"tests": pool}).start()
+    service = fixture.service(None if embedded else fixture.redis(), {"tests": pool}).start()
     with Stubborn(service) as crowd:
         for _ in range(4):
             time.sleep(random.uniform(0.2, 0.5))
@@ -323,9 +323,9 @@ def test_the_service_is_killed_in_the_middle(world, embedded):
     crowd.check()
 
 
-def test_redis_is_killed_in_the_middle(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 3000, "bits": 4, "prefetch": {"threshold": 60, "capacity": 300}}}).start()
+def test_redis_is_killed_in_the_middle(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 3000, "bits": 4, "prefetch": {"threshold": 60, "capacity": 300}}}).start()
     with Stubborn(service) as crowd:
         for _ in range(4):
             time.sleep(random.uniform(0.2, 0.5))
@@ -335,10 +335,10 @@ def test_redis_is_killed_in_the_middle(world):
     crowd.check()
 
 
-def test_replies_are_lost_in_the_middle(world):
+def test_replies_are_lost_in_the_middle(fixture):
     """Connections to Redis are cut while commands are under way: outcomes are unknown, answers are not."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 3000, "bits": 4, "prefetch": {"threshold": 60, "capacity": 300}}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 3000, "bits": 4, "prefetch": {"threshold": 60, "capacity": 300}}}).start()
     with Stubborn(service) as crowd:
         for _ in range(30):
             time.sleep(0.05)
@@ -349,12 +349,12 @@ def test_replies_are_lost_in_the_middle(world):
     crowd.check()
 
 
-def test_replicas_confirm_what_is_repeated(world):
+def test_replicas_confirm_what_is_repeated(fixture):
     port = free_port()
-    redis = world.redis(extra=["--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"])
-    replica = world.redis(extra=["--replicaof", "127.0.0.1", str(port)])
+    redis = fixture.redis(extra=["--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"])
+    replica = fixture.redis(extra=["--replicaof", "127.0.0.1", str(port)])
     until(lambda: replica.client.info("replication")["master_link_status"] == "up", 20, "the replica")
-    service = world.service(redis, redis={"wait-replicas": 1, "socket": redis.socket}).start()
+    service = fixture.service(redis, redis={"wait-replicas": 1, "socket": redis.socket}).start()
     with service.client() as c:
         key, lost = fresh(), fresh()
         first = reserve(c, key)
@@ -368,8 +368,8 @@ def test_replicas_confirm_what_is_repeated(world):
         assert reserve(c, key).body == first.body
 
 
-def test_policies_that_evict_what_expires(world):
-    redis = world.redis(extra=["--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"])
-    service = world.service(redis)
+def test_policies_that_evict_what_expires(fixture):
+    redis = fixture.redis(extra=["--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"])
+    service = fixture.service(redis)
     service.spawn()
     assert service.wait_end() == 1 and "maxmemory-policy is volatile-lru, must be noeviction" in service.log()

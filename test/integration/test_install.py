@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from client import until
-from harness import BUILD, ROOT, instrumented
+from processes import BUILD, ROOT, instrumented
 
 
 def run(*argv, env=None, code=0, **how):
@@ -76,7 +76,7 @@ def test_headers_stand_alone(installed, compiler, language, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["shared", "static"])
-def test_the_example(installed, how, tmp_path, world):
+def test_the_example(installed, how, tmp_path, fixture):
     program, token = tmp_path / "verify", tmp_path / "token"
     source = ROOT / "examples" / "verify.c"
     if how == "shared":
@@ -86,7 +86,7 @@ def test_the_example(installed, how, tmp_path, world):
     run("cc", "-Wall", "-Wextra", "-Werror", source, "-o", program, *libraries, *sanitized())
     used = run("ldd", program, env={"LD_LIBRARY_PATH": str(installed.lib)})
     assert ("libstatuslist.so.0" in used) is (how == "shared")
-    service = world.service(world.redis(), {"tests": {"update-interval": "0s"}}).start()
+    service = fixture.service(fixture.redis(), {"tests": {"update-interval": "0s"}}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
         c.update(uri, index, 1)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 
 from client import Connection, until
-from harness import BINARY
+from processes import BINARY
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://status.example"
 LEEWAY = 30
@@ -86,9 +86,9 @@ SMALL = {"size": 4000, "prefetch": {"threshold": 20, "capacity": 40}}
 
 
 @pytest.fixture(scope="module")
-def service(shared_world, keys):
+def service(shared_fixture, keys):
     """A pool for each algorithm, and three that share keys; each has an API key as well."""
-    files = write_keys(shared_world.directory, keys)
+    files = write_keys(shared_fixture.directory, keys)
 
     def auth(*algs, **more):
         return {**SMALL, "jwt-auth": {"keys": [files[a] for a in algs], "issuer": ISSUER, "audience": AUDIENCE, **more}}
@@ -98,7 +98,7 @@ def service(shared_world, keys):
     pools["elsewhere"] = auth("ES256", issuer="https://other.example")
     pools["anybody"] = {**SMALL, "jwt-auth": {"keys": files["ES384"]}}
     pools["keyed"] = {**SMALL, "api-key": "key-of-es256"}
-    return shared_world.service(shared_world.redis(), pools).start()
+    return shared_fixture.service(shared_fixture.redis(), pools).start()
 
 
 def ask(service, fields, pool="es256", connection=None):
@@ -403,20 +403,20 @@ def test_nothing_secret_is_logged(service, keys):
 # ---- what is remembered
 
 
-def one_worker(world, keys, **more):
-    files = write_keys(world.directory, {a: keys[a] for a in ("HS256", "ES256")})
+def one_worker(fixture, keys, **more):
+    files = write_keys(fixture.directory, {a: keys[a] for a in ("HS256", "ES256")})
     auth = {"issuer": ISSUER, "audience": AUDIENCE}
     pools = {"hs256": {**SMALL, "jwt-auth": {"keys": files["HS256"], "algorithm": "HS256", **auth}},
              "es256": {**SMALL, "jwt-auth": {"keys": [files["ES256"]], **auth}}}
-    return world.service(world.redis(), pools, workers=1, **more).start()
+    return fixture.service(fixture.redis(), pools, workers=1, **more).start()
 
 
 def outcomes(service):
     return {o: service.metric("bearer_tokens_total", pool=None, outcome=o) for o in ("verified", "remembered", "refused", "put_off")}
 
 
-def test_a_token_is_verified_once_and_expires_all_the_same(world, keys):
-    service = one_worker(world, keys)
+def test_a_token_is_verified_once_and_expires_all_the_same(fixture, keys):
+    service = one_worker(fixture, keys)
     until_then = time.time() + 8
     token = crafted("ES256", keys["ES256"], claims(exp=until_then - LEEWAY))
     asked = 0
@@ -436,8 +436,8 @@ def test_a_token_is_verified_once_and_expires_all_the_same(world, keys):
     assert service.metric("bearer_tokens_remembered", pool=None) == 0
 
 
-def test_memory_for_tokens_is_bounded(world, keys):
-    service = one_worker(world, keys)
+def test_memory_for_tokens_is_bounded(fixture, keys):
+    service = one_worker(fixture, keys)
     fields = lambda n: [("Authorization", f"Bearer {crafted('HS256', keys['HS256'], claims(jti=str(n)))}")]  # noqa: E731
     first = fields(0)
     with Connection(service.public) as c:
@@ -454,8 +454,8 @@ def test_memory_for_tokens_is_bounded(world, keys):
     assert seen["verified"] == 1300 and seen["remembered"] == 130, "the one in use is never driven out"
 
 
-def test_forged_tokens_do_not_take_all_the_time(world, keys):
-    service = one_worker(world, keys)
+def test_forged_tokens_do_not_take_all_the_time(fixture, keys):
+    service = one_worker(fixture, keys)
     good = ("Authorization", f"Bearer {crafted('ES256', keys['ES256'])}")
     assert ask(service, [good]).status == 200
     own = ec.generate_private_key(ec.SECP256R1())
@@ -475,8 +475,8 @@ def test_forged_tokens_do_not_take_all_the_time(world, keys):
     assert outcomes(service)["put_off"] >= 1
 
 
-def test_without_jwt_auth_authorization_is_not_ours(world, keys):
-    service = world.service(world.redis(), {"tests": SMALL}).start()
+def test_without_jwt_auth_authorization_is_not_ours(fixture, keys):
+    service = fixture.service(fixture.redis(), {"tests": SMALL}).start()
     token = ("Authorization", f"Bearer {crafted('ES256', keys['ES256'])}")
     key = ("X-Api-Key", "key-of-tests")
     for fields in ([key, token], [token, token, key]):
@@ -487,9 +487,9 @@ def test_without_jwt_auth_authorization_is_not_ours(world, keys):
     assert ask(service, [key, key], "tests").status == 400
 
 
-def test_a_pool_with_tokens_only(world, keys):
-    files = write_keys(world.directory, {"ES512": keys["ES512"]})
-    service = world.service(world.redis(), {"tests": {**SMALL, "jwt-auth": {"keys": files["ES512"], "issuer": ISSUER, "audience": AUDIENCE}}})
+def test_a_pool_with_tokens_only(fixture, keys):
+    files = write_keys(fixture.directory, {"ES512": keys["ES512"]})
+    service = fixture.service(fixture.redis(), {"tests": {**SMALL, "jwt-auth": {"keys": files["ES512"], "issuer": ISSUER, "audience": AUDIENCE}}})
     service.options().pop("api-key")
     service.start()
     assert ask(service, crafted("ES512", keys["ES512"]), "tests").status == 200
@@ -499,7 +499,7 @@ def test_a_pool_with_tokens_only(world, keys):
 # ---- key files
 
 
-def test_key_files_that_are_refused(world, keys):
+def test_key_files_that_are_refused(fixture, keys):
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer")])
     now = datetime.datetime.utcnow()
     certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(keys["ES256"].public_key()).serial_number(1)
@@ -520,10 +520,10 @@ def test_key_files_that_are_refused(world, keys):
             (b"too short\n", "HS384", "the secret (not shown) has 9 bytes; expected at least 48 for HS384"),
             (keys["HS256"], "by-key", "there is no PEM in it")]
     for content, algorithm, message in rows:
-        path = world.directory / "the-key"
+        path = fixture.directory / "the-key"
         path.write_bytes(content)
         path.chmod(0o600)
-        service = world.service(world.redis() if not world.redises else world.redises[0],
+        service = fixture.service(fixture.redis() if not fixture.redises else fixture.redises[0],
                                 {"tests": {"jwt-auth": {"keys": [str(path)], "algorithm": algorithm, "issuer": "i"}}})
         run = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], capture_output=True, text=True,
                              env=service.environment(), stdin=subprocess.DEVNULL)
@@ -533,27 +533,27 @@ def test_key_files_that_are_refused(world, keys):
             assert len(line) < 20 or "-----" in line or line not in run.stderr, "the key's text is shown"
 
 
-def test_how_many_keys_a_token_may_have_to_be_tried_with(world, keys):
+def test_how_many_keys_a_token_may_have_to_be_tried_with(fixture, keys):
     paths = []
     for n in range(9):
-        paths.append(world.directory / f"{n}.pem")
+        paths.append(fixture.directory / f"{n}.pem")
         paths[-1].write_bytes(public_pem(ec.generate_private_key(ec.SECP256R1())))
     for issuers, ok in ((["i"] * 9, False), (["i"] * 8, True), ([f"i{n}" for n in range(9)], True), ([None] * 8, True), ([None] * 8 + ["i"], False)):
         pools = {f"p{n}": {"jwt-auth": {"keys": str(paths[n]), "audience": "a", **({"issuer": i} if i else {})}} for n, i in enumerate(issuers)}
-        service = world.service(None, pools)
+        service = fixture.service(None, pools)
         run = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], capture_output=True, text=True,
                              env=service.environment(), stdin=subprocess.DEVNULL)
         assert (run.returncode == 0) == ok, run.stderr
         assert ok or "up to 9 keys would have to be tried for one bearer token; expected at most 8" in run.stderr
 
 
-def test_keys_in_use_can_change(world, keys):
+def test_keys_in_use_can_change(fixture, keys):
     """Two keys for a rollover; what is configured for an algorithm that is not by the key's own choice."""
-    files = write_keys(world.directory, {a: keys[a] for a in ("RS256", "RS512", "ES256")})
+    files = write_keys(fixture.directory, {a: keys[a] for a in ("RS256", "RS512", "ES256")})
     auth = {"issuer": ISSUER, "audience": AUDIENCE}
     pools = {"two": {**SMALL, "jwt-auth": {"keys": [files["RS256"], files["RS512"], files["ES256"]], **auth}},
              "rs512": {**SMALL, "jwt-auth": {"keys": [files["RS256"], files["RS512"]], "algorithm": "RS512", **auth}}}
-    service = world.service(world.redis(), pools).start()
+    service = fixture.service(fixture.redis(), pools).start()
     for name in ("RS256", "RS512"):
         assert ask(service, crafted("RS256", keys[name]), "two").status == 200
         assert ask(service, crafted("RS512", keys[name]), "rs512").status == 200

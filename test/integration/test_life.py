@@ -49,10 +49,10 @@ def frozen():
         os.kill(pid, signal.SIGCONT)
 
 
-def test_the_life_of_a_list(world, frozen):
-    redis = world.redis()
-    service = world.service(redis, {"tests": dict(POOL)}).start()
-    other = world.service(redis, {"tests": dict(POOL)}, public_url=service.config["public-url"]).start()
+def test_the_life_of_a_list(fixture, frozen):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
+    other = fixture.service(redis, {"tests": dict(POOL)}, public_url=service.config["public-url"]).start()
     with service.client() as c, other.client() as far:
         uri, given = all_of_a_list(c, far)
         last = time.monotonic()

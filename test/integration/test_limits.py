@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, parallel, until
-from harness import instrumented
+from processes import instrumented
 
 PATIENCE = 60 if instrumented() else 20
 SLOW = {"reservations-per-second": 1, "updates-per-second": 1, "burst": "60s"}  # 60 at once, then none for as long as a test takes
@@ -25,8 +25,8 @@ def too_many(answer):
     return int(answer["retry-after"])
 
 
-def test_each_credential_has_its_own_rate(world):
-    service = world.service(pools={"tests": {**PLENTY, "api-key": ["x"], "limits": SLOW}})
+def test_each_credential_has_its_own_rate(fixture):
+    service = fixture.service(pools={"tests": {**PLENTY, "api-key": ["x"], "limits": SLOW}})
     options = service.options()
     del options["api-key"]
     options["api-keys"] = ["key-of-tests", "another"]
@@ -42,8 +42,8 @@ def test_each_credential_has_its_own_rate(world):
     assert service.metric("rate_limited_total", limit="updates") == 0
 
 
-def test_updates_and_entries_of_batches_count(world):
-    service = world.service(pools={"tests": {**PLENTY, "limits": {k: v for k, v in SLOW.items() if k[0] != "r"}}}).start()
+def test_updates_and_entries_of_batches_count(fixture):
+    service = fixture.service(pools={"tests": {**PLENTY, "limits": {k: v for k, v in SLOW.items() if k[0] != "r"}}}).start()
     with service.client() as c:
         references = c.reserve(100)
         for r in references[:10]:
@@ -60,11 +60,11 @@ def test_updates_and_entries_of_batches_count(world):
     assert service.metric("rate_limited_total", limit="updates") == 2
 
 
-def test_a_bearer_tokens_subject_is_the_credential(world):
+def test_a_bearer_tokens_subject_is_the_credential(fixture):
     key = ec.generate_private_key(ec.SECP256R1())
-    pem = world.directory / "bearer.pem"
+    pem = fixture.directory / "bearer.pem"
     pem.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    service = world.service(pools={"tests": {**PLENTY, "jwt-auth": {"keys": str(pem)},
+    service = fixture.service(pools={"tests": {**PLENTY, "jwt-auth": {"keys": str(pem)},
                                              "limits": {**SLOW, "burst": "10s"}}}).start()
 
     def bearer(subject):
@@ -77,8 +77,8 @@ def test_a_bearer_tokens_subject_is_the_credential(world):
     assert reserve(service, amount=10).status == 200  # and the API key
 
 
-def test_a_reload_changes_the_rate_and_switches_it_off(world):
-    service = world.service(pools={"tests": PLENTY}).start()
+def test_a_reload_changes_the_rate_and_switches_it_off(fixture):
+    service = fixture.service(pools={"tests": PLENTY}).start()
 
     def limit(**values):
         done = service.metric("reloads_total", pool=None, result="done")

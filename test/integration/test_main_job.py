@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from client import parallel, until
-from harness import ROOT
+from processes import ROOT
 from tokens import fetch_token
 
 FULL = os.environ.get("SL_MAIN_JOB") == "full"
@@ -19,14 +19,14 @@ SIZE, CAPACITY = (50_000, 10_000) if FULL else (5_000, 1_000)
 AMOUNTS = [1, 1, 1, 5, 25, 100, 400, CAPACITY // 10 + 1, CAPACITY // 2, CAPACITY]
 
 
-def seed_service(world, store):
+def seed_service(fixture, store):
     """The seed's pool as it is printed, scaled; what it leaves out has its defaults."""
     text = (ROOT / "test" / "data" / "config" / "seed_delay.yaml").read_text()
     pool = yaml.safe_load(re.sub(r"^\.\.\.$", "", text, flags=re.M))["app"]["status-list-pools"]["tests"]
     assert pool["size"] == 50_000 and pool["prefetch"] == {"threshold": 1000, "capacity": 10000, "on-underflow": "delay"}
     pool["size"] = SIZE
     pool["prefetch"].update(threshold=CAPACITY // 10, capacity=CAPACITY)
-    service = world.service(store, {"tests": pool}, workers=2)
+    service = fixture.service(store, {"tests": pool}, workers=2)
     service.config["redis"]["persistence-strategy"] = {"append-fsync-always": True}
     return service.start(seconds=60)
 
@@ -68,9 +68,9 @@ def check_every_list(service, want):
 
 
 @pytest.mark.parametrize("embedded", [False, True], ids=["external", "embedded"])
-def test_main_job(world, embedded):
-    redis = None if embedded else world.redis()
-    service = seed_service(world, redis)
+def test_main_job(fixture, embedded):
+    redis = None if embedded else fixture.redis()
+    service = seed_service(fixture, redis)
     references, want = [], collections.defaultdict(set)
 
     def round_of(total):

@@ -6,11 +6,11 @@ from tokens import fetch_token
 
 
 @pytest.fixture
-def pair(world):
-    redis = world.redis()
+def pair(fixture):
+    redis = fixture.redis()
     pool = {"size": 2000, "update-interval": "0s", "prefetch": {"threshold": 50, "capacity": 100}}
-    first = world.service(redis, {"tests": dict(pool)}).start()
-    second = world.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
+    first = fixture.service(redis, {"tests": dict(pool)}).start()
+    second = fixture.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
     # One key for both, as it would be configured: each generated one of its own, so tokens differ by signer only.
     return first, second
 
@@ -44,9 +44,9 @@ def test_an_update_at_one_is_visible_at_the_other(pair):
                 until(lambda: fetch_token(c, uri).status(index) == value, 3, "the update")
 
 
-def test_what_one_missed_is_swept_up(pair, world):
+def test_what_one_missed_is_swept_up(pair, fixture):
     """The subscription of one is cut again and again: it still learns of lists and versions."""
-    redis = world.redises[0]
+    redis = fixture.redises[0]
     with pair[0].client() as a, pair[1].client() as b:
         for n in range(5):
             uri, index = a.reserve()[0]
@@ -58,11 +58,11 @@ def test_what_one_missed_is_swept_up(pair, world):
             a.reserve(100)
 
 
-def test_an_unknown_list_is_looked_up_while_news_do_not_come(world):
+def test_an_unknown_list_is_looked_up_while_news_do_not_come(fixture):
     """A list that the other made a moment ago, and the subscription is down: it is asked for, not denied."""
-    redis = world.redis()
-    first = world.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()
-    second = world.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()
+    redis = fixture.redis()
+    first = fixture.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()
+    second = fixture.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with first.client() as a, second.client() as b:
         uris = {u for _ in range(3) for u, _ in a.reserve(10)}
         for uri in uris:
@@ -70,9 +70,9 @@ def test_an_unknown_list_is_looked_up_while_news_do_not_come(world):
             until(lambda: b.fetch(uri).status == 200, 5, "the list at the other")
 
 
-def test_the_instances_do_not_close_each_others_connections(pair, world):
+def test_the_instances_do_not_close_each_others_connections(pair, fixture):
     """A predecessor is a connection of the same instance: a restart of one leaves the other's alone."""
-    names = lambda: {c["id"]: c["name"] for c in world.redises[0].client.client_list() if c["name"].startswith("statuslistd:")}  # noqa: E731
+    names = lambda: {c["id"]: c["name"] for c in fixture.redises[0].client.client_list() if c["name"].startswith("statuslistd:")}  # noqa: E731
     before = names()
     instances = {n.split(":")[1] for n in before.values()}
     assert len(instances) == 2 and len(before) == 10

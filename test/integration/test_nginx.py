@@ -11,7 +11,7 @@ import time
 import pytest
 
 from client import parallel, path_of, until
-from harness import ROOT, World, free_port
+from processes import ROOT, Fixture, free_port
 from tls import Authority, TlsClient, TlsConnection
 from tokens import Token, fetch_token
 
@@ -82,19 +82,19 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def front(authority):
-    world = World()
+    fixture = Fixture()
     lasting = {"size": 4000, "update-interval": "0s", "ttl": "600s", "precreation": {"lists": 12, "check-delay": "100ms"}}
-    service = world.service(world.redis(), {"tests": lasting, "quick": {**lasting, "ttl": "1s", "list-lifetime": "40s"}})
+    service = fixture.service(fixture.redis(), {"tests": lasting, "quick": {**lasting, "ttl": "1s", "list-lifetime": "40s"}})
     service.issuer = ("127.0.0.1", free_port())
     service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
     service.config["public-url"] = "https://status.example.org"
-    nginx = Front(world.directory / "nginx", service, authority)
+    nginx = Front(fixture.directory / "nginx", service, authority)
     try:
         service.start()
         yield nginx.start()
     finally:
         nginx.stop()
-        world.end()
+        fixture.end()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness import SANITIZER
+from processes import SANITIZER
 
 
 class Manager:
@@ -18,8 +18,8 @@ class Manager:
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_service_manager_is_told(world, kind):
-    service = world.service()
+def test_service_manager_is_told(fixture, kind):
+    service = fixture.service()
     name = str(service.directory / "notify") if kind == "path" else f"@sl-notify-{service.directory}"
     manager = Manager(name if kind == "path" else "\0" + name[1:])
     service.extra_environment = {"NOTIFY_SOCKET": name}
@@ -48,9 +48,9 @@ def test_service_manager_is_told(world, kind):
 
 
 @pytest.mark.parametrize("name", ["", "relative", "/" + "x" * 200, "/nowhere/at/all"])
-def test_nobody_listens(world, name):
+def test_nobody_listens(fixture, name):
     """A name that nothing can be sent to harms nothing."""
-    service = world.service()
+    service = fixture.service()
     service.extra_environment = {"NOTIFY_SOCKET": name}
     service.start()
     service.stop()

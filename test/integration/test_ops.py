@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import Connection, path_of, until
-from harness import BINARY, instrumented
+from processes import BINARY, instrumented
 from tokens import fetch_token
 
 # name: labels that it must have, beside pool
@@ -35,9 +35,9 @@ LOGFMT = re.compile(r'^(?:[a-z_-]+=(?:"(?:[^"\\]|\\.)*"|[^\s"=]+))(?: [a-z_-]+=(
 
 
 @pytest.fixture
-def service(world):
-    world.store = world.redis()
-    return world.service(world.store, {"tests": {"prefetch": {"threshold": 20, "capacity": 40}}}).start()
+def service(fixture):
+    fixture.store = fixture.redis()
+    return fixture.service(fixture.store, {"tests": {"prefetch": {"threshold": 20, "capacity": 40}}}).start()
 
 
 def test_livez_readyz_version(service):
@@ -56,8 +56,8 @@ def test_livez_readyz_version(service):
     assert service.operations("/pools/tests/new-references", "POST").status == 404
 
 
-def test_readiness_names_what_fails(world, service):
-    redis = world.store
+def test_readiness_names_what_fails(fixture, service):
+    redis = fixture.store
     redis.stop()
     until(lambda: not service.readiness()[0], 10, "unready")
     ready, reason = service.readiness()
@@ -68,9 +68,9 @@ def test_readiness_names_what_fails(world, service):
     service.wait_ready()
 
 
-def test_wrong_persistence_at_run_time(world, service):
+def test_wrong_persistence_at_run_time(fixture, service):
     """Noticed within ten seconds; updates are not acknowledged meanwhile."""
-    redis = world.store
+    redis = fixture.store
     with service.client() as c:
         uri, index = c.reserve()[0]
         redis.client.config_set("appendfsync", "everysec")
@@ -83,9 +83,9 @@ def test_wrong_persistence_at_run_time(world, service):
         c.update(uri, index, 1)
 
 
-def test_expired_tokens_make_unready(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"list-lifetime": "4s", "ttl": "1s", "size": 80,
+def test_expired_tokens_make_unready(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"list-lifetime": "4s", "ttl": "1s", "size": 80,
                                               "prefetch": {"threshold": 2, "capacity": 4}}}).start()
     redis.stop()
     until(lambda: not service.readiness("")[0], 8, "unready for fetches")
@@ -147,7 +147,7 @@ def test_metrics_are_valid_and_have_what_is_promised(service):
     assert value("store_state", state="up", connection="worker") == 2 and value("store_state", state="up") == 5
 
 
-def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(world, service):
+def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(fixture, service):
     with service.client() as c:
         uri, index = c.reserve()[0]
         c.fetch(uri)
@@ -155,7 +155,7 @@ def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(world, s
         c.get("/some-secret-path?and=query")
     with service.client(key="a-guessed-key") as c:
         assert c.try_reserve().status == 401
-    world.store.restart()
+    fixture.store.restart()
     service.wait_ready()
     service.stop()
     log = service.log()
@@ -175,9 +175,9 @@ def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(world, s
         assert log.index(f'msg="{before}"') < log.index(f'msg="{after}"')
 
 
-def test_the_connection_limit(world):
+def test_the_connection_limit(fixture):
     """As many as allowed are served; for one more, the one that has been idle for longest is closed."""
-    service = world.service(world.redis(), workers=1, limits={"connections": 8}).start()
+    service = fixture.service(fixture.redis(), workers=1, limits={"connections": 8}).start()
     with service.client() as c:
         uri = c.reserve()[0][0]
     until(lambda: service.metric("http_connections", None) <= 1, 5, "idle")
@@ -218,10 +218,10 @@ def test_a_slow_client_is_closed(service):
         c.close()
 
 
-def test_what_is_under_way_is_finished_before_the_end(world):
+def test_what_is_under_way_is_finished_before_the_end(fixture):
     """SIGTERM while an update and a reservation wait for Redis: the update is answered with its outcome, exit status 0."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "20s"}}},
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "20s"}}},
                             redis={"command-timeout": "20s"}).start()
     answers = {}
     with service.client() as c:
@@ -254,9 +254,9 @@ def test_what_is_under_way_is_finished_before_the_end(world):
     assert field["version"] == "1"
 
 
-def test_the_end_right_after_an_update(world):
+def test_the_end_right_after_an_update(fixture):
     """Whatever is loaded, signed or replaced at that moment: nothing is used that was freed, and all is freed."""
-    service = world.service(world.redis(), {"tests": {"size": 100000, "update-interval": "0s"}})
+    service = fixture.service(fixture.redis(), {"tests": {"size": 100000, "update-interval": "0s"}})
     for n in range(25):
         service.start()
         with service.client() as c:
@@ -266,9 +266,9 @@ def test_the_end_right_after_an_update(world):
         service.stop()
 
 
-def test_the_order_of_the_end(world):
+def test_the_order_of_the_end(fixture):
     """First unready, then after the delay closed to newcomers; who is connected is answered until then."""
-    service = world.service(world.redis(), shutdown={"delay": "700ms", "deadline": "5s"}).start()
+    service = fixture.service(fixture.redis(), shutdown={"delay": "700ms", "deadline": "5s"}).start()
     with service.client() as c, Connection(service.public) as idle:
         uri = c.reserve()[0][0]
         assert idle.request("GET", path_of(uri)).status == 200
@@ -290,10 +290,10 @@ def test_the_order_of_the_end(world):
     assert service.wait_end(20) == 0
 
 
-def test_the_end_has_a_deadline(world):
+def test_the_end_has_a_deadline(fixture):
     """Clients who do not read their answers, fetches or metrics, do not hold the process."""
     pool = {"size": 8_000_000, "update-interval": "0s", "prefetch": {"threshold": 4000, "capacity": 9000}}
-    service = world.service(world.redis(), {"tests": pool}, shutdown={"deadline": "1s"}).start()
+    service = fixture.service(fixture.redis(), {"tests": pool}, shutdown={"deadline": "1s"}).start()
     with service.client() as c:
         references = c.reserve(9000)
         uri = references[0][0]
@@ -313,11 +313,11 @@ def test_the_end_has_a_deadline(world):
             s.close()
 
 
-def test_an_end_while_everything_waits(world):
+def test_an_end_while_everything_waits(fixture):
     """Redis stands still and all kinds of calls are under way when the end comes: it comes in time, in order."""
-    redis = world.redis()
+    redis = fixture.redis()
     pool = {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "60s"}}
-    service = world.service(redis, {"tests": pool}, redis={"command-timeout": "60s"}, shutdown={"deadline": "500ms"}).start()
+    service = fixture.service(redis, {"tests": pool}, redis={"command-timeout": "60s"}, shutdown={"deadline": "500ms"}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
         until(lambda: service.metric("ring_fill") >= 5, 5, "references")
@@ -346,9 +346,9 @@ def test_an_end_while_everything_waits(world):
             w.close()
 
 
-def test_the_embedded_redis_ends_with_the_service(world):
+def test_the_embedded_redis_ends_with_the_service(fixture):
     """Killed or ended, by a signal to the process or to its whole group: no redis-server is left behind."""
-    service = world.service(None)
+    service = fixture.service(None)
     references = []
     for end in ("stop", "kill", "group"):
         service.start()
@@ -368,9 +368,9 @@ def test_the_embedded_redis_ends_with_the_service(world):
     assert len(set(references)) == 60
 
 
-def test_a_second_signal_ends_at_once(world):
-    redis = world.redis()
-    service = world.service(redis, shutdown={"delay": "30s"}).start()
+def test_a_second_signal_ends_at_once(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, shutdown={"delay": "30s"}).start()
     service.process.send_signal(signal.SIGINT)
     until(lambda: not service.readiness("")[0], 5, "the first signal")
     service.process.send_signal(signal.SIGTERM)
@@ -383,9 +383,9 @@ def test_usage_names_the_program():
     assert r.returncode == 0 and "--check" in r.stdout
 
 
-def test_an_idle_service_is_quiet(world):
+def test_an_idle_service_is_quiet(fixture):
     """No work, no logs, hardly any processor time."""
-    service = world.service(world.redis()).start()
+    service = fixture.service(fixture.redis()).start()
     with service.client() as c:
         fetch_token(c, c.reserve()[0][0])
     stat = open(f"/proc/{service.process.pid}/stat").read().split()
@@ -399,10 +399,10 @@ def test_an_idle_service_is_quiet(world):
     assert len(service.log().splitlines()) == lines
 
 
-def test_how_full_lists_are(world):
+def test_how_full_lists_are(fixture):
     """What the alerts on list fill and token age look at."""
     pool = {"size": 200, "prefetch": {"threshold": 5, "capacity": 10}, "precreation": {"lists": 2, "check-delay": "100ms"}}
-    service = world.service(world.redis(), {"tests": pool}).start()
+    service = fixture.service(fixture.redis(), {"tests": pool}).start()
     assert service.metric("list_size") == 200 and service.metric("ring_capacity") == 10
     until(lambda: service.metric("ring_fill") == 10 and service.metric("spare_lists") == service.metric("spare_lists_wanted") == 2, 10,
           "what is wanted")

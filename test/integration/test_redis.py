@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from client import until
-from harness import free_port
+from processes import free_port
 from tokens import fetch_token
 
 
@@ -18,16 +18,16 @@ def works(service):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_over_tcp_by_address_and_by_name(world, host):
+def test_over_tcp_by_address_and_by_name(fixture, host):
     port = free_port()
-    service = world.service(world.redis(extra=["--port", str(port), "--bind", "127.0.0.1"]))
+    service = fixture.service(fixture.redis(extra=["--port", str(port), "--bind", "127.0.0.1"]))
     service.config["redis"] = {"host": host, "port": port}
     works(service.start())
 
 
-def test_another_database(world):
-    redis = world.redis()
-    one, two = [world.service(redis, redis={"database": n}).start() for n in (0, 3)]
+def test_another_database(fixture):
+    redis = fixture.redis()
+    one, two = [fixture.service(redis, redis={"database": n}).start() for n in (0, 3)]
     works(one)
     works(two)
     with one.client() as a, two.client() as b:
@@ -36,17 +36,17 @@ def test_another_database(world):
 
 
 @pytest.mark.parametrize("how", ["password", "password-file", "user"])
-def test_with_a_password(world, how):
-    redis = world.redis()
+def test_with_a_password(fixture, how):
+    redis = fixture.redis()
     keys = {"user": {"username": "lists", "password": "se cret#1"}, "password": {"password": "se cret#1"}}
     if how == "user":
         redis.client.execute_command("ACL", "SETUSER", "lists", "on", ">se cret#1", "~statuslist:*", "&statuslist:*", "+@all")
     else:
         redis.client.config_set("requirepass", "se cret#1")
-    path = world.directory / "password"
+    path = fixture.directory / "password"
     path.write_text("se cret#1\n")
     keys["password-file"] = {"password-file": str(path)}
-    service = world.service(redis, redis=keys[how]).start()
+    service = fixture.service(redis, redis=keys[how]).start()
     works(service)
     service.stop()
     service.config["redis"].update({k: "wrong" for k in keys[how] if k == "password"})
@@ -57,9 +57,9 @@ def test_with_a_password(world, how):
     assert "se cret#1" not in service.log()
 
 
-def test_scripts_that_were_flushed(world):
-    redis = world.redis()
-    service = world.service(redis).start()
+def test_scripts_that_were_flushed(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis).start()
     for _ in range(3):
         redis.client.script_flush()
         works(service)
@@ -67,10 +67,10 @@ def test_scripts_that_were_flushed(world):
     assert service.metric("updates_total", result="unknown") == 0
 
 
-def test_full_memory(world):
+def test_full_memory(fixture):
     """What Redis refuses for want of memory has not happened, and is said so; nothing has to be restarted."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"update-interval": "0s"}}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"update-interval": "0s"}}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
         redis.client.config_set("maxmemory", 1)
@@ -83,15 +83,15 @@ def test_full_memory(world):
     works(service)
 
 
-def test_replicas_that_must_have_an_update(world):
+def test_replicas_that_must_have_an_update(fixture):
     port = free_port()
-    primary = world.redis(extra=["--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"])
-    service = world.service(primary, redis={"wait-replicas": 1, "command-timeout": "1s"}).start()
+    primary = fixture.redis(extra=["--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"])
+    service = fixture.service(primary, redis={"wait-replicas": 1, "command-timeout": "1s"}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
         r = c.try_update(uri, index, 1)
         assert r.status == 503 and r.problem()["code"] == "OUTCOME_UNKNOWN", "nobody else has it"
-        replica = world.redis(extra=["--replicaof", "127.0.0.1", str(port)])
+        replica = fixture.redis(extra=["--replicaof", "127.0.0.1", str(port)])
         until(lambda: replica.client.info("replication")["master_link_status"] == "up", 10, "the replica")
         until(lambda: c.try_update(uri, index, 1).status == 204, 10, "the replica's answer")
         data = f"statuslist:{{tests}}:list:{uri.rsplit('/', 1)[1]}:data"
@@ -103,9 +103,9 @@ def test_replicas_that_must_have_an_update(world):
         assert r.status == 503 and r.problem()["code"] == "OUTCOME_UNKNOWN"
 
 
-def test_a_server_that_says_it_has_too_many_clients(world):
-    redis = world.redis()
-    service = world.service(redis).start()
+def test_a_server_that_says_it_has_too_many_clients(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis).start()
     redis.client.config_set("maxclients", 7)
     for client in redis.client.client_list():
         if client["name"].startswith("statuslistd:"):
@@ -114,10 +114,10 @@ def test_a_server_that_says_it_has_too_many_clients(world):
     works(service)
 
 
-def test_commands_are_not_sent_at_rest(world):
+def test_commands_are_not_sent_at_rest(fixture):
     """An idle service asks Redis a little, not much: its sweeps and its heartbeat."""
-    redis = world.redis()
-    world.service(redis).start()
+    redis = fixture.redis()
+    fixture.service(redis).start()
     before = redis.client.info("stats")["total_commands_processed"]
     done = threading.Event()
     done.wait(0.4)

@@ -11,10 +11,10 @@ import time
 import pytest
 
 from client import until
-from harness import BINARY, free_port, tls_redis
+from processes import BINARY, free_port
 from test_backup import ctl, ctl_json
 from test_redis import works
-from tls import Authority, pair
+from tls import Authority, pair, tls_redis
 from tokens import fetch_token
 
 
@@ -23,9 +23,9 @@ def authority(tmp_path):
     return Authority(tmp_path / "authority")
 
 
-def over_tls(world, authority, *extra, pools=None, **more):
-    redis, told = tls_redis(world, authority, *extra, **more)
-    service = world.service(redis, pools)
+def over_tls(fixture, authority, *extra, pools=None, **more):
+    redis, told = tls_redis(fixture, authority, *extra, **more)
+    service = fixture.service(redis, pools)
     service.config["redis"] = told
     return redis, service
 
@@ -45,8 +45,8 @@ def unready(service, pattern):
 
 @pytest.mark.tsan
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
-def test_every_call(world, authority, version):
-    redis, service = over_tls(world, authority, "--tls-protocols", version)
+def test_every_call(fixture, authority, version):
+    redis, service = over_tls(fixture, authority, "--tls-protocols", version)
     works(service.start())
     connections = [c for c in redis.client.client_list() if c["name"].startswith("statuslistd:")]
     assert len(connections) == 5, "keeper, loader, feed, two workers"
@@ -54,8 +54,8 @@ def test_every_call(world, authority, version):
 
 
 @pytest.mark.parametrize("key", ["host", "server-name"])
-def test_by_name(world, authority, key):
-    _, service = over_tls(world, authority)
+def test_by_name(fixture, authority, key):
+    _, service = over_tls(fixture, authority)
     if key == "host":
         service.config["redis"]["host"] = "localhost"
     else:
@@ -63,8 +63,8 @@ def test_by_name(world, authority, key):
     works(service.start())
 
 
-def test_large_lists_and_batches(world, authority):
-    _, service = over_tls(world, authority, pools={"tests": {"size": 1 << 19, "bits": 8, "update-interval": "0s",
+def test_large_lists_and_batches(fixture, authority):
+    _, service = over_tls(fixture, authority, pools={"tests": {"size": 1 << 19, "bits": 8, "update-interval": "0s",
                                                              "prefetch": {"capacity": 20000, "threshold": 100}}})
     service.start()
     with service.client() as c:
@@ -76,8 +76,8 @@ def test_large_lists_and_batches(world, authority):
             until(lambda uri=uri, wanted=wanted: fetch_token(c, uri).nonzero() == wanted, 20, "the batch")
 
 
-def test_clients_that_have_to_show_a_certificate(world, authority, tmp_path):
-    _, service = over_tls(world, authority, clients="yes")
+def test_clients_that_have_to_show_a_certificate(fixture, authority, tmp_path):
+    _, service = over_tls(fixture, authority, clients="yes")
     service.spawn()  # whether the alert of TLS 1.3 comes before the end of the connection is chance
     until(lambda: re.search(r"does (it|Redis) ask for a certificate \(redis.tls.certificate\)", service.log()), 30, "the reason")
     service.kill()
@@ -95,8 +95,8 @@ def test_clients_that_have_to_show_a_certificate(world, authority, tmp_path):
     assert "se cret#2" not in service.log()
 
 
-def test_another_authority(world, authority, tmp_path):
-    _, service = over_tls(world, authority)
+def test_another_authority(fixture, authority, tmp_path):
+    _, service = over_tls(fixture, authority)
     service.config["redis"]["tls"]["ca"] = str(Authority(tmp_path / "other", "other").path)
     refuses(service, "the certificate of Redis is refused", "redis.tls.ca")
     del service.config["redis"]["tls"]["ca"]
@@ -107,36 +107,36 @@ def test_another_authority(world, authority, tmp_path):
                                                    env=service.environment(), capture_output=True).stderr
 
 
-def test_another_name(world, authority):
-    _, service = over_tls(world, authority)
+def test_another_name(fixture, authority):
+    _, service = over_tls(fixture, authority)
     service.config["redis"]["tls"]["server-name"] = "redis.example"
     refuses(service, "the certificate of Redis is refused: it is not for redis.example (redis.tls.server-name)")
     service.config["redis"]["tls"]["verify"] = "chain"
     works(service.start())
 
 
-def test_an_expired_certificate(world, authority):
-    _, service = over_tls(world, authority, days=-0.01)
+def test_an_expired_certificate(fixture, authority):
+    _, service = over_tls(fixture, authority, days=-0.01)
     refuses(service, "the certificate of Redis is refused: certificate has expired")
 
 
-def test_a_port_without_tls(world, authority):
-    redis = world.redis(extra=["--port", str(port := free_port()), "--bind", "127.0.0.1"])
-    service = world.service(redis)
+def test_a_port_without_tls(fixture, authority):
+    redis = fixture.redis(extra=["--port", str(port := free_port()), "--bind", "127.0.0.1"])
+    service = fixture.service(redis)
     service.config["redis"] = {"host": "127.0.0.1", "port": port, "command-timeout": "500ms",
                                "tls": {"enabled": True, "ca": str(authority.path)}}
     unready(service, "no TLS handshake with Redis for 500 ms: is redis.port its TLS port|no TLS is spoken there")
 
 
-def test_a_port_with_tls_that_is_not_configured(world, authority):
-    _, service = over_tls(world, authority)
+def test_a_port_with_tls_that_is_not_configured(fixture, authority):
+    _, service = over_tls(fixture, authority)
     del service.config["redis"]["tls"]
     unready(service, r"does Redis speak TLS there \(redis.tls.enabled\)\?")
 
 
-def test_files_that_cannot_be_used(world, authority, tmp_path):
+def test_files_that_cannot_be_used(fixture, authority, tmp_path):
     """Each mistake by its line, before anything is connected; secrets stay secret."""
-    service = world.service(None)
+    service = fixture.service(None)
     password = tmp_path / "password"
     password.write_text("not the one\n")
     password.chmod(0o600)
@@ -159,8 +159,8 @@ def test_files_that_cannot_be_used(world, authority, tmp_path):
     assert re.search(r"yaml:\d+: app.redis.tls.certificate: .*has expired", said())
 
 
-def test_export_and_import(world, authority, tmp_path):
-    redis, service = over_tls(world, authority, clients="yes")
+def test_export_and_import(fixture, authority, tmp_path):
+    redis, service = over_tls(fixture, authority, clients="yes")
     certificate, key = authority.issue("us")
     service.config["redis"]["tls"] |= pair((certificate, key))
     service.start()
@@ -169,7 +169,7 @@ def test_export_and_import(world, authority, tmp_path):
         c.update(*references[0], 1)
     shown = ["--client-cert", str(certificate), "--client-key", str(key)]
     options, backup = ["--cacert", str(authority.path), *shown], tmp_path / "tests.backup"
-    here, (_, told) = f"tls:localhost:{service.config['redis']['port']}", tls_redis(world, authority, clients="yes", name="other")
+    here, (_, told) = f"tls:localhost:{service.config['redis']['port']}", tls_redis(fixture, authority, clients="yes", name="other")
     lists = ctl_json(here, "export", "tests", backup, options=options)["lists"]
     assert lists > 0
     assert ctl_json(f"tls:127.0.0.1:{told['port']}", "import", backup, options=options)["imported"]["made"] == lists
@@ -196,9 +196,9 @@ def test_export_and_import(world, authority, tmp_path):
 
 
 @pytest.mark.tsan
-def test_redis_that_is_killed_under_load(world, authority):
+def test_redis_that_is_killed_under_load(fixture, authority):
     """What was acknowledged is there; what was refused as not happened may be sent again."""
-    redis, service = over_tls(world, authority)
+    redis, service = over_tls(fixture, authority)
     service.start()
     with service.client() as c:
         references = c.reserve(400)
@@ -229,9 +229,9 @@ def told(service):
     return [line for line in service.log().splitlines() if 'shown-to="redis"' in line]
 
 
-def test_the_end_of_our_certificate(world, authority):
+def test_the_end_of_our_certificate(fixture, authority):
     """A metric, and lines in the log ahead of it: at the start, and after a reload."""
-    _, service = over_tls(world, authority, clients="yes")
+    _, service = over_tls(fixture, authority, clients="yes")
     before = datetime.datetime.utcnow() - datetime.timedelta(days=54)
     paths = authority.issue("us", days=17.9, before=before)
     service.config["redis"]["tls"] |= pair(paths)
@@ -254,9 +254,9 @@ def test_the_end_of_our_certificate(world, authority):
     assert len(told(service)) == 2 and service.metric("redis_certificate_not_after_seconds", pool=None) > end + 100 * 86400
 
 
-def test_renewed_while_it_runs(world, authority, tmp_path):
+def test_renewed_while_it_runs(fixture, authority, tmp_path):
     """A new authority and a new certificate of ours, in the files that are configured: a reload is enough."""
-    redis, service = over_tls(world, authority, clients="yes")
+    redis, service = over_tls(fixture, authority, clients="yes")
     files = {k: tmp_path / k for k in ("ca", "certificate", "key")}
 
     def put(a):

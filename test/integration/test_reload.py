@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, until
-from harness import BINARY, free_port, instrumented
+from processes import BINARY, free_port, instrumented
 from signers import Signer
 import tls
 from tls import Authority, TlsClient, TlsConnection, pair
@@ -97,12 +97,12 @@ class Load:
 
 
 @pytest.mark.tsan
-def test_no_request_fails_while_keys_change(world):
-    signers = [Signer(world.directory / f"s{i}", f"signer {i}") for i in range(7)]
+def test_no_request_fails_while_keys_change(fixture):
+    signers = [Signer(fixture.directory / f"s{i}", f"signer {i}") for i in range(7)]
     chains = [signers[0].chain]
     options = {"api-keys": ["stable-key", "first-key"], "signer": signers[0].pem(), "update-interval": "0s", "size": 100000,
                "prefetch": {"threshold": 100, "capacity": 200}}
-    service = world.service(world.redis(), {"tests": options, "other": {}})
+    service = fixture.service(fixture.redis(), {"tests": options, "other": {}})
     del service.options()["api-key"]
     service.start()
     with service.client(key="stable-key") as c, service.client(key="first-key") as old:
@@ -139,10 +139,10 @@ def test_no_request_fails_while_keys_change(world):
     assert reloads(service, "refused") == 0
 
 
-def test_a_file_replaced_at_its_place(world):
+def test_a_file_replaced_at_its_place(fixture):
     """The usual renewal: the configuration names the same paths."""
-    a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
-    service = world.service(world.redis(), {"tests": {"signer": a.pem()}}).start()
+    a, b = Signer(fixture.directory / "s", "a"), Signer(fixture.directory / "s", "b")
+    service = fixture.service(fixture.redis(), {"tests": {"signer": a.pem()}}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
         before = signed_by(c, uri, a)
@@ -161,9 +161,9 @@ def test_a_file_replaced_at_its_place(world):
         assert service.metric("signings_total") == signed + 1
 
 
-def test_api_keys_roll_over(world):
-    service = world.service(world.redis(), {"tests": {}, "other": {}}).start()
-    path = world.directory / "api-key"
+def test_api_keys_roll_over(fixture):
+    service = fixture.service(fixture.redis(), {"tests": {}, "other": {}}).start()
+    path = fixture.directory / "api-key"
 
     def answers(**expected):
         for key, status in expected.items():
@@ -197,13 +197,13 @@ def test_api_keys_roll_over(world):
     assert "in-a-file" not in service.log() and "changed\"" not in service.log().replace('level', '')
 
 
-def test_keys_of_bearer_tokens_roll_over(world):
+def test_keys_of_bearer_tokens_roll_over(fixture):
     """A token that was verified, and is remembered, is worth nothing once its key is gone."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    paths = [world.directory / f"{n}.pem" for n in range(2)]
+    paths = [fixture.directory / f"{n}.pem" for n in range(2)]
     for key, path in zip(keys, paths):
         path.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    service = world.service(world.redis(), {"tests": {}, "other": {}}, workers=1).start()
+    service = fixture.service(fixture.redis(), {"tests": {}, "other": {}}, workers=1).start()
     tokens = [jwt.encode({"iss": "i", "exp": time.time() + 600}, key, "ES256") for key in keys]
 
     def answers(*expected):
@@ -240,11 +240,11 @@ def test_keys_of_bearer_tokens_roll_over(world):
     answers(401, 401)
 
 
-def test_a_bad_file_changes_nothing(world):
-    good, other = Signer(world.directory / "good", "good"), Signer(world.directory / "other", "other")
-    old = Signer(world.directory / "old", "old", ends=-10)
-    early = Signer(world.directory / "early", "early", begins=3600)
-    service = world.service(world.redis(), {"tests": {"signer": good.pem()}, "second": {}}).start()
+def test_a_bad_file_changes_nothing(fixture):
+    good, other = Signer(fixture.directory / "good", "good"), Signer(fixture.directory / "other", "other")
+    old = Signer(fixture.directory / "old", "old", ends=-10)
+    early = Signer(fixture.directory / "early", "early", begins=3600)
+    service = fixture.service(fixture.redis(), {"tests": {"signer": good.pem()}, "second": {}}).start()
     options, key = service.options(), service.key("tests")
     with service.client() as c:
         uri, index = c.reserve()[0]
@@ -254,7 +254,7 @@ def test_a_bad_file_changes_nothing(world):
         other.put("signer.password", b"wrong")
         cases = [(mixed, "does not belong to the key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
                  (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "is not opened by the password"),
-                 ({"pem": {"key": str(world.directory / "nowhere"), "certificate": "x"}}, "No such file")]
+                 ({"pem": {"key": str(fixture.directory / "nowhere"), "certificate": "x"}}, "No such file")]
         for signer, said in cases:
             options["signer"] = signer
             options["api-key"] = "never-in-force"  # the rest of the file is good, and not taken either
@@ -288,9 +288,9 @@ def test_a_bad_file_changes_nothing(world):
 
 
 @pytest.mark.tsan
-def test_options(world):
+def test_options(fixture):
     """What may change does; what may not is named in a warning, and stays."""
-    service = world.service(world.redis(), {"tests": {"ttl": "60s"}, "gone": {}}, workers=2).start()
+    service = fixture.service(fixture.redis(), {"tests": {"ttl": "60s"}, "gone": {}}, workers=2).start()
     options = service.options()
     with service.client() as c, service.client("gone") as gone:
         uri, _ = c.reserve()[0]
@@ -336,13 +336,13 @@ def test_options(world):
 
 
 @pytest.mark.parametrize("renewed", ["before", "after"])
-def test_the_end_of_a_certificate(world, renewed):
+def test_the_end_of_a_certificate(fixture, renewed):
     """Nothing is signed beyond it; what was signed is served until it expires; another certificate ends the trouble."""
     life = 25 if instrumented() else 12
-    short, long = Signer(world.directory / "short", "short", ends=life), Signer(world.directory / "long", "long")
+    short, long = Signer(fixture.directory / "short", "short", ends=life), Signer(fixture.directory / "long", "long")
     end = calendar.timegm(short.leaf.not_valid_after.timetuple())
     options = {"signer": short.pem(), "list-lifetime": "1h", "ttl": "2s", "update-interval": "0s"}
-    service = world.service(world.redis(), {"tests": options}).start()
+    service = fixture.service(fixture.redis(), {"tests": options}).start()
     assert 'the certificate ends soon' in service.log() and "not-after=" in service.log()
     with service.client() as c:
         uri, index = c.reserve()[0]
@@ -375,10 +375,10 @@ def test_the_end_of_a_certificate(world, renewed):
 
 
 @pytest.mark.tsan
-def test_tls_changes(world, tmp_path):
+def test_tls_changes(fixture, tmp_path):
     """Certificates of a listener: connections that are open go on, new ones meet the new; TLS goes off and on again."""
     authority = Authority(tmp_path / "authority")
-    service = world.service(world.redis(), {"tests": {}})
+    service = fixture.service(fixture.redis(), {"tests": {}})
     service.config["tls"] = {"public": pair(authority.issue("first"))}
     service.start()
     context = authority.context()
@@ -415,10 +415,10 @@ def check(service):
     return r.returncode, r.stdout + r.stderr
 
 
-def test_tls_stays_with_an_address_that_stays(world, tmp_path):
+def test_tls_stays_with_an_address_that_stays(fixture, tmp_path):
     """A file without the issuers' address, and so without its TLS: the address is served until the next start, as it was."""
     authority, clients = Authority(tmp_path / "authority"), Authority(tmp_path / "clients", "clients")
-    service = world.service(world.redis(), {"tests": {}})
+    service = fixture.service(fixture.redis(), {"tests": {}})
     service.issuer = ("127.0.0.1", free_port())
     service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
     demanding = {"client-ca": str(clients.path), "client-certificates": "required"}
@@ -435,11 +435,11 @@ def test_tls_stays_with_an_address_that_stays(world, tmp_path):
         assert c.request("POST", "/pools/tests/new-references", {"X-Api-Key": "key-of-tests"}).status == 200
 
 
-def test_another_authority_of_client_certificates(world, tmp_path):
+def test_another_authority_of_client_certificates(fixture, tmp_path):
     """Who came in goes on; who comes now is judged by the new one, and no ticket of before leads past it."""
     authority = Authority(tmp_path / "authority")
     old, new = Authority(tmp_path / "old", "old"), Authority(tmp_path / "new", "new")
-    service = world.service(world.redis(), {"tests": {}})
+    service = fixture.service(fixture.redis(), {"tests": {}})
     service.issuer = ("127.0.0.1", free_port())
     service.config["listen"]["issuer"] = "127.0.0.1:%d" % service.issuer[1]
     service.config["tls"] = {"issuer": {**pair(authority.issue("issuer")), "client-ca": str(old.path), "client-certificates": "required"}}
@@ -460,10 +460,10 @@ def test_another_authority_of_client_certificates(world, tmp_path):
 
 
 @pytest.mark.tsan
-def test_tls_is_exchanged_under_load(world, tmp_path):
+def test_tls_is_exchanged_under_load(fixture, tmp_path):
     """Handshakes of all kinds while the context is replaced again and again: none fails, none leaks."""
     authority = Authority(tmp_path / "authority")
-    service = world.service(world.redis(), {"tests": {}})
+    service = fixture.service(fixture.redis(), {"tests": {}})
     service.config["tls"] = {"public": pair(authority.issue("public"))}
     service.start()
     stop, errors, counts = threading.Event(), [], [0, 0]
@@ -505,12 +505,12 @@ def test_tls_is_exchanged_under_load(world, tmp_path):
     until(lambda: service.metric("http_connections", pool=None) <= 1, PATIENCE, "the end of all connections")
 
 
-def test_refused_at_start(world):
+def test_refused_at_start(fixture):
     """The same checks, and the same words; --check says them too."""
-    s = Signer(world.directory / "s", "s")
-    service = world.service(world.redis(), {"tests": {"signer": s.keystore(b"secret")}}).start()
+    s = Signer(fixture.directory / "s", "s")
+    service = fixture.service(fixture.redis(), {"tests": {"signer": s.keystore(b"secret")}}).start()
     assert check(service) == (0, "")
-    short = Signer(world.directory / "short", "short", ends=3 * 86400 + 60).pem()
+    short = Signer(fixture.directory / "short", "short", ends=3 * 86400 + 60).pem()
     service.options()["signer"], signer = short, service.options()["signer"]
     code, said = check(service)
     assert code == 0 and "tests.signer: the certificate ends in 3 days" in said
@@ -518,7 +518,7 @@ def test_refused_at_start(world):
     with service.client() as c:
         assert fetch_token(c, c.reserve()[0][0]).chain == s.chain
     service.stop()
-    (world.directory / "s" / "signer.password").chmod(0o604)
+    (fixture.directory / "s" / "signer.password").chmod(0o604)
     code, said = check(service)
     assert code == 1 and "(mode 0604): chmod 600" in said
     service.spawn()
@@ -527,10 +527,10 @@ def test_refused_at_start(world):
 
 
 @pytest.mark.tsan
-def test_signals_at_any_time(world):
+def test_signals_at_any_time(fixture):
     """During the start, in a burst, and together with the end: no harm, and nothing leaks."""
-    a, b = Signer(world.directory / "s", "a"), Signer(world.directory / "s", "b")
-    service = world.service(world.redis(), {"tests": {"signer": a.keystore(b"secret")}})
+    a, b = Signer(fixture.directory / "s", "a"), Signer(fixture.directory / "s", "b")
+    service = fixture.service(fixture.redis(), {"tests": {"signer": a.keystore(b"secret")}})
     for _ in range(3):
         service.spawn()
         until(lambda: service.alive() and "SigBlk" in open(f"/proc/{service.process.pid}/status").read() and

@@ -13,10 +13,10 @@ def counted(references):
     return references
 
 
-def test_no_reference_twice_over_many_clients_and_lists(world):
+def test_no_reference_twice_over_many_clients_and_lists(fixture):
     """Twelve clients with mixed amounts run over many lists; each list is used wholly but for what is kept ready."""
     size = 400
-    service = world.service(world.redis(), {"tests": {"size": size, "prefetch": {"threshold": 150, "capacity": 300}}}).start()
+    service = fixture.service(fixture.redis(), {"tests": {"size": size, "prefetch": {"threshold": 150, "capacity": 300}}}).start()
 
     def issue(n):
         mine = []
@@ -37,8 +37,8 @@ def test_no_reference_twice_over_many_clients_and_lists(world):
     assert service.metric("references_reserved_total") == len(references)
 
 
-def test_the_order_of_indices_tells_nothing(world):
-    service = world.service(world.redis(), {"tests": {"size": 10000, "prefetch": {"threshold": 100, "capacity": 500}}}).start()
+def test_the_order_of_indices_tells_nothing(fixture):
+    service = fixture.service(fixture.redis(), {"tests": {"size": 10000, "prefetch": {"threshold": 100, "capacity": 500}}}).start()
     with service.client() as c:
         indices = [i for _, i in c.reserve(500)]
     assert indices != sorted(indices)
@@ -47,8 +47,8 @@ def test_the_order_of_indices_tells_nothing(world):
     assert min(indices) < 1000 and max(indices) >= 9000
 
 
-def test_amount(world):
-    service = world.service(world.redis(), {"tests": {"prefetch": {"threshold": 10, "capacity": 60}}}).start()
+def test_amount(fixture):
+    service = fixture.service(fixture.redis(), {"tests": {"prefetch": {"threshold": 10, "capacity": 60}}}).start()
     with service.client() as c:
         for amount in (None, 1, 10, 11, 59, 60):
             counted(c.reserve(amount))
@@ -56,9 +56,9 @@ def test_amount(world):
         assert c.call("POST", "/pools/tests/new-references?amount=2&amount=2").status == 400
 
 
-def test_references_only_of_lists_that_can_be_fetched(world):
+def test_references_only_of_lists_that_can_be_fetched(fixture):
     """At the moment of the answer, on another connection, the list is there."""
-    service = world.service(world.redis(), {"tests": {"size": 64, "precreation": {"lists": 0},
+    service = fixture.service(fixture.redis(), {"tests": {"size": 64, "precreation": {"lists": 0},
                                                       "prefetch": {"threshold": 16, "capacity": 32}}}).start()
     seen = set()
     with service.client() as c, Connection(service.public) as reader:
@@ -70,10 +70,10 @@ def test_references_only_of_lists_that_can_be_fetched(world):
     assert len(seen) >= 15
 
 
-def test_a_reservation_waits_for_redis(world):
+def test_a_reservation_waits_for_redis(fixture):
     """on-underflow delay: while Redis stands still requests wait in line, and are served when it goes on."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"prefetch": {"threshold": 10, "capacity": 20, "underflow-timeout": "20s"}}},
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"prefetch": {"threshold": 10, "capacity": 20, "underflow-timeout": "20s"}}},
                             redis={"command-timeout": "30s"}).start()
     done = []
 
@@ -95,9 +95,9 @@ def test_a_reservation_waits_for_redis(world):
         assert len(done) == 6 and len(counted(first)) == 80
 
 
-def test_a_reservation_that_waits_too_long_is_told_so(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"prefetch": {"threshold": 10, "capacity": 20, "underflow-timeout": "300ms"}}},
+def test_a_reservation_that_waits_too_long_is_told_so(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"prefetch": {"threshold": 10, "capacity": 20, "underflow-timeout": "300ms"}}},
                             redis={"command-timeout": "30s"}).start()
     with service.client() as c:
         redis.pause()
@@ -113,11 +113,11 @@ def test_a_reservation_that_waits_too_long_is_told_so(world):
         assert len({u for u, _ in references}) == 1
 
 
-def test_underflow_under_fail(world):
+def test_underflow_under_fail(fixture):
     """Small amounts are refused at once when too few are ready; amounts over the threshold wait all the same."""
-    redis = world.redis()
+    redis = fixture.redis()
     pool = {"prefetch": {"threshold": 10, "capacity": 20, "on-underflow": "fail", "underflow-timeout": "400ms"}}
-    service = world.service(redis, {"tests": pool}, redis={"command-timeout": "30s"}).start()
+    service = fixture.service(redis, {"tests": pool}, redis={"command-timeout": "30s"}).start()
     with service.client() as c:
         references = c.reserve(20) + c.reserve(11)
         until(lambda: service.metric("ring_fill") == 20, 5, "a full ring")
@@ -136,9 +136,9 @@ def test_underflow_under_fail(world):
         assert service.metric("reservation_underflows_total") >= 2
 
 
-def test_large_amounts_do_not_starve(world):
+def test_large_amounts_do_not_starve(fixture):
     """Eight clients take single references as fast as they can; one who wants the whole capacity is served meanwhile."""
-    service = world.service(world.redis(), {"tests": {"size": 20000, "prefetch": {"threshold": 20, "capacity": 200}}}).start()
+    service = fixture.service(fixture.redis(), {"tests": {"size": 20000, "prefetch": {"threshold": 20, "capacity": 200}}}).start()
     stop, references = threading.Event(), []
 
     def small(_):
@@ -161,10 +161,10 @@ def test_large_amounts_do_not_starve(world):
     assert len(references) > 2000
 
 
-def test_what_was_ready_is_given_back_at_the_end(world):
+def test_what_was_ready_is_given_back_at_the_end(fixture):
     """SIGTERM returns what the ring held: the next run hands out exactly what is missing, and nothing twice."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 400, "precreation": {"lists": 0},
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 400, "precreation": {"lists": 0},
                                               "prefetch": {"threshold": 50, "capacity": 100}}}).start()
     references = []
     for _ in range(3):
@@ -185,9 +185,9 @@ def test_what_was_ready_is_given_back_at_the_end(world):
         counted(references + c.reserve(50))
 
 
-def test_a_kill_loses_what_was_ready_and_doubles_nothing(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 1000, "prefetch": {"threshold": 50, "capacity": 100}}}).start()
+def test_a_kill_loses_what_was_ready_and_doubles_nothing(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 1000, "prefetch": {"threshold": 50, "capacity": 100}}}).start()
     references = []
     for _ in range(4):
         with service.client() as c:
@@ -199,10 +199,10 @@ def test_a_kill_loses_what_was_ready_and_doubles_nothing(world):
     counted(references)
 
 
-def test_an_external_redis_restart_seals_the_open_lists(world):
+def test_an_external_redis_restart_seals_the_open_lists(fixture):
     """Whatever Redis may have forgotten, no list of before is used any more."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 1000, "precreation": {"lists": 2},
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 1000, "precreation": {"lists": 2},
                                               "prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with service.client() as c:
         references = c.reserve(10)
@@ -222,9 +222,9 @@ def test_an_external_redis_restart_seals_the_open_lists(world):
             assert c.fetch(uri).status == 200
 
 
-def test_indices_given_back_under_another_epoch_are_refused(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 1000, "prefetch": {"threshold": 50, "capacity": 100}}}).start()
+def test_indices_given_back_under_another_epoch_are_refused(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 1000, "prefetch": {"threshold": 50, "capacity": 100}}}).start()
     with service.client() as c:
         references = c.reserve(20)
         uri = references[0][0]
@@ -238,9 +238,9 @@ def test_indices_given_back_under_another_epoch_are_refused(world):
             counted(references)
 
 
-def test_the_embedded_redis_goes_on_with_its_lists(world):
+def test_the_embedded_redis_goes_on_with_its_lists(fixture):
     """Of the embedded Redis we are the only client and know what we took: a clean restart and a kill keep the open list."""
-    service = world.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
+    service = fixture.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
                                              "prefetch": {"threshold": 20, "capacity": 40}}}).start()
     references = []
     for end in ("stop", "kill", "stop", "kill"):
@@ -255,10 +255,10 @@ def test_the_embedded_redis_goes_on_with_its_lists(world):
     assert service.metric("lists_adopted_total") == 1
 
 
-def test_a_mark_that_redis_is_behind_seals(world):
+def test_a_mark_that_redis_is_behind_seals(fixture):
     """The embedded Redis lost data (its files were set back): what the mark says was taken is not taken again."""
     import shutil
-    service = world.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
+    service = fixture.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
                                              "prefetch": {"threshold": 20, "capacity": 40}}}).start()
     with service.client() as c:
         references = c.reserve(40)
@@ -283,9 +283,9 @@ def test_a_mark_that_redis_is_behind_seals(world):
     counted(references)
 
 
-def test_spares_stand_ready(world):
+def test_spares_stand_ready(fixture):
     """Precreated lists are signed before they are needed, and made again when they are used."""
-    service = world.service(world.redis(), {"tests": {"size": 80, "precreation": {"lists": 3, "check-delay": "200ms"},
+    service = fixture.service(fixture.redis(), {"tests": {"size": 80, "precreation": {"lists": 3, "check-delay": "200ms"},
                                                       "prefetch": {"threshold": 8, "capacity": 16}}}).start()
     with service.client() as c:
         lists = set(until(lambda: len(c.lists()) >= 4 and c.lists(), 10, "spares"))
@@ -295,9 +295,9 @@ def test_spares_stand_ready(world):
         until(lambda: len(set(c.lists()) - used) >= 3, 10, "new spares")
 
 
-def test_a_retired_pool_gives_out_nothing_and_serves_on(world):
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"update-interval": "0s"}}).start()
+def test_a_retired_pool_gives_out_nothing_and_serves_on(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"update-interval": "0s"}}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]
     service.stop()

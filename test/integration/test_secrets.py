@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from client import until
-from harness import instrumented
+from processes import instrumented
 from tls import Authority
 
 PIECE = 12  # of a secret: so much of it is nowhere else by chance
@@ -44,7 +44,7 @@ def mapped(pid):
 
 
 @pytest.fixture
-def secrets(world, tmp_path):
+def secrets(fixture, tmp_path):
     """A service with one of each; {what: text}."""
     authority = Authority(tmp_path / "tls")
     made = {name: secrets_library.token_hex(24) for name in ("api-key", "one", "two", "api", "password", "redis")}
@@ -54,13 +54,13 @@ def secrets(world, tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")
         (tmp_path / name).chmod(0o600)
-    store = world.redis(extra=("--requirepass", files["redis"]))
+    store = fixture.redis(extra=("--requirepass", files["redis"]))
     pools = {"tests": {"api-key": made["api-key"],
                        "signer": {"pem": {"key": str(key), "certificate": str(certificate), "password-file": str(tmp_path / "password")}}},
              "others": {"api-keys": [made["one"], made["two"]],
                         "signer": {"pem": {"key": str(plain_key), "certificate": str(plain_certificate)}}},
              "files": {"api-key-file": str(tmp_path / "api")}}
-    service = world.service(store, pools, core_dumps=True)
+    service = fixture.service(store, pools, core_dumps=True)
     del service.config["status-list-pools"]["files"]["api-key"]
     del service.config["status-list-pools"]["others"]["api-key"]
     service.config["redis"]["password-file"] = str(tmp_path / "redis")
@@ -92,7 +92,7 @@ def test_secrets_are_wiped_after_a_reload(secrets):
     assert not found(memory, {**wanted, "the new api-key": another})
 
 
-def test_nothing_of_a_secret_is_shown(secrets, world):
+def test_nothing_of_a_secret_is_shown(secrets, fixture):
     service, wanted, of_redis = secrets
     shown = subprocess.run([service.binary, "--config", service.write_config(), "--print-config"], capture_output=True, text=True,
                            cwd=service.directory, env=service.environment()).stdout
@@ -107,8 +107,8 @@ def core_limit(service):
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_core_dumps(world, allowed):
-    service = world.service(world.redis(), core_dumps=allowed).start()
+def test_core_dumps(fixture, allowed):
+    service = fixture.service(fixture.redis(), core_dumps=allowed).start()
     with open("/proc/self/limits") as f:
         own = re.search(r"Max core file size +(\S+)", f.read())[1]
     assert core_limit(service) == (own if allowed else "0")

@@ -14,17 +14,17 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from client import Connection, parallel, path_of, until
-from harness import BINARY, free_port
+from client import parallel, path_of, until
+from processes import BINARY, free_port
 from tls import Authority, TlsClient, TlsConnection, pair, refused
 from tokens import fetch_token
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
-def with_tls(world, authority, issuer=None, ops=None, store=None, **app):
+def with_tls(fixture, authority, issuer=None, ops=None, store=None, **app):
     """A service with TLS on its public listener; issuer: the options of an issuer listener of its own."""
-    service = world.service(store, {"tests": {"size": 4000, "update-interval": "0s"}}, **app)
+    service = fixture.service(store, {"tests": {"size": 4000, "update-interval": "0s"}}, **app)
     service.config["public-url"] = service.config["public-url"].replace("http:", "https:")
     service.config["tls"] = {"public": pair(authority.issue("public"))}
     if issuer is not None:
@@ -48,9 +48,9 @@ def clients(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def service(shared_world, authority, clients):
+def service(shared_fixture, authority, clients):
     issuer = {"client-ca": str(clients.path), "client-certificates": "required"}
-    return with_tls(shared_world, authority, issuer, store=shared_world.redis()).start()
+    return with_tls(shared_fixture, authority, issuer, store=shared_fixture.redis()).start()
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,9 @@ def test_every_call(service, authority, shown, version):
         assert c.connection.sock.version() == {V12: "TLSv1.2", V13: "TLSv1.3"}[version]
 
 
-def test_a_large_token_and_a_large_body(world, authority):
+def test_a_large_token_and_a_large_body(fixture, authority):
     """More than one TLS record, and more than a socket takes at once, each way."""
-    service = world.service(world.redis(), {"tests": {"size": 4000000, "bits": 8, "prefetch": {"threshold": 200, "capacity": 20000}}})
+    service = fixture.service(fixture.redis(), {"tests": {"size": 4000000, "bits": 8, "prefetch": {"threshold": 200, "capacity": 20000}}})
     service.config["public-url"] = service.config["public-url"].replace("http:", "https:")
     service.config["tls"] = {"public": pair(authority.issue("large"))}
     service.start()
@@ -132,10 +132,10 @@ def test_curl_and_httpx(service, authority, shown):
     assert out.returncode == 0 and out.stdout == "1.1 200", out.stderr
 
 
-def test_ops_with_tls(world, authority, clients):
+def test_ops_with_tls(fixture, authority, clients):
     port = free_port()
     ops = {**pair(authority.issue("ops")), "client-ca": str(clients.path), "client-certificates": "required"}
-    service = with_tls(world, authority, ops=ops, listen={"ops": f"127.0.0.1:{port}"})
+    service = with_tls(fixture, authority, ops=ops, listen={"ops": f"127.0.0.1:{port}"})
     service.spawn()
     shown = clients.issue("prometheus")
 
@@ -295,9 +295,9 @@ def test_the_public_listener_never_asks(service):
     assert re.search(r"Acceptable client certificate CA names\nCN ?= ?clients", shows(service.issuer))
 
 
-def test_optional_client_certificates(world, authority, clients, shown, tmp_path):
+def test_optional_client_certificates(fixture, authority, clients, shown, tmp_path):
     issuer = {"client-ca": str(clients.path), "client-certificates": "optional"}
-    service = with_tls(world, authority, issuer).start()
+    service = with_tls(fixture, authority, issuer).start()
     for certificate in (None, shown):
         with TlsConnection(service.issuer, authority.context(certificate)) as c:
             r = c.request("POST", "/pools/tests/new-references", {"X-Api-Key": "key-of-tests"})
@@ -334,8 +334,8 @@ def broken(authority):
     (lambda a: (a.directory / "nothing", a.issue("half")[1]), "certificate", ["nothing cannot be opened", "No such file"]),
     (lambda a: (a.issue("half")[0], a.directory), "key", ["not a regular file"]),
 ])
-def test_files_that_cannot_be_used(world, tmp_path, make, key, words):
-    service = with_tls(world, Authority(tmp_path))
+def test_files_that_cannot_be_used(fixture, tmp_path, make, key, words):
+    service = with_tls(fixture, Authority(tmp_path))
     service.config["tls"]["public"] = pair(make(Authority(tmp_path / "a")))
     path = service.write_config()
     at = next(n for n, line in enumerate(path.read_text().splitlines(), 1) if line.startswith(f"      {key}: "))
@@ -349,17 +349,17 @@ def test_files_that_cannot_be_used(world, tmp_path, make, key, words):
     service.log_path.unlink()
 
 
-def test_a_client_ca_that_cannot_be_used(world, authority, tmp_path):
+def test_a_client_ca_that_cannot_be_used(fixture, authority, tmp_path):
     (tmp_path / "empty").write_text("nothing\n")
     issuer = {"client-ca": str(tmp_path / "empty"), "client-certificates": "required"}
-    service = with_tls(world, authority, issuer)
+    service = with_tls(fixture, authority, issuer)
     service.spawn()
     assert service.wait_end(30) == 1
     assert "app.tls.issuer.client-ca: " in service.log() and "BEGIN CERTIFICATE" in service.log()
 
 
-def test_client_certificates_need_a_listener_of_their_own(world, authority, clients):
-    service = with_tls(world, authority)
+def test_client_certificates_need_a_listener_of_their_own(fixture, authority, clients):
+    service = with_tls(fixture, authority)
     service.config["tls"]["issuer"] = {"client-ca": str(clients.path), "client-certificates": "required"}
     service.spawn()
     assert service.wait_end(30) == 1
@@ -367,12 +367,12 @@ def test_client_certificates_need_a_listener_of_their_own(world, authority, clie
 
 
 @pytest.mark.parametrize("kind", ["rsa", "p384", "ed25519", "chain", "encrypted"])
-def test_kinds_of_keys(world, tmp_path, kind):
+def test_kinds_of_keys(fixture, tmp_path, kind):
     make = {"rsa": lambda: rsa.generate_private_key(65537, 2048), "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
             "ed25519": ed25519.Ed25519PrivateKey.generate}.get(kind, lambda: None)
     root = Authority(tmp_path)
     issuer = Authority(tmp_path / "i", "intermediate", parent=root) if kind == "chain" else root
-    service = with_tls(world, root)
+    service = with_tls(fixture, root)
     service.config["tls"]["public"] = pair(issuer.issue("k", key=make(), password=b"secret" if kind == "encrypted" else None))
     if kind == "encrypted":
         (tmp_path / "password").write_text("secret\n")
@@ -385,9 +385,9 @@ def test_kinds_of_keys(world, tmp_path, kind):
 
 
 @pytest.mark.parametrize("days,warned", [(5, True), (17.9, True), (18.1, False)])
-def test_a_certificate_that_ends_soon_is_told(world, tmp_path, days, warned):
+def test_a_certificate_that_ends_soon_is_told(fixture, tmp_path, days, warned):
     authority = Authority(tmp_path)
-    service = with_tls(world, authority)
+    service = with_tls(fixture, authority)
     service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=54)))
     service.start()
     assert ("ends soon" in service.log()) is warned
@@ -397,8 +397,8 @@ def test_a_certificate_that_ends_soon_is_told(world, tmp_path, days, warned):
     assert not [k for k in service.metrics() if "tls_certificate" in k and "public" not in k]
 
 
-def test_a_public_url_without_tls_is_warned_of(world, authority):
-    service = with_tls(world, authority)
+def test_a_public_url_without_tls_is_warned_of(fixture, authority):
+    service = with_tls(fixture, authority)
     service.config["public-url"] = "http://status.example"
     service.start()
     assert "begins with http:// while tls.public is on" in service.log()
@@ -561,8 +561,8 @@ def test_many_connections_at_once(service, authority):
 
 
 @pytest.mark.tsan
-def test_the_end_does_not_wait_for_half_open_handshakes(world, authority):
-    service = with_tls(world, authority, shutdown={"deadline": "300ms"}).start()
+def test_the_end_does_not_wait_for_half_open_handshakes(fixture, authority):
+    service = with_tls(fixture, authority, shutdown={"deadline": "300ms"}).start()
     first = hello(authority)
     idle = [socket.create_connection(service.public) for _ in range(10)]
     for s in idle[5:]:
@@ -576,8 +576,8 @@ def test_the_end_does_not_wait_for_half_open_handshakes(world, authority):
         s.close()
 
 
-def test_a_client_that_reads_nothing_is_cut_at_the_deadline(world, authority):
-    service = world.service(world.redis(), {"tests": {"size": 4000000, "bits": 8, "prefetch": {"threshold": 200, "capacity": 20000}}},
+def test_a_client_that_reads_nothing_is_cut_at_the_deadline(fixture, authority):
+    service = fixture.service(fixture.redis(), {"tests": {"size": 4000000, "bits": 8, "prefetch": {"threshold": 200, "capacity": 20000}}},
                             shutdown={"deadline": "500ms"})
     service.config["tls"] = {"public": pair(authority.issue("public"))}
     service.start()

@@ -10,11 +10,11 @@ from tokens import fetch_token
 
 @pytest.mark.tsan
 @pytest.mark.parametrize("embedded", [False, True])
-def test_concurrent_load(world, embedded):
+def test_concurrent_load(fixture, embedded):
     pool = {"size": 2000, "bits": 2, "update-interval": "50ms", "list-lifetime": "4s", "ttl": "1s",
             "precreation": {"lists": 2, "check-delay": "200ms"}, "prefetch": {"threshold": 100, "capacity": 300}}
-    redis = None if embedded else world.redis()
-    service = world.service(redis, {"tests": pool, "fail": {**pool, "prefetch": {"threshold": 20, "capacity": 40, "on-underflow": "fail"}}},
+    redis = None if embedded else fixture.redis()
+    service = fixture.service(redis, {"tests": pool, "fail": {**pool, "prefetch": {"threshold": 20, "capacity": 40, "on-underflow": "fail"}}},
                             workers=3).start()
     ends = time.monotonic() + 5
     references, errors, counts = [], [], {}

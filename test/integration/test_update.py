@@ -14,13 +14,13 @@ POOLS = {"tests": {"size": 4000, "bits": 2, "final-status": 3, "update-interval"
 
 
 @pytest.fixture(scope="module")
-def redis(shared_world):
-    return shared_world.redis()
+def redis(shared_fixture):
+    return shared_fixture.redis()
 
 
 @pytest.fixture(scope="module")
-def service(shared_world, redis):
-    return shared_world.service(redis, POOLS).start()
+def service(shared_fixture, redis):
+    return shared_fixture.service(redis, POOLS).start()
 
 
 @pytest.fixture
@@ -214,8 +214,8 @@ def test_concurrent_updates_are_all_there(service):
         assert service.metric("update_group_size_sum") > service.metric("update_group_size_count")
 
 
-def test_updates_become_visible_within_the_interval(world):
-    service = world.service(world.redis(), {"fast": {"update-interval": "0s"}, "slow": {"update-interval": "1s"}}).start()
+def test_updates_become_visible_within_the_interval(fixture):
+    service = fixture.service(fixture.redis(), {"fast": {"update-interval": "0s"}, "slow": {"update-interval": "1s"}}).start()
     for pool, limit in (("fast", 0.5), ("slow", 1.6)):
         with service.client(pool) as c:
             (uri, a), (_, b) = c.reserve(2)
@@ -238,10 +238,10 @@ def test_updates_become_visible_within_the_interval(world):
         assert service.metric("signings_total", "slow") - signings <= 5
 
 
-def test_the_outcome_is_unknown_when_redis_stands_still(world):
+def test_the_outcome_is_unknown_when_redis_stands_still(fixture):
     """Sent, and no reply in time: the answer says that nobody knows; the same value can be set again."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"update-interval": "0s"}}, redis={"command-timeout": "400ms"}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"update-interval": "0s"}}, redis={"command-timeout": "400ms"}).start()
     with service.client() as c:
         (uri, a), (_, b) = c.reserve(2)
         redis.pause()
@@ -264,10 +264,10 @@ def test_the_outcome_is_unknown_when_redis_stands_still(world):
         assert c.status(uri, a) == 0
 
 
-def test_without_redis(world):
+def test_without_redis(fixture):
     """Down: updates say 503 UNAVAILABLE and have not happened, fetches go on, reservations go on until the ring is empty."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"update-interval": "0s", "prefetch": {"threshold": 20, "capacity": 40,
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"update-interval": "0s", "prefetch": {"threshold": 20, "capacity": 40,
                                                                                   "underflow-timeout": "300ms"}}}).start()
     with service.client() as c:
         uri, index = c.reserve()[0]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import parallel, until
-from harness import wait_for_second
+from processes import wait_for_second
 from tokens import fetch_token
 
 POOLS = {"now": {"size": 2000, "bits": 4, "update-interval": "0s", "ttl": "1s", "list-lifetime": "60s", "api-key": "k",
@@ -19,8 +19,8 @@ POOLS = {"now": {"size": 2000, "bits": 4, "update-interval": "0s", "ttl": "1s", 
 
 
 @pytest.fixture(scope="module")
-def service(shared_world):
-    return shared_world.service(shared_world.redis(), POOLS, limits={"wait": "8s"}).start()
+def service(shared_fixture):
+    return shared_fixture.service(shared_fixture.redis(), POOLS, limits={"wait": "8s"}).start()
 
 
 def call(c, target, body, prefer=None, **fields):
@@ -124,10 +124,10 @@ def test_the_old_token_ends_first(service):
         assert fetch_token(c, reference[0]).status(reference[1]) == c.status(*reference)
 
 
-def test_shared_caches_take_a_ttl_more(world):
-    redis = world.redis()
+def test_shared_caches_take_a_ttl_more(fixture):
+    redis = fixture.redis()
     pool = {"update-interval": "0s", "ttl": "100s", "list-lifetime": "1h"}
-    one, two = [world.service(redis, {name: dict(pool)}, shared_cache=cache).start() for name, cache in (("a", False), ("b", True))]
+    one, two = [fixture.service(redis, {name: dict(pool)}, shared_cache=cache).start() for name, cache in (("a", False), ("b", True))]
     with one.client("a") as a, two.client("b") as b:
         (ra,), (rb,) = a.reserve(), b.reserve()
         wait_for_second()
@@ -244,8 +244,8 @@ def test_waiters_who_leave(service):
         assert update(c, references[0], 2, "wait=8")["preference-applied"] == "wait=8"
 
 
-def test_waiters_at_the_end(world):
-    service = world.service(world.redis(), {"tests": {"update-interval": "1h", "list-lifetime": "1h"}}, limits={"wait": "60s"}).start()
+def test_waiters_at_the_end(fixture):
+    service = fixture.service(fixture.redis(), {"tests": {"update-interval": "1h", "list-lifetime": "1h"}}, limits={"wait": "60s"}).start()
     with service.client() as c:
         reference = c.reserve()[0]
         update(c, reference, 1)
@@ -269,11 +269,11 @@ def test_waiters_at_the_end(world):
     assert len(answers) == 10
 
 
-def test_two_instances_keep_the_promise(world):
-    redis = world.redis()
+def test_two_instances_keep_the_promise(fixture):
+    redis = fixture.redis()
     pool = {"size": 800, "bits": 2, "update-interval": "1s", "ttl": "1s", "list-lifetime": "60s"}
-    first = world.service(redis, {"tests": dict(pool)}).start()
-    second = world.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
+    first = fixture.service(redis, {"tests": dict(pool)}).start()
+    second = fixture.service(redis, {"tests": dict(pool)}, public_url=first.config["public-url"]).start()
     with first.client() as a, second.client() as b:
         references = a.reserve(10)
         until(lambda: b.fetch(references[0][0]).status == 200, 10, "the list at the other")
@@ -286,10 +286,10 @@ def test_two_instances_keep_the_promise(world):
             assert fetch_token(b, uri).status(index) == 2 and fetch_token(a, uri).status(index) == 2
 
 
-def test_nothing_is_promised_without_a_word_from_the_keeper(world):
+def test_nothing_is_promised_without_a_word_from_the_keeper(fixture):
     """The keeper cannot reach Redis any more, the workers can: changes are committed, and nobody knows when they are seen."""
-    redis = world.redis()
-    service = world.service(redis, redis={"username": "lists", "password": "x"})
+    redis = fixture.redis()
+    service = fixture.service(redis, redis={"username": "lists", "password": "x"})
     acl = ["on", ">x", "~statuslist:*", "&statuslist:*", "+@all"]
     redis.client.execute_command("ACL", "SETUSER", "lists", *acl)
     service.start()

@@ -14,10 +14,10 @@ HEADERS = {"X-Api-Key": "key-of-tests", "Content-Type": "application/json"}
 
 
 @pytest.fixture(params=["plain", "tls"])
-def world_of(request, world, tmp_path):
+def world_of(request, fixture, tmp_path):
     """The service, its Redis, and how to connect."""
-    redis = world.redis()
-    service = world.service(redis, {"tests": {"size": 4000, "update-interval": "0s"}}, redis={"command-timeout": "30s"})
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 4000, "update-interval": "0s"}}, redis={"command-timeout": "30s"})
     if request.param == "plain":
         return service.start(), redis, lambda: Connection(service.public)
     authority = Authority(tmp_path)

@@ -1,33 +1,20 @@
-"""The service under test as the integration tests start it, and the peers that read what it serves."""
+"""The service that the peers read."""
 import pathlib
 import sys
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "integration"), str(HERE)]
+sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]  # both have a peers.py: this folder's comes first
 
-from harness import World  # noqa: E402 - found by the line above
-from keys import signer_with_chain  # noqa: E402
-
-
-@pytest.fixture
-def world():
-    w = World()
-    yield w
-    w.end()
+from keys import signer_with_chain  # noqa: E402 - found by the line above
 
 
 @pytest.fixture(scope="module")
-def service():
+def service(shared_fixture):
     """Tokens with a single certificate, with a chain and two bits, and with nothing that is optional."""
-    w = World()
-    w.directory.mkdir(exist_ok=True)
     fast = {"update-interval": "0s", "ttl": "5s"}
     pools = {"tests": {**fast, "aggregation-uri": True},
-             "chain": {**fast, "aggregation-uri": True, "bits": 2, "signer": signer_with_chain(w.directory)},
+             "chain": {**fast, "aggregation-uri": True, "bits": 2, "signer": signer_with_chain(shared_fixture.directory)},
              "plain": fast}
-    s = w.service(pools=pools)
-    s.start()
-    yield s
-    w.end()
+    return shared_fixture.service(pools=pools).start()

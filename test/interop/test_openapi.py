@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, path_of, until
 from description import OPERATIONS, PUBLIC, Description, Exchange
-from harness import ROOT, World
+from processes import ROOT, Fixture
 from test_errors import BATCH, JSON, KEY, RESERVE, STATUS, TABLE, UPDATE, fill
 from tokens import Token
 
@@ -118,12 +118,12 @@ def ended(walk, redis, uri):
         assert answer.json()["code"] == "LIST_RETIRED"
 
 
-def walk_in_peace(world):
+def walk_in_peace(fixture):
     small = {"size": 400, "prefetch": {"threshold": 20, "capacity": 40}}
     pools = {"tests": {**small, "final-status": 1}, "two": {**small, "bits": 2}, "old": {**small, "retired": True},
              "slow": {**small, "limits": {"reservations-per-second": 1, "updates-per-second": 1, "burst": "1ms"}}}
-    redis = world.redis()
-    service = world.service(redis, pools, limits={"body": "2KiB", "batch-entries": 5}).start()
+    redis = fixture.redis()
+    service = fixture.service(redis, pools, limits={"body": "2KiB", "batch-entries": 5}).start()
     walk = Walk(service)
     with service.client() as c, service.client("two") as other:
         (uri, index), (_, final) = c.reserve(2)
@@ -136,12 +136,12 @@ def walk_in_peace(world):
     return walk
 
 
-def walk_with_bearers(world):
+def walk_with_bearers(fixture):
     """Issuers who sign tokens of their own: accepted, refused for several reasons, and sent beside an API key."""
-    secret = world.directory / "bearer.pem"
+    secret = fixture.directory / "bearer.pem"
     key = ec.generate_private_key(ec.SECP256R1())
     secret.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    service = world.service(pools={"tests": {"jwt-auth": {"keys": str(secret), "issuer": "https://hr.example"}}}).start()
+    service = fixture.service(pools={"tests": {"jwt-auth": {"keys": str(secret), "issuer": "https://hr.example"}}}).start()
     walk = Walk(service)
 
     def bearer(exp=60, by=key, **headers):
@@ -180,13 +180,13 @@ def unknown(walk, redis, number, method, target, body):
     return codes >= wanted[target]
 
 
-def walk_without_a_store(world):
+def walk_without_a_store(fixture):
     """Redis stands still, then is gone: until tokens expire, and until nobody knows which lists there are."""
-    redis = world.redis()
+    redis = fixture.redis()
     short = {"size": 80, "list-lifetime": "6s", "ttl": "1s",
              "prefetch": {"threshold": 4, "capacity": 8, "underflow-timeout": "200ms"}}
     few = {**short, "prefetch": {"threshold": 4, "capacity": 8, "on-underflow": "fail"}}
-    service = world.service(redis, {"tests": short, "few": few}, redis={"command-timeout": "400ms"}).start()
+    service = fixture.service(redis, {"tests": short, "few": few}, redis={"command-timeout": "400ms"}).start()
     walk = Walk(service)
     with service.client() as c:
         uri, index = c.reserve()[0]
@@ -219,11 +219,11 @@ def walk_ready(walk):
 
 @pytest.fixture(scope="module")
 def exchanges():
-    world = World()
+    fixture = Fixture()
     try:
-        return [e for walk in (walk_in_peace, walk_with_bearers, walk_without_a_store) for e in walk(world).exchanges]
+        return [e for walk in (walk_in_peace, walk_with_bearers, walk_without_a_store) for e in walk(fixture).exchanges]
     finally:
-        world.end()
+        fixture.end()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 import time
 
 from description import PATH
-from harness import free_port
+from processes import free_port
 from peers import HERE
 
 SECONDS = {"public": 30, "operations": 15}  # of making requests up
@@ -35,8 +35,8 @@ def run(url, tags, facts, directory, key=None):
     return text
 
 
-def test_public_and_issuer(world, tmp_path):
-    service = world.service(pools={"tests": {"prefetch": {"threshold": 200, "capacity": 400}}, "other": {}}).start()
+def test_public_and_issuer(fixture, tmp_path):
+    service = fixture.service(pools={"tests": {"prefetch": {"threshold": 200, "capacity": 400}}, "other": {}}).start()
     with service.client() as c:
         uri, _ = c.reserve()[0]
     facts = {"list-id": uri.rpartition("/")[2], "uri": uri, "pool": "tests", "size": 1000}
@@ -46,9 +46,9 @@ def test_public_and_issuer(world, tmp_path):
         assert c.fetch(uri).status == 200
 
 
-def test_operations(world, tmp_path):
+def test_operations(fixture, tmp_path):
     port = free_port()
-    service = world.service(listen={"ops": f"127.0.0.1:{port}"})
+    service = fixture.service(listen={"ops": f"127.0.0.1:{port}"})
     service.ops = ("127.0.0.1", port)
     service.start()
     run(f"http://127.0.0.1:{port}", ("operations",), {"list-id": "x", "uri": "x", "pool": "tests", "size": 1000}, tmp_path)

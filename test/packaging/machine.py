@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+
+from client import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "build" / "packages"
@@ -20,21 +21,13 @@ def run(*command, seconds=300, **more):
     return done.stdout
 
 
-def until(what, seconds, said):
-    end = time.monotonic() + seconds
-    while not (value := what()):
-        assert time.monotonic() < end, f"{said}: not within {seconds} s"
-        time.sleep(0.1)
-    return value
-
-
 def package(name, folder=PACKAGES):
     found = sorted(folder.glob(f"{name}_*.deb"))
     assert len(found) == 1, f"{name} in {folder}: {[f.name for f in found]}; script/package makes it"
     return found[0]
 
 
-class Machine:
+class Fixture:
     def __init__(self):
         tar = run(ROOT / "script" / "package", "base", seconds=600).splitlines()[-1]
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="sl-machine-"))

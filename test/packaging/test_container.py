@@ -8,7 +8,8 @@ import tarfile
 
 import pytest
 
-from machine import ROOT, run, until
+from client import until
+from machine import ROOT, run
 
 IMAGE = ROOT / "build" / "image"
 KEY = "a-key-for-this-test"

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Client, Connection
+from processes import free_port
 
 
 class Authority:
@@ -98,3 +99,13 @@ def refused(address, context, request=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
             return s.recv(100) == b""
     except (ssl.SSLError, ConnectionError):
         return True
+
+
+def tls_redis(fixture, authority, *extra, clients="no", name="redis", days=30):
+    """A Redis with a TLS port and no plain one, and the service's options for it."""
+    certificate, key = authority.issue(name, days)
+    port = free_port()
+    redis = fixture.redis(extra=["--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", str(certificate),
+                               "--tls-key-file", str(key), "--tls-ca-cert-file", str(authority.path),
+                               "--tls-auth-clients", clients, *extra])
+    return redis, {"host": "127.0.0.1", "port": port, "tls": {"enabled": True, "ca": str(authority.path)}}

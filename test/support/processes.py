@@ -1,4 +1,5 @@
-"""The processes under test: a real statuslistd and a real redis-server, each in a temporary directory, ended by pid."""
+"""Processes that tests and measurements start, each in a directory of its own and ended by its pid: Redis, the service, and the fixture
+that ends all of them. Used by test/integration, interop, hostile and fault, and by perf."""
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SL_BUILD", ROOT / "build" / "release")).resolve()
 BINARY = BUILD / "bin" / "statuslistd"
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|assertion failed", re.I)
+PORTS = range(12000, 32000)  # below those that the kernel assigns to connections, so that no connection takes one
 
 
 def instrumented():
@@ -32,9 +34,11 @@ def instrumented():
 
 
 def free_port():
-    """One that no connection takes meanwhile: below those that the kernel gives out by itself."""
+    """A port that nothing listens on. Each process of pytest chooses from a share of its own, so that two do not choose the same."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.SystemRandom().randrange(12000, 32000)
+        port = random.SystemRandom().choice(PORTS[number % count::count])
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
@@ -43,30 +47,102 @@ def free_port():
                 continue
 
 
-class Redis:
-    """An external redis-server. persistence: always, everysec or none."""
+class Process:
+    """A process, its directory and its log. A process that is started again goes on in the same log."""
+    running = []  # those of all fixtures, also a process that was started and never became ready
 
-    def __init__(self, directory, persistence="always", extra=()):
-        self.directory, self.persistence, self.extra = directory, persistence, extra
-        self.socket = str(directory / "redis.sock")
+    def __init__(self, name, directory, command=()):
+        self.name, self.directory, self.arguments = name, pathlib.Path(directory), command
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.log_path = self.directory / "log"
         self.process, self.paused = None, False
-        self.environment = None
-        directory.mkdir(parents=True, exist_ok=True)
 
-    def start(self):
+    def command(self):
+        return self.arguments
+
+    def environment(self):
+        """None: that of this process."""
+        return None
+
+    def spawn(self):
+        """Starts it, without waiting until it is ready."""
+        assert self.process is None, f"{self.name} runs"
+        command = [str(word) for word in self.command()]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
+                                            cwd=self.directory)
+        Process.running.append(self)
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def alive(self):
+        assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.log()[-4000:]}"
+        return True
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def pause(self):
+        self.paused = True
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self):
+        self.paused = False
+        os.kill(self.pid, signal.SIGCONT)
+
+    def wait_end(self, seconds=30):
+        """The exit status."""
+        status = self.process.wait(seconds)
+        self.process = None
+        Process.running.remove(self)
+        return status
+
+    def end(self, how, seconds=30):
+        """Sends a signal and waits for the end; does nothing where no process runs."""
+        if self.process is None:
+            return None
+        if self.paused:
+            self.resume()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.wait_end(seconds)
+
+    def kill(self):
+        self.end(signal.SIGKILL)
+
+    def stop(self, seconds=30):
+        self.end(signal.SIGTERM, seconds)
+
+
+class Redis(Process):
+    """An external redis-server. persistence: always, everysec or none. extra: more of its options; variables: of its environment."""
+
+    def __init__(self, directory, persistence="always", extra=(), variables=()):
+        super().__init__("redis-server", directory)
+        self.persistence, self.extra, self.variables = persistence, extra, dict(variables)
+        self.socket = str(self.directory / "redis.sock")
+        self.client = None
+
+    def command(self):
         append = {"always": ["yes", "always"], "everysec": ["yes", "everysec"], "none": ["no", "everysec"]}
         on, fsync = append[self.persistence]
-        with open(self.directory / "redis.log", "ab") as log:
-            self.process = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.directory),
-                 "--save", "", "--appendonly", on, "--appendfsync", fsync, *self.extra],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
+        return ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", self.directory, "--save", "",
+                "--appendonly", on, "--appendfsync", fsync, *self.extra]
+
+    def environment(self):
+        return {**os.environ, **self.variables}
+
+    def start(self):
+        self.spawn()
         self.client = redis_library.Redis(unix_socket_path=self.socket, socket_timeout=10)
-        until(self.answers, 10, "redis answers")
+        until(self.answers, 20, "redis answers")
         return self
 
     def answers(self):
-        assert self.process.poll() is None, (self.directory / "redis.log").read_text()[-2000:]
+        self.alive()
         try:
             return self.client.ping()
         except redis_library.AuthenticationError:
@@ -74,30 +150,11 @@ class Redis:
         except redis_library.RedisError:
             return False
 
-    def pause(self):
-        self.paused = True
-        os.kill(self.process.pid, signal.SIGSTOP)
-
-    def resume(self):
-        self.paused = False
-        os.kill(self.process.pid, signal.SIGCONT)
-
-    def _end(self, how):
-        if self.process is None:
-            return
-        if self.paused:
-            self.resume()
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        self.process.wait(20)
-        self.process = None
-        self.client.close()
-
-    def kill(self):
-        self._end(signal.SIGKILL)
-
-    def stop(self):
-        self._end(signal.SIGTERM)
+    def wait_end(self, seconds=30):
+        status = super().wait_end(seconds)
+        if self.client is not None:
+            self.client.close()
+        return status
 
     def restart(self):
         self.kill()
@@ -113,28 +170,17 @@ class Redis:
         return [int(i) for i in self.client.lrange(key, 0, -1)]
 
 
-def tls_redis(world, authority, *extra, clients="no", name="redis", days=30):
-    """A Redis with a TLS port and no plain one, and what a service is told of it."""
-    certificate, key = authority.issue(name, days)
-    port = free_port()
-    redis = world.redis(extra=["--tls-port", str(port), "--bind", "127.0.0.1", "--tls-cert-file", str(certificate),
-                               "--tls-key-file", str(key), "--tls-ca-cert-file", str(authority.path),
-                               "--tls-auth-clients", clients, *extra])
-    return redis, {"host": "127.0.0.1", "port": port, "tls": {"enabled": True, "ca": str(authority.path)}}
-
-
-class Service:
-    """One statuslistd. `pools`: {name: options}, filled up with usable defaults."""
+class Service(Process):
+    """A statuslistd. store: a Redis, or whatever has its `socket`; none: the embedded one. pools: {name: options}, filled up with usable
+    defaults."""
 
     def __init__(self, directory, store=None, pools=None, **app):
-        self.directory, self.store = directory, store
-        directory.mkdir(parents=True, exist_ok=True)
+        super().__init__("statuslistd", directory)
+        self.store = store
         port = free_port()
         self.public = self.issuer = ("127.0.0.1", port)
-        self.ops = str(directory / "ops.sock")
-        self.storage = directory / "storage"
-        self.log_path = directory / "log"
-        self.process, self.expected_end = None, False
+        self.ops = str(self.directory / "ops.sock")
+        self.storage = self.directory / "storage"
         self.binary, self.extra_environment = BINARY, {}
         self.config = {"public-url": f"http://127.0.0.1:{port}", "workers": 2,
                        "listen": {"public": f"127.0.0.1:{port}", "issuer": "same", "ops": f"unix:{self.ops}"},
@@ -177,12 +223,8 @@ class Service:
         env.setdefault("TSAN_OPTIONS", "halt_on_error=0")
         return env
 
-    def spawn(self):
-        assert self.process is None
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([str(self.binary), "--config", str(self.write_config())], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, env=self.environment(), cwd=self.directory)
-        return self
+    def command(self):
+        return [self.binary, "--config", self.write_config()]
 
     def start(self, ready="?for=issuer", seconds=30):
         self.spawn()
@@ -191,10 +233,6 @@ class Service:
 
     def wait_ready(self, ready="?for=issuer", seconds=30):
         until(lambda: self.alive() and self.readiness(ready)[0], seconds, "readiness")
-
-    def alive(self):
-        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log()[-4000:]}"
-        return True
 
     def operations(self, target, method="GET"):
         with Connection(self.ops) as c:
@@ -224,25 +262,11 @@ class Service:
     def client(self, pool="tests", key=None):
         return Client(self, pool, key)
 
-    def log(self):
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-
-    def wait_end(self, seconds=30):
-        code = self.process.wait(seconds)
-        self.process = None
-        return code
-
     def stop(self, seconds=30):
-        """The ordinary end: everything torn down, exit status 0."""
+        """Everything torn down, and exit status 0."""
         self.alive()
-        self.process.send_signal(signal.SIGTERM)
-        code = self.wait_end(seconds)
-        assert code == 0, f"exit status {code}:\n{self.log()[-4000:]}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process = None
+        status = self.end(signal.SIGTERM, seconds)
+        assert status == 0, f"exit status {status}:\n{self.log()[-4000:]}"
 
     def children(self):
         pid = self.process.pid
@@ -257,11 +281,11 @@ class Service:
         assert found is None, self.log()[max(0, found.start() - 200) : found.start() + 6000]
 
 
-class World:
+class Fixture:
     """All processes and files of a test; ended together."""
 
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sl-"))
+    def __init__(self, prefix="sl-"):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.redises, self.services = [], []
 
     def redis(self, persistence="always", extra=()):
@@ -279,6 +303,13 @@ class World:
         return s
 
     def end(self):
+        try:
+            self.end_processes()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def end_processes(self):
+        """Every service has to end as it should and to leave a clean log; the first that does not is raised when all have ended."""
         errors = []
         for r in self.redises:
             if r.paused:
@@ -289,15 +320,13 @@ class World:
                     s.stop()
             except BaseException as e:  # noqa: B902 - the other processes have to be ended first
                 errors.append(e)
-                if s.process is not None:
-                    s.kill()
+                s.kill()
             try:
                 s.check_log()
             except AssertionError as e:
                 errors.append(e)
         for r in self.redises:
             r.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
         if errors:
             raise errors[0]
 

@@ -206,15 +206,15 @@ class Client:
         return r.json()["status_lists"]
 
 
-def until(condition, seconds=10, what="the condition"):
-    """Waits, in small steps, for a condition that returns something true; what it returns is returned."""
+def until(condition, seconds=10, what="the condition", pause=0.02):
+    """Waits until the condition returns something true, and returns that; asks again after each pause."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def parallel(count, work):

@@ -1,17 +1,15 @@
 """The processes of a fault run: one Redis (or the embedded one), any number of instances, a proxy before each, a history."""
-import os
 import pathlib
 import random
 import shutil
 import sys
-import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import client  # noqa: E402
-import harness  # noqa: E402
+import processes  # noqa: E402
 from checker import check  # noqa: E402
 from client import until  # noqa: E402
 from history import History, now  # noqa: E402
@@ -26,36 +24,36 @@ PERSISTENCE = {"always": "append-fsync-always", "everysec": "append-fsync-everys
 
 
 class Store:
-    """What a service is told of Redis: a socket, here the proxy's."""
+    """Where a service finds Redis: at the proxy's socket."""
 
     def __init__(self, path):
         self.socket = str(path)
 
 
-class House:
+class Fixture(processes.Fixture):
     def __init__(self, seed, instances=1, persistence="always", embedded=False, options=(), redis_extra=(), binary=None,
                  environment=(), redis_environment=(), keep=None, tls=False, **app):
+        super().__init__("sl-fault-")
         self.seed, self.order = seed, random.Random(seed)
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sl-fault-"))
         self.history = History(keep or self.directory / "history.jsonl")
         self.pool, self.persistence, self.embedded = POOL, persistence, embedded
         self.errors, self.ends, self.wall_offset, self.wall_moved_ns = [], [], 0, -10**18
-        self.redis, self.proxies, self.services = None, [], []
+        self.redis, self.proxies = None, []
         if not embedded:
             if tls:
                 self.authority = Authority(self.directory / "authority")
-                redis_extra, self.tls_port = self._tls(), harness.free_port()
+                redis_extra, self.tls_port = self._tls(), processes.free_port()
                 redis_extra += ["--tls-port", str(self.tls_port)]
-            self.redis = harness.Redis(self.directory / "redis", persistence, redis_extra)
-            self.redis.environment = {**os.environ, **dict(redis_environment)}
+            self.redis = processes.Redis(self.directory / "redis", persistence, redis_extra, redis_environment)
+            self.redises = [self.redis]
             app["redis"] = {"persistence-strategy": PERSISTENCE[persistence], **app.get("redis", {})}
         for i in range(instances):
             store = None
             if not embedded:
-                path = ("127.0.0.1", harness.free_port()) if tls else self.directory / f"proxy{i}.sock"
+                path = ("127.0.0.1", processes.free_port()) if tls else self.directory / f"proxy{i}.sock"
                 self.proxies.append(Proxy(path, ("127.0.0.1", self.tls_port) if tls else self.redis.socket))
                 store = Store(path)
-            s = harness.Service(self.directory / f"service{i}", store, {POOL: {**OPTIONS, **dict(options)}}, **app)
+            s = processes.Service(self.directory / f"service{i}", store, {POOL: {**OPTIONS, **dict(options)}}, **app)
             if i > 0:
                 s.config["public-url"] = self.services[0].config["public-url"]
             if tls:
@@ -204,34 +202,16 @@ class House:
             report.violate("served", e)
         return report
 
-    def end(self):
-        errors = []
-        if self.load is not None and not self.load.stopping.is_set():
-            try:
+    def end_processes(self):
+        try:
+            if self.load is not None and not self.load.stopping.is_set():
                 self.load.stop()
-            except BaseException as e:  # noqa: B902 - the processes have to be ended first
-                errors.append(e)
-        if self.redis is not None and self.redis.paused:
-            self.redis.resume()
-        for s in self.services:
+        finally:
             try:
-                if s.process is not None:
-                    s.stop()
-            except BaseException as e:  # noqa: B902
-                errors.append(e)
-                if s.process is not None:
-                    s.kill()
-            try:
-                s.check_log()
-            except AssertionError as e:
-                errors.append(e)
-        for p in self.proxies:
-            p.stop()
-        if self.redis is not None:
-            self.redis.kill()
-        for end in self.ends:
-            end()
-        self.history.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        if errors:
-            raise errors[0]
+                super().end_processes()
+            finally:
+                for p in self.proxies:
+                    p.stop()
+                for end in self.ends:
+                    end()
+                self.history.close()
