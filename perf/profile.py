@@ -10,40 +10,39 @@ import time
 from bench import machine, rows_http, rows_life, rows_update
 from bench.load import show, wrk
 from bench.machine import CORES, RESULTS, say, tool
-from bench.service import KEY, Place, pool, until
+from bench.service import KEY, Fixture, pool, until
 
 
-def fetch(place, seconds, headers=()):
-    f = rows_http.Fetching(place)
+def fetch(fixture, seconds, headers=()):
+    f = rows_http.Fetching(fixture)
     if headers:
         headers = [f"If-None-Match: {f.etag}"]
     return f.service, lambda: wrk(f.service, f.service.port, f.path, 64, seconds, headers)
 
 
-def reserve(place, seconds):
-    f = rows_http.Fetching(place)
+def reserve(fixture, seconds):
+    f = rows_http.Fetching(fixture)
     return f.service, lambda: wrk(f.service, f.service.port, "/pools/refs/new-references", 64, seconds, script="post.lua",
                                   arguments=[KEY])
 
 
-def update(place, seconds, each=1):
-    u = rows_update.Updating(place, slow=False)
+def update(fixture, seconds, each=1):
+    u = rows_update.Updating(fixture, slow=False)
     return u.service, lambda: u.run(u.service, 10 if each > 1 else 100, seconds, each)
 
 
-def start(place, seconds):
+def start(fixture, seconds):
     """Signing 5,000 lists after a start."""
-    redis = place.redis()
+    redis = fixture.redis()
     pools = {f"pool{i}": pool(size=100000, lists=1000, threshold=10, capacity=20) for i in range(5)}
-    service = place.service(redis, pools, workers=len(CORES), wait=False)
-    until("all lists are created", 120, lambda: service.metric("lists") >= 5000)
+    service = fixture.service(redis, pools, workers=len(CORES), wait=False)
+    until(lambda: service.metric("lists") >= 5000, 120, "all lists are created")
     service.stop()
     rows_life.fill(redis, pools, 100000)
     service.launch(wait=False)
 
     def work():
-        until("all lists are signed", 120,
-              lambda: service.metric("lists") >= 5000 and service.metric("lists_unpublished") == 0, 0.1)
+        until(lambda: service.metric("lists") >= 5000 and service.metric("lists_unpublished") == 0, 120, "all lists are signed", 0.1)
         return {"seconds": time.monotonic() - service.started}
     return service, work
 
@@ -93,9 +92,9 @@ def main(arguments):
     name, seconds = arguments[0], int(arguments[1]) if len(arguments) > 1 else 10
     machine.build()
     RESULTS.mkdir(exist_ok=True)
-    with Place() as place:
-        service, work = SCENARIOS[name](place, seconds)
-        data = str(place.directory / "perf.data")
+    with Fixture() as fixture:
+        service, work = SCENARIOS[name](fixture, seconds)
+        data = str(fixture.directory / "perf.data")
         record(service, work, data)
         script = subprocess.run([tool("perf"), "script", "-i", data], capture_output=True, check=True).stdout
         folded = subprocess.run([tool("inferno-collapse-perf"), "--kernel"], input=script, capture_output=True,

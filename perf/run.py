@@ -17,7 +17,7 @@ from bench import machine, report, rows_http, rows_k6, rows_life, rows_stall, ro
 from bench.load import BadAnswers
 from bench.machine import RESULTS, say
 from bench.rounds import failed_row
-from bench.service import Place
+from bench.service import Fixture
 
 SCENARIOS = {
     "http": ("fetch, 304, reserve on one core", rows_http.rows),
@@ -36,8 +36,8 @@ def plan_of(mode):
     return types.SimpleNamespace(quick=False, rounds=3, seconds=4, k6_seconds=8, samples=1000)
 
 
-def run_micro(place, quick):
-    redis = place.redis()
+def run_micro(fixture, quick):
+    redis = fixture.redis()
     out = RESULTS / "micro.json"
     subprocess.run([str(machine.BIN / "micro"), "--json", str(out), "--redis", redis.socket,
                             *(["--quick"] if quick else [])], check=True, stdout=sys.stderr)
@@ -51,16 +51,16 @@ def measure(mode, names):
         if names and name not in names:
             continue
         say(f"== {title} ({time.monotonic() - begun:.0f} s)")
-        with Place() as place:
+        with Fixture() as fixture:
             try:
-                for row in function(place, plan):
+                for row in function(fixture, plan):
                     rows.append(row)  # those before an error stay
-            except (BadAnswers, RuntimeError, TimeoutError, OSError) as error:
+            except (BadAnswers, RuntimeError, AssertionError, OSError) as error:
                 rows.append(failed_row(title, error))
     if "micro" in names or (not names and mode == "full"):
         say(f"== micro-benchmarks ({time.monotonic() - begun:.0f} s)")
-        with Place() as place:
-            extra["micro"] = run_micro(place, mode == "quick")
+        with Fixture() as fixture:
+            extra["micro"] = run_micro(fixture, mode == "quick")
     if "curves" in names or (not names and mode == "full"):
         import curves  # pylint: disable=import-outside-toplevel
         say(f"== how cost grows ({time.monotonic() - begun:.0f} s)")

@@ -3,7 +3,6 @@ import os
 import pathlib
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -48,12 +47,6 @@ def build():
 def pinned(cores, command):
     """The command line, bound to cores; None: anywhere."""
     return command if cores is None else ["taskset", "-c", ",".join(map(str, cores)), *command]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def children(pid):

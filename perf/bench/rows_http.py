@@ -15,35 +15,34 @@ ONE = [SERVER_CORE]
 class Fetching:
     """A service on one core with a token of 2.7 KB, and its baselines with the same answer."""
 
-    def __init__(self, place, workers=1, cores=ONE, revoked=REVOKED, more=None):
+    def __init__(self, fixture, workers=1, cores=ONE, revoked=REVOKED, more=None):
         self.pools = {"tokens": pool(size=100000, threshold=1000, capacity=20000),
                       "refs": pool(size=1000000, threshold=50000, capacity=200000, lists=2), **(more or {})}
-        self.place, self.cores = place, cores
-        self.redis = place.redis()
-        self.service = place.service(self.redis, self.pools, workers=workers, cores=cores)
+        self.fixture, self.cores = fixture, cores
+        self.redis = fixture.redis()
+        self.service = fixture.service(self.redis, self.pools, workers=workers, cores=cores)
         self.issuer = Issuer(self.service.port)
         references = self.issuer.reserve("tokens", revoked)
         self.uri = references[0]["uri"]
         self.path = urllib.parse.urlsplit(self.uri).path
         before = self.issuer.call("GET", self.path)[0].getheader("etag")
         self.issuer.revoke([r for r in references if r["uri"] == self.uri])
-        until("the revocations are published", 20,
-              lambda: self.issuer.call("GET", self.path)[0].getheader("etag") != before)
+        until(lambda: self.issuer.call("GET", self.path)[0].getheader("etag") != before, 20, "the revocations are published")
         self.response, self.body = self.issuer.call("GET", self.path)
         self.etag = self.response.getheader("etag")
         self.reserved = self.issuer.call("POST", "/pools/tokens/new-references?amount=1")[1]
         say(f"    a token of {len(self.body)} bytes, {len(references)} of 100,000 entries revoked")
 
     def bare(self, threads=1):
-        return Bare(self.place.room(), self.response, self.body, self.reserved, self.cores, threads)
+        return Bare(self.fixture.folder(), self.response, self.body, self.reserved, self.cores, threads)
 
     def nginx(self):
-        return Nginx(self.place.room(), self.path, self.response, self.body, self.cores)
+        return Nginx(self.fixture.folder(), self.path, self.response, self.body, self.cores)
 
 
-def rows(place, plan):
+def rows(fixture, plan):
     """plan: rounds and seconds."""
-    f = Fetching(place)
+    f = Fetching(fixture)
     bare, nginx = f.bare(), f.nginx()
     found = []
 

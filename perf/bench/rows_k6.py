@@ -43,8 +43,8 @@ def seed_rows(script, users, name, rate, times, results):
     return rows
 
 
-def rows(place, plan):
-    f = Fetching(place, workers=len(CORES), cores=None, more=scenarios_pools())
+def rows(fixture, plan):
+    f = Fetching(fixture, workers=len(CORES), cores=None, more=scenarios_pools())
     bare = f.bare(threads=len(CORES))
     for script, users, name, rate, times, beside, quick in SEED:
         if plan.quick and not quick:

@@ -64,23 +64,23 @@ def burst(port, path, connections):
     return statuses, took, waiting
 
 
-def stampede(place, plan):
+def stampede(fixture, plan):
     say("  1,000 connections on one cold list")
-    redis = place.redis()
+    redis = fixture.redis()
     pools = {**{f"a{i}": pool(size=100000, lists=1000) for i in range(3)}, "cold": pool(size=100000, lists=0)}
-    service = place.service(redis, pools, workers=len(CORES))
+    service = fixture.service(redis, pools, workers=len(CORES))
     issuer = Issuer(service.port)
     references = issuer.reserve("cold", 1000)
     issuer.revoke(references)
     path = urllib.parse.urlsplit(references[0]["uri"]).path
-    known = service.metric("lists", 'pool="cold"')
+    known = service.metric("lists", "cold")
     found, early = [], []
     for _ in range(plan.rounds):
         service.stop()
         service.launch(wait=False)
         statuses, took, waiting = burst(service.port, path, 1000)
-        until("the service is ready", 30, service.ready)
-        loads, signings = service.metric("loads_total", 'pool="cold"'), service.metric("signings_total", 'pool="cold"')
+        until(service.ready, 30, "the service is ready")
+        loads, signings = service.metric("loads_total", "cold"), service.metric("signings_total", "cold")
         errors = sum(s != 200 for s in statuses) + 1000 - len(statuses)
         if errors:
             say(f"    statuses: {dict(collections.Counter(statuses))}")
@@ -99,9 +99,9 @@ def stampede(place, plan):
 
 # ---- update to visible
 
-def visible(place, plan):
+def visible(fixture, plan):
     say("  update -> visible token, 1,000,000 entries, update-interval 0")
-    service = place.service(place.redis(), {"tests": pool(size=1000000, threshold=10000, capacity=40000, interval="0s")},
+    service = fixture.service(fixture.redis(), {"tests": pool(size=1000000, threshold=10000, capacity=40000, interval="0s")},
                             workers=len(CORES))
     writer, reader = Issuer(service.port), Issuer(service.port)
     references = writer.reserve("tests", 22000)
@@ -145,15 +145,13 @@ def random_bits(entries, share=0.02):
 
 def fill(redis, names, entries):
     """Random statuses for every list, written into Redis as the service would have them."""
-    ids = [(name, i.decode()) for name in names for i in redis("SMEMBERS", f"statuslist:{{{name}}}:lists")]
+    ids = [(name, i.decode()) for name in names for i in redis.client.smembers(f"statuslist:{{{name}}}:lists")]
     contents = [random_bits(entries) for _ in range(min(50, len(ids)))]
-    for n, (name, i) in enumerate(ids):
-        redis.send("SET", f"statuslist:{{{name}}}:list:{i}:data", contents[n % len(contents)])
-        if n % 64 == 63:
-            for _ in range(64):
-                redis.reply()
-    for _ in range(len(ids) % 64):
-        redis.reply()
+    for first in range(0, len(ids), 64):
+        with redis.client.pipeline(transaction=False) as pipeline:
+            for n, (name, i) in enumerate(ids[first:first + 64], first):
+                pipeline.set(f"statuslist:{{{name}}}:list:{i}:data", contents[n % len(contents)])
+            pipeline.execute()
     return ids
 
 
@@ -194,13 +192,13 @@ def first_answer(service, path):
         service.alive()
 
 
-def start_with(place, lists, entries=100000):
+def start_with(fixture, lists, entries=100000):
     """Starts a service that has so many lists already; what it took."""
-    redis = place.redis()
+    redis = fixture.redis()
     per, count = (1000, lists // 1000) if lists >= 1000 else (lists, 1)
     pools = {f"pool{i}": pool(size=entries, lists=per, threshold=10, capacity=20) for i in range(count)}
-    service = place.service(redis, pools, workers=len(CORES), wait=False)
-    until("all lists are created", 120, lambda: service.alive() and service.metric("lists") >= lists, 0.1)
+    service = fixture.service(redis, pools, workers=len(CORES), wait=False)
+    until(lambda: service.alive() and service.metric("lists") >= lists, 120, "all lists are created", 0.1)
     service.stop()
     ids = fill(redis, pools, entries)
     service.launch(wait=False)
@@ -210,8 +208,7 @@ def start_with(place, lists, entries=100000):
     readers = [multiprocessing.Process(target=read_on, args=(service.port, paths, over, answer), daemon=True) for _ in range(2)]
     for r in readers:
         r.start()
-    until("all lists are signed", 120,
-          lambda: service.metric("lists") >= lists and service.metric("lists_unpublished") == 0, 0.1)
+    until(lambda: service.metric("lists") >= lists and service.metric("lists_unpublished") == 0, 120, "all lists are signed", 0.1)
     signed = time.monotonic() - service.started
     over.set()
     answers = [answer.get(timeout=30) for _ in readers]
@@ -232,9 +229,9 @@ def start_with(place, lists, entries=100000):
     return result
 
 
-def many(place, plan):
+def many(fixture, plan):
     say("  10,000 lists of 100,000 entries: creating them, then a start")
-    r = start_with(place, 10000)
+    r = start_with(fixture, 10000)
     bound = 1.5 * (r["tokens"] + 256 * r["lists"])
     say(f"    first answer {r['first']:.2f} s, all signed {r['signed']:.2f} s, p99 {r['p99_ms']:.1f} ms of {r['fetches']}, "
         f"{r['memory'] / 2**20:.0f} MiB, tokens {r['tokens'] / 2**20:.0f} MiB")

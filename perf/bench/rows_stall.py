@@ -48,12 +48,12 @@ def one_batch(service, redis, issuer, references, value):
     return (ended - begun) * 1e3, *worst
 
 
-def rows(place, plan):
+def rows(fixture, plan):
     found = []
     for lists in (1, 10, 100):
-        redis = place.redis()
+        redis = fixture.redis()
         size = 100000 if lists == 1 else ENTRIES // lists // 8 * 8
-        service = place.service(redis, {"tests": pool(size=size, threshold=min(1000, size // 4), capacity=min(20000, size), lists=2)},
+        service = fixture.service(redis, {"tests": pool(size=size, threshold=min(1000, size // 4), capacity=min(20000, size), lists=2)},
                                 workers=1, cores=[SERVER_CORE])
         issuer = Issuer(service.port)
         references = issuer.reserve("tests", ENTRIES, min(1000, size))

@@ -10,20 +10,20 @@ REFERENCES = 20000
 
 
 class Updating:
-    def __init__(self, place, slow, workers=1, cores=ONE, size=100000):
-        self.place, self.count = place, 0
-        self.redis = place.redis(slow)
+    def __init__(self, fixture, slow, workers=1, cores=ONE, size=100000):
+        self.fixture, self.count = fixture, 0
+        self.redis = fixture.redis(slow)
         self.step = min(10000, size // 2)
-        self.service = place.service(self.redis, {"tests": pool(size=size, threshold=min(10000, size // 4),
+        self.service = fixture.service(self.redis, {"tests": pool(size=size, threshold=min(10000, size // 4),
                                                                 capacity=min(40000, size), lists=2)},
                                      workers=workers, cores=cores)
         self.issuer = Issuer(self.service.port)
-        self.five = Five(place.room(), self.redis, cores)
+        self.five = Five(fixture.folder(), self.redis, cores)
 
     def references(self, n=REFERENCES):
         """A file of references that nobody has changed yet, for wrk/update.lua."""
         self.count += 1
-        path = self.place.directory / f"references-{id(self)}-{self.count}"
+        path = self.fixture.directory / f"references-{id(self)}-{self.count}"
         path.write_text("".join(f"{r['uri']} {r['index']}\n" for r in self.issuer.reserve("tests", n, self.step)))
         return str(path)
 
@@ -34,9 +34,9 @@ class Updating:
         return r
 
 
-def rows(place, plan):
+def rows(fixture, plan):
     for slow, where, bars in ((True, "sync 2 ms", {10: 3.5, 100: 3.0}), (False, "disk as it is", {10: 2.0, 100: 1.5})):
-        u = Updating(place, slow)
+        u = Updating(fixture, slow)
         for connections, bar in bars.items():
             say(f"  update, {where}, {connections} connections")
 
@@ -49,14 +49,14 @@ def rows(place, plan):
                        "single": lambda u=u: u.run(u.service, 10, plan.seconds)}, plan.rounds)
         yield ratio_row(f"batch-update of 1,000, {where}", "statuses", "statuses/s", r, "single", (">=", 50 if slow else 10))
         if not slow:
-            yield beside_bare(place, plan, u)
+            yield beside_bare(fixture, plan, u)
 
 
-def beside_bare(place, plan, u):
+def beside_bare(fixture, plan, u):
     say("  update beside the bare POST, 100 connections")
     path = u.issuer.reserve("tests", 1)[0]["uri"].split("/", 3)[3]
     response, body = u.issuer.call("GET", "/" + path)
-    bare = Bare(place.room(), response, body, b"{}", ONE)
+    bare = Bare(fixture.folder(), response, body, b"{}", ONE)
     r = alternate({"ours": lambda: u.run(u.service, 100, plan.seconds),
                    "bare h2o": lambda: wrk(bare, bare.port, "/", 100, plan.seconds, script="post.lua", arguments=[KEY])},
                   plan.rounds)
