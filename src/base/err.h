@@ -7,31 +7,32 @@
     X(MALFORMED_REQUEST, 400, "MALFORMED_REQUEST", "The request cannot be understood")                       \
     X(VALUE_OUT_OF_RANGE, 400, "VALUE_OUT_OF_RANGE", "The status value does not fit the list")               \
     X(INDEX_OUT_OF_BOUNDS, 400, "INDEX_OUT_OF_BOUNDS", "The index is outside the list")                      \
-    X(AMOUNT_OUT_OF_RANGE, 400, "AMOUNT_OUT_OF_RANGE", "The amount of references is out of range")           \
+    X(AMOUNT_OUT_OF_RANGE, 400, "AMOUNT_OUT_OF_RANGE", "The number of references is out of range")           \
     X(NO_SUCH_REFERENCE, 400, "NO_SUCH_LIST", "No such status list")                                         \
     X(UNAUTHORIZED, 401, "UNAUTHORIZED", "Missing or unknown credential")                                    \
-    X(FORBIDDEN, 403, "FORBIDDEN", "The status is final")                                                    \
+    X(FORBIDDEN, 403, "FORBIDDEN", "The status is final and cannot be changed")                              \
     X(NO_SUCH_POOL, 404, "NO_SUCH_POOL", "No such pool")                                                     \
     X(NO_SUCH_LIST, 404, "NO_SUCH_LIST", "No such status list")                                              \
-    X(NOT_FOUND, 404, "NOT_FOUND", "Nothing is here")                                                        \
+    X(NOT_FOUND, 404, "NOT_FOUND", "Nothing is served at this path")                                         \
     X(METHOD_NOT_ALLOWED, 405, "METHOD_NOT_ALLOWED", "The method is not allowed here")                       \
-    X(NOT_ACCEPTABLE, 406, "NOT_ACCEPTABLE", "No acceptable representation")                                 \
-    X(POOL_RETIRED, 409, "POOL_RETIRED", "The pool gives out no new references")                             \
-    X(LIST_RETIRED, 409, "LIST_RETIRED", "The list is retired: its statuses change no more")                 \
-    X(REQUEST_IN_PROGRESS, 409, "REQUEST_IN_PROGRESS", "A request with this Idempotency-Key is under way")   \
-    X(PRECONDITION_FAILED, 412, "PRECONDITION_FAILED", "A precondition of the request does not hold")        \
+    X(NOT_ACCEPTABLE, 406, "NOT_ACCEPTABLE", "No representation is acceptable to the client")                \
+    X(POOL_RETIRED, 409, "POOL_RETIRED", "The pool is retired: it gives out no new references")              \
+    X(LIST_RETIRED, 409, "LIST_RETIRED", "The list is retired: its statuses can no longer change")           \
+    X(REQUEST_IN_PROGRESS, 409, "REQUEST_IN_PROGRESS",                                                       \
+      "A request with this Idempotency-Key is still being answered")                                         \
+    X(PRECONDITION_FAILED, 412, "PRECONDITION_FAILED", "A precondition of the request is not met")           \
     X(CONTENT_TOO_LARGE, 413, "CONTENT_TOO_LARGE", "The request body is too large")                          \
     X(URI_TOO_LONG, 414, "URI_TOO_LONG", "The request target is too long")                                   \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "The media type of the body is not supported")  \
     X(IDEMPOTENCY_KEY_REUSED, 422, "IDEMPOTENCY_KEY_REUSED",                                                 \
-      "The Idempotency-Key belongs to another request")                                                      \
-    X(RATE_LIMIT_REACHED, 429, "RATE_LIMIT_REACHED", "No references are ready")                              \
-    X(TOO_MANY_REQUESTS, 429, "TOO_MANY_REQUESTS", "The credential has used up its rate")                    \
+      "The Idempotency-Key was used for a different request")                                                \
+    X(RATE_LIMIT_REACHED, 429, "RATE_LIMIT_REACHED", "Not enough references are ready")                      \
+    X(TOO_MANY_REQUESTS, 429, "TOO_MANY_REQUESTS", "The credential has reached its rate limit")              \
     X(HEADERS_TOO_LARGE, 431, "HEADERS_TOO_LARGE", "The request headers are too large")                      \
     X(INTERNAL, 500, "INTERNAL", "Internal error")                                                           \
     X(NOT_IMPLEMENTED, 501, "NOT_IMPLEMENTED", "Not implemented")                                            \
     X(UNAVAILABLE, 503, "UNAVAILABLE", "The service cannot do this now")                                     \
-    X(OUTCOME_UNKNOWN, 503, "OUTCOME_UNKNOWN", "The update may or may not have happened")
+    X(OUTCOME_UNKNOWN, 503, "OUTCOME_UNKNOWN", "The change may or may not have been made")
 
 enum sl_err {
 #define X(name, status, code, title) SL_ERR_##name,

@@ -30,7 +30,7 @@ static bool is_within_rate(const struct sl_call *c, const struct sl_identity *wh
                       &wait_ns))
         return true;
     sl_metric_add_label(c->t->worker->metrics[pool->number], SL_PW_LIMITED, kind, 1);
-    snprintf(why, sizeof why, "This credential may %s %u %s a second here; nothing was done",
+    snprintf(why, sizeof why, "This credential may %s %u %s per second in this pool; nothing was done",
              updates ? "set" : "reserve", rate.per_second, updates ? "statuses" : "references");
     sl_respond_later(c, SL_ERR_TOO_MANY_REQUESTS, why, (wait_ns + SL_NS_PER_S - 1) / SL_NS_PER_S);
     return false;

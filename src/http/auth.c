@@ -46,13 +46,14 @@ static const struct {
     [NO_CREDENTIAL] = {SL_ERR_UNAUTHORIZED, "Bearer realm=\"statuslist\"",
                        "Send a valid API key in X-Api-Key or a bearer token in Authorization"},
     [TWO_CREDENTIALS] = {SL_ERR_MALFORMED_REQUEST,
-                         BEARER("invalid_request", "Send one credential, once: X-Api-Key or Authorization")},
+                         BEARER("invalid_request",
+                                "Send exactly one credential: in X-Api-Key or in Authorization")},
     [MALFORMED] = {SL_ERR_UNAUTHORIZED,
-                   BEARER("invalid_token", "The token is no JWT of the form that is accepted here")},
+                   BEARER("invalid_token", "The token is not a JWT of the form that is accepted here")},
     [EXPIRED] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token has expired")},
     [TOO_EARLY] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token is not valid yet")},
     [NOT_ACCEPTED] = {SL_ERR_UNAUTHORIZED, BEARER("invalid_token", "The token is not accepted here")},
-    [PUT_OFF] = {SL_ERR_UNAVAILABLE, NULL, "Too many tokens are being checked: try again shortly"},
+    [PUT_OFF] = {SL_ERR_UNAVAILABLE, NULL, "Too many tokens are being verified: try again shortly"},
 #undef BEARER
 };
 

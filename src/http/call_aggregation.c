@@ -137,13 +137,13 @@ void sl_call_aggregation(struct sl_call *c)
         return;
     }
     if (!atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The lists of the pool are not all known yet");
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Not all lists of the pool are known yet: try again shortly");
         return;
     }
     struct catalog *catalog = current_catalog(t, pool);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
     if (c->f->if_matches > 0 && !sl_etag_matches_strongly(c->f->if_match, c->f->if_matches, etag)) {
-        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The pool has other lists now");
+        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The lists of the pool have changed");
         return;
     }
     h2o_mem_link_shared(&c->req->pool, catalog);

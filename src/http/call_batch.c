@@ -21,8 +21,8 @@ static void refuse_entry(const struct sl_call *c, enum sl_err err, uint32_t posi
 {
     char why[SL_WHY];
     snprintf(why, sizeof why, "statusListReferences[%u]: %s; nothing was changed", position,
-             err == SL_ERR_FORBIDDEN      ? "the present status is final"
-             : err == SL_ERR_LIST_RETIRED ? "the list is retired: its statuses change no more"
+             err == SL_ERR_FORBIDDEN      ? "the current status is final"
+             : err == SL_ERR_LIST_RETIRED ? "the list is retired: its statuses can no longer change"
                                           : sl_err_title(err));
     sl_respond_error(c, err, why);
 }
@@ -38,7 +38,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN)
         sl_respond_error(c, err, sl_explain_update(err));
     else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)
-        sl_respond_error(c, err, "The Idempotency-Key belongs to a batch with another body");
+        sl_respond_error(c, err, "The Idempotency-Key was used with a different body: send a new key");
     else
         refuse_entry(c, err, r->position);
 }
@@ -80,7 +80,8 @@ static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
     struct sl_list *list = sl_table_find(shared->table, &e->list);
     enum sl_err err = SL_OK;
     if (list == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: not all lists are known yet");
+        sl_respond_error(c, SL_ERR_UNAVAILABLE,
+                         "Nothing was changed: not all lists are known yet, try again shortly");
         return false;
     }
     if (list == NULL || !sl_is_theirs(who, list, e->uri)) {
@@ -88,7 +89,7 @@ static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
         snprintf(why, sizeof why, "no such status list");
     } else if (pool != NULL && list->pool != pool) {
         err = SL_ERR_MALFORMED_REQUEST;
-        snprintf(why, sizeof why, "all lists of a batch must be of one pool");
+        snprintf(why, sizeof why, "all lists of a batch must belong to one pool");
     } else {
         err = sl_check_entry(list, e->index, e->value, why);
     }

@@ -164,7 +164,8 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *f, cons
     }
     const struct sl_token_body *body = &token->body[variant];
     if (precondition_fails(f, token, body->etag)) {
-        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The token is another one, or in another form");
+        sl_respond_error(c, SL_ERR_PRECONDITION_FAILED,
+                         "The current token is a different one, or in a different form");
         return;
     }
     hold_token(c, list, token);
@@ -212,7 +213,8 @@ static void on_token(void *arg, enum sl_err err)
     else if (err == SL_ERR_NO_SUCH_LIST)
         sl_respond_error(&o->pending.call, err, NULL);
     else
-        sl_respond_error(&o->pending.call, SL_ERR_UNAVAILABLE, "The list cannot be signed now");
+        sl_respond_error(&o->pending.call, SL_ERR_UNAVAILABLE,
+                         "The list cannot be signed at the moment: try again shortly");
 }
 
 static void wait_token(struct fetch_call *o)
@@ -227,7 +229,9 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
     sl_pending_arrived(&o->pending, err);
     if (err != SL_OK) {
         sl_respond_error(&o->pending.call, err,
-                         err == SL_ERR_UNAVAILABLE ? "The list cannot be looked up now" : NULL);
+                         err == SL_ERR_UNAVAILABLE
+                             ? "The list cannot be looked up at the moment: try again shortly"
+                             : NULL);
         return;
     }
     o->list = list;
@@ -254,9 +258,10 @@ static bool refuses_time(const struct sl_call *c)
     if (err == SL_ERR_NOT_FOUND)
         return false;
     if (err == SL_OK && sl_number_parse_strict(time, INT64_MAX, &seconds))
-        sl_respond_error(c, SL_ERR_NOT_IMPLEMENTED, "No history is kept: ask without time");
+        sl_respond_error(c, SL_ERR_NOT_IMPLEMENTED, "No history is kept: send the request without time");
     else
-        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "time must be one number of seconds since 1970");
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST,
+                         "time must be given once, as a number of seconds since 1970");
     return true;
 }
 
@@ -270,7 +275,7 @@ void sl_call_fetch(struct sl_call *c)
     if (token != NULL) {
         serve_token(c, c->f, list, token);
     } else if (c->t->draining) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");
     } else if (list != NULL) {
         struct fetch_call *o = fetch_call_new(c);
         o->list = list;

@@ -35,7 +35,7 @@ static void readyz(struct sl_call *c)
     struct sl_span who;
     enum sl_err err = sl_query_get(c->query, "for", &who);
     if (err != SL_ERR_NOT_FOUND && (err != SL_OK || !sl_span_eq(who, SL_SPAN("issuer")))) {
-        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "ask /readyz or /readyz?for=issuer");
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "Use /readyz or /readyz?for=issuer");
         return;
     }
     struct sl_buf why, out;
@@ -71,7 +71,7 @@ static void metrics(struct sl_call *c)
     sl_keeper_gauges(c->t->keeper);
     sl_metric_render(&out);
     if (out.failed)
-        sl_respond_error(c, SL_ERR_INTERNAL, "the metrics do not fit");
+        sl_respond_error(c, SL_ERR_INTERNAL, "The metrics are too large to render");
     else
         plain(c, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
     sl_buf_free(&out);

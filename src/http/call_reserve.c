@@ -92,11 +92,12 @@ static const char *explain_keyed(enum sl_err err)
     case SL_ERR_RATE_LIMIT_REACHED:
         return "Too few references are ready: try again shortly";
     case SL_ERR_UNAVAILABLE:
-        return "Nothing was reserved: the store is not available, or no references became ready in time";
+        return "Nothing was reserved: the store is not available, or too few references became ready in time";
     case SL_ERR_OUTCOME_UNKNOWN:
-        return "References may or may not have been reserved: asking again with the same key is safe";
+        return "References may or may not have been reserved: repeating the request with the same key is "
+               "safe";
     case SL_ERR_IDEMPOTENCY_KEY_REUSED:
-        return "The Idempotency-Key belongs to a request for another amount";
+        return "The Idempotency-Key was used with a different amount: send a new key";
     default:
         return NULL;
     }
@@ -160,7 +161,7 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     if (err == SL_OK)
         give_slots(&o->pending.call, &o->audit, slots, n);
     else
-        sl_respond_error(&o->pending.call, err, "No references became ready in time");
+        sl_respond_error(&o->pending.call, err, "Too few references became ready in time: try again shortly");
 }
 
 static void cancel_reservation(void *wait)
@@ -177,7 +178,7 @@ static void reserve_plain(const struct sl_call *c, const struct sl_identity *who
     if (sl_reserve_now(c->t->worker, pool, n, slots)) {
         give_slots(c, &audit, slots, n);
     } else if (c->t->draining) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is ending");
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");
     } else if (!sl_reserve_queues(pool, n)) {
         sl_metric_add(c->t->worker->metrics[pool->number], SL_PW_UNDERFLOWS, 1);
         sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");

@@ -20,7 +20,8 @@ bool sl_read_update(const struct sl_call *c, bool batch, struct sl_identity *ret
     if (!sl_authenticate(c, ret_who))
         return false;
     if (!c->f->has_content_type || !sl_content_is_json(c->f->content_type)) {
-        sl_respond_error(c, SL_ERR_UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json");
+        sl_respond_error(c, SL_ERR_UNSUPPORTED_MEDIA_TYPE,
+                         "Send a JSON body with Content-Type: application/json");
         return false;
     }
     uint32_t most = c->t->http->options->limits.batch_entries;
@@ -56,10 +57,10 @@ const char *sl_explain_update(enum sl_err err)
 {
     switch (err) {
     case SL_ERR_FORBIDDEN:
-        return "The present status is final and cannot be replaced";
+        return "The current status is final and cannot be changed";
     case SL_ERR_LIST_RETIRED:
-        return "The list is retired: its last reference was given out longer ago than retire-after, and its "
-               "statuses change no more";
+        return "The list is retired: its last reference was reserved more than retire-after ago, so its "
+               "statuses can no longer change";
     case SL_ERR_UNAVAILABLE:
         return "The status was not changed: the store is not available";
     case SL_ERR_OUTCOME_UNKNOWN:
@@ -98,7 +99,8 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
     struct list_call *o = arg;
     sl_pending_arrived(&o->pending, err);
     if (err == SL_ERR_UNAVAILABLE)
-        sl_respond_error(&o->pending.call, err, "The list cannot be looked up now");
+        sl_respond_error(&o->pending.call, err,
+                         "The list cannot be looked up at the moment: try again shortly");
     else
         go_on_with(o, list);
 }
@@ -252,7 +254,8 @@ static bool read_parameter(const struct sl_call *c, const char *name, struct sl_
     char why[SL_WHY];
     size_t len = 0;
     if (sl_query_get(c->query, name, &raw) != SL_OK || raw.len == 0) {
-        snprintf(why, sizeof why, "%s must be given once: ask /status-lists/status?uri=...&index=...", name);
+        snprintf(why, sizeof why, "%s must be given exactly once: use /status-lists/status?uri=...&index=...",
+                 name);
         sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, why);
         return false;
     }
@@ -280,7 +283,8 @@ void sl_call_status(struct sl_call *c)
     }
     if (uri.len < SL_UUID_TEXT ||
         !sl_uuid_parse(sl_span(uri.at + uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &id)) {
-        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, "uri does not end in a list id");
+        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE,
+                         "uri must end in the id of a list, a UUID in lower case");
         return;
     }
     struct list_call *o = list_call_new(c, &who, &id, uri, start_status);

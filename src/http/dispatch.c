@@ -115,7 +115,7 @@ static bool allowed(const struct sl_call *c, const struct row *row)
 static void refuse_size(const struct sl_call *c, enum sl_err err, const char *what, unsigned most)
 {
     char why[SL_WHY];
-    snprintf(why, sizeof why, "%s may have at most %u bytes", what, most);
+    snprintf(why, sizeof why, "%s may be at most %u bytes long", what, most);
     sl_respond_error(c, err, why);
 }
 

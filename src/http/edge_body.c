@@ -149,8 +149,9 @@ static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char 
         return read_value(m[2].value, place, why, &e->value);
     if (outer == NULL)
         return refuse(why, place, "value",
-                      place[0] == '\0' ? "is missing; send " UPDATE_SHAPE
-                                       : "is missing, here and beside \"statusListReferences\"");
+                      place[0] == '\0'
+                          ? "is missing; send " UPDATE_SHAPE
+                          : "is missing; send it in each entry, or once beside \"statusListReferences\"");
     e->value = *outer;
     return SL_OK;
 }

@@ -104,10 +104,10 @@ static enum sl_err syntax_error(const json_error_t *e, char why[static SL_WHY])
         snprintf(why, SL_WHY, "out of memory");
         return SL_ERR_INTERNAL;
     case json_error_premature_end_of_input:
-        what = "the body ends before its JSON does";
+        what = "the body ends in the middle of its JSON";
         break;
     case json_error_end_of_input_expected:
-        what = "something follows the JSON value";
+        what = "the body goes on after its JSON value";
         break;
     case json_error_invalid_utf8:
         what = "the body is not UTF-8";

@@ -104,7 +104,9 @@ enum sl_keyed_request sl_claim_key(const struct sl_call *c, const struct sl_iden
     struct sl_claim *claim = h2o_mem_alloc_shared(&c->req->pool, sizeof *claim, on_request_gone);
     claim->slot = NULL;
     if (!claim_id(c->t->http->claims, ret_key->id, &claim->slot)) {
-        sl_respond_error(c, SL_ERR_REQUEST_IN_PROGRESS, "The first request with this key is being answered");
+        sl_respond_error(
+            c, SL_ERR_REQUEST_IN_PROGRESS,
+            "The first request with this Idempotency-Key is still being answered: try again shortly");
         return SL_KEYED_ANSWERED;
     }
     *ret_claim = claim;

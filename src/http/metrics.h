@@ -7,7 +7,7 @@
 #define SL_HTTP_METRICS(X)                                                                                   \
     X(REQUESTS, "http_requests_total", SL_COUNTER, "Requests answered, by route and status.", "status",      \
       sl_http_statuses, NULL, 0)                                                                             \
-    X(SECONDS, "http_request_seconds", SL_HISTOGRAM, "Time from a parsed request to its answer.", NULL,      \
+    X(SECONDS, "http_request_seconds", SL_HISTOGRAM, "Time from the parsed request to its answer.", NULL,    \
       NULL, sl_metric_latency_bounds, 1e-9)
 
 #define SL_HTTP_THREAD_METRICS(X)                                                                            \
@@ -15,28 +15,28 @@
     X(ACCEPTED, "http_connections_accepted_total", SL_COUNTER, "Client connections accepted.", NULL, NULL,   \
       NULL, 0)                                                                                               \
     X(AT_LIMIT, "http_connection_limit_reached_total", SL_COUNTER,                                           \
-      "Times that a worker stopped accepting because it had as many connections as it may.", NULL, NULL,     \
-      NULL, 0)                                                                                               \
+      "How often a worker stopped accepting because it had reached its share of limits.connections.", NULL,  \
+      NULL, NULL, 0)                                                                                         \
     X(SHED, "http_connections_shed_total", SL_COUNTER,                                                       \
-      "Connections ended: `idle` and `handshake` to make room for others, `memory` because what they sent "  \
-      "was too much, `slow` because they did not take their answer.",                                        \
+      "Connections that the service closed: `idle` and `handshake` to make room for new ones, `memory` "     \
+      "because unfinished requests held too much memory, `slow` because the client did not read its "        \
+      "answer.",                                                                                             \
       "reason", sl_http_sheds, NULL, 0)                                                                      \
     X(REQUEST_MEMORY, "http_request_memory_bytes", SL_GAUGE,                                                 \
-      "Buffers of requests that are still coming in, when they were last looked at.", NULL, NULL, NULL, 0)   \
+      "Memory of requests that have not arrived completely, at the last check.", NULL, NULL, NULL, 0)        \
     X(FETCHED_BYTES, "fetched_bytes_total", SL_COUNTER, "Bytes of token bodies sent.", NULL, NULL, NULL, 0)  \
     X(HANDSHAKES, "tls_handshakes_total", SL_COUNTER,                                                        \
-      "TLS handshakes of clients, by how they ended: `timeout` after 10 s.", "result", sl_tls_results, NULL, \
-      0)                                                                                                     \
+      "TLS handshakes with clients, by result; `timeout` after 10 s.", "result", sl_tls_results, NULL, 0)    \
     X(NOT_AFTER, "tls_certificate_not_after_seconds", SL_GAUGE,                                              \
-      "End of a listener's certificate, or of the first in its chain that ends, in seconds since 1970; "     \
-      "only listeners with TLS. Minus time() it is what is left.",                                           \
+      "When a listener's certificate, or the first one of its chain, expires: seconds since 1970; only "     \
+      "listeners with TLS. Subtract time() for the time that is left.",                                      \
       "listener", sl_tls_listener_names, NULL, 0)                                                            \
     X(BEARERS, "bearer_tokens_total", SL_COUNTER,                                                            \
-      "Bearer tokens of issuers: verified anew, remembered from before, refused, or put off because too "    \
-      "much time went into forged ones.",                                                                    \
+      "Bearer tokens of issuers: verified, remembered from an earlier request, refused, or put off because " \
+      "forged tokens took too much time.",                                                                   \
       "outcome", sl_http_bearer_outcomes, NULL, 0)                                                           \
-    X(BEARERS_KEPT, "bearer_tokens_remembered", SL_GAUGE, "Verified bearer tokens in memory.", NULL, NULL,   \
-      NULL, 0)
+    X(BEARERS_KEPT, "bearer_tokens_remembered", SL_GAUGE, "Verified bearer tokens that are remembered.",     \
+      NULL, NULL, NULL, 0)
 
 enum {
 #define X(id, ...) SL_HM_##id,

@@ -146,7 +146,7 @@ static void relieve(struct sl_http_thread *t, struct look *l, uint64_t budget)
         l->young = true;
         walk(t, l, trim);
     }
-    sl_log(SL_WARN, "http", "requests that come in hold too much memory", SL_KU("bytes", l->held),
+    sl_log(SL_WARN, "http", "incoming requests hold too much memory", SL_KU("bytes", l->held),
            SL_KU("ended", l->cut));
 }
 

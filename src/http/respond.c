@@ -141,6 +141,6 @@ void sl_respond_not_allowed(const struct sl_call *c, const char *allow)
 {
     sl_call_add_header(c, "allow", sl_span(allow, strlen(allow)));
     char detail[SL_WHY];
-    snprintf(detail, sizeof detail, "This resource answers to %s", allow);
+    snprintf(detail, sizeof detail, "This resource allows %s", allow);
     sl_respond_error(c, SL_ERR_METHOD_NOT_ALLOWED, detail);
 }

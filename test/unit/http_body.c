@@ -29,7 +29,7 @@ struct row {
 
 #define MALFORMED SL_ERR_MALFORMED_REQUEST
 #define JSON_AT(column) "the body is not valid JSON (line 1, column " #column ")"
-#define ENDS_AT(column) "the body ends before its JSON does (line 1, column " #column ")"
+#define ENDS_AT(column) "the body ends in the middle of its JSON (line 1, column " #column ")"
 
 /* clang-format off */
 static const struct row updates[] = {
@@ -63,10 +63,10 @@ static const struct row updates[] = {
     {"}", MALFORMED, JSON_AT(1)},
     {"]]]]]]", MALFORMED, JSON_AT(1)},
     {"{\n\"uri\":\n x}", MALFORMED, "the body is not valid JSON (line 3, column 2)"},
-    {GOOD "x", MALFORMED, "something follows the JSON value (line 1, column 85)"},
-    {GOOD GOOD, MALFORMED, "something follows the JSON value (line 1, column 85)"},
-    {GOOD ",", MALFORMED, "something follows the JSON value (line 1, column 85)"},
-    {GOOD "}", MALFORMED, "something follows the JSON value (line 1, column 85)"},
+    {GOOD "x", MALFORMED, "the body goes on after its JSON value (line 1, column 85)"},
+    {GOOD GOOD, MALFORMED, "the body goes on after its JSON value (line 1, column 85)"},
+    {GOOD ",", MALFORMED, "the body goes on after its JSON value (line 1, column 85)"},
+    {GOOD "}", MALFORMED, "the body goes on after its JSON value (line 1, column 85)"},
     /* not UTF-8 */
     {"\xef\xbb\xbf" GOOD, MALFORMED, JSON_AT(1)},
     {"\xff\xfe{\x01}", MALFORMED, "the body is not UTF-8 (line 1, column 0)"},
@@ -189,8 +189,8 @@ static const struct row batches[] = {
     {LIST1("{}"), MALFORMED, "statusListReferences[0]: \"uri\" is missing" SEND},
     {LIST1(GOOD ",{" U "}"), MALFORMED, "statusListReferences[1]: \"index\" is missing" SEND},
     {LIST1(GOOD ",{\"index\":1}"), MALFORMED, "statusListReferences[1]: \"uri\" is missing" SEND},
-    {LIST("{" U ",\"index\":1}"), MALFORMED, "statusListReferences[0]: \"value\" is missing, here and beside \"statusListReferences\""},
-    {LIST(GOOD ",{" U ",\"index\":1}"), MALFORMED, "statusListReferences[1]: \"value\" is missing, here and beside \"statusListReferences\""},
+    {LIST("{" U ",\"index\":1}"), MALFORMED, "statusListReferences[0]: \"value\" is missing; send it in each entry, or once beside \"statusListReferences\""},
+    {LIST(GOOD ",{" U ",\"index\":1}"), MALFORMED, "statusListReferences[1]: \"value\" is missing; send it in each entry, or once beside \"statusListReferences\""},
     {LIST1(GOOD "," GOOD "," GOOD ",{" U ",\"index\":\"1\"}"), MALFORMED, "statusListReferences[3]: \"index\" must be an integer"},
     {LIST1("{" U ",\"index\":1,\"value\":\"1\"}"), MALFORMED, "statusListReferences[0]: \"value\" must be an integer"},
     {LIST1("{" U ",\"index\":1,\"value\":null}"), MALFORMED, "statusListReferences[0]: \"value\" must be an integer"},
@@ -207,7 +207,7 @@ static const struct row batches[] = {
     {LIST1("{" U ",\"index\":1,\"value\":256}"), SL_ERR_VALUE_OUT_OF_RANGE, "statusListReferences[0]: " VALUE_RANGE},
     {LIST1("{\"uri\":\"/x\",\"index\":1}"), SL_ERR_NO_SUCH_REFERENCE, "statusListReferences[0]: " NO_ID},
     {LIST1("{" U ",\"index\":-1},{" U ",\"index\":\"x\"}"), SL_ERR_INDEX_OUT_OF_BOUNDS, "statusListReferences[0]: " INDEX_RANGE}, /* the first decides */
-    {LIST1(GOOD) "\n1", MALFORMED, "something follows the JSON value (line 2, column 1)"},
+    {LIST1(GOOD) "\n1", MALFORMED, "the body goes on after its JSON value (line 2, column 1)"},
     {LIST1(GOOD "," ), MALFORMED, JSON_AT(111)},
     {LIST1(GOOD " " GOOD), MALFORMED, JSON_AT(111)},
     {LIST1("{" U ",\"index\":1,\"value\":\"\xff\"}"), MALFORMED, "the body is not UTF-8 (line 1, column 108)"},
