@@ -5,6 +5,8 @@
   full      (default) more and longer rounds, all scenarios, micro-benchmarks and the curves
   scenario  http update stall k6 stampede visible many micro curves: only these
 
+script/perf compare COMMIT: processor time, instructions and allocations of this tree beside those of COMMIT, in one run.
+
 Ends with 1 when a bar is missed."""
 import json
 import signal
@@ -68,10 +70,25 @@ def measure(mode, names):
     return rows, extra, time.monotonic() - begun
 
 
+def run_compare(arguments):
+    if len(arguments) != 1:
+        say("perf: compare takes one commit")
+        return 2
+    if len(machine.CORES) < 2:
+        say("perf: two cores are needed: one for the service, one for the load")
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    RESULTS.mkdir(exist_ok=True)
+    import compare  # pylint: disable=import-outside-toplevel
+    return compare.main(arguments[0])
+
+
 def main(arguments):
     if "-h" in arguments or "--help" in arguments:
         print(__doc__)
         return 0
+    if arguments and arguments[0] == "compare":
+        return run_compare(arguments[1:])
     mode = arguments.pop(0) if arguments and arguments[0] in ("quick", "full") else "full"
     known = [*SCENARIOS, "micro", "curves"]
     for name in arguments:

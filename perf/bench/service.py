@@ -26,18 +26,31 @@ def pool(size=50000, threshold=1000, capacity=10000, underflow="delay", lists=1,
             "signer": {"generate": True, "header": {"x5c": False, "kid": True}}}
 
 
-class Service(processes.Service):
-    """With `workers` on `cores` (anywhere if None)."""
+class Redis(processes.Redis):
+    """slow: with the shim that makes a sync take 2 ms. cores: where it runs (anywhere if None)."""
 
-    def __init__(self, directory, redis, pools, workers=1, cores=None):
-        super().__init__(directory, redis, pools, workers=workers, limits={"connections": 12000},
-                         redis={"mode": "external", "persistence-strategy": "append-fsync-always", "command-timeout": "20s"})
-        self.config["status-list-pools"] = pools
-        self.pools, self.workers, self.cores, self.binary = pools, workers, cores, BIN / "statuslistd"
-        self.port, self.started = self.public[1], 0.0
+    def __init__(self, directory, slow=False, cores=None):
+        super().__init__(directory, "always", ["--auto-aof-rewrite-percentage", "0"],
+                         {"LD_PRELOAD": str(BIN / "libslow_fdatasync.so")} if slow else {})
+        self.cores = cores
 
     def command(self):
         return pinned(self.cores, super().command())
+
+
+class Service(processes.Service):
+    """With `workers` on `cores` (anywhere if None). program: the words that start it, before its options."""
+
+    def __init__(self, directory, redis, pools, workers=1, cores=None, program=(BIN / "statuslistd",)):
+        super().__init__(directory, redis, pools, workers=workers, limits={"connections": 12000},
+                         redis={"mode": "external", "persistence-strategy": "append-fsync-always", "command-timeout": "20s"})
+        self.config["status-list-pools"] = pools
+        self.pools, self.workers, self.cores = pools, workers, cores
+        self.program = program
+        self.port, self.started = self.public[1], 0.0
+
+    def command(self):
+        return pinned(self.cores, [*self.program, *super().command()[1:]])
 
     def launch(self, wait=True):
         """wait: until it is ready and has signed every list."""
@@ -104,10 +117,10 @@ class Issuer:
 
 
 class Fixture(processes.Fixture):
-    """A temporary directory and the processes that a measurement starts in it."""
+    """A temporary directory, in `place` if that is given, and the processes that a measurement starts in it."""
 
-    def __init__(self):
-        super().__init__("sl-perf-")
+    def __init__(self, place=None):
+        super().__init__("sl-perf-", place)
         os.chmod(self.directory, 0o755)
         self.count = 0
 
@@ -132,10 +145,8 @@ class Fixture(processes.Fixture):
         path.mkdir()
         return path
 
-    def redis(self, slow=False):
-        """slow: with the shim that makes a sync take 2 ms."""
-        return processes.Redis(self.folder(), "always", ["--auto-aof-rewrite-percentage", "0"],
-                               {"LD_PRELOAD": str(BIN / "libslow_fdatasync.so")} if slow else {}).start()
+    def redis(self, slow=False, cores=None):
+        return Redis(self.folder(), slow, cores).start()
 
     def service(self, redis, pools, wait=True, **more):
         return Service(self.folder(), redis, pools, **more).launch(wait)

@@ -284,8 +284,8 @@ class Service(Process):
 class Fixture:
     """All processes and files of a test; ended together."""
 
-    def __init__(self, prefix="sl-"):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+    def __init__(self, prefix="sl-", place=None):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         self.redises, self.services = [], []
 
     def redis(self, persistence="always", extra=()):
