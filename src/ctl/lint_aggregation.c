@@ -1,7 +1,7 @@
 /* The list of lists that a token points to. */
 #include <string.h>
 
-#include "ctl/lint.h"
+#include "ctl/lint_int.h"
 
 /* What is wrong with the body; NULL: nothing. */
 static const char *wrong_with(const struct sl_answer *a, const char *url, size_t *ret_count)

@@ -7,7 +7,7 @@
 
 #include <curl/curl.h>
 
-#include "ctl/lint.h"
+#include "ctl/lint_int.h"
 
 /* The number of a directive of Cache-Control, -1 when it is absent (RFC 9111 section 5.2). */
 static int64_t directive(const char *field, const char *name)

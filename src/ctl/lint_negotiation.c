@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/lint.h"
+#include "ctl/lint_int.h"
 
 static bool both(const struct sl_lint *l)
 {

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "ctl/lint.h"
+#include "ctl/lint_int.h"
 
 #define ORIGIN "https://wallet.example"
 

@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "ctl/lint.h"
+#include "ctl/lint_int.h"
 
 static void on_hop(void *arg, const struct sl_answer *from)
 {
