@@ -28,7 +28,8 @@ struct sl_thread *sl_thread_start(const char *name, void (*run)(void *arg), void
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    sl_assert(pthread_create(&t->id, NULL, thread_main, t) == 0);
+    int failed = pthread_create(&t->id, NULL, thread_main, t);
+    sl_assert(!failed);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     char shown[16];
     snprintf(shown, sizeof shown, "%s", name);

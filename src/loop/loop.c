@@ -35,7 +35,8 @@ static void arm(struct sl_loop *l)
     struct itimerspec at = {
         .it_value = {.tv_sec = (time_t)(first->due_ns / SL_NS_PER_S),
                      .tv_nsec = (long)(first->due_ns % SL_NS_PER_S) + (first->due_ns == 0)}};
-    sl_assert(timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0);
+    int failed = timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+    sl_assert(!failed);
 }
 
 static void on_timerfd(void *arg)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/clock.h"
+#include "loop/timers.h"
 
 struct sl_loop;
 struct st_h2o_evloop_t; /* h2o_loop_t */
@@ -27,26 +28,9 @@ struct st_h2o_evloop_t *sl_loop_h2o(struct sl_loop *l);
 
 /* ---- timers */
 
-struct sl_timer {
-    void (*on_due)(void *arg);
-    void *arg;
-    uint64_t due_ns;   /* CLOCK_MONOTONIC */
-    uint32_t position; /* in the heap, counted from 1; 0 = not running */
-};
-
-static inline void sl_timer_init(struct sl_timer *t, void (*on_due)(void *arg), void *arg)
-{
-    *t = (struct sl_timer){.on_due = on_due, .arg = arg};
-}
-
 /* (Re)starts a one-shot timer; it fires `delay_ns` from now, never inside this call. */
 void sl_timer_start(struct sl_loop *l, struct sl_timer *t, uint64_t delay_ns);
 void sl_timer_stop(struct sl_loop *l, struct sl_timer *t); /* idempotent */
-
-static inline bool sl_timer_running(const struct sl_timer *t)
-{
-    return t->position != 0;
-}
 
 /* ---- foreign descriptors */
 

@@ -1,6 +1,27 @@
-/* A binary heap of timers by due time (J. W. J. Williams, CACM 7(6), 1964). Internal to the loop layer. */
+/* Timers, and a binary heap of them by due time (J. W. J. Williams, CACM 7(6), 1964). The heap is internal to
+ * the loop layer: others start and stop a timer with loop/loop.h. */
 #pragma once
-#include "loop/loop.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sl_timer {
+    void (*on_due)(void *arg);
+    void *arg;
+    uint64_t due_ns;   /* CLOCK_MONOTONIC */
+    uint32_t position; /* in the heap, counted from 1; 0 = not running */
+};
+
+static inline void sl_timer_init(struct sl_timer *t, void (*on_due)(void *arg), void *arg)
+{
+    *t = (struct sl_timer){.on_due = on_due, .arg = arg};
+}
+
+static inline bool sl_timer_running(const struct sl_timer *t)
+{
+    return t->position != 0;
+}
+
+/* ---- the heap */
 
 struct sl_timers {
     struct sl_timer **heap; /* heap[0] is unused: positions count from 1 */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "loop/loop.h"
 #include "loop/timers.h"
 
 #define COUNT 300
