@@ -1,7 +1,9 @@
 /* Status List Tokens in CWT format (draft-ietf-oauth-status-list, section "Status List Token in CWT Format"):
  * a COSE_Sign1 (RFC 9052 section 4.2) under tag 18, without the CWT tag. */
 #pragma once
-#include "token/build.h"
+#include "base/err.h"
+#include "token/key.h"
+#include "token/token.h"
 
 /* The StatusList map: bits, lst, and aggregation_uri where it is not empty. */
 void sl_cwt_status_list(struct sl_buf *b, unsigned bits, struct sl_span zlib, struct sl_span aggregation_uri);

@@ -13,15 +13,6 @@ static const struct sl_key_type types[] = {
     {"EdDSA", "OKP", "Ed25519", -8, NULL, NULL, 32},
 };
 
-const char sl_key_no_memory[] = "there is too little memory to load the signing key: give the process more";
-
-void sl_key_material_free(struct sl_key_material *m)
-{
-    EVP_PKEY_free(m->pkey);
-    sk_X509_pop_free(m->chain, X509_free);
-    *m = (struct sl_key_material){0};
-}
-
 struct sl_signer {
     EVP_MD_CTX *ctx;
 };

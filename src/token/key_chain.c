@@ -3,7 +3,15 @@
 
 #include <openssl/x509v3.h>
 
+#include "base/ending.h"
 #include "token/key_int.h"
+
+void sl_key_material_free(struct sl_key_material *m)
+{
+    EVP_PKEY_free(m->pkey);
+    sk_X509_pop_free(m->chain, X509_free);
+    *m = (struct sl_key_material){0};
+}
 
 static int64_t seconds_of(const ASN1_TIME *t)
 {
@@ -31,15 +39,6 @@ static void drop_anchor(STACK_OF(X509) * chain)
         X509_free(sk_X509_pop(chain));
 }
 
-static void put_date(struct sl_buf *why, int64_t seconds)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    if (gmtime_r(&t, &tm) != NULL)
-        sl_buf_printf(why, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                      tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
 static bool chain_valid(const char *path, STACK_OF(X509) * chain, int64_t now, struct sl_buf *why,
                         int64_t *ret_not_after)
 {
@@ -50,7 +49,7 @@ static bool chain_valid(const char *path, STACK_OF(X509) * chain, int64_t now, s
         if (now > to || now < from) {
             sl_buf_printf(why, "certificate %d in %s %s ", i + 1, path,
                           now > to ? "has expired on" : "is not valid before");
-            put_date(why, now > to ? to : from);
+            sl_ending_put(now > to ? to : from, why);
             sl_buf_puts(why, ": provide one that is valid now, or set the clock");
             return false;
         }

@@ -8,6 +8,8 @@
 #include "token/digest.h"
 #include "token/key_int.h"
 
+const char sl_key_no_memory[] = "there is too little memory to load the signing key: give the process more";
+
 void sl_key_file_free(struct sl_key_file *f)
 {
     if (f->at != NULL)

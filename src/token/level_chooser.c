@@ -1,5 +1,8 @@
+#include "token/level_chooser.h"
+
+#include <stdbool.h>
+
 #include "base/assert.h"
-#include "token/build.h"
 
 enum { LEVELS = 4, START = 1, STEP_UP = 6 };
 

@@ -7,8 +7,27 @@
 #include <stdint.h>
 #include "base/span.h"
 
+struct sl_key; /* token/key.h */
+
 /* What a client can be given. */
 enum sl_variant { SL_VARIANT_JWT, SL_VARIANT_JWT_GZIP, SL_VARIANT_CWT, SL_VARIANT_COUNT };
+
+/* What a token is made of. */
+struct sl_token_spec {
+    const struct sl_key *key;
+    struct sl_span sub;             /* the list's URI, byte for byte */
+    struct sl_span iss;             /* empty: no iss claim */
+    struct sl_span aggregation_uri; /* empty: no such member */
+    uint32_t size;                  /* entries */
+    unsigned bits;
+    const uint8_t *list; /* the status list bytes; may be shorter than the list, the rest is zero */
+    size_t list_len;     /* what goes beyond the list is left out */
+    uint64_t version;
+    int64_t iat, exp; /* seconds since 1970 */
+    uint32_t ttl;     /* seconds; 0: no ttl claim */
+    bool iat_shared;
+    int level; /* of compression, see sl_compress_levels */
+};
 
 struct sl_token_body {
     struct sl_span bytes;            /* exactly what is sent */

@@ -1,7 +1,7 @@
 /* Which compression level is chosen, as costs come in. Times in microseconds. */
 #include "token_help.h"
 
-#include "token/build.h"
+#include "token/level_chooser.h"
 
 #define US 1000ull
 
