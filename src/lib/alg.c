@@ -37,13 +37,13 @@ const struct sl_alg *sl_alg_of_cose(int64_t id)
 void sl_alg_refuse(struct statuslist_report *r, const char *section, const char *name)
 {
     if (strcmp(name, "none") == 0)
-        sl_report_add(r, "alg", STATUSLIST_FAIL, section, "\"none\": the token is not signed");
+        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section, "\"none\": the token is not signed");
     else if (strncmp(name, "HS", 2) == 0)
-        sl_report_add(r, "alg", STATUSLIST_FAIL, section,
-                      "\"%s\" is a MAC: whoever can check it can also make it", name);
+        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
+                             "\"%s\" is a MAC: whoever can check it can also make it", name);
     else
-        sl_report_add(r, "alg", STATUSLIST_FAIL, section,
-                      "\"%s\" is not known; ES256, ES384, ES512, EdDSA, PS256 and RS256 are", name);
+        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
+                             "\"%s\" is not known; ES256, ES384, ES512, EdDSA, PS256 and RS256 are", name);
 }
 
 bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key)

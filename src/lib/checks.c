@@ -39,28 +39,29 @@ static void check_sub(struct statuslist_report *r, const struct sl_parts *p, con
 {
     r->claims.sub = p->sub.at;
     if (p->sub.kind == SL_NO_STRING)
-        sl_report_add(r, "sub", STATUSLIST_FAIL, token_section(p), "missing");
+        sl_verify_report_add(r, "sub", STATUSLIST_FAIL, token_section(p), "missing");
     else if (p->sub.at == NULL)
-        sl_report_add(r, "sub", STATUSLIST_FAIL, token_section(p), "not a string");
+        sl_verify_report_add(r, "sub", STATUSLIST_FAIL, token_section(p), "not a string");
     else if (uri == NULL)
-        sl_report_add(r, "sub", STATUSLIST_PASS, RULES, "\"%.200s\", compared with nothing", p->sub.at);
+        sl_verify_report_add(r, "sub", STATUSLIST_PASS, RULES, "\"%.200s\", compared with nothing",
+                             p->sub.at);
     else if (strcmp(p->sub.at, uri) != 0)
-        sl_report_add(r, "sub", STATUSLIST_FAIL, RULES, "\"%.150s\" is not the URI \"%.150s\"", p->sub.at,
-                      uri);
+        sl_verify_report_add(r, "sub", STATUSLIST_FAIL, RULES, "\"%.150s\" is not the URI \"%.150s\"",
+                             p->sub.at, uri);
     else
-        sl_report_add(r, "sub", STATUSLIST_PASS, RULES, "the URI, byte for byte");
+        sl_verify_report_add(r, "sub", STATUSLIST_PASS, RULES, "the URI, byte for byte");
 }
 
 static void check_iss(struct statuslist_report *r, const struct sl_parts *p)
 {
     r->claims.iss = p->iss.at;
     if (p->iss.kind == SL_STRING)
-        sl_report_add(r, "iss", STATUSLIST_PASS, token_section(p), "\"%.200s\"", p->iss.at);
+        sl_verify_report_add(r, "iss", STATUSLIST_PASS, token_section(p), "\"%.200s\"", p->iss.at);
     else if (p->iss.kind == SL_STRING_WRONG)
-        sl_report_add(r, "iss", STATUSLIST_FAIL, token_section(p), "not a string");
+        sl_verify_report_add(r, "iss", STATUSLIST_FAIL, token_section(p), "not a string");
     else
-        sl_report_add(r, "iss", STATUSLIST_WARN, token_section(p),
-                      "missing: allowed, but some readers cannot parse a token without it");
+        sl_verify_report_add(r, "iss", STATUSLIST_WARN, token_section(p),
+                             "missing: allowed, but some readers cannot parse a token without it");
 }
 
 /* Missing or of another type; says so and is false. */
@@ -71,10 +72,10 @@ static bool number(struct statuslist_report *r, const struct sl_parts *p, const 
     if ((n->kind == SL_WHOLE || n->kind == SL_FRACTION) && in_range)
         return true;
     if (n->kind == SL_NO_NUMBER)
-        sl_report_add(r, name, missing, token_section(p),
-                      missing == STATUSLIST_FAIL ? "missing" : "missing: recommended");
+        sl_verify_report_add(r, name, missing, token_section(p),
+                             missing == STATUSLIST_FAIL ? "missing" : "missing: recommended");
     else
-        sl_report_add(r, name, STATUSLIST_FAIL, token_section(p), "not a number in range");
+        sl_verify_report_add(r, name, STATUSLIST_FAIL, token_section(p), "not a number in range");
     return false;
 }
 
@@ -83,24 +84,24 @@ static void right(struct statuslist_report *r, const char *name, const struct sl
                   const char *detail)
 {
     if (n->kind == SL_FRACTION)
-        sl_report_add(r, name, STATUSLIST_WARN, RULES, "%s, not written as a whole number", detail);
+        sl_verify_report_add(r, name, STATUSLIST_WARN, RULES, "%s, not written as a whole number", detail);
     else
-        sl_report_add(r, name, STATUSLIST_PASS, RULES, "%s", detail);
+        sl_verify_report_add(r, name, STATUSLIST_PASS, RULES, "%s", detail);
 }
 
 static void check_iat(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e)
 {
     char text[32];
     if (p->nbf.kind != SL_NO_NUMBER && number(r, p, "nbf", &p->nbf, STATUSLIST_FAIL))
-        sl_report_add(r, "nbf", p->nbf.value > e->now + e->skew ? STATUSLIST_FAIL : STATUSLIST_PASS,
-                      "RFC 7519 section 4.1.5", "%s", when(p->nbf.value, text));
+        sl_verify_report_add(r, "nbf", p->nbf.value > e->now + e->skew ? STATUSLIST_FAIL : STATUSLIST_PASS,
+                             "RFC 7519 section 4.1.5", "%s", when(p->nbf.value, text));
     if (!number(r, p, "iat", &p->iat, STATUSLIST_FAIL))
         return;
     r->claims.has_iat = true;
     r->claims.iat = p->iat.value;
     if (p->iat.value > e->now + e->skew)
-        sl_report_add(r, "iat", STATUSLIST_FAIL, token_section(p), "%s lies in the future",
-                      when(p->iat.value, text));
+        sl_verify_report_add(r, "iat", STATUSLIST_FAIL, token_section(p), "%s lies in the future",
+                             when(p->iat.value, text));
     else
         right(r, "iat", &p->iat, when(p->iat.value, text));
 }
@@ -113,10 +114,10 @@ static void check_exp(struct statuslist_report *r, const struct sl_parts *p, con
     r->claims.has_exp = true;
     r->claims.exp = p->exp.value;
     if (p->exp.value <= e->now - e->skew)
-        sl_report_add(r, "exp", STATUSLIST_FAIL, RULES, "expired at %s", when(p->exp.value, text));
+        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, RULES, "expired at %s", when(p->exp.value, text));
     else if (r->claims.has_iat && p->exp.value <= r->claims.iat)
-        sl_report_add(r, "exp", STATUSLIST_FAIL, token_section(p), "%s is not after iat",
-                      when(p->exp.value, text));
+        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, token_section(p), "%s is not after iat",
+                             when(p->exp.value, text));
     else
         right(r, "exp", &p->exp, when(p->exp.value, text));
 }
@@ -128,7 +129,8 @@ static void check_ttl(struct statuslist_report *r, const struct sl_parts *p)
         return;
     snprintf(text, sizeof text, "%" PRId64 " s", p->ttl.value);
     if (p->ttl.value <= 0 && !(p->ttl.kind == SL_FRACTION && p->ttl.value == 0)) {
-        sl_report_add(r, "ttl", STATUSLIST_FAIL, token_section(p), "%s is not a positive number", text);
+        sl_verify_report_add(r, "ttl", STATUSLIST_FAIL, token_section(p), "%s is not a positive number",
+                             text);
         return;
     }
     r->claims.has_ttl = true;
@@ -141,11 +143,11 @@ static bool check_bits(struct statuslist_report *r, const struct sl_parts *p)
     if (p->bits.kind == SL_WHOLE && p->bits.value > 0 && p->bits.value <= 8 &&
         statuslist_bits_valid((unsigned)p->bits.value)) {
         r->claims.bits = (unsigned)p->bits.value;
-        sl_report_add(r, "bits", STATUSLIST_PASS, list_section(p), "%u", r->claims.bits);
+        sl_verify_report_add(r, "bits", STATUSLIST_PASS, list_section(p), "%u", r->claims.bits);
         return true;
     }
-    sl_report_add(r, "bits", STATUSLIST_FAIL, list_section(p),
-                  p->bits.kind == SL_NO_NUMBER ? "missing" : "not one of 1, 2, 4 and 8");
+    sl_verify_report_add(r, "bits", STATUSLIST_FAIL, list_section(p),
+                         p->bits.kind == SL_NO_NUMBER ? "missing" : "not one of 1, 2, 4 and 8");
     return false;
 }
 
@@ -158,16 +160,17 @@ static void inflate_list(struct statuslist_report *r, const struct sl_parts *p, 
     if (result == STATUSLIST_NO_MEMORY) {
         r->no_memory = true;
     } else if (result == STATUSLIST_TOO_LARGE) {
-        sl_report_add(r, "inflate-limit", STATUSLIST_FAIL, SL_SECTION_BYTES,
-                      "inflates to more than %zu bytes", limit);
+        sl_verify_report_add(r, "inflate-limit", STATUSLIST_FAIL, SL_SECTION_BYTES,
+                             "inflates to more than %zu bytes", limit);
     } else if (result != STATUSLIST_OK) {
-        sl_report_add(r, "zlib", STATUSLIST_FAIL, SL_SECTION_BYTES, "lst: %s (RFC 1950)",
-                      statuslist_result_text(result));
+        sl_verify_report_add(r, "zlib", STATUSLIST_FAIL, SL_SECTION_BYTES, "lst: %s (RFC 1950)",
+                             statuslist_result_text(result));
     } else {
-        sl_report_own(r, list);
+        sl_verify_report_own(r, list);
         r->claims.list = list;
         r->claims.list_len = n;
-        sl_report_add(r, "zlib", STATUSLIST_PASS, SL_SECTION_BYTES, "one stream of %zu bytes", p->lst.len);
+        sl_verify_report_add(r, "zlib", STATUSLIST_PASS, SL_SECTION_BYTES, "one stream of %zu bytes",
+                             p->lst.len);
     }
 }
 
@@ -176,39 +179,40 @@ static void check_size(struct statuslist_report *r)
     struct statuslist_claims *c = &r->claims;
     c->size = (uint64_t)c->list_len * 8 / c->bits;
     if (c->size == 0)
-        sl_report_add(r, "size", STATUSLIST_FAIL, SL_SECTION_BYTES, "the list has no entry");
+        sl_verify_report_add(r, "size", STATUSLIST_FAIL, SL_SECTION_BYTES, "the list has no entry");
     else if (c->list_len > SIZE_COMMON)
-        sl_report_add(r, "size", STATUSLIST_WARN, SL_SECTION_SIZE,
-                      "%zu bytes inflated: some clients refuse more than %d", c->list_len, SIZE_COMMON);
+        sl_verify_report_add(r, "size", STATUSLIST_WARN, SL_SECTION_SIZE,
+                             "%zu bytes inflated: some clients refuse more than %d", c->list_len,
+                             SIZE_COMMON);
     else
-        sl_report_add(r, "size", STATUSLIST_PASS, SL_SECTION_BYTES, "%" PRIu64 " entries", c->size);
+        sl_verify_report_add(r, "size", STATUSLIST_PASS, SL_SECTION_BYTES, "%" PRIu64 " entries", c->size);
 }
 
 static void check_list(struct statuslist_report *r, const struct sl_parts *p, size_t limit)
 {
     if (!p->has_status_list) {
-        sl_report_add(r, "status_list", STATUSLIST_FAIL, token_section(p), "missing, or not a map");
+        sl_verify_report_add(r, "status_list", STATUSLIST_FAIL, token_section(p), "missing, or not a map");
         return;
     }
-    sl_report_add(r, "status_list", STATUSLIST_PASS, token_section(p), "a map");
+    sl_verify_report_add(r, "status_list", STATUSLIST_PASS, token_section(p), "a map");
     bool bits = check_bits(r, p);
     if (p->lst_kind != SL_LST) {
-        sl_report_add(r, "lst", STATUSLIST_FAIL, list_section(p),
-                      p->lst_kind == SL_NO_LST      ? "missing"
-                      : p->format == STATUSLIST_CWT ? "not a byte string"
-                                                    : "not a string of base64url without padding");
+        sl_verify_report_add(r, "lst", STATUSLIST_FAIL, list_section(p),
+                             p->lst_kind == SL_NO_LST      ? "missing"
+                             : p->format == STATUSLIST_CWT ? "not a byte string"
+                                                           : "not a string of base64url without padding");
     } else {
-        sl_report_add(r, "lst", STATUSLIST_PASS, list_section(p), "%zu bytes", p->lst.len);
+        sl_verify_report_add(r, "lst", STATUSLIST_PASS, list_section(p), "%zu bytes", p->lst.len);
         inflate_list(r, p, limit);
     }
     if (bits && r->claims.list != NULL)
         check_size(r);
     r->claims.aggregation_uri = p->aggregation_uri.at;
     if (p->aggregation_uri.kind == SL_STRING_WRONG)
-        sl_report_add(r, "aggregation_uri", STATUSLIST_FAIL, list_section(p), "not a string");
+        sl_verify_report_add(r, "aggregation_uri", STATUSLIST_FAIL, list_section(p), "not a string");
     else if (p->aggregation_uri.kind == SL_STRING)
-        sl_report_add(r, "aggregation_uri", STATUSLIST_PASS, list_section(p), "\"%.200s\"",
-                      p->aggregation_uri.at);
+        sl_verify_report_add(r, "aggregation_uri", STATUSLIST_PASS, list_section(p), "\"%.200s\"",
+                             p->aggregation_uri.at);
 }
 
 static void check_index(struct statuslist_report *r, uint64_t index)
@@ -216,27 +220,27 @@ static void check_index(struct statuslist_report *r, uint64_t index)
     const struct statuslist_claims *c = &r->claims;
     r->index_missing = true;
     if (c->list == NULL || c->bits == 0) {
-        sl_report_add(r, "index", STATUSLIST_SKIP, RULES, "there is no list to look into");
+        sl_verify_report_add(r, "index", STATUSLIST_SKIP, RULES, "there is no list to look into");
         return;
     }
     int value = statuslist_get(c->list, c->list_len, c->bits, index);
     if (value < 0) {
-        sl_report_add(r, "index", STATUSLIST_FAIL, RULES, "%" PRIu64 " is outside the list of %" PRIu64,
-                      index, c->size);
+        sl_verify_report_add(r, "index", STATUSLIST_FAIL, RULES,
+                             "%" PRIu64 " is outside the list of %" PRIu64, index, c->size);
         return;
     }
     r->index_missing = false;
     r->status = value;
-    sl_report_add(r, "index", STATUSLIST_PASS, RULES, "%" PRIu64 " of %" PRIu64, index, c->size);
-    sl_report_add(r, "status", STATUSLIST_PASS, SL_SECTION_TYPES, "0x%02x %s", (unsigned)value,
-                  statuslist_status_name((unsigned)value));
+    sl_verify_report_add(r, "index", STATUSLIST_PASS, RULES, "%" PRIu64 " of %" PRIu64, index, c->size);
+    sl_verify_report_add(r, "status", STATUSLIST_PASS, SL_SECTION_TYPES, "0x%02x %s", (unsigned)value,
+                         statuslist_status_name((unsigned)value));
 }
 
 void sl_check_claims(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e)
 {
     if (p->header_read && p->chain_len == 0 && !p->chain_wrong && r->claims.kid == NULL)
-        sl_report_add(r, "key-hint", STATUSLIST_WARN, token_section(p),
-                      "neither a kid nor a certificate: a reader has to know the key from elsewhere");
+        sl_verify_report_add(r, "key-hint", STATUSLIST_WARN, token_section(p),
+                             "neither a kid nor a certificate: a reader has to know the key from elsewhere");
     if (p->claims_read) {
         check_sub(r, p, e->uri);
         check_iss(r, p);

@@ -21,7 +21,7 @@ static struct sl_string text(struct statuslist_report *r, struct sl_cbor_in *in)
     sl_cbor_skip(in, &v);
     if (v.type == SL_IN_TEXT) {
         s.kind = SL_STRING;
-        s.at = sl_report_keep(r, v.text);
+        s.at = sl_verify_report_keep(r, v.text);
     }
     return s;
 }
@@ -55,7 +55,8 @@ static void kid(struct statuslist_report *r, struct sl_cbor_in *in)
     char hex[2 + 2 * 256 + 1] = "0x";
     for (size_t i = 0; i < v.text.len; i++)
         snprintf(hex + 2 + 2 * i, 3, "%02x", (unsigned char)v.text.at[i]);
-    r->claims.kid = printable ? sl_report_keep(r, v.text) : sl_report_keep(r, sl_span(hex, strlen(hex)));
+    r->claims.kid =
+        printable ? sl_verify_report_keep(r, v.text) : sl_verify_report_keep(r, sl_span(hex, strlen(hex)));
 }
 
 /* True: a single certificate in an array, where RFC 9360 section 2 has a byte string. */
@@ -132,19 +133,20 @@ static void check_alg(struct statuslist_report *r, const struct header *h, const
     if (h->has_alg && !h->alg_wrong) {
         p->alg = sl_alg_of_cose(h->alg);
         snprintf(name, sizeof name, "%lld", (long long)h->alg);
-        r->claims.alg = p->alg != NULL ? p->alg->jose : sl_report_keep(r, sl_span(name, strlen(name)));
+        r->claims.alg = p->alg != NULL ? p->alg->jose : sl_verify_report_keep(r, sl_span(name, strlen(name)));
         if (p->alg != NULL)
-            sl_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->jose);
+            sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->jose);
         else if (h->alg >= 4 && h->alg <= 7)
-            sl_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
-                          "%s is a MAC: whoever can check it can also make it", name);
+            sl_verify_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
+                                 "%s is a MAC: whoever can check it can also make it", name);
         else
             sl_alg_refuse(r, SL_SECTION_CWT, name);
     } else {
-        sl_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
-                      h->alg_wrong    ? "header 1 is not a number"
-                      : open->has_alg ? "header 1 is not in the protected header: anybody could change it"
-                                      : "header 1 is missing");
+        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             h->alg_wrong ? "header 1 is not a number"
+                             : open->has_alg
+                                 ? "header 1 is not in the protected header: anybody could change it"
+                                 : "header 1 is missing");
     }
 }
 
@@ -153,32 +155,38 @@ static void check_header(struct statuslist_report *r, const struct header *h, co
 {
     p->header_read = true;
     if (h->has_crit || open->has_crit)
-        sl_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT,
-                      "header 2 (crit) names extensions that a reader must understand: there is none here");
+        sl_verify_report_add(
+            r, "header", STATUSLIST_FAIL, SL_SECTION_CWT,
+            "header 2 (crit) names extensions that a reader must understand: there is none here");
     else
-        sl_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_CWT, "a protected map and an unprotected one");
+        sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_CWT,
+                             "a protected map and an unprotected one");
     r->claims.typ = h->typ.at;
     if (h->typ.at != NULL && strcmp(h->typ.at, "application/statuslist+cwt") == 0)
-        sl_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT, "\"%s\"", h->typ.at);
+        sl_verify_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT, "\"%s\"", h->typ.at);
     else if (open->typ.kind != SL_NO_STRING && h->typ.kind == SL_NO_STRING)
-        sl_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT, "header 16 is not in the protected header");
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "header 16 is not in the protected header");
     else
-        sl_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
-                      "\"%s\" is not \"application/statuslist+cwt\"", h->typ.at != NULL ? h->typ.at : "");
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "\"%s\" is not \"application/statuslist+cwt\"",
+                             h->typ.at != NULL ? h->typ.at : "");
     check_alg(r, h, open, p);
     if (p->chain_wrong) {
         p->chain_len = 0;
-        sl_report_add(r, "x5chain", STATUSLIST_FAIL, SL_SECTION_CWT,
-                      "header 33 is not 1 to %d certificates (RFC 9360 section 2)", SL_CHAIN_MAX);
+        sl_verify_report_add(r, "x5chain", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "header 33 is not 1 to %d certificates (RFC 9360 section 2)", SL_CHAIN_MAX);
     } else if (h->has_chain && h->lone) {
-        sl_report_add(r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
-                      "a single certificate in an array: it is a byte string by itself (RFC 9360 section 2)");
+        sl_verify_report_add(
+            r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
+            "a single certificate in an array: it is a byte string by itself (RFC 9360 section 2)");
     } else if (h->has_chain) {
-        sl_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "certificates: %u, protected",
-                      p->chain_len);
+        sl_verify_report_add(r, "x5chain", STATUSLIST_PASS, SL_SECTION_CWT, "certificates: %u, protected",
+                             p->chain_len);
     } else if (open->has_chain) {
-        sl_report_add(r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
-                      "header 33 is unprotected: some verifiers look for it in the protected header only");
+        sl_verify_report_add(
+            r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
+            "header 33 is unprotected: some verifiers look for it in the protected header only");
     }
 }
 
@@ -248,7 +256,7 @@ static void claims(struct statuslist_report *r, struct sl_span payload, struct s
     struct sl_cbor_keys keys = {.count = 0};
     struct sl_cbor_item map, key;
     if (!sl_cbor_next(&in, &map) || map.type != SL_IN_MAP) {
-        sl_report_add(r, "claims", STATUSLIST_FAIL, SL_SECTION_CWT, "the payload is not a CBOR map");
+        sl_verify_report_add(r, "claims", STATUSLIST_FAIL, SL_SECTION_CWT, "the payload is not a CBOR map");
         return;
     }
     struct sl_cbor_count count = sl_cbor_count(&map);
@@ -260,8 +268,8 @@ static void claims(struct statuslist_report *r, struct sl_span payload, struct s
     if (in.why == NULL && in.at != in.end)
         in.why = "something follows the map";
     p->claims_read = in.why == NULL;
-    sl_report_add(r, "claims", in.why != NULL ? STATUSLIST_FAIL : STATUSLIST_PASS, SL_SECTION_CWT, "%s",
-                  in.why != NULL ? in.why : "a CBOR map");
+    sl_verify_report_add(r, "claims", in.why != NULL ? STATUSLIST_FAIL : STATUSLIST_PASS, SL_SECTION_CWT,
+                         "%s", in.why != NULL ? in.why : "a CBOR map");
 }
 
 /* What was signed: ["Signature1", protected, external_aad, payload] (RFC 9052 section 4.4). */
@@ -270,7 +278,7 @@ static void sig_structure(struct statuslist_report *r, struct sl_span head, stru
 {
     static const char prefix[] = "\x84\x6aSignature1";
     size_t n = sizeof prefix - 1;
-    uint8_t *at = sl_report_alloc(r, n + head.len + payload.len + 19);
+    uint8_t *at = sl_verify_report_alloc(r, n + head.len + payload.len + 19);
     if (at == NULL)
         return;
     memcpy(at, prefix, n);
@@ -302,11 +310,11 @@ static void tags(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_c
     if (item->type != SL_IN_ARRAY)
         return;
     bool right = sign1 && !cwt && !other;
-    sl_report_add(r, "tag", right ? STATUSLIST_PASS : STATUSLIST_FAIL, SL_SECTION_CWT,
-                  right   ? "18 (COSE_Sign1), and no other"
-                  : cwt   ? "61 (CWT) around it: a Status List Token has tag 18 only"
-                  : other ? "another tag than 18 (COSE_Sign1)"
-                          : "not tagged: 18 (COSE_Sign1) is missing");
+    sl_verify_report_add(r, "tag", right ? STATUSLIST_PASS : STATUSLIST_FAIL, SL_SECTION_CWT,
+                         right   ? "18 (COSE_Sign1), and no other"
+                         : cwt   ? "61 (CWT) around it: a Status List Token has tag 18 only"
+                         : other ? "another tag than 18 (COSE_Sign1)"
+                                 : "not tagged: 18 (COSE_Sign1) is missing");
 }
 
 /* Reads the four parts of the array; the unprotected map is read on the way. */
@@ -341,11 +349,12 @@ void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_p
     struct sl_span head, payload;
     struct header open = {.has_alg = false}, h = {.has_alg = false};
     if (!sign1(r, &in, p, &head, &open, &payload)) {
-        sl_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_CWT, "not a COSE_Sign1: %s",
-                      in.why != NULL ? in.why : "not an array of its four parts and nothing else");
+        sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_CWT, "not a COSE_Sign1: %s",
+                             in.why != NULL ? in.why : "not an array of its four parts and nothing else");
         return;
     }
-    sl_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_CWT, "a COSE_Sign1 of %zu bytes", token.len);
+    sl_verify_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_CWT, "a COSE_Sign1 of %zu bytes",
+                         token.len);
     sig_structure(r, head, payload, p);
     struct sl_cbor_in inner = sl_cbor_over(head);
     struct sl_cbor_item map = {.type = SL_IN_MAP};
@@ -360,10 +369,12 @@ void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_p
     if (inner.why == NULL)
         check_header(r, &h, &open, p);
     else
-        sl_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT, "the protected header: %s", inner.why);
+        sl_verify_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT, "the protected header: %s",
+                             inner.why);
     bool loose = in.loose || inner.loose;
     claims(r, payload, p, &loose);
-    sl_report_add(r, "integers", loose ? STATUSLIST_WARN : STATUSLIST_PASS, SL_SECTION_CWT,
-                  loose ? "a number is longer than needed, or a length indefinite: some readers refuse that"
-                        : "shortest form, definite lengths");
+    sl_verify_report_add(
+        r, "integers", loose ? STATUSLIST_WARN : STATUSLIST_PASS, SL_SECTION_CWT,
+        loose ? "a number is longer than needed, or a length indefinite: some readers refuse that"
+              : "shortest form, definite lengths");
 }

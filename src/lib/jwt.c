@@ -9,7 +9,7 @@
 static bool decode(struct statuslist_report *r, struct sl_span text, struct sl_span *ret)
 {
     size_t n;
-    uint8_t *bytes = sl_report_alloc(r, text.len / 4 * 3 + 3);
+    uint8_t *bytes = sl_verify_report_alloc(r, text.len / 4 * 3 + 3);
     if (bytes == NULL || !sl_base64url_decode(bytes, text.at, text.len, &n))
         return false;
     *ret = sl_span((const char *)bytes, n);
@@ -23,20 +23,20 @@ static bool split(struct statuslist_report *r, struct sl_span token, struct sl_p
     const char *first = memchr(token.at, '.', token.len);
     const char *second = first != NULL ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
     if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) {
-        sl_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
-                      "not three parts between two dots (RFC 7515 section 7.1)");
+        sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
+                             "not three parts between two dots (RFC 7515 section 7.1)");
         return false;
     }
     p->signed_bytes = sl_span(token.at, (size_t)(second - token.at));
     if (!decode(r, sl_span(token.at, (size_t)(first - token.at)), ret_header) ||
         !decode(r, sl_span(first + 1, (size_t)(second - first - 1)), ret_payload) ||
         !decode(r, sl_span(second + 1, (size_t)(end - second - 1)), &p->signature)) {
-        sl_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
-                      "a part is not base64url without padding and white space (RFC 7515 section 2)");
+        sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
+                             "a part is not base64url without padding and white space (RFC 7515 section 2)");
         return false;
     }
-    sl_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_JWT, "a compact serialization of %zu bytes",
-                  token.len);
+    sl_verify_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_JWT,
+                         "a compact serialization of %zu bytes", token.len);
     return true;
 }
 
@@ -47,11 +47,13 @@ static json_t *object(struct statuslist_report *r, const char *check, struct sl_
     if (root != NULL && json_is_object(root))
         return root;
     if (root != NULL)
-        sl_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT, "not a JSON object");
+        sl_verify_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT, "not a JSON object");
     else if (json_error_code(&e) == json_error_duplicate_key)
-        sl_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT, "a member appears twice in one object");
+        sl_verify_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT,
+                             "a member appears twice in one object");
     else
-        sl_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT, "not valid JSON at byte %d", e.position);
+        sl_verify_report_add(r, check, STATUSLIST_FAIL, SL_SECTION_JWT, "not valid JSON at byte %d",
+                             e.position);
     json_decref(root);
     return NULL;
 }
@@ -62,7 +64,7 @@ static struct sl_string string(struct statuslist_report *r, const json_t *o, con
     struct sl_string s = {.kind = v == NULL ? SL_NO_STRING : SL_STRING_WRONG};
     if (json_is_string(v)) {
         s.kind = SL_STRING;
-        s.at = sl_report_keep(r, sl_span(json_string_value(v), json_string_length(v)));
+        s.at = sl_verify_report_keep(r, sl_span(json_string_value(v), json_string_length(v)));
     }
     return s;
 }
@@ -84,7 +86,7 @@ static bool certificate(struct statuslist_report *r, const json_t *v, struct sl_
     if (n == 0 || n % 4 != 0)
         return false;
     const char *text = json_string_value(v);
-    char *copy = sl_report_keep(r, sl_span(text, n));
+    char *copy = sl_verify_report_keep(r, sl_span(text, n));
     n -= text[n - 1] == '=';
     n -= text[n - 1] == '=';
     for (size_t i = 0; copy != NULL && i < n; i++) {
@@ -106,8 +108,9 @@ static void chain(struct statuslist_report *r, const json_t *x5c, struct sl_part
     if (!p->chain_wrong)
         p->chain_len = (unsigned)n;
     else
-        sl_report_add(r, "x5c", STATUSLIST_FAIL, SL_SECTION_JWT,
-                      "not a list of 1 to %d certificates in base64 (RFC 7515 section 4.1.6)", SL_CHAIN_MAX);
+        sl_verify_report_add(r, "x5c", STATUSLIST_FAIL, SL_SECTION_JWT,
+                             "not a list of 1 to %d certificates in base64 (RFC 7515 section 4.1.6)",
+                             SL_CHAIN_MAX);
 }
 
 static void jwk(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
@@ -115,29 +118,29 @@ static void jwk(struct statuslist_report *r, const json_t *o, struct sl_parts *p
     char why[STATUSLIST_WHY];
     const json_t *v = json_object_get(o, "jwk");
     if (v != NULL && (p->jwk = sl_jwk_read(v, why)) == NULL)
-        sl_report_add(r, "jwk", STATUSLIST_FAIL, SL_SECTION_JWT, "%s", why);
+        sl_verify_report_add(r, "jwk", STATUSLIST_FAIL, SL_SECTION_JWT, "%s", why);
 }
 
 static void header(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
 {
     p->header_read = true;
     if (json_object_get(o, "crit") != NULL)
-        sl_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_JWT,
-                      "\"crit\" names extensions that a reader must understand: there is none here");
+        sl_verify_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_JWT,
+                             "\"crit\" names extensions that a reader must understand: there is none here");
     else
-        sl_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
+        sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
     struct sl_string typ = string(r, o, "typ"), alg = string(r, o, "alg"), kid = string(r, o, "kid");
     r->claims.typ = typ.at;
     r->claims.alg = alg.at;
     r->claims.kid = kid.at;
     if (typ.at != NULL && strcmp(typ.at, "statuslist+jwt") == 0)
-        sl_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_JWT, "\"%s\"", typ.at);
+        sl_verify_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_JWT, "\"%s\"", typ.at);
     else
-        sl_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_JWT, "\"%s\" is not \"statuslist+jwt\"",
-                      typ.at != NULL ? typ.at : "");
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_JWT, "\"%s\" is not \"statuslist+jwt\"",
+                             typ.at != NULL ? typ.at : "");
     p->alg = alg.at != NULL ? sl_alg_of_jose(alg.at) : NULL;
     if (p->alg != NULL)
-        sl_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_JWT, "%s", p->alg->jose);
+        sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_JWT, "%s", p->alg->jose);
     else
         sl_alg_refuse(r, SL_SECTION_JWT, alg.at != NULL ? alg.at : "");
     chain(r, json_object_get(o, "x5c"), p);
@@ -155,7 +158,7 @@ static void lst(struct statuslist_report *r, const json_t *list, struct sl_parts
 static void claims(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
 {
     p->claims_read = true;
-    sl_report_add(r, "claims", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
+    sl_verify_report_add(r, "claims", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
     p->sub = string(r, o, "sub");
     p->iss = string(r, o, "iss");
     p->iat = number(o, "iat");

@@ -26,15 +26,15 @@ static struct sl_memory *chunk(struct statuslist_report *r, size_t n)
     return m;
 }
 
-void *sl_report_alloc(struct statuslist_report *r, size_t n)
+void *sl_verify_report_alloc(struct statuslist_report *r, size_t n)
 {
     struct sl_memory *m = chunk(r, n);
     return m != NULL ? m->bytes : NULL;
 }
 
-char *sl_report_keep(struct statuslist_report *r, struct sl_span text)
+char *sl_verify_report_keep(struct statuslist_report *r, struct sl_span text)
 {
-    char *copy = sl_report_alloc(r, text.len + 1);
+    char *copy = sl_verify_report_alloc(r, text.len + 1);
     if (copy == NULL)
         return NULL;
     if (text.len > 0)
@@ -43,7 +43,7 @@ char *sl_report_keep(struct statuslist_report *r, struct sl_span text)
     return copy;
 }
 
-void sl_report_own(struct statuslist_report *r, void *p)
+void sl_verify_report_own(struct statuslist_report *r, void *p)
 {
     struct sl_memory *m = chunk(r, 0);
     if (m != NULL)
@@ -65,8 +65,8 @@ static bool grow(struct statuslist_report *r)
     return true;
 }
 
-void sl_report_add(struct statuslist_report *r, const char *name, enum statuslist_outcome outcome,
-                   const char *section, const char *fmt, ...)
+void sl_verify_report_add(struct statuslist_report *r, const char *name, enum statuslist_outcome outcome,
+                          const char *section, const char *fmt, ...)
 {
     char text[DETAIL_MAX];
     va_list ap;
@@ -77,7 +77,7 @@ void sl_report_add(struct statuslist_report *r, const char *name, enum statuslis
     for (size_t i = 0; i < len; i++)
         if (text[i] < ' ' || text[i] > '~')
             text[i] = '?';
-    char *detail = sl_report_keep(r, sl_span(text, len));
+    char *detail = sl_verify_report_keep(r, sl_span(text, len));
     if (detail == NULL || !grow(r)) {
         r->no_memory = true;
         return;

@@ -27,12 +27,12 @@ struct statuslist_report {
 };
 
 /* Memory that ends with the report; NULL (and no_memory) when there is none. */
-void *sl_report_alloc(struct statuslist_report *r, size_t n);
+void *sl_verify_report_alloc(struct statuslist_report *r, size_t n);
 /* A copy with a NUL; NULL likewise. */
-char *sl_report_keep(struct statuslist_report *r, struct sl_span text);
+char *sl_verify_report_keep(struct statuslist_report *r, struct sl_span text);
 /* Frees `p` (of malloc) with the report. */
-void sl_report_own(struct statuslist_report *r, void *p);
+void sl_verify_report_own(struct statuslist_report *r, void *p);
 
 /* Adds a check. What is not printable becomes '?', and long details are cut: they quote the token. */
-void sl_report_add(struct statuslist_report *r, const char *name, enum statuslist_outcome outcome,
-                   const char *section, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void sl_verify_report_add(struct statuslist_report *r, const char *name, enum statuslist_outcome outcome,
+                          const char *section, const char *fmt, ...) __attribute__((format(printf, 5, 6)));

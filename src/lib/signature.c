@@ -76,18 +76,18 @@ static bool in_validity(const X509 *x, int64_t now)
 static void found(struct statuslist_report *r, const struct sl_parts *p, bool ok, bool trusted)
 {
     if (ok)
-        sl_report_add(r, "signature", STATUSLIST_PASS, RULES, "%s, made by that key", p->alg->jose);
+        sl_verify_report_add(r, "signature", STATUSLIST_PASS, RULES, "%s, made by that key", p->alg->jose);
     else if (p->alg->half > 0 && p->signature.len != 2 * p->alg->half)
-        sl_report_add(r, "signature", STATUSLIST_FAIL, RULES, "%zu bytes; %s has %zu", p->signature.len,
-                      p->alg->jose, 2 * p->alg->half);
+        sl_verify_report_add(r, "signature", STATUSLIST_FAIL, RULES, "%zu bytes; %s has %zu",
+                             p->signature.len, p->alg->jose, 2 * p->alg->half);
     else
-        sl_report_add(r, "signature", STATUSLIST_FAIL, RULES, "not made by that key over these bytes");
+        sl_verify_report_add(r, "signature", STATUSLIST_FAIL, RULES, "not made by that key over these bytes");
     r->trusted = ok && trusted;
 }
 
 static void skipped(struct statuslist_report *r)
 {
-    sl_report_add(r, "signature", STATUSLIST_SKIP, RULES, "no key to check it with");
+    sl_verify_report_add(r, "signature", STATUSLIST_SKIP, RULES, "no key to check it with");
 }
 
 /* With the keys that were given: the first that fits and verifies; otherwise the first that fits says why. */
@@ -109,10 +109,10 @@ static bool by_given(const struct statuslist_verifier *v, struct statuslist_repo
     if (fits->certificate != NULL)
         subject(fits->certificate, name);
     if (fits->certificate != NULL && !in_validity(fits->certificate, now))
-        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate %s is expired or not yet valid",
-                      name);
+        sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
+                             "the certificate %s is expired or not yet valid", name);
     else
-        sl_report_add(r, "key", STATUSLIST_PASS, RULES, "the one that was given: %s", name);
+        sl_verify_report_add(r, "key", STATUSLIST_PASS, RULES, "the one that was given: %s", name);
     found(r, p, ok, true);
     return true;
 }
@@ -121,9 +121,10 @@ static X509 *leaf_of(struct statuslist_report *r, const struct sl_parts *p)
 {
     X509 *leaf = p->chain_len > 0 ? certificate(p->chain[0]) : NULL;
     if (leaf == NULL)
-        sl_report_add(r, "key", STATUSLIST_FAIL, RULES,
-                      p->chain_len > 0 ? "the first certificate of the token is no certificate"
-                                       : "the token carries no certificate, and no key that fits was given");
+        sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
+                             p->chain_len > 0
+                                 ? "the first certificate of the token is no certificate"
+                                 : "the token carries no certificate, and no key that fits was given");
     return leaf;
 }
 
@@ -133,7 +134,8 @@ static EVP_PKEY *key_of(struct statuslist_report *r, const struct sl_parts *p, X
     EVP_PKEY *key = X509_get0_pubkey(leaf);
     if (key != NULL && sl_alg_fits(p->alg, key))
         return key;
-    sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate's key is not for %s", p->alg->jose);
+    sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate's key is not for %s",
+                         p->alg->jose);
     return NULL;
 }
 
@@ -169,9 +171,11 @@ static void by_chain(const struct statuslist_verifier *v, struct statuslist_repo
         subject(leaf, name);
         const char *why = chain_error(v, p, leaf, now);
         if (why == NULL)
-            sl_report_add(r, "key", STATUSLIST_PASS, RULES, "%s, whose chain ends at a trust anchor", name);
+            sl_verify_report_add(r, "key", STATUSLIST_PASS, RULES, "%s, whose chain ends at a trust anchor",
+                                 name);
         else
-            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "%s: no chain to a trust anchor: %s", name, why);
+            sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "%s: no chain to a trust anchor: %s", name,
+                                 why);
         found(r, p, verifies(p, key), why == NULL);
     } else {
         skipped(r);
@@ -187,13 +191,14 @@ static void by_carried(struct statuslist_report *r, const struct sl_parts *p, in
     if (leaf != NULL)
         subject(leaf, name);
     if (key != NULL && leaf != NULL && !in_validity(leaf, now))
-        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the certificate %s is expired or not yet valid",
-                      name);
+        sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
+                             "the certificate %s is expired or not yet valid", name);
     else if (key != NULL && !sl_alg_fits(p->alg, key))
-        sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "the key in the header is not for %s", p->alg->jose);
+        sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "the key in the header is not for %s",
+                             p->alg->jose);
     else if (key != NULL)
-        sl_report_add(r, "key", STATUSLIST_WARN, RULES,
-                      "the token's own (%s): nothing says that it may be trusted", name);
+        sl_verify_report_add(r, "key", STATUSLIST_WARN, RULES,
+                             "the token's own (%s): nothing says that it may be trusted", name);
     if (key != NULL && sl_alg_fits(p->alg, key))
         found(r, p, verifies(p, key), false);
     else
@@ -207,9 +212,9 @@ static void no_anchor_inside(struct statuslist_report *r, const struct sl_parts 
     for (unsigned i = 1; i < p->chain_len; i++) {
         X509 *x = certificate(p->chain[i]);
         if (x != NULL && X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0)
-            sl_report_add(r, "trust-anchor", STATUSLIST_WARN, "RFC 7515 section 4.1.6",
-                          "certificate %u of the token is self-signed: a trust anchor does not belong there",
-                          i);
+            sl_verify_report_add(
+                r, "trust-anchor", STATUSLIST_WARN, "RFC 7515 section 4.1.6",
+                "certificate %u of the token is self-signed: a trust anchor does not belong there", i);
         X509_free(x);
     }
 }
@@ -231,9 +236,10 @@ void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_r
         by_carried(r, p, now);
     } else {
         if (v->key_count > 0)
-            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key that was given is for %s", p->alg->jose);
+            sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key that was given is for %s",
+                                 p->alg->jose);
         else
-            sl_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key and no trust anchor was given");
+            sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key and no trust anchor was given");
         skipped(r);
     }
     ERR_pop_to_mark();
