@@ -2,22 +2,16 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+
 #include "base/assert.h"
+#include "base/number.h"
 
 static bool parse_port(const char *s, uint16_t *ret)
 {
-    size_t n = strlen(s);
-    unsigned v = 0;
-    if (n == 0 || n > 5 || s[0] == '0')
+    uint64_t port;
+    if (!sl_number_parse_strict(sl_span(s, strlen(s)), UINT16_MAX, &port) || port == 0)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] < '0' || s[i] > '9')
-            return false;
-        v = v * 10 + (unsigned)(s[i] - '0');
-    }
-    if (v > 65535)
-        return false;
-    *ret = (uint16_t)v;
+    *ret = (uint16_t)port;
     return true;
 }
 
@@ -76,7 +70,8 @@ static bool same_host(const struct sl_address *a, const struct sl_address *b)
         return false;
     if (!a->v6)
         return strcasecmp(a->host, b->host) == 0;
-    sl_assert(inet_pton(AF_INET6, a->host, &x) == 1 && inet_pton(AF_INET6, b->host, &y) == 1);
+    int valid = inet_pton(AF_INET6, a->host, &x) + inet_pton(AF_INET6, b->host, &y);
+    sl_assert(valid == 2);
     return memcmp(&x, &y, sizeof x) == 0;
 }
 

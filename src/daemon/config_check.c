@@ -1,6 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
 
 static const char *origin_word(const struct sl_section *s, const char *key)
 {
@@ -135,14 +135,13 @@ static void check_ttl(struct sl_loading *l, const struct sl_section *s, const st
         return;
     char mem[128];
     struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem - 1);
+    sl_buf_over(&b, mem, sizeof mem);
     sl_option_show_duration(o->ttl_ms, &b);
     sl_buf_printf(&b, "%s is more than a quarter of list-lifetime ", origin_word(s, "ttl"));
     sl_option_show_duration(o->list_lifetime_ms, &b);
     sl_buf_printf(&b, "%s; expected at most ", origin_word(s, "list-lifetime"));
     sl_option_show_duration(o->list_lifetime_ms / 4000 * 1000, &b);
-    mem[b.len] = '\0';
-    sl_config_refuse(l, s, "ttl", "%s", mem);
+    sl_config_refuse(l, s, "ttl", "%s", sl_buf_cstr(&b));
 }
 
 /* Instances tell each other every few seconds what they hold. */

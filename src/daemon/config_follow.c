@@ -1,18 +1,19 @@
 /* A file that was read again, beside the configuration in force: what it may change is taken, what it may not
  * stays as it is. */
+#include "daemon/config_follow.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "daemon/config.h"
-#include "daemon/report.h"
+#include "daemon/config_report.h"
 #include "daemon/schema.h"
 
 struct follow {
     struct sl_config *next;
     const struct sl_config *now;
-    struct sl_report warnings;
+    struct sl_config_report warnings;
     struct sl_buf *changed;
     bool moved[SL_TLS_LISTENERS]; /* listeners whose address is another one in the file */
 };
@@ -39,13 +40,12 @@ static void keep(struct follow *f, const struct sl_section *to, const struct sl_
     const void *had = sl_section_options(from, row);
     char mem[256], path[600];
     struct sl_buf shown;
-    sl_buf_over(&shown, mem, sizeof mem - 1);
+    sl_buf_over(&shown, mem, sizeof mem);
     sl_option_show(row.option, had, &shown);
-    mem[shown.len] = '\0';
     snprintf(path, sizeof path, "%.250s.%.250s", to->path, key);
-    sl_report_add(&f->warnings, to->origins[i].line ? to->origins[i].line : to->line, path,
-                  "a change takes effect at the next start only; until then it stays %s",
-                  sl_option_absent(row.option, had) ? "absent" : mem);
+    sl_config_report_add(&f->warnings, to->origins[i].line ? to->origins[i].line : to->line, path,
+                         "a change takes effect at the next start only; until then it stays %s",
+                         sl_option_absent(row.option, had) ? "absent" : sl_buf_cstr(&shown));
     sl_option_copy(row.option, had, sl_section_options(to, row));
 }
 
@@ -124,7 +124,7 @@ static void keep_pool(struct follow *f, struct pools *p, size_t i)
     share_credentials(p, i, now->credentials->pools[i]);
     char path[128];
     snprintf(path, sizeof path, "app.status-list-pools.%.64s", now->pools[i].name);
-    sl_report_add(
+    sl_config_report_add(
         &f->warnings, 0, path,
         "is gone from the file, which takes effect at the next start only; until then the pool goes on "
         "as it was");
@@ -159,7 +159,7 @@ static void drop_pools(struct follow *f)
             continue;
         char path[128];
         snprintf(path, sizeof path, "app.status-list-pools.%.64s", next->pools[i].name);
-        sl_report_add(&f->warnings, 0, path, "is new, which takes effect at the next start only");
+        sl_config_report_add(&f->warnings, 0, path, "is new, which takes effect at the next start only");
         struct sl_section pool = {.scope = &sl_pool_scope, .objects = {&next->pools[i], &next->keys[i]}};
         sl_section_release(&pool);
         free(next->pools[i].name);
@@ -207,5 +207,5 @@ void sl_config_follow(struct sl_config *next, const struct sl_config *now, struc
     note_moved(&f);
     follow_section(&f, &to, &from);
     follow_pools(&f);
-    sl_report_flush(&f.warnings, next->path, warnings);
+    sl_config_report_flush(&f.warnings, next->path, warnings);
 }

@@ -2,13 +2,13 @@
  * goes on. */
 #pragma once
 #include "daemon/config.h"
-#include "daemon/report.h"
+#include "daemon/config_report.h"
 #include "daemon/schema.h"
 #include "daemon/yaml.h"
 
 struct sl_loading {
     struct sl_config *config;
-    struct sl_report errors, warnings;
+    struct sl_config_report errors, warnings;
     struct sl_section app;
     struct sl_section *pools; /* config->pool_count of them */
     struct sl_node *pools_node;
@@ -46,11 +46,3 @@ const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX +
 /* The secret in the file that `key` names; the caller wipes it. False after a report. */
 bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, const char *key,
                            const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len);
-
-/* Reports at the key's line, or at its map's where the key has a default, and marks it as bad. */
-void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
-                      ...) __attribute__((format(printf, 4, 5)));
-void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
-    __attribute__((format(printf, 4, 5)));
-bool sl_config_given(const struct sl_section *s, const char *key);
-bool sl_config_bad(const struct sl_section *s, const char *key);

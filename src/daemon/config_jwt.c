@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/assert.h"
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
 #include "token/public_key.h"
 
 #define KEYS "jwt-auth.keys"
@@ -20,10 +20,9 @@ static void refuse(struct key_file *f, const char *why)
 {
     char mem[128];
     struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem - 1);
+    sl_buf_over(&b, mem, sizeof mem);
     sl_option_echo(sl_span(f->path, strlen(f->path)), &b);
-    mem[b.len] = '\0';
-    sl_config_refuse(f->l, f->s, KEYS, "%s: %s", mem, why);
+    sl_config_refuse(f->l, f->s, KEYS, "%s: %s", sl_buf_cstr(&b), why);
 }
 
 static bool is_hmac(int alg)
@@ -91,12 +90,11 @@ static bool load_public(struct key_file *f, char *text, size_t *len, enum sl_jwt
         return false;
     }
     sl_buf_over(&pem, pem_mem, sizeof pem_mem);
-    sl_buf_over(&why, why_mem, sizeof why_mem - 1);
+    sl_buf_over(&why, why_mem, sizeof why_mem);
     bool ok = sl_public_key_read(sl_span(text, *len), &pem, &why, &kind);
-    why_mem[why.len] = '\0';
     explicit_bzero(text, *len); /* it may have been a private key */
     if (!ok) {
-        refuse(f, why_mem);
+        refuse(f, sl_buf_cstr(&why));
         return false;
     }
     memcpy(text, pem.data, pem.len);

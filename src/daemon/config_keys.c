@@ -1,81 +1,11 @@
-/* Secrets of a configuration: files with passwords and API keys, and the keys' hashes. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+/* The credentials of each pool: API keys, of which the hashes are kept, and the keys of bearer tokens. */
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
 #include "base/assert.h"
-#include "daemon/config_parts.h"
+#include "base/hex.h"
+#include "daemon/config_int.h"
 
 #define WEAK_KEY 8 /* bytes; a shorter one can be guessed over the network */
-
-const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len,
-                                bool *ret_exposed)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return strerror(errno);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return "not a regular file";
-    }
-    ssize_t n = read(fd, text, SL_LINE_MAX + 1);
-    const char *error = n < 0 ? strerror(errno) : n > SL_LINE_MAX ? "too large" : NULL;
-    close(fd);
-    if (error != NULL)
-        return error;
-    size_t len = (size_t)n;
-    if (len > 0 && text[len - 1] == '\n')
-        len--;
-    if (len > 0 && len < (size_t)n && text[len - 1] == '\r')
-        len--;
-    *ret_len = len;
-    *ret_exposed = (st.st_mode & S_IROTH) != 0;
-    return len == 0 ? "empty" : NULL;
-}
-
-bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, const char *key,
-                           const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len)
-{
-    bool exposed = false;
-    const char *error = sl_config_read_line(path, text, ret_len, &exposed);
-    if (error == NULL) {
-        if (exposed)
-            sl_config_warn(l, s, key, "the file can be read by everybody; expected mode 0600 or 0640");
-        return true;
-    }
-    char mem[128];
-    struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem - 1);
-    sl_option_echo(sl_span(path, strlen(path)), &b);
-    mem[b.len] = '\0';
-    sl_config_refuse(l, s, key,
-                     "%s cannot be used (%s); expected a readable file with the secret in one line", mem,
-                     error);
-    return false;
-}
-
-void sl_config_read_password(struct sl_loading *l)
-{
-    struct sl_redis_options *r = &l->config->redis;
-    if (r->password_file == NULL || sl_config_bad(&l->app, "redis.password-file"))
-        return;
-    char text[SL_LINE_MAX + 1], mem[512];
-    struct sl_buf why;
-    sl_buf_over(&why, mem, sizeof mem - 1);
-    size_t len;
-    if (sl_config_load_secret(l, &l->app, "redis.password-file", r->password_file, text, &len)) {
-        struct sl_row row =
-            sl_scope_row(&sl_app_scope, (size_t)sl_scope_find(&sl_app_scope, "redis.password"));
-        if (!sl_option_set(row.option, r, sl_span(text, len), &why)) {
-            mem[why.len] = '\0';
-            sl_config_refuse(l, &l->app, "redis.password-file", "%s", mem);
-        }
-    }
-    explicit_bzero(text, sizeof text);
-}
 
 struct keyring {
     struct sl_loading *l;
@@ -120,26 +50,10 @@ static void add_key(struct keyring *k, const char *key, struct sl_span text)
     add_hash(k, key, hash);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void add_hex(struct keyring *k, const char *hex)
 {
     uint8_t hash[SL_SHA256];
-    size_t n = strlen(hex);
-    bool fine = n == (size_t)2 * SL_SHA256;
-    for (size_t i = 0; fine && i < SL_SHA256; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-        fine = high >= 0 && low >= 0;
-        hash[i] = (uint8_t)(high * 16 + low);
-    }
-    if (fine)
+    if (sl_hex_decode(sl_span(hex, strlen(hex)), hash, sizeof hash))
         add_hash(k, "api-key-sha256", hash);
     else
         sl_config_refuse(k->l, &k->l->pools[k->pool], "api-key-sha256",

@@ -1,54 +1,19 @@
+#include "daemon/config_load.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/assert.h"
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
 
 #define POOL_NAME_MAX 64
 #define WORKERS_MAX 256
 
-void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
-                      ...)
-{
-    char why[1024], path[512];
-    va_list args;
-    va_start(args, what);
-    vsnprintf(why, sizeof why, what, args);
-    va_end(args);
-    struct sl_origin *origin = sl_section_origin(s, key);
-    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
-    sl_report_add(&l->errors, origin->line ? origin->line : s->line, path, "%s", why);
-    origin->bad = true;
-}
-
-void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
-{
-    char why[1024], path[512];
-    va_list args;
-    va_start(args, what);
-    vsnprintf(why, sizeof why, what, args);
-    va_end(args);
-    const struct sl_origin *origin = sl_section_origin(s, key);
-    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
-    sl_report_add(&l->warnings, origin->line ? origin->line : s->line, path, "%s", why);
-}
-
-bool sl_config_given(const struct sl_section *s, const char *key)
-{
-    return sl_section_origin(s, key)->line != 0;
-}
-
-bool sl_config_bad(const struct sl_section *s, const char *key)
-{
-    return sl_section_origin(s, key)->bad;
-}
-
 /* The whole file with a NUL behind it; NULL and a report where it cannot be had. */
-static char *read_file(const char *path, struct sl_report *errors, size_t *ret_len)
+static char *read_file(const char *path, struct sl_config_report *errors, size_t *ret_len)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *text = sl_xcalloc(1, SL_YAML_BYTES + 2);
@@ -62,9 +27,10 @@ static char *read_file(const char *path, struct sl_report *errors, size_t *ret_l
             len += (size_t)n;
     }
     if (n < 0)
-        sl_report_add(errors, 0, "yaml", "cannot be read (%s); expected a readable file", strerror(errno));
+        sl_config_report_add(errors, 0, "yaml", "cannot be read (%s); expected a readable file",
+                             strerror(errno));
     else if (len > SL_YAML_BYTES)
-        sl_report_add(errors, 0, "yaml", "the file is too large; expected at most 1MiB");
+        sl_config_report_add(errors, 0, "yaml", "the file is too large; expected at most 1MiB");
     if (fd >= 0)
         close(fd);
     if (n >= 0 && len <= SL_YAML_BYTES) {
@@ -80,27 +46,28 @@ static char *read_file(const char *path, struct sl_report *errors, size_t *ret_l
 static const struct sl_node *find_app(struct sl_loading *l, const struct sl_node *root)
 {
     if (root == NULL || sl_yaml_is_null(root)) {
-        sl_report_add(&l->errors, 1, "app", "missing; expected the root key app with a map");
+        sl_config_report_add(&l->errors, 1, "app", "missing; expected the root key app with a map");
         return NULL;
     }
     if (root->kind != SL_NODE_MAP) {
-        sl_report_add(&l->errors, root->line, "app",
-                      "the file is not a map; expected the root key app with a map");
+        sl_config_report_add(&l->errors, root->line, "app",
+                             "the file is not a map; expected the root key app with a map");
         return NULL;
     }
     const struct sl_node *app = NULL;
     for (const struct sl_node *n = root->first; n != NULL; n = n->next) {
         if (strcmp(n->key, "app") != 0)
-            sl_report_add(&l->errors, n->key_line, n->key, "unknown key; expected app as the only root key");
+            sl_config_report_add(&l->errors, n->key_line, n->key,
+                                 "unknown key; expected app as the only root key");
         else if (n->kind == SL_NODE_MAP)
             app = n;
         else if (n->kind != SL_NODE_BAD)
-            sl_report_add(&l->errors, n->key_line, "app",
-                          "is not a map; expected a map with the keys of the service");
+            sl_config_report_add(&l->errors, n->key_line, "app",
+                                 "is not a map; expected a map with the keys of the service");
     }
     bool bad = l->errors.count > 0;
     if (app == NULL && !bad)
-        sl_report_add(&l->errors, root->line, "app", "missing; expected the root key app with a map");
+        sl_config_report_add(&l->errors, root->line, "app", "missing; expected the root key app with a map");
     return app;
 }
 
@@ -123,12 +90,13 @@ static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
                              .path = sl_xstrdup(path),
                              .line = n->key_line};
     if (!is_pool_name(n->key))
-        sl_report_add(&l->errors, n->key_line, path,
-                      "not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -");
+        sl_config_report_add(&l->errors, n->key_line, path,
+                             "not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -");
     struct sl_node *none;
     static const struct sl_node empty = {.kind = SL_NODE_MAP};
     if (n->kind != SL_NODE_MAP && !sl_yaml_is_null(n))
-        sl_report_add(&l->errors, n->key_line, path, "is not a map; expected a map with the pool's keys");
+        sl_config_report_add(&l->errors, n->key_line, path,
+                             "is not a map; expected a map with the pool's keys");
     sl_config_walk(l, s, n->kind == SL_NODE_MAP ? n : &empty, &none);
     if (n->kind == SL_NODE_MAP || sl_yaml_is_null(n))
         sl_config_check_pool(l, s);
@@ -213,8 +181,8 @@ bool sl_config_load(const char *path, struct sl_buf *errors, struct sl_buf *warn
         free((char *)l.pools[i].path);
     free(l.pools);
     bool ok = l.errors.count == 0;
-    sl_report_flush(&l.errors, path, errors);
-    sl_report_flush(&l.warnings, path, warnings);
+    sl_config_report_flush(&l.errors, path, errors);
+    sl_config_report_flush(&l.warnings, path, warnings);
     if (ok)
         *ret = c;
     else

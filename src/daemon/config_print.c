@@ -1,5 +1,7 @@
+#include "daemon/config_print.h"
+
 #include <string.h>
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
 
 struct print {
     const struct sl_config *c;

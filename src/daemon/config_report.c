@@ -1,10 +1,11 @@
-#include "daemon/report.h"
+#include "daemon/config_report.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/assert.h"
+#include "daemon/config_int.h"
 
 #define KEY_SHOWN 200
 #define TEXT_SHOWN 1200
@@ -17,7 +18,7 @@ static void put_key(struct sl_buf *b, const char *key)
         sl_buf_puts(b, "...");
 }
 
-static void add(struct sl_report *r, unsigned line, const char *key, const char *what, size_t n)
+static void add(struct sl_config_report *r, unsigned line, const char *key, const char *what, size_t n)
 {
     if (r->count++ >= SL_REPORT_MAX)
         return;
@@ -25,15 +26,15 @@ static void add(struct sl_report *r, unsigned line, const char *key, const char 
         r->entries = sl_xcalloc(SL_REPORT_MAX, sizeof *r->entries);
     char mem[TEXT_SHOWN];
     struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem - 1);
+    sl_buf_over(&b, mem, sizeof mem);
     put_key(&b, key);
     sl_buf_puts(&b, ": ");
     sl_buf_put(&b, what, n < b.cap - b.len ? n : b.cap - b.len);
-    mem[b.len] = '\0';
-    r->entries[r->count - 1] = (struct sl_report_entry){.line = line, .text = sl_xstrdup(mem)};
+    r->entries[r->count - 1] =
+        (struct sl_config_report_entry){.line = line, .text = sl_xstrdup(sl_buf_cstr(&b))};
 }
 
-void sl_report_add(struct sl_report *r, unsigned line, const char *key, const char *what, ...)
+void sl_config_report_add(struct sl_config_report *r, unsigned line, const char *key, const char *what, ...)
 {
     char mem[TEXT_SHOWN];
     va_list args;
@@ -44,16 +45,17 @@ void sl_report_add(struct sl_report *r, unsigned line, const char *key, const ch
     add(r, line, key, mem, strlen(mem));
 }
 
-void sl_report_add_buf(struct sl_report *r, unsigned line, const char *key, const struct sl_buf *what)
+void sl_config_report_add_buf(struct sl_config_report *r, unsigned line, const char *key,
+                              const struct sl_buf *what)
 {
     add(r, line, key, what->data, what->len);
 }
 
 /* Insertion sort: stable, and there are at most SL_REPORT_MAX. */
-static void sort(struct sl_report_entry *e, size_t n)
+static void sort(struct sl_config_report_entry *e, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
-        struct sl_report_entry moved = e[i];
+        struct sl_config_report_entry moved = e[i];
         size_t at = i;
         for (; at > 0 && e[at - 1].line > moved.line; at--)
             e[at] = e[at - 1];
@@ -61,7 +63,7 @@ static void sort(struct sl_report_entry *e, size_t n)
     }
 }
 
-void sl_report_flush(struct sl_report *r, const char *file, struct sl_buf *out)
+void sl_config_report_flush(struct sl_config_report *r, const char *file, struct sl_buf *out)
 {
     size_t kept = r->count < SL_REPORT_MAX ? r->count : SL_REPORT_MAX;
     sort(r->entries, kept);
@@ -75,5 +77,41 @@ void sl_report_flush(struct sl_report *r, const char *file, struct sl_buf *out)
     if (r->count > kept)
         sl_buf_printf(out, "%s: and %zu more\n", file, r->count - kept);
     free(r->entries);
-    *r = (struct sl_report){0};
+    *r = (struct sl_config_report){0};
+}
+
+void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
+                      ...)
+{
+    char why[1024], path[512];
+    va_list args;
+    va_start(args, what);
+    vsnprintf(why, sizeof why, what, args);
+    va_end(args);
+    struct sl_origin *origin = sl_section_origin(s, key);
+    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
+    sl_config_report_add(&l->errors, origin->line ? origin->line : s->line, path, "%s", why);
+    origin->bad = true;
+}
+
+void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
+{
+    char why[1024], path[512];
+    va_list args;
+    va_start(args, what);
+    vsnprintf(why, sizeof why, what, args);
+    va_end(args);
+    const struct sl_origin *origin = sl_section_origin(s, key);
+    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
+    sl_config_report_add(&l->warnings, origin->line ? origin->line : s->line, path, "%s", why);
+}
+
+bool sl_config_given(const struct sl_section *s, const char *key)
+{
+    return sl_section_origin(s, key)->line != 0;
+}
+
+bool sl_config_bad(const struct sl_section *s, const char *key)
+{
+    return sl_section_origin(s, key)->bad;
 }

@@ -1,11 +1,8 @@
-/* What a configuration says about TLS: keys that need each other, and the files that they name. */
+/* What a configuration says about TLS: which keys need each other. */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "daemon/config_parts.h"
-#include "daemon/tls.h"
-#include "http/tls.h"
+#include "daemon/config_int.h"
 
 static const char *key_of(enum sl_tls_listener listener, const char *name, char text[static 64])
 {
@@ -128,50 +125,4 @@ bool sl_config_tls_idle(const struct sl_config *c, const char *path)
             return true;
     }
     return false;
-}
-
-static void refuse_file(const struct sl_config *c, const char *path, const struct sl_buf *why,
-                        struct sl_buf *errors)
-{
-    int row = sl_scope_find(&sl_app_scope, path);
-    sl_buf_printf(errors, "%s:%u: app.%s: %.*s\n", c->path, c->app_origins[row].line, path, (int)why->len,
-                  why->data);
-}
-
-static bool read_redis(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *set)
-{
-    const struct sl_redis_tls_options *o = &c->redis.tls;
-    const struct sl_tls_client_files files = {
-        .ca = o->ca, .certificate = o->certificate, .key = o->key, .password = o->password_file};
-    char text[512], path[64];
-    const char *key;
-    struct sl_buf why;
-    sl_buf_over(&why, text, sizeof text);
-    if (!o->enabled || sl_tls_client_load(&files, &sl_clock_system, &why, &key, &set->redis))
-        return true;
-    snprintf(path, sizeof path, "redis.tls.%s", key);
-    refuse_file(c, path, &why, errors);
-    return false;
-}
-
-bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
-{
-    struct sl_tls_set set = {0};
-    bool ok = read_redis(c, errors, &set);
-    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
-        char text[512], path[64];
-        const char *key;
-        struct sl_buf why;
-        sl_buf_over(&why, text, sizeof text);
-        if (c->http.tls[i].key_file == NULL ||
-            sl_tls_load(&c->http.tls[i], &sl_clock_system, &why, &key, &set.of[i]))
-            continue;
-        refuse_file(c, key_of(i, key, path), &why, errors);
-        ok = false;
-    }
-    if (ok)
-        *ret = set;
-    else
-        sl_tls_set_release(&set);
-    return ok;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "daemon/address.h"
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -71,11 +71,10 @@ static bool parse_listen(struct sl_loading *l, const char *key, const char *text
         return true;
     char mem[128];
     struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem - 1);
+    sl_buf_over(&b, mem, sizeof mem);
     sl_option_echo(sl_span(text, strlen(text)), &b);
-    mem[b.len] = '\0';
     sl_config_refuse(l, &l->app, key, "%s is not an address; expected host:port, [v6]:port or unix:/path%s",
-                     mem, strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
+                     sl_buf_cstr(&b), strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
     return false;
 }
 

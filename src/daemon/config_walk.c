@@ -1,6 +1,7 @@
 #include <string.h>
 #include "base/assert.h"
-#include "daemon/config_parts.h"
+#include "daemon/config_int.h"
+#include "daemon/suggest.h"
 
 #define WHY_MAX 1024
 #define PATH_LEN 512
@@ -22,16 +23,16 @@ struct given {
 static void join(char out[static PATH_LEN], const char *a, const char *b)
 {
     struct sl_buf path;
-    sl_buf_over(&path, out, PATH_LEN - 1);
+    sl_buf_over(&path, out, PATH_LEN);
     sl_buf_printf(&path, "%.250s%s%.250s", a, a[0] != '\0' ? "." : "", b);
-    out[path.len] = '\0';
+    (void)sl_buf_cstr(&path);
 }
 
 static void report(struct walk *w, const char *path, unsigned line, const struct sl_buf *why)
 {
     char full[PATH_LEN];
     join(full, w->s->path, path);
-    sl_report_add_buf(&w->l->errors, line, full, why);
+    sl_config_report_add_buf(&w->l->errors, line, full, why);
 }
 
 static void refuse_kind(struct walk *w, struct given *g, unsigned line, const char *what)
@@ -97,8 +98,9 @@ static void set_word_map(struct walk *w, struct given *g)
     char mem[WHY_MAX];
     struct sl_buf why;
     sl_buf_over(&why, mem, sizeof mem);
-    sl_assert(sl_option_set(g->row.option, sl_section_options(w->s, g->row),
-                            sl_span(chosen->key, strlen(chosen->key)), &why));
+    bool set = sl_option_set(g->row.option, sl_section_options(w->s, g->row),
+                             sl_span(chosen->key, strlen(chosen->key)), &why);
+    sl_assert(set);
 }
 
 static void set_list(struct walk *w, struct given *g)

@@ -9,8 +9,10 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "loop/journal.h"
+#include "daemon/daemon_int.h"
+#include "daemon/keys.h"
 #include "daemon/notify.h"
+#include "loop/journal.h"
 #include "token/build.h"
 
 /* ---- birth */
@@ -64,10 +66,9 @@ static bool start_redis(struct sl_daemon *d)
         return true;
     char text[512];
     struct sl_buf why;
-    sl_buf_over(&why, text, sizeof text - 1);
+    sl_buf_over(&why, text, sizeof text);
     if (!sl_embedded_start(d->loop, d->config->storage, &why, &d->embedded)) {
-        text[why.len] = '\0';
-        sl_log(SL_ERROR, "redis-server", text);
+        sl_log(SL_ERROR, "redis-server", sl_buf_cstr(&why));
         return false;
     }
     d->redis.socket = (char *)sl_embedded_socket(d->embedded);
@@ -75,6 +76,29 @@ static bool start_redis(struct sl_daemon *d)
     for (unsigned i = 0; i < 100 && access(d->redis.socket, F_OK) != 0; i++)
         sl_loop_turn(d->loop, 10);
     d->redis.username = d->redis.password = NULL;
+    return true;
+}
+
+/* The audit record, where the configuration names one; before the threads. False after saying why. */
+static bool start_audit(struct sl_daemon *d)
+{
+    const struct sl_http_options *o = &d->config->http;
+    if (o->audit_file == NULL)
+        return true;
+    char text[4400];
+    struct sl_buf why;
+    sl_buf_over(&why, text, sizeof text);
+    struct sl_journal_setup setup = {.path = o->audit_file,
+                                     .max_size = o->audit_max_size,
+                                     .keep = o->audit_keep,
+                                     .flush_ms = o->audit_flush_ms,
+                                     .drops = o->audit_on_failure == SL_AUDIT_CONTINUE,
+                                     .metrics = sl_metric_slab_new(&sl_journal_metric_table, "")};
+    if (!sl_journal_new(&setup, &why, &d->journal)) {
+        sl_log(SL_ERROR, "audit", sl_buf_cstr(&why));
+        return false;
+    }
+    sl_http_audit(d->http, d->journal);
     return true;
 }
 
@@ -224,7 +248,7 @@ int sl_daemon_run(const struct sl_config *config)
     sl_watch_read(signals, on_signal);
     if (sl_storage_open(&d) && sl_keys_load(&d) && sl_tls_start(&d) && start_redis(&d)) {
         make_threads(&d);
-        if (sl_audit_start(&d) && sl_listen_all(&d)) {
+        if (start_audit(&d) && sl_listen_all(&d)) {
             d.exit_code = 0;
             start_threads(&d);
             sl_loop_run(d.loop);

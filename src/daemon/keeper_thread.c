@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 #include "pool/metrics.h"
 
 static void on_started(void *arg)

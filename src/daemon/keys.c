@@ -1,10 +1,12 @@
 /* Keys and rings of all pools. */
+#include "daemon/keys.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 
 /* A certificate in its last month is no mistake, yet whoever checks a file will want to know. */
 static void check_end(const struct sl_config *c, size_t i, const struct sl_key *key)
@@ -22,12 +24,12 @@ bool sl_keys_check(const struct sl_config *c)
         char text[512];
         struct sl_buf why;
         struct sl_key *key = NULL;
-        sl_buf_over(&why, text, sizeof text - 1);
+        sl_buf_over(&why, text, sizeof text);
         if (c->pools[i].signer.generate)
             continue; /* made at the first start */
         if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why, &key)) {
-            fprintf(stderr, "%s: app.status-list-pools.%s.signer: %.*s\n", c->path, c->pools[i].name,
-                    (int)why.len, text);
+            fprintf(stderr, "%s: app.status-list-pools.%s.signer: %s\n", c->path, c->pools[i].name,
+                    sl_buf_cstr(&why));
             ok = false;
         } else {
             check_end(c, i, key);
@@ -43,7 +45,7 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
     for (size_t i = 0; i < c->pool_count; i++) {
         char text[512];
         struct sl_buf why;
-        sl_buf_over(&why, text, sizeof text - 1);
+        sl_buf_over(&why, text, sizeof text);
         if (c->departed != NULL && c->departed[i]) {
             ret[i] = sl_key_ref(before[i]);
         } else if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why,
@@ -51,8 +53,7 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
             /* A site of its own: every pool's is told, however many there are. */
             struct sl_log_site site = {0};
             const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
-            text[why.len] = '\0';
-            sl_log_write(&site, SL_ERROR, "signer", text, fields);
+            sl_log_write(&site, SL_ERROR, "signer", sl_buf_cstr(&why), fields);
             ok = false;
         }
     }

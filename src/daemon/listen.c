@@ -12,7 +12,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "daemon/address.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 
 #define BACKLOG 4096
 #define RECEIVE_BUFFER (128 << 10) /* of each connection: what one can send while others are served */
@@ -98,7 +98,8 @@ static bool listen_workers(struct sl_daemon *d, const char *address, unsigned sl
                            enum sl_listener_kind kind)
 {
     struct sl_address a;
-    sl_assert(sl_address_parse(address, &a)); /* the configuration was checked */
+    bool parsed = sl_address_parse(address, &a);
+    sl_assert(parsed); /* the configuration was checked */
     bool local = a.path[0] != '\0';
     if (!local && !is_free(address, &a))
         return false;
@@ -141,7 +142,8 @@ bool sl_listen_all(struct sl_daemon *d)
     if (!descriptors_suffice(d->config))
         return false;
     struct sl_address ops;
-    sl_assert(sl_address_parse(o->listen_ops, &ops));
+    bool parsed = sl_address_parse(o->listen_ops, &ops);
+    sl_assert(parsed);
     d->keeper.ops_fd =
         ops.path[0] != '\0' ? listen_unix(o->listen_ops, &ops) : listen_tcp(o->listen_ops, &ops, false);
     return d->keeper.ops_fd >= 0 &&

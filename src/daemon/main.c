@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/version.h"
-#include "daemon/config.h"
+#include "daemon/config_load.h"
+#include "daemon/config_print.h"
 #include "daemon/daemon.h"
 #include "daemon/docs.h"
 #include "daemon/dumps.h"
+#include "daemon/keys.h"
+#include "daemon/tls.h"
 
 static const char usage[] =
     "usage: statuslistd --config FILE [--check | --print-config]\n"

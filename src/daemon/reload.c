@@ -5,7 +5,10 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/config_follow.h"
+#include "daemon/config_load.h"
+#include "daemon/daemon_int.h"
+#include "daemon/keys.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 

@@ -45,11 +45,6 @@ struct sl_row sl_scope_row(const struct sl_scope *scope, size_t i);
 int sl_scope_find(const struct sl_scope *scope, const char *path);
 /* Whether `path` is a map that rows are in. */
 bool sl_scope_is_map(const struct sl_scope *scope, const char *path);
-/* The keys of the map `path` ("": the scope itself), comma-separated. */
-void sl_scope_keys(const struct sl_scope *scope, const char *path, struct sl_buf *out);
-/* A key of that map, or of the whole scope, that `key` may have meant: "did you mean x?"; otherwise "expected
- * one of ...". */
-void sl_scope_suggest(const struct sl_scope *scope, const char *path, const char *key, struct sl_buf *out);
 
 void sl_row_path(struct sl_row row, struct sl_buf *out); /* "redis.port", NUL-terminated */
 void *sl_section_options(const struct sl_section *s, struct sl_row row);

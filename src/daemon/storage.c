@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 #include "store/identity.h"
 
 static bool make_directories(const char *path)
@@ -52,10 +52,9 @@ bool sl_storage_open(struct sl_daemon *d)
     }
     char text[256];
     struct sl_buf why;
-    sl_buf_over(&why, text, sizeof text - 1);
+    sl_buf_over(&why, text, sizeof text);
     if (!sl_store_identity_load(dir, &sl_clock_system, &why, &d->identity)) {
-        text[why.len] = '\0';
-        sl_log(SL_ERROR, "storage", text);
+        sl_log(SL_ERROR, "storage", sl_buf_cstr(&why));
         return false;
     }
     return true;

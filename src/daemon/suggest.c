@@ -1,6 +1,6 @@
-#include <stdlib.h>
+#include "daemon/suggest.h"
+
 #include <string.h>
-#include "daemon/schema.h"
 
 #define SEGMENT_MAX 64
 #define PATH_MAX_LEN 256

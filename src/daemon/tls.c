@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 #include "daemon/metrics.h"
+#include "daemon/schema.h"
 
 #define WATCH_NS (600 * SL_NS_PER_S)
 #define RENEWAL_NS (12 * 3600 * SL_NS_PER_S)
@@ -17,6 +18,53 @@ void sl_tls_set_release(struct sl_tls_set *set)
         sl_tls_unref(set->of[i]);
     sl_tls_client_unref(set->redis);
     *set = (struct sl_tls_set){0};
+}
+
+static void refuse_file(const struct sl_config *c, const char *path, const struct sl_buf *why,
+                        struct sl_buf *errors)
+{
+    int row = sl_scope_find(&sl_app_scope, path);
+    sl_buf_printf(errors, "%s:%u: app.%s: %.*s\n", c->path, c->app_origins[row].line, path, (int)why->len,
+                  why->data);
+}
+
+static bool read_redis(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *set)
+{
+    const struct sl_redis_tls_options *o = &c->redis.tls;
+    const struct sl_tls_client_files files = {
+        .ca = o->ca, .certificate = o->certificate, .key = o->key, .password = o->password_file};
+    char text[512], path[64];
+    const char *key;
+    struct sl_buf why;
+    sl_buf_over(&why, text, sizeof text);
+    if (!o->enabled || sl_tls_client_load(&files, &sl_clock_system, &why, &key, &set->redis))
+        return true;
+    snprintf(path, sizeof path, "redis.tls.%s", key);
+    refuse_file(c, path, &why, errors);
+    return false;
+}
+
+bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
+{
+    struct sl_tls_set set = {0};
+    bool ok = read_redis(c, errors, &set);
+    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
+        char text[512], path[64];
+        const char *key;
+        struct sl_buf why;
+        sl_buf_over(&why, text, sizeof text);
+        if (c->http.tls[i].key_file == NULL ||
+            sl_tls_load(&c->http.tls[i], &sl_clock_system, &why, &key, &set.of[i]))
+            continue;
+        snprintf(path, sizeof path, "tls.%s.%s", sl_tls_listener_names[i], key);
+        refuse_file(c, path, &why, errors);
+        ok = false;
+    }
+    if (ok)
+        *ret = set;
+    else
+        sl_tls_set_release(&set);
+    return ok;
 }
 
 /* Certificate number `i` of a set (the last: what is shown to Redis); false: there is none. */

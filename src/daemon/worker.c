@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "daemon/daemon.h"
+#include "daemon/daemon_int.h"
 
 #define DRAIN_TICK_NS (20 * SL_NS_PER_MS)
 

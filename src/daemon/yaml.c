@@ -5,11 +5,10 @@
 #include <string.h>
 #include <yaml.h>
 #include "base/assert.h"
-#include "daemon/yaml_text.h"
 
 /* Where the next event goes: the open maps and lists from the root inward. */
 struct builder {
-    struct sl_report *errors;
+    struct sl_config_report *errors;
     struct sl_node *root;
     struct {
         struct sl_node *node, *last;
@@ -43,7 +42,7 @@ bool sl_yaml_is_null(const struct sl_node *n)
 
 static void fail(struct builder *b, unsigned line, const char *what)
 {
-    sl_report_add(b->errors, line, "yaml", "%s", what);
+    sl_config_report_add(b->errors, line, "yaml", "%s", what);
     b->stop = true;
 }
 
@@ -147,8 +146,8 @@ static void report_duplicate(struct builder *b, const struct sl_node *n, unsigne
         if (b->open[i].node->key != NULL)
             sl_buf_printf(&path, "%.100s.", b->open[i].node->key);
     sl_buf_printf(&path, "%.100s%c", n->key, '\0');
-    sl_report_add(b->errors, n->key_line, path.data, "given twice, first in line %u; expected it once",
-                  first);
+    sl_config_report_add(b->errors, n->key_line, path.data, "given twice, first in line %u; expected it once",
+                         first);
     sl_buf_free(&path);
 }
 
@@ -184,16 +183,17 @@ static void refuse_decoration(struct builder *b, const yaml_char_t *anchor, cons
                               unsigned line)
 {
     if (anchor != NULL)
-        sl_report_add(b->errors, line, "yaml",
-                      "an anchor (&name) is not supported; expected the value written out");
+        sl_config_report_add(b->errors, line, "yaml",
+                             "an anchor (&name) is not supported; expected the value written out");
     if (tag != NULL)
-        sl_report_add(b->errors, line, "yaml", "a tag (!name) is not supported; expected the plain value");
+        sl_config_report_add(b->errors, line, "yaml",
+                             "a tag (!name) is not supported; expected the plain value");
 }
 
 static void on_alias(struct builder *b, unsigned line)
 {
-    sl_report_add(b->errors, line, "yaml",
-                  "an alias (*name) is not supported; expected the value written out");
+    sl_config_report_add(b->errors, line, "yaml",
+                         "an alias (*name) is not supported; expected the value written out");
     if (awaits_key(b))
         b->stop = true;
     else
@@ -237,12 +237,64 @@ static void on_event(struct builder *b, const yaml_event_t *e)
     }
 }
 
+/* Number (from 1) of the line in which byte `offset` is. */
+static size_t line_at(struct sl_span text, size_t offset)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < text.len && i < offset; i++)
+        line += text.at[i] == '\n';
+    return line;
+}
+
+static struct sl_span line_from(struct sl_span text, size_t start)
+{
+    const char *end = memchr(text.at + start, '\n', text.len - start);
+    return sl_span(text.at + start, end != NULL ? (size_t)(end - text.at) - start : text.len - start);
+}
+
+/* The line's bytes without its line break; empty beyond the last. */
+static struct sl_span line_of(struct sl_span text, size_t number)
+{
+    size_t start = 0;
+    for (size_t line = 1; line < number && start < text.len; line++)
+        start += line_from(text, start).len + 1;
+    return start <= text.len ? line_from(text, start) : sl_span(text.at + text.len, 0);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* A line that is nothing but `...` ends the document in YAML, or is a syntax error further on. In
+ * configurations it is what an excerpt leaves out: reported by its own line, and blanked so that the rest is
+ * read. */
+static void blank_document_ends(char *text, size_t len, struct sl_config_report *errors)
+{
+    unsigned number = 1;
+    for (size_t start = 0; start < len; number++) {
+        struct sl_span line = line_from(sl_span(text, len), start);
+        size_t first = 0, end = line.len;
+        while (first < end && is_blank(line.at[first]))
+            first++;
+        while (end > first && is_blank(line.at[end - 1]))
+            end--;
+        if (sl_span_eq(sl_span(line.at + first, end - first), SL_SPAN("..."))) {
+            sl_config_report_add(
+                errors, number, "...",
+                "is YAML's document end and leaves nothing out; expected the line to be removed");
+            memset(text + start + first, ' ', 3);
+        }
+        start += line.len + 1;
+    }
+}
+
 static void syntax_error(struct builder *b, const yaml_parser_t *parser, struct sl_span text)
 {
     size_t line = parser->problem_mark.line + 1;
     if (parser->error == YAML_READER_ERROR)
-        line = sl_text_line_at(text, parser->problem_offset);
-    struct sl_span at = sl_text_line(text, line);
+        line = line_at(text, parser->problem_offset);
+    struct sl_span at = line_of(text, line);
     size_t indent = 0;
     while (indent < at.len && (at.at[indent] == ' ' || at.at[indent] == '\t'))
         indent++;
@@ -251,8 +303,9 @@ static void syntax_error(struct builder *b, const yaml_parser_t *parser, struct 
     else if (parser->error == YAML_READER_ERROR)
         fail(b, (unsigned)line, "not a text (control characters or no UTF-8); expected a YAML file");
     else
-        sl_report_add(b->errors, (unsigned)line, "yaml", "%s%s%s; expected valid YAML", parser->problem,
-                      parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
+        sl_config_report_add(b->errors, (unsigned)line, "yaml", "%s%s%s; expected valid YAML",
+                             parser->problem, parser->context != NULL ? " " : "",
+                             parser->context != NULL ? parser->context : "");
     b->stop = true;
 }
 
@@ -272,12 +325,13 @@ static void wipe_parser(yaml_parser_t *p)
             explicit_bzero(t->data.scalar.value, t->data.scalar.length);
 }
 
-struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_report *errors)
+struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_config_report *errors)
 {
     struct builder b = {.errors = errors};
     yaml_parser_t parser;
-    sl_text_blank_document_ends(text, len, errors);
-    sl_assert(yaml_parser_initialize(&parser));
+    blank_document_ends(text, len, errors);
+    int made = yaml_parser_initialize(&parser);
+    sl_assert(made);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     size_t syntax = errors->count;

@@ -4,7 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
-#include "daemon/report.h"
+#include "daemon/config_report.h"
 
 #define SL_YAML_BYTES (1u << 20)
 #define SL_YAML_NODES 200000u
@@ -32,7 +32,7 @@ struct sl_node {
 
 /* Parses `text`, in which `...` lines are blanked. NULL when there is no root; errors are in the report
  * either way. The tree is the caller's. */
-struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_report *errors);
+struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_config_report *errors);
 /* Frees and wipes: a scalar may be a secret. NULL ok. */
 void sl_yaml_free(struct sl_node *root);
 /* A plain scalar that stands for nothing: empty, ~ or null. */

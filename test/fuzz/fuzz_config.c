@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "daemon/config.h"
+#include "daemon/config_load.h"
+#include "daemon/config_print.h"
 #include "fuzz_help.h"
 
 static void check_lines(const struct sl_buf *out, const char *path)

@@ -45,7 +45,7 @@ static void check_node(const struct sl_node *n, bool in_map, unsigned depth, str
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct sl_report errors = {0};
+    struct sl_config_report errors = {0};
     struct walk w = {.lines = 2};
     char *text = malloc(size + 1);
     sl_assert(text != NULL);
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct sl_buf out;
     sl_buf_init(&out, 1 << 20);
-    sl_report_flush(&errors, "file", &out);
+    sl_config_report_flush(&errors, "file", &out);
     for (size_t i = 0; i < out.len; i++) /* what reaches a terminal or a log holds no control characters */
         sl_assert(out.data[i] == '\n' || (unsigned char)out.data[i] >= 0x20);
     sl_buf_free(&out);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/assert.h"
-#include "daemon/config.h"
+#include "daemon/config_load.h"
 #include "token/digest.h"
 
 #define FILE_NAME "statuslistd.yaml"

@@ -1,6 +1,9 @@
 /* A configuration file that loads: to which values, where secrets go, and what is printed about it. */
 #include "daemon_config.h"
 
+#include "daemon/config_print.h"
+#include "daemon/docs.h"
+
 #define POOL "  status-list-pools: {p: {api-key: " KEY ", signer: {generate: true}}}\n"
 
 /* Formats into a file and loads it; it has to be right. */
@@ -392,7 +395,7 @@ static void test_documentation_names_every_key(void **state)
     (void)state;
     struct sl_buf out;
     sl_buf_init(&out, 1 << 20);
-    sl_config_docs(&out);
+    assert_true(sl_docs_print("configuration", &out));
     sl_buf_putc(&out, '\0');
     const struct sl_option *const tables[] = {sl_http_option_rows, sl_http_pool_option_rows,
                                               sl_redis_option_rows, sl_pool_option_rows,

@@ -1,7 +1,8 @@
 /* A configuration that was read again beside the one in force: each key by its flag, pools by their names. */
 #include "daemon_config.h"
 
-#include "daemon/config_parts.h"
+#include "daemon/config_follow.h"
+#include "daemon/config_int.h"
 #include "token/digest.h"
 
 static const char before_text[] =

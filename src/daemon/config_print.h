@@ -1,0 +1,7 @@
+/* What --print-config shows. */
+#pragma once
+#include "daemon/config.h"
+
+/* The effective values as YAML, each with its source as a comment (`# default`, `# file:12`); secrets as ***.
+ */
+void sl_config_print(const struct sl_config *c, struct sl_buf *out);
