@@ -90,7 +90,7 @@ struct sl_kpool {
     uint64_t stock_count;
     struct sl_reservation *waiters, **waiters_end;
     uint64_t waiting; /* references that the waiters still lack */
-    /* life.c: which lists have ended */
+    /* lease.c: which lists have ended */
     uint32_t holding, look_at; /* counts; of the table: how far the present round came */
     bool looking, missed;      /* missed: Redis does not have a list that is known */
     uint64_t look_sent_ns, round_ns;
@@ -189,7 +189,7 @@ void sl_keeper_confirm(struct sl_keeper *k); /* a pool is synced, or draining ha
 /* lookup.c */
 void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
 void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);
-/* refill.c */
+/* take.c */
 void sl_keeper_refill(struct sl_kpool *p);
 void sl_keeper_distribute(struct sl_kpool *p);
 void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r);
@@ -210,7 +210,7 @@ void sl_keeper_pump(struct sl_keeper *k);
 void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m);
 /* publish.c: the due timer of an idle list. */
 void sl_keeper_start_due(struct sl_klist *t, uint64_t delay_ns);
-/* life.c */
+/* lease.c */
 void sl_keeper_ended(struct sl_klist *t); /* it is retired in Redis, or gone from there */
 /* False: it is a list as others. True: the end of a retired, idle one is scheduled, or was now. */
 bool sl_keeper_let_end(struct sl_klist *t);
@@ -226,13 +226,13 @@ void sl_keeper_count_publication(struct sl_klist *t, const struct sl_token_spec 
 void sl_keeper_due(struct sl_klist *t);        /* it is queued from now on */
 void sl_keeper_tell_lag(struct sl_keeper *k);  /* to the workers: after each change of what it stands on */
 void sl_keeper_judge_lag(struct sl_keeper *k); /* every sweep */
-/* expiry.c */
+/* certificates.c */
 bool sl_keeper_expired(const struct sl_kpool *p); /* its certificate has ended */
 void sl_keeper_watch_certificates(struct sl_keeper *k);
 void sl_keeper_watch_wall(struct sl_keeper *k);
 /* reload.c */
 void sl_keeper_name_aggregation(struct sl_kpool *p);
-/* retire.c */
+/* reclaim.c */
 void sl_keeper_retire(struct sl_keeper *k, struct sl_klist *t, struct sl_token *old);
 void sl_keeper_turned(struct sl_keeper *k);
 void sl_keeper_retire_free(struct sl_keeper *k);

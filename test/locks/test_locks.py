@@ -242,7 +242,7 @@ def test_circle_check_rejects_a_call_down_and_an_include_up(plant):
 
 @pytest.mark.parametrize("user, status", [(".c", 0), (".h", 1)])
 def test_circle_check_lets_files_share_a_private_header(plant, user, status):
-    """planted_int.h puts the struct of planted_part.h into its own; the part may see the whole, its header may not."""
+    """The private header puts the struct of a part into its own; the part may see the whole, its header may not."""
     plant("base/planted_int.h", '#pragma once\n#include "base/planted_part.h"\nstruct planted {\n    struct planted_part part;\n};\n')
     plant("base/planted_part.h", "#pragma once\nstruct planted_part {\n    int a;\n};\n"
           + ('#include "base/planted_int.h"\n' if user == ".h" else ""))
