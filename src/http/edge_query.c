@@ -2,21 +2,22 @@
 
 #include "base/hex.h"
 
-/* The byte at in[*at], decoded, and *at moved behind it; -1 for a bad escape. */
-static int next_byte(struct sl_span in, size_t *at)
+/* The byte that the escape at in[*at] stands for, and *at moved behind it; -1 for a bad escape. */
+static int escaped_byte(struct sl_span in, size_t *at)
 {
-    char c = in.at[*at];
-    if (c != '%') {
-        ++*at;
-        return (unsigned char)c;
-    }
-    if (in.len - *at < 3)
-        return -1;
-    int high = sl_hex_digit(in.at[*at + 1]), low = sl_hex_digit(in.at[*at + 2]);
-    if (high < 0 || low < 0)
+    uint8_t byte;
+    if (in.len - *at < 3 || !sl_hex_decode(sl_span(in.at + *at + 1, 2), &byte, 1))
         return -1;
     *at += 3;
-    return high << 4 | low;
+    return byte;
+}
+
+/* Likewise for the byte at in[*at], whether it is escaped or not. */
+static int next_byte(struct sl_span in, size_t *at)
+{
+    if (in.at[*at] == '%')
+        return escaped_byte(in, at);
+    return (unsigned char)in.at[(*at)++];
 }
 
 bool sl_percent_decode(struct sl_span in, char *out, size_t *ret_len)
