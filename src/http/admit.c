@@ -3,7 +3,6 @@
 #include "http/audit.h"
 #include "http/edge.h"
 #include "http/respond.h"
-#include "pool/metrics.h"
 #include "worker/worker.h"
 
 static bool record_can_be_written(const struct sl_call *c)
@@ -29,7 +28,7 @@ static bool is_within_rate(const struct sl_call *c, const struct sl_identity *wh
     if (sl_limit_take(&c->t->http->limits, who->hash, pool->number, kind, rate, n, sl_mono_ns(c->t->clock),
                       &wait_ns))
         return true;
-    sl_metric_add_label(c->t->worker->metrics[pool->number], SL_PW_LIMITED, kind, 1);
+    sl_pool_worker_count_limited(c->t->worker, pool, kind);
     snprintf(why, sizeof why, "This credential may %s %u %s per second in this pool; nothing was done",
              updates ? "set" : "reserve", rate.per_second, updates ? "statuses" : "references");
     sl_respond_later(c, SL_ERR_TOO_MANY_REQUESTS, why, (wait_ns + SL_NS_PER_S - 1) / SL_NS_PER_S);

@@ -9,7 +9,6 @@
 #include "http/respond.h"
 #include "http/routes.h"
 #include "worker/keyed.h"
-#include "pool/metrics.h"
 #include "worker/reserve.h"
 
 #define STACK_SLOTS 64
@@ -180,7 +179,7 @@ static void reserve_plain(const struct sl_call *c, const struct sl_identity *who
     } else if (c->t->draining) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");
     } else if (!sl_reserve_queues(pool, n)) {
-        sl_metric_add(c->t->worker->metrics[pool->number], SL_PW_UNDERFLOWS, 1);
+        sl_reserve_count_underflow(c->t->worker, pool);
         sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
     } else {
         struct queued_call *o = sl_pending_new(c, sizeof *o);

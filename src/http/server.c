@@ -198,10 +198,8 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     t->shares = sl_token_shares_new();
     t->catalogs = sl_catalogs_new(t->http->shared);
     sl_tls_accepts_init(&t->tls, loop, t->metrics, on_connection_closed, t);
-    if (worker != NULL) {
-        worker->on_replaced = sl_token_shares_drop;
-        worker->arg = t->shares;
-    }
+    if (worker != NULL)
+        sl_pool_worker_on_replaced(worker, sl_token_shares_drop, t->shares);
     h2o_context_init(&t->ctx, sl_loop_h2o(loop), &t->http->conf);
     for (unsigned kind = 0; kind < SL_LISTEN_KINDS; kind++)
         t->accept[kind] = (h2o_accept_ctx_t){.ctx = &t->ctx, .hosts = t->http->hosts[kind]};

@@ -165,7 +165,7 @@ static void take(struct sl_keyed *k)
     } else if (sl_reserve_now(k->worker, k->pool, k->amount, k->slots)) {
         bind_answer(k);
     } else if (!sl_reserve_queues(k->pool, k->amount)) {
-        sl_metric_add(k->worker->metrics[k->pool->number], SL_PW_UNDERFLOWS, 1);
+        sl_reserve_count_underflow(k->worker, k->pool);
         fail(k, SL_ERR_RATE_LIMIT_REACHED);
     } else {
         k->reservation = sl_reserve_wait(k->worker, k->pool, k->amount, on_reserved, k);

@@ -38,6 +38,11 @@ bool sl_reserve_queues(const struct sl_pool *p, uint32_t n)
     return n > sl_pool_options(p)->threshold || sl_pool_options(p)->on_underflow == SL_UNDERFLOW_DELAY;
 }
 
+void sl_reserve_count_underflow(struct sl_pool_worker *w, const struct sl_pool *p)
+{
+    sl_metric_add(w->metrics[p->number], SL_PW_UNDERFLOWS, 1);
+}
+
 static void unlink_reservation(struct sl_reservation *r)
 {
     if (r->newer != NULL)
@@ -59,7 +64,7 @@ static void let_go(struct sl_reservation *r)
 static void give_up(struct sl_reservation *r, enum sl_err err)
 {
     let_go(r);
-    sl_metric_add(r->worker->metrics[r->pool->number], SL_PW_UNDERFLOWS, 1);
+    sl_reserve_count_underflow(r->worker, r->pool);
     r->done(r->arg, err, NULL, 0);
 }
 

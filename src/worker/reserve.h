@@ -10,6 +10,8 @@ bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uin
 
 /* Whether a reservation that sl_reserve_now refused may queue; otherwise the answer is RATE_LIMIT_REACHED. */
 bool sl_reserve_queues(const struct sl_pool *p, uint32_t n);
+/* Counts a reservation that was refused because too few references were ready. */
+void sl_reserve_count_underflow(struct sl_pool_worker *w, const struct sl_pool *p);
 
 struct sl_reservation;
 

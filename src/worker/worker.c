@@ -29,6 +29,17 @@ void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct 
     w->gathers = sl_gathers_new(w);
 }
 
+void sl_pool_worker_on_replaced(struct sl_pool_worker *w, sl_replaced_cb *on_replaced, void *arg)
+{
+    w->on_replaced = on_replaced;
+    w->arg = arg;
+}
+
+void sl_pool_worker_count_limited(struct sl_pool_worker *w, const struct sl_pool *pool, unsigned limit)
+{
+    sl_metric_add_label(w->metrics[pool->number], SL_PW_LIMITED, limit, 1);
+}
+
 /* ---- the connection */
 
 static void ask_confirmation(struct sl_pool_worker *w)

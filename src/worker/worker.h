@@ -4,6 +4,9 @@
 #include "pool/pool.h"
 #include "store/store.h"
 
+/* A list's token was replaced: the owner releases its share of the old one. */
+typedef void(sl_replaced_cb)(void *arg, uint32_t list);
+
 struct sl_pool_worker {
     struct sl_loop *loop;
     struct sl_mailbox *mail; /* this thread's */
@@ -23,8 +26,7 @@ struct sl_pool_worker {
     bool doubtful, confirming;
     struct sl_confirm_mail confirm;
     bool draining; /* waiters are answered, newcomers refused */
-    /* Called for each list of a turn message: lets go of what the owner keeps of its old token. */
-    void (*on_replaced)(void *arg, uint32_t list);
+    sl_replaced_cb *on_replaced;
     void *arg;
 };
 
@@ -33,6 +35,10 @@ void sl_pool_worker_metrics(struct sl_pool_worker *w, const struct sl_shared *sh
 /* In the thread. `store` may be NULL at first and set later. */
 void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct sl_mailbox *mail,
                          struct sl_shared *shared);
+/* In the thread: `on_replaced` is called for each list of a turn message, until sl_pool_worker_stop. */
+void sl_pool_worker_on_replaced(struct sl_pool_worker *w, sl_replaced_cb *on_replaced, void *arg);
+/* Counts a call that was refused for its rate. `limit`: 0 reservations, 1 updates (pool/metrics.h). */
+void sl_pool_worker_count_limited(struct sl_pool_worker *w, const struct sl_pool *pool, unsigned limit);
 /* The store is up, or not any more. A store that never says so (in tests) is not in doubt. */
 void sl_pool_worker_connection(struct sl_pool_worker *w, bool up);
 bool sl_pool_worker_may_write(const struct sl_pool_worker *w);
