@@ -295,7 +295,7 @@ static void test_wrong_orders_lose_the_race(void **state)
 
 #define SMALL 8
 
-struct bench {
+struct fixture {
     struct sl_ring *ring;
     unsigned countdown; /* steps until the others move */
     unsigned move;
@@ -304,23 +304,23 @@ struct bench {
     unsigned twice, unwritten;
 };
 
-static void bench_push(struct bench *b, uint32_t n)
+static void fixture_push(struct fixture *f, uint32_t n)
 {
     uint64_t slots[SMALL];
     for (uint32_t i = 0; i < n; i++)
-        slots[i] = b->pushed + 1 + i;
-    if (sl_ring_push(b->ring, slots, n))
-        b->pushed += n;
+        slots[i] = f->pushed + 1 + i;
+    if (sl_ring_push(f->ring, slots, n))
+        f->pushed += n;
 }
 
-static bool bench_pop(struct bench *b, struct popper p, uint32_t n)
+static bool fixture_pop(struct fixture *f, struct popper p, uint32_t n)
 {
     uint64_t out[SMALL], left;
-    if (!p.pop(b->ring, n, out, &left))
+    if (!p.pop(f->ring, n, out, &left))
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        b->unwritten += out[i] == 0 || out[i] > b->pushed;
-        b->twice += b->seen[out[i] & 0xff]++ != 0;
+        f->unwritten += out[i] == 0 || out[i] > f->pushed;
+        f->twice += f->seen[out[i] & 0xff]++ != 0;
     }
     return true;
 }
@@ -333,16 +333,16 @@ static const int moves[][5] = {
 
 static void others_move(void *arg)
 {
-    struct bench *b = arg;
-    if (b->countdown-- != 1)
+    struct fixture *f = arg;
+    if (f->countdown-- != 1)
         return;
     struct meddler mine = meddler;
     meddler = (struct meddler){0};
     for (unsigned i = 0; i < 5; i++)
-        if (moves[b->move][i] > 0)
-            bench_push(b, (uint32_t)moves[b->move][i]);
-        else if (moves[b->move][i] < 0)
-            bench_pop(b, right, (uint32_t)-moves[b->move][i]);
+        if (moves[f->move][i] > 0)
+            fixture_push(f, (uint32_t)moves[f->move][i]);
+        else if (moves[f->move][i] < 0)
+            fixture_pop(f, right, (uint32_t)-moves[f->move][i]);
     meddler = mine;
 }
 
@@ -350,24 +350,24 @@ static void others_move(void *arg)
 static bool interleave(struct popper p, uint32_t n, unsigned at, unsigned move, uint64_t turns,
                        unsigned *ret_wrong)
 {
-    struct bench b = {.ring = sl_ring_new(SMALL), .countdown = at, .move = move};
+    struct fixture f = {.ring = sl_ring_new(SMALL), .countdown = at, .move = move};
     uint64_t rest = 0;
-    assert_non_null(b.ring);
+    assert_non_null(f.ring);
     for (uint64_t i = 0; i < turns; i++) { /* the ring has gone round before */
-        bench_push(&b, 8);
-        assert_true(bench_pop(&b, right, 8));
+        fixture_push(&f, 8);
+        assert_true(fixture_pop(&f, right, 8));
     }
-    bench_push(&b, 4);
-    meddler = (struct meddler){others_move, &b};
-    bench_pop(&b, p, n);
+    fixture_push(&f, 4);
+    meddler = (struct meddler){others_move, &f};
+    fixture_pop(&f, p, n);
     meddler = (struct meddler){0};
-    while (rest++ < 100 && bench_pop(&b, right, 1))
+    while (rest++ < 100 && fixture_pop(&f, right, 1))
         ;
-    for (uint64_t i = 1; i <= b.pushed; i++)
-        b.twice += b.seen[i] != 1; /* lost */
-    *ret_wrong += b.twice + b.unwritten;
-    bool moved = b.countdown == 0 || b.countdown > at;
-    sl_ring_free(b.ring);
+    for (uint64_t i = 1; i <= f.pushed; i++)
+        f.twice += f.seen[i] != 1; /* lost */
+    *ret_wrong += f.twice + f.unwritten;
+    bool moved = f.countdown == 0 || f.countdown > at;
+    sl_ring_free(f.ring);
     return moved;
 }
 

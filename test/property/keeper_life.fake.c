@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "keeper/keeper_int.h"
-#include "pool_house.h"
+#include "fixture.h"
 
 #define SEEDS 12
 #define STEPS 1500
@@ -26,10 +26,10 @@ struct status {
     bool handed_out, busy;
 };
 
-struct world;
+struct life;
 
 struct request {
-    struct world *world;
+    struct life *life;
     bool used;
     struct sl_reservation *reservation;
     uint32_t amount;
@@ -40,8 +40,8 @@ struct request {
     unsigned count;
 };
 
-struct world {
-    struct house *h;
+struct life {
+    struct fixture *f;
     unsigned random;
     struct status (*statuses)[SIZE];
     uint64_t *slots; /* handed out */
@@ -51,7 +51,7 @@ struct world {
     unsigned reserved, updated, unknown, failed;
 };
 
-static unsigned draw(struct world *w, unsigned bound)
+static unsigned draw(struct life *w, unsigned bound)
 {
     return (unsigned)rand_r(&w->random) % bound;
 }
@@ -67,11 +67,11 @@ static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
     o->on_underflow = o->name[4] == '0' ? SL_UNDERFLOW_DELAY : SL_UNDERFLOW_FAIL;
 }
 
-static struct request *request_new(struct world *w)
+static struct request *request_new(struct life *w)
 {
     for (unsigned i = 0; i < OPEN_REQUESTS; i++) {
         if (!w->requests[i].used) {
-            w->requests[i] = (struct request){.world = w, .used = true};
+            w->requests[i] = (struct request){.life = w, .used = true};
             return &w->requests[i];
         }
     }
@@ -81,7 +81,7 @@ static struct request *request_new(struct world *w)
 /* ---- reserving -------------------------------------------------------------------------------------------
  */
 
-static void receive(struct world *w, const uint64_t *slots, uint32_t n)
+static void receive(struct life *w, const uint64_t *slots, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t list = sl_ring_slot_list(slots[i]), index = sl_ring_slot_index(slots[i]);
@@ -90,7 +90,7 @@ static void receive(struct world *w, const uint64_t *slots, uint32_t n)
         assert_false(s->handed_out);
         s->handed_out = true;
         s->possible = 1;
-        assert_non_null(sl_list_token(sl_table_at(w->h->shared.table, list)));
+        assert_non_null(sl_list_token(sl_table_at(w->f->shared.table, list)));
         w->slots[w->slot_count++] = slots[i];
         w->reserved++;
     }
@@ -101,16 +101,16 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     struct request *q = arg;
     assert_true(q->used && q->reservation != NULL);
     assert_int_equal(n, err == SL_OK ? q->amount : 0);
-    receive(q->world, slots, n);
-    q->world->failed += err != SL_OK;
+    receive(q->life, slots, n);
+    q->life->failed += err != SL_OK;
     q->used = false;
 }
 
-static void reserve(struct world *w)
+static void reserve(struct life *w)
 {
-    struct house *h = w->h;
-    struct sl_pool_worker *worker = &h->workers[draw(w, h->s.workers)].pool;
-    struct sl_pool *p = &h->shared.pools[draw(w, 2)];
+    struct fixture *f = w->f;
+    struct sl_pool_worker *worker = &f->workers[draw(w, f->s.workers)].pool;
+    struct sl_pool *p = &f->shared.pools[draw(w, 2)];
     uint32_t amount = draw(w, 8) == 0 ? 1 + draw(w, sl_pool_options(p)->capacity) : 1 + draw(w, 5);
     uint64_t slots[64];
     if (sl_reserve_now(worker, p, amount, slots)) {
@@ -139,8 +139,8 @@ static void settle(struct request *q, enum sl_err err)
         else
             assert_int_equal(err, SL_ERR_UNAVAILABLE); /* and then it has not happened */
     }
-    q->world->updated += err == SL_OK;
-    q->world->unknown += err == SL_ERR_OUTCOME_UNKNOWN;
+    q->life->updated += err == SL_OK;
+    q->life->unknown += err == SL_ERR_OUTCOME_UNKNOWN;
     q->used = false;
 }
 
@@ -157,7 +157,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
 }
 
 /* A slot that was handed out and that no update is under way for. */
-static struct status *pick(struct world *w, uint64_t *ret_slot)
+static struct status *pick(struct life *w, uint64_t *ret_slot)
 {
     if (w->slot_count == 0)
         return NULL;
@@ -166,25 +166,25 @@ static struct status *pick(struct world *w, uint64_t *ret_slot)
     return s->busy ? NULL : s;
 }
 
-static void update(struct world *w)
+static void update(struct life *w)
 {
     uint64_t slot;
     struct status *s = pick(w, &slot);
     struct request *q = s != NULL ? request_new(w) : NULL;
     if (q == NULL)
         return;
-    struct sl_pool_worker *worker = &w->h->workers[draw(w, w->h->s.workers)].pool;
+    struct sl_pool_worker *worker = &w->f->workers[draw(w, w->f->s.workers)].pool;
     q->status[0] = s;
     q->values[0] = (uint8_t)draw(w, 4);
     q->count = 1;
     s->busy = true;
-    q->update = sl_update_start(worker, sl_table_at(w->h->shared.table, sl_ring_slot_list(slot)),
+    q->update = sl_update_start(worker, sl_table_at(w->f->shared.table, sl_ring_slot_list(slot)),
                                 sl_ring_slot_index(slot), q->values[0], on_updated, q);
     if (q->update == NULL)
         settle(q, SL_ERR_UNAVAILABLE);
 }
 
-static void batch(struct world *w)
+static void batch(struct life *w)
 {
     struct sl_batch_entry entries[4];
     struct sl_pool *pool = NULL;
@@ -196,7 +196,7 @@ static void batch(struct world *w)
         struct status *s = pick(w, &slot);
         if (s == NULL)
             break;
-        struct sl_list *l = sl_table_at(w->h->shared.table, sl_ring_slot_list(slot));
+        struct sl_list *l = sl_table_at(w->f->shared.table, sl_ring_slot_list(slot));
         if (pool != NULL && l->pool != pool)
             break;
         pool = l->pool;
@@ -206,7 +206,7 @@ static void batch(struct world *w)
         entries[q->count] = (struct sl_batch_entry){l, sl_ring_slot_index(slot), q->values[q->count]};
         q->count++;
     }
-    struct sl_pool_worker *worker = &w->h->workers[draw(w, w->h->s.workers)].pool;
+    struct sl_pool_worker *worker = &w->f->workers[draw(w, w->f->s.workers)].pool;
     q->batch = q->count > 0 ? sl_batch_start(worker, pool, entries, q->count, NULL, on_batched, q) : NULL;
     if (q->batch == NULL)
         settle(q, SL_ERR_UNAVAILABLE);
@@ -215,7 +215,7 @@ static void batch(struct world *w)
 /* ---- what goes wrong -------------------------------------------------------------------------------------
  */
 
-static void cancel_one(struct world *w)
+static void cancel_one(struct life *w)
 {
     struct request *q = &w->requests[draw(w, OPEN_REQUESTS)];
     if (!q->used || q->reservation == NULL)
@@ -224,24 +224,24 @@ static void cancel_one(struct world *w)
     q->used = false;
 }
 
-static void set_up(struct world *w, bool up)
+static void set_up(struct life *w, bool up)
 {
     w->up = up;
-    fake_set_up(w->h->redis, up);
+    fake_set_up(w->f->redis, up);
 }
 
-static void mishap(struct world *w)
+static void mishap(struct life *w)
 {
-    struct fake_redis *f = w->h->redis;
+    struct fake_redis *redis = w->f->redis;
     switch (draw(w, 9)) {
     case 0:
-        fake_fail(f, FAKE_ANY, 1 + draw(w, 3), SL_ERR_UNAVAILABLE);
+        fake_fail(redis, FAKE_ANY, 1 + draw(w, 3), SL_ERR_UNAVAILABLE);
         return;
     case 1:
-        fake_fail(f, FAKE_ANY, 1 + draw(w, 3), SL_ERR_OUTCOME_UNKNOWN);
+        fake_fail(redis, FAKE_ANY, 1 + draw(w, 3), SL_ERR_OUTCOME_UNKNOWN);
         return;
     case 2:
-        fake_refuse(f, FAKE_ANY, 1 + draw(w, 3));
+        fake_refuse(redis, FAKE_ANY, 1 + draw(w, 3));
         return;
     case 3:
         set_up(w, !w->up);
@@ -249,27 +249,27 @@ static void mishap(struct world *w)
     case 4:
         if (w->up) { /* a restart */
             set_up(w, false);
-            fake_new_epoch(f);
+            fake_new_epoch(redis);
             set_up(w, true);
         }
         return;
     case 5:
-        fake_hold(f, (enum sl_store_op)draw(w, SL_OP_COUNT));
+        fake_hold(redis, (enum sl_store_op)draw(w, SL_OP_COUNT));
         return;
     case 6:
-        fake_release(f);
+        fake_release(redis);
         return;
     case 7:
-        fake_set_delay(f, draw(w, 3) * SL_NS_PER_MS);
+        fake_set_delay(redis, draw(w, 3) * SL_NS_PER_MS);
         return;
     case 8:
         w->feed_up = !w->feed_up;
-        fake_set_feed_up(f, w->feed_up);
+        fake_set_feed_up(redis, w->feed_up);
         return;
     }
 }
 
-static void step(struct world *w)
+static void step(struct life *w)
 {
     unsigned kind = draw(w, 40);
     if (kind < 14)
@@ -283,102 +283,103 @@ static void step(struct world *w)
     else if (kind < 32)
         mishap(w);
     else
-        house_turn(w->h);
+        fixture_turn(w->f);
 }
 
 /* ---- the end of the matter -------------------------------------------------------------------------------
  */
 
-static void heal(struct world *w)
+static void heal(struct life *w)
 {
-    struct fake_redis *f = w->h->redis;
-    fake_fail(f, FAKE_ANY, 0, SL_OK);
-    fake_refuse(f, FAKE_ANY, 0);
-    fake_set_delay(f, 0);
-    fake_release(f);
+    struct fake_redis *redis = w->f->redis;
+    fake_fail(redis, FAKE_ANY, 0, SL_OK);
+    fake_refuse(redis, FAKE_ANY, 0);
+    fake_set_delay(redis, 0);
+    fake_release(redis);
     set_up(w, true);
-    fake_set_feed_up(f, false);
-    house_turn(w->h);
-    fake_set_feed_up(f, true); /* it reads what it missed */
+    fake_set_feed_up(redis, false);
+    fixture_turn(w->f);
+    fake_set_feed_up(redis, true); /* it reads what it missed */
 }
 
-static bool all_is_well(struct house *h, void *arg)
+static bool all_is_well(struct fixture *f, void *arg)
 {
-    struct world *w = arg;
+    struct life *w = arg;
     for (unsigned i = 0; i < OPEN_REQUESTS; i++)
         if (w->requests[i].used)
             return false;
-    for (uint32_t i = 0; i < sl_table_count(h->shared.table); i++) {
-        struct sl_list *l = sl_table_at(h->shared.table, i);
+    for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++) {
+        struct sl_list *l = sl_table_at(f->shared.table, i);
         const struct sl_token *t = sl_list_token(l);
-        if (t == NULL || t->version != fake_version(h->redis, &l->id))
+        if (t == NULL || t->version != fake_version(f->redis, &l->id))
             return false;
     }
-    for (unsigned i = 0; i < h->s.pools; i++)
-        if (sl_ring_fill(h->shared.pools[i].ring) < h->options[i].threshold)
+    for (unsigned i = 0; i < f->s.pools; i++)
+        if (sl_ring_fill(f->shared.pools[i].ring) < f->options[i].threshold)
             return false;
     return true;
 }
 
-static void say_what_is_not(struct world *w)
+static void say_what_is_not(struct life *w)
 {
-    struct house *h = w->h;
+    struct fixture *f = w->f;
     for (unsigned i = 0; i < OPEN_REQUESTS; i++)
         if (w->requests[i].used)
             print_message("request %u has no answer: reservation %p, update %p, batch %p\n", i,
                           (void *)w->requests[i].reservation, (void *)w->requests[i].update,
                           (void *)w->requests[i].batch);
-    for (uint32_t i = 0; i < sl_table_count(h->shared.table); i++) {
-        struct sl_list *l = sl_table_at(h->shared.table, i);
+    for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++) {
+        struct sl_list *l = sl_table_at(f->shared.table, i);
         const struct sl_token *t = sl_list_token(l);
-        struct sl_klist *k = sl_keeper_list(h->keeper, i);
-        if (t == NULL || t->version != fake_version(h->redis, &l->id))
+        struct sl_klist *k = sl_keeper_list(f->keeper, i);
+        if (t == NULL || t->version != fake_version(f->redis, &l->id))
             print_message("list %u: version %lld of %llu is published, %llu was heard of, state %d\n", i,
                           t != NULL ? (long long)t->version : -1ll,
-                          (unsigned long long)fake_version(h->redis, &l->id),
+                          (unsigned long long)fake_version(f->redis, &l->id),
                           (unsigned long long)k->committed, k->state);
     }
-    for (unsigned i = 0; i < h->s.pools; i++)
+    for (unsigned i = 0; i < f->s.pools; i++)
         print_message("pool %u: %llu in the ring, %llu in stock, state %d, %s%s\n", i,
-                      (unsigned long long)sl_ring_fill(h->shared.pools[i].ring),
-                      (unsigned long long)h->keeper->pools[i].stock_count, h->keeper->pools[i].state,
-                      h->keeper->pools[i].taking ? "taking " : "",
-                      sl_timer_running(&h->keeper->pools[i].retry) ? "retrying" : "");
+                      (unsigned long long)sl_ring_fill(f->shared.pools[i].ring),
+                      (unsigned long long)f->keeper->pools[i].stock_count, f->keeper->pools[i].state,
+                      f->keeper->pools[i].taking ? "taking " : "",
+                      sl_timer_running(&f->keeper->pools[i].retry) ? "retrying" : "");
 }
 
-static void check_statuses(struct world *w)
+static void check_statuses(struct life *w)
 {
     for (uint32_t i = 0; i < w->slot_count; i++) {
         uint32_t list = sl_ring_slot_list(w->slots[i]), index = sl_ring_slot_index(w->slots[i]);
-        struct sl_list *l = sl_table_at(w->h->shared.table, list);
-        assert_true(w->statuses[list][index].possible & 1u << fake_status(w->h->redis, &l->id, index));
+        struct sl_list *l = sl_table_at(w->f->shared.table, list);
+        assert_true(w->statuses[list][index].possible & 1u << fake_status(w->f->redis, &l->id, index));
     }
 }
 
-static void live(unsigned seed, struct world *sum)
+static void live(unsigned seed, struct life *sum)
 {
-    struct world w = {.random = seed, .up = true, .feed_up = true};
+    struct life w = {.random = seed, .up = true, .feed_up = true};
     w.statuses = calloc(LISTS, sizeof *w.statuses);
     w.slots = calloc((size_t)LISTS * SIZE, sizeof *w.slots);
-    w.h = house_new(&(struct house_setup){.workers = 3, .pools = 2, .seed = seed, .configure = configure});
+    w.f =
+        fixture_new(&(struct fixture_setup){.workers = 3, .pools = 2, .seed = seed, .configure = configure});
     for (unsigned i = 0; i < STEPS; i++)
         step(&w);
     heal(&w);
-    if (!house_until(w.h, all_is_well, &w, 8000)) {
+    if (!fixture_until(w.f, all_is_well, &w, 8000)) {
         say_what_is_not(&w);
         fail_msg("seed %u: not all is well in the end", seed);
     }
     check_statuses(&w);
-    uint32_t lists = sl_table_count(w.h->shared.table), handed_out[LISTS] = {0};
+    uint32_t lists = sl_table_count(w.f->shared.table), handed_out[LISTS] = {0};
     struct sl_uuid *ids = calloc(lists, sizeof *ids);
     for (uint32_t i = 0; i < lists; i++)
-        ids[i] = sl_table_at(w.h->shared.table, i)->id;
+        ids[i] = sl_table_at(w.f->shared.table, i)->id;
     for (uint32_t i = 0; i < w.slot_count; i++)
         handed_out[sl_ring_slot_list(w.slots[i])]++;
-    struct house_estate estate = house_die(w.h);
+    struct fixture_estate estate = fixture_die(w.f);
     for (uint32_t i = 0; i < lists; i++) /* what was handed out was not given back */
         assert_true(fake_outstanding(estate.redis, &ids[i]) >= handed_out[i]);
-    house_end(house_new(&(struct house_setup){.estate = &estate, .pools = 2, .configure = configure}));
+    fixture_end(fixture_new(&(struct fixture_setup){.estate = &estate, .pools = 2, .configure = configure}));
     sum->reserved += w.reserved;
     sum->updated += w.updated;
     sum->unknown += w.unknown;
@@ -391,7 +392,7 @@ static void live(unsigned seed, struct world *sum)
 static void whatever_happens(void **state)
 {
     (void)state;
-    struct world sum = {0};
+    struct life sum = {0};
     const char *one = getenv("SL_SEED");
     for (unsigned seed = 1; seed <= SEEDS; seed++)
         live(one != NULL ? (unsigned)atoi(one) : seed, &sum);

@@ -1,4 +1,4 @@
-/* The same house with every part on a thread of its own: references stay unique, tokens stay readable,
+/* The same fixture with every part on a thread of its own: references stay unique, tokens stay readable,
  * updates arrive. What ThreadSanitizer and AddressSanitizer look at. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,14 +12,14 @@
 #include <cmocka.h>
 
 #include "base/assert.h"
-#include "pool_house.h"
+#include "fixture.h"
 
 #define SIZE 256
 #define LISTS 4000
 #define MINE 4096
 
 struct hand {
-    struct house_worker *w;
+    struct fixture_worker *w;
     unsigned random, open;
     uint64_t slots[MINE]; /* that this worker has handed out */
     uint32_t count;
@@ -33,121 +33,121 @@ static _Atomic uint8_t handed_out[LISTS * SIZE];
 static _Atomic bool ending;
 static _Atomic unsigned ended;
 
-static unsigned draw(struct hand *h, unsigned bound)
+static unsigned draw(struct hand *f, unsigned bound)
 {
-    return (unsigned)rand_r(&h->random) % bound;
+    return (unsigned)rand_r(&f->random) % bound;
 }
 
-static void receive(struct hand *h, const uint64_t *slots, uint32_t n)
+static void receive(struct hand *f, const uint64_t *slots, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t list = sl_ring_slot_list(slots[i]), index = sl_ring_slot_index(slots[i]);
         sl_assert(list < LISTS && index < SIZE);
         sl_assert(atomic_exchange_explicit(&handed_out[list * SIZE + index], 1, memory_order_relaxed) == 0);
-        sl_assert(sl_list_token(sl_table_at(h->w->house->shared.table, list)) != NULL);
-        h->slots[h->count++ % MINE] = slots[i];
-        h->reserved++;
+        sl_assert(sl_list_token(sl_table_at(f->w->fixture->shared.table, list)) != NULL);
+        f->slots[f->count++ % MINE] = slots[i];
+        f->reserved++;
     }
 }
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
 {
-    struct hand *h = arg;
+    struct hand *f = arg;
     sl_assert(err == SL_OK || n == 0);
-    h->open--;
-    receive(h, slots, n);
+    f->open--;
+    receive(f, slots, n);
 }
 
 static void on_updated(void *arg, enum sl_err err, uint64_t version)
 {
-    struct hand *h = arg;
-    h->open--;
-    h->updated += err == SL_OK;
-    h->versions += version;
+    struct hand *f = arg;
+    f->open--;
+    f->updated += err == SL_OK;
+    f->versions += version;
 }
 
-static void reserve(struct hand *h)
+static void reserve(struct hand *f)
 {
-    struct sl_pool *p = &h->w->house->shared.pools[0];
-    uint32_t n = draw(h, 50) == 0 ? 20 : 1 + draw(h, 4);
+    struct sl_pool *p = &f->w->fixture->shared.pools[0];
+    uint32_t n = draw(f, 50) == 0 ? 20 : 1 + draw(f, 4);
     uint64_t slots[32];
-    if (sl_reserve_now(&h->w->pool, p, n, slots)) {
-        receive(h, slots, n);
-    } else if (h->open < 20) {
-        h->open++;
-        struct sl_reservation *r = sl_reserve_wait(&h->w->pool, p, n, on_reserved, h);
-        if (draw(h, 8) == 0) {
+    if (sl_reserve_now(&f->w->pool, p, n, slots)) {
+        receive(f, slots, n);
+    } else if (f->open < 20) {
+        f->open++;
+        struct sl_reservation *r = sl_reserve_wait(&f->w->pool, p, n, on_reserved, f);
+        if (draw(f, 8) == 0) {
             sl_reserve_cancel(r);
-            h->open--;
+            f->open--;
         }
     }
 }
 
-static void update(struct hand *h)
+static void update(struct hand *f)
 {
-    if (h->count == 0 || h->open >= 20)
+    if (f->count == 0 || f->open >= 20)
         return;
-    uint64_t slot = h->slots[draw(h, h->count < MINE ? h->count : MINE)];
-    struct sl_list *l = sl_table_at(h->w->house->shared.table, sl_ring_slot_list(slot));
-    if (sl_update_start(&h->w->pool, l, sl_ring_slot_index(slot), (uint8_t)draw(h, 2), on_updated, h) != NULL)
-        h->open++;
+    uint64_t slot = f->slots[draw(f, f->count < MINE ? f->count : MINE)];
+    struct sl_list *l = sl_table_at(f->w->fixture->shared.table, sl_ring_slot_list(slot));
+    if (sl_update_start(&f->w->pool, l, sl_ring_slot_index(slot), (uint8_t)draw(f, 2), on_updated, f) != NULL)
+        f->open++;
 }
 
 /* A fetch: by the bare pointer within this turn, or through a share that is kept for longer. */
-static void fetch(struct hand *h)
+static void fetch(struct hand *f)
 {
-    struct sl_table *t = h->w->house->shared.table;
+    struct sl_table *t = f->w->fixture->shared.table;
     uint32_t count = sl_table_count(t);
     if (count == 0)
         return;
-    struct sl_list *l = sl_table_at(t, draw(h, count));
+    struct sl_list *l = sl_table_at(t, draw(f, count));
     sl_assert(sl_table_find(t, &l->id) == l);
     struct sl_token *token = sl_list_token(l);
     if (token == NULL)
         return;
-    h->reads += token->body[SL_VARIANT_JWT].bytes.at[0] == 'e';
-    sl_assert(token->version >= h->last_version[l->number]); /* nobody sees a list go back */
-    h->last_version[l->number] = token->version;
-    if (h->kept[l->number] == NULL)
-        h->kept[l->number] = sl_token_ref(token);
-    h->versions += h->kept[l->number]->version;
+    f->reads += token->body[SL_VARIANT_JWT].bytes.at[0] == 'e';
+    sl_assert(token->version >= f->last_version[l->number]); /* nobody sees a list go back */
+    f->last_version[l->number] = token->version;
+    if (f->kept[l->number] == NULL)
+        f->kept[l->number] = sl_token_ref(token);
+    f->versions += f->kept[l->number]->version;
 }
 
 static void on_replaced(void *arg, uint32_t list)
 {
-    struct hand *h = arg;
-    sl_token_unref(h->kept[list]);
-    h->kept[list] = NULL;
+    struct hand *f = arg;
+    sl_token_unref(f->kept[list]);
+    f->kept[list] = NULL;
 }
 
 static void burst(void *arg)
 {
-    struct hand *h = arg;
+    struct hand *f = arg;
     for (unsigned i = 0; i < 20; i++) {
-        reserve(h);
-        fetch(h);
+        reserve(f);
+        fetch(f);
         if (i % 4 == 0)
-            update(h);
+            update(f);
     }
     if (!atomic_load(&ending))
-        sl_timer_start(h->w->loop, &h->next, SL_NS_PER_MS / 2);
+        sl_timer_start(f->w->loop, &f->next, SL_NS_PER_MS / 2);
     else
         atomic_fetch_add(&ended, 1);
 }
 
 static void begin(void *arg)
 {
-    struct hand *h = arg;
-    h->w->pool.on_replaced = on_replaced;
-    h->w->pool.arg = h;
-    sl_timer_init(&h->next, burst, h);
-    burst(h);
+    struct hand *f = arg;
+    f->w->pool.on_replaced = on_replaced;
+    f->w->pool.arg = f;
+    sl_timer_init(&f->next, burst, f);
+    burst(f);
 }
 
-static bool all_ended(struct house *h, void *arg)
+static bool all_ended(struct fixture *f, void *arg)
 {
     (void)arg;
-    return atomic_load(&ended) == h->s.workers;
+    return atomic_load(&ended) == f->s.workers;
 }
 
 static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
@@ -161,40 +161,40 @@ static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
     o->check_delay_ms = 100;
 }
 
-static void disturb(struct house *h)
+static void disturb(struct fixture *f)
 {
     for (unsigned i = 0; i < 12; i++) {
         usleep(100000);
-        fake_set_delay(h->redis, i % 3 * SL_NS_PER_MS);
+        fake_set_delay(f->redis, i % 3 * SL_NS_PER_MS);
         if (i % 4 == 1)
-            fake_fail(h->redis, FAKE_ANY, 3, i % 8 == 1 ? SL_ERR_UNAVAILABLE : SL_ERR_OUTCOME_UNKNOWN);
+            fake_fail(f->redis, FAKE_ANY, 3, i % 8 == 1 ? SL_ERR_UNAVAILABLE : SL_ERR_OUTCOME_UNKNOWN);
         if (i == 5 || i == 8)
-            fake_set_up(h->redis, false);
+            fake_set_up(f->redis, false);
         if (i == 5)
-            fake_new_epoch(h->redis);
+            fake_new_epoch(f->redis);
         if (i == 6 || i == 9)
-            fake_set_up(h->redis, true);
+            fake_set_up(f->redis, true);
     }
 }
 
 static void every_part_on_its_own_thread(void **state)
 {
     (void)state;
-    struct hand *hands = calloc(HOUSE_WORKERS, sizeof *hands);
-    struct house *h =
-        house_new(&(struct house_setup){.workers = HOUSE_WORKERS, .threads = true, .configure = configure});
-    house_start(h);
-    for (unsigned i = 0; i < HOUSE_WORKERS; i++) {
-        hands[i].w = &h->workers[i];
+    struct hand *hands = calloc(FIXTURE_WORKERS, sizeof *hands);
+    struct fixture *f = fixture_new(
+        &(struct fixture_setup){.workers = FIXTURE_WORKERS, .threads = true, .configure = configure});
+    fixture_start(f);
+    for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
+        hands[i].w = &f->workers[i];
         hands[i].random = i + 1;
-        house_call(&h->workers[i].mail, begin, &hands[i]);
+        fixture_call(&f->workers[i].mail, begin, &hands[i]);
     }
-    disturb(h);
+    disturb(f);
     atomic_store(&ending, true);
-    assert_true(house_until(h, all_ended, NULL, 5000));
-    house_end(h);
+    assert_true(fixture_until(f, all_ended, NULL, 5000));
+    fixture_end(f);
     uint64_t reserved = 0, updated = 0;
-    for (unsigned i = 0; i < HOUSE_WORKERS; i++) {
+    for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
         assert_true(hands[i].reads > 0);
         reserved += hands[i].reserved;
         updated += hands[i].updated;

@@ -1,5 +1,5 @@
 /* A configuration file with mistakes: which lines are refused, and in which words. */
-#include "daemon_config.h"
+#include "config_file.h"
 
 static void expect_errors(const char *text, const char *errors)
 {

@@ -1,5 +1,5 @@
 /* A configuration file that loads: to which values, where secrets go, and what is printed about it. */
-#include "daemon_config.h"
+#include "config_file.h"
 
 #include "daemon/config_print.h"
 #include "daemon/docs.h"

@@ -1,5 +1,5 @@
 /* A configuration that was read again beside the one in force: each key by its flag, pools by their names. */
-#include "daemon_config.h"
+#include "config_file.h"
 
 #include "daemon/config_follow.h"
 #include "daemon/config_int.h"

@@ -21,41 +21,41 @@ static void embedded(struct sl_pool_options *o, struct sl_redis_options *redis)
 static void what_is_ready_is_told(void **state)
 {
     (void)state;
-    struct house *h = started(short_lived);
-    live(h, 10000);
-    int64_t ahead = fields_of(h, 0).reserved_ms - sl_wall_ms(&h->clock);
+    struct fixture *f = started(short_lived);
+    live(f, 10000);
+    int64_t ahead = fields_of(f, 0).reserved_ms - sl_wall_ms(&f->clock);
     assert_true(ahead > LEASE_MS && ahead <= AHEAD_MS);
-    assert_int_equal(fields_of(h, 1).reserved_ms, 0); /* a spare one */
-    use_up_first(h);
-    live(h, 8000);
-    int64_t last = fields_of(h, 0).reserved_ms;
-    assert_true(fields_of(h, 1).reserved_ms > 0);
-    live(h, 20000);
-    assert_int_equal(fields_of(h, 0).reserved_ms, last); /* held no more */
-    assert_true(fields_of(h, 1).reserved_ms > last);
-    house_end(h);
+    assert_int_equal(fields_of(f, 1).reserved_ms, 0); /* a spare one */
+    use_up_first(f);
+    live(f, 8000);
+    int64_t last = fields_of(f, 0).reserved_ms;
+    assert_true(fields_of(f, 1).reserved_ms > 0);
+    live(f, 20000);
+    assert_int_equal(fields_of(f, 0).reserved_ms, last); /* held no more */
+    assert_true(fields_of(f, 1).reserved_ms > last);
+    fixture_end(f);
 }
 
-static bool is_stocked(struct house *h, void *arg)
+static bool is_stocked(struct fixture *f, void *arg)
 {
     (void)arg;
-    return pool(h)->stock != NULL && pool(h)->stock->list != NULL && pool(h)->stock->list->list.number == 1;
+    return pool(f)->stock != NULL && pool(f)->stock->list != NULL && pool(f)->stock->list->list.number == 1;
 }
 
 static void what_is_in_stock_is_told(void **state)
 {
     (void)state;
-    struct house *h = started(without_spares);
-    assert_int_equal(sl_table_count(h->shared.table), 1);
-    fake_hold(h->redis, SL_OP_LOAD);
-    hand_out(h, SIZE);
-    assert_true(house_until(h, is_stocked, NULL, SOON)); /* its list has no token yet */
+    struct fixture *f = started(without_spares);
+    assert_int_equal(sl_table_count(f->shared.table), 1);
+    fake_hold(f->redis, SL_OP_LOAD);
+    hand_out(f, SIZE);
+    assert_true(fixture_until(f, is_stocked, NULL, SOON)); /* its list has no token yet */
     for (unsigned i = 0; i < 4; i++)
-        sweep(h);
-    assert_true(fields_of(h, 1).reserved_ms > 0);
-    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
-    fake_release(h->redis);
-    house_end(h);
+        sweep(f);
+    assert_true(fields_of(f, 1).reserved_ms > 0);
+    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
+    fake_release(f->redis);
+    fixture_end(f);
 }
 
 static void wait_for_test(struct sl_job *job, void *state)
@@ -72,116 +72,116 @@ static void on_job_mail(void *arg, struct sl_mail *m)
     *(bool *)arg = true;
 }
 
-static bool is_true(struct house *h, void *arg)
+static bool is_true(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     return *(bool *)arg;
 }
 
-static bool is_marking(struct house *h, void *arg)
+static bool is_marking(struct fixture *f, void *arg)
 {
     (void)arg;
-    return pool(h)->to_mark != NULL;
+    return pool(f)->to_mark != NULL;
 }
 
 static void what_waits_for_its_mark_is_told(void **state)
 {
     (void)state;
-    struct house *h = started(embedded);
+    struct fixture *f = started(embedded);
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     struct sl_mailbox box;
     bool back = false;
-    uint32_t all = h->options[0].capacity;
+    uint32_t all = f->options[0].capacity;
     struct {
         struct sl_job job;
         pthread_mutex_t *lock;
     } slow = {.job = {.work = wait_for_test, .reply_to = &box}, .lock = &lock};
     sl_mailbox_init(&box, on_job_mail, &back);
-    sl_mailbox_attach(&box, h->loop);
-    hand_out(h, SIZE / 2);
-    assert_true(house_until(h, has_ready, &all, SOON));
-    settle(h);
+    sl_mailbox_attach(&box, f->loop);
+    hand_out(f, SIZE / 2);
+    assert_true(fixture_until(f, has_ready, &all, SOON));
+    settle(f);
     pthread_mutex_lock(&lock);
-    sl_crew_submit(h->clerk, &slow.job); /* marks are written behind it */
-    hand_out(h, SIZE / 2);
-    assert_true(house_until(h, is_marking, NULL, SOON));
-    assert_int_equal(sl_ring_slot_list(pool(h)->to_mark->slots[0]), 1);
+    sl_crew_submit(f->clerk, &slow.job); /* marks are written behind it */
+    hand_out(f, SIZE / 2);
+    assert_true(fixture_until(f, is_marking, NULL, SOON));
+    assert_int_equal(sl_ring_slot_list(pool(f)->to_mark->slots[0]), 1);
     for (unsigned i = 0; i < 4; i++)
-        sweep(h);
-    assert_true(is_marking(h, NULL) && pool(h)->stock == NULL);
-    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
-    assert_true(fields_of(h, 1).state == SL_LIST_OPEN && fields_of(h, 1).reserved_ms > 0);
+        sweep(f);
+    assert_true(is_marking(f, NULL) && pool(f)->stock == NULL);
+    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
+    assert_true(fields_of(f, 1).state == SL_LIST_OPEN && fields_of(f, 1).reserved_ms > 0);
     pthread_mutex_unlock(&lock);
-    assert_true(house_until(h, is_true, &back, SOON));
+    assert_true(fixture_until(f, is_true, &back, SOON));
     sl_mailbox_detach(&box);
     sl_mailbox_close(&box);
-    house_end(h);
+    fixture_end(f);
 }
 
 /* ---- the lease */
 
-static uint64_t drops(struct house *h)
+static uint64_t drops(struct fixture *f)
 {
-    return atomic_load(&h->shared.pools[0].forgotten);
+    return atomic_load(&f->shared.pools[0].forgotten);
 }
 
 static void references_are_dropped_when_redis_is_away_for_the_lease(void **state)
 {
     (void)state;
-    struct house *h = started(short_lived);
-    uint32_t all = h->options[0].capacity;
-    live(h, 10000);
-    fake_set_up(h->redis, false);
-    live(h, 10000);
-    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), all);
-    assert_int_equal(drops(h), 0);
-    live(h, LEASE_MS - 8000);
-    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), 0);
-    assert_int_equal(drops(h), 1);
-    live(h, 3 * LEASE_MS); /* nothing is left to drop */
-    assert_int_equal(drops(h), 1);
-    fake_set_up(h->redis, true);
-    assert_true(house_until(h, has_ready, &all, SOON));
-    live(h, 2 * LEASE_MS); /* these are new */
-    assert_int_equal(drops(h), 1);
-    house_end(h);
+    struct fixture *f = started(short_lived);
+    uint32_t all = f->options[0].capacity;
+    live(f, 10000);
+    fake_set_up(f->redis, false);
+    live(f, 10000);
+    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), all);
+    assert_int_equal(drops(f), 0);
+    live(f, LEASE_MS - 8000);
+    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
+    assert_int_equal(drops(f), 1);
+    live(f, 3 * LEASE_MS); /* nothing is left to drop */
+    assert_int_equal(drops(f), 1);
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, has_ready, &all, SOON));
+    live(f, 2 * LEASE_MS); /* these are new */
+    assert_int_equal(drops(f), 1);
+    fixture_end(f);
 }
 
 static void an_error_of_the_look_asks_again(void **state)
 {
     (void)state;
-    struct house *h = started(short_lived);
-    live(h, 10000);
+    struct fixture *f = started(short_lived);
+    live(f, 10000);
     for (unsigned refused = 0; refused < 2; refused++) {
-        uint64_t before = looks(h), sent = refused ? 0 : 3;
+        uint64_t before = looks(f), sent = refused ? 0 : 3;
         if (refused)
-            fake_refuse(h->redis, SL_OP_RETIRE, 3);
+            fake_refuse(f->redis, SL_OP_RETIRE, 3);
         else
-            fake_fail(h->redis, SL_OP_RETIRE, 3, SL_ERR_UNAVAILABLE);
-        for (unsigned i = 0; i < 7 && looks(h) < before + sent + 1; i++) /* a round, and then every sweep */
-            live(h, SWEEP_MS);
-        assert_int_equal(looks(h), before + sent + 1);
-        assert_int_equal(pool(h)->look_at, sl_table_count(h->shared.table));
+            fake_fail(f->redis, SL_OP_RETIRE, 3, SL_ERR_UNAVAILABLE);
+        for (unsigned i = 0; i < 7 && looks(f) < before + sent + 1; i++) /* a round, and then every sweep */
+            live(f, SWEEP_MS);
+        assert_int_equal(looks(f), before + sent + 1);
+        assert_int_equal(pool(f)->look_at, sl_table_count(f->shared.table));
     }
-    fake_fail(h->redis, SL_OP_RETIRE, 1000, SL_ERR_UNAVAILABLE);
-    live(h, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know what is held */
-    assert_true(drops(h) >= 1);
-    fake_fail(h->redis, SL_OP_RETIRE, 0, SL_OK);
-    house_end(h);
+    fake_fail(f->redis, SL_OP_RETIRE, 1000, SL_ERR_UNAVAILABLE);
+    live(f, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know what is held */
+    assert_true(drops(f) >= 1);
+    fake_fail(f->redis, SL_OP_RETIRE, 0, SL_OK);
+    fixture_end(f);
 }
 
 static void a_look_under_way_is_not_repeated(void **state)
 {
     (void)state;
-    struct house *h = started(short_lived);
-    fake_hold(h->redis, SL_OP_RETIRE);
+    struct fixture *f = started(short_lived);
+    fake_hold(f->redis, SL_OP_RETIRE);
     for (unsigned i = 0; i < 6; i++)
-        sweep(h);
-    assert_int_equal(looks(h), 1);
-    fake_release(h->redis);
-    live(h, 10000);
-    assert_true(looks(h) > 1);
-    house_end(h);
+        sweep(f);
+    assert_int_equal(looks(f), 1);
+    fake_release(f->redis);
+    live(f, 10000);
+    assert_true(looks(f) > 1);
+    fixture_end(f);
 }
 
 /* ---- rounds */
@@ -189,98 +189,98 @@ static void a_look_under_way_is_not_repeated(void **state)
 static void a_round_has_pages(void **state)
 {
     (void)state;
-    struct house *h = started(many_lists);
+    struct fixture *f = started(many_lists);
     uint32_t n;
     do
-        live(h, SWEEP_MS);
-    while (pool(h)->look_at < (n = sl_table_count(h->shared.table)));
+        live(f, SWEEP_MS);
+    while (pool(f)->look_at < (n = sl_table_count(f->shared.table)));
     assert_true(n > 200 && n <= 300);
-    uint64_t before = looks(h);
-    end_elsewhere(h, n - 1, true);
-    end_elsewhere(h, 120, true);
-    live_until_retired(h, 120, 6);
-    assert_false(is_retired(h, &(uint32_t){n - 1}));
-    live_until_retired(h, n - 1, 1);
-    assert_int_equal(looks(h), before + 3);
-    assert_int_equal(house_metric(h, 0, SL_KM_RETIRED), 2);
-    house_end(h);
+    uint64_t before = looks(f);
+    end_elsewhere(f, n - 1, true);
+    end_elsewhere(f, 120, true);
+    live_until_retired(f, 120, 6);
+    assert_false(is_retired(f, &(uint32_t){n - 1}));
+    live_until_retired(f, n - 1, 1);
+    assert_int_equal(looks(f), before + 3);
+    assert_int_equal(fixture_metric(f, 0, SL_KM_RETIRED), 2);
+    fixture_end(f);
 }
 
 static void a_round_begins_after_a_quarter_of_the_lease(void **state)
 {
     (void)state;
-    struct house *h = started(short_lived);
-    live(h, 10000);
-    uint64_t before = looks(h);
-    live(h, 60000);
-    assert_true(looks(h) >= before + 8 && looks(h) <= before + 12); /* one look each, every 5 s or 6 */
-    assert_int_equal(drops(h), 0);
-    house_end(h);
+    struct fixture *f = started(short_lived);
+    live(f, 10000);
+    uint64_t before = looks(f);
+    live(f, 60000);
+    assert_true(looks(f) >= before + 8 && looks(f) <= before + 12); /* one look each, every 5 s or 6 */
+    assert_int_equal(drops(f), 0);
+    fixture_end(f);
 }
 
 /* ---- reload and end */
 
-static void reload(struct house *h, struct sl_pool_options *now, uint64_t after_ms)
+static void reload(struct fixture *f, struct sl_pool_options *now, uint64_t after_ms)
 {
-    *now = *sl_pool_options(&h->shared.pools[0]);
+    *now = *sl_pool_options(&f->shared.pools[0]);
     now->retire_after_ms = after_ms;
-    atomic_store(&h->shared.pools[0].options, now);
-    sl_keeper_reload(h->keeper, &h->shared.pools[0].key);
+    atomic_store(&f->shared.pools[0].options, now);
+    sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
 }
 
 static void a_reload_switches_it_on_and_off(void **state)
 {
     (void)state;
-    struct house *h = started(endless);
+    struct fixture *f = started(endless);
     struct sl_pool_options sets[4];
-    use_up_first(h);
-    live(h, 100000);
-    assert_int_equal(looks(h), 0);
-    reload(h, &sets[0], AFTER_MS); /* on: from now on */
-    live(h, AFTER_MS + AHEAD_MS / 2);
-    assert_int_equal(fields_of(h, 0).state, SL_LIST_FULL);
-    live_until_retired(h, 0, AHEAD_MS / SWEEP_MS + 1);
-    reload(h, &sets[1], 0); /* off */
-    uint64_t before = looks(h);
-    fake_set_up(h->redis, false);
-    live(h, 3 * LEASE_MS);
-    fake_set_up(h->redis, true);
-    live(h, 10000);
-    assert_int_equal(looks(h), before);
-    assert_int_equal(drops(h), 0); /* no lease */
-    reload(h, &sets[2], YEAR_MS);
-    live(h, SWEEP_MS);
-    assert_int_equal(looks(h), before + 1); /* the next round would come in ten minutes */
-    live(h, 60000);
-    assert_int_equal(looks(h), before + 1);
-    reload(h, &sets[3], 0);
-    live(h, SWEEP_MS);
-    reload(h, &sets[0], AFTER_MS);
-    live(h, 3 * LEASE_MS);
-    assert_true(looks(h) > before + 5); /* that one is not waited for */
-    assert_int_equal(drops(h), 0);
-    house_end(h);
+    use_up_first(f);
+    live(f, 100000);
+    assert_int_equal(looks(f), 0);
+    reload(f, &sets[0], AFTER_MS); /* on: from now on */
+    live(f, AFTER_MS + AHEAD_MS / 2);
+    assert_int_equal(fields_of(f, 0).state, SL_LIST_FULL);
+    live_until_retired(f, 0, AHEAD_MS / SWEEP_MS + 1);
+    reload(f, &sets[1], 0); /* off */
+    uint64_t before = looks(f);
+    fake_set_up(f->redis, false);
+    live(f, 3 * LEASE_MS);
+    fake_set_up(f->redis, true);
+    live(f, 10000);
+    assert_int_equal(looks(f), before);
+    assert_int_equal(drops(f), 0); /* no lease */
+    reload(f, &sets[2], YEAR_MS);
+    live(f, SWEEP_MS);
+    assert_int_equal(looks(f), before + 1); /* the next round would come in ten minutes */
+    live(f, 60000);
+    assert_int_equal(looks(f), before + 1);
+    reload(f, &sets[3], 0);
+    live(f, SWEEP_MS);
+    reload(f, &sets[0], AFTER_MS);
+    live(f, 3 * LEASE_MS);
+    assert_true(looks(f) > before + 5); /* that one is not waited for */
+    assert_int_equal(drops(f), 0);
+    fixture_end(f);
 }
 
 static void nobody_looks_while_it_drains(void **state)
 {
     (void)state;
-    struct house *h = house_new(&(struct house_setup){.configure = short_lived});
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = short_lived});
     uint32_t two = 2;
-    fake_hold(h->redis, SL_OP_LOAD);
-    assert_true(house_until(h, lists_known, &two, SOON));
-    end_elsewhere(h, 1, false);
-    sweep(h);
-    assert_true(house_until(h, is_retired, &(uint32_t){1}, SOON));
-    uint64_t before = looks(h);
-    sl_keeper_begin_drain(h->keeper);
+    fake_hold(f->redis, SL_OP_LOAD);
+    assert_true(fixture_until(f, lists_known, &two, SOON));
+    end_elsewhere(f, 1, false);
+    sweep(f);
+    assert_true(fixture_until(f, is_retired, &(uint32_t){1}, SOON));
+    uint64_t before = looks(f);
+    sl_keeper_begin_drain(f->keeper);
     for (unsigned i = 0; i < 6; i++)
-        sweep(h);
-    assert_int_equal(looks(h), before);
-    assert_int_equal(ask(h, 0), SL_ERR_UNAVAILABLE); /* known, and without a token */
-    assert_int_equal(ask(h, 1), SL_ERR_NO_SUCH_LIST);
-    fake_release(h->redis);
-    house_end(h);
+        sweep(f);
+    assert_int_equal(looks(f), before);
+    assert_int_equal(ask(f, 0), SL_ERR_UNAVAILABLE); /* known, and without a token */
+    assert_int_equal(ask(f, 1), SL_ERR_NO_SUCH_LIST);
+    fake_release(f->redis);
+    fixture_end(f);
 }
 
 int main(void)

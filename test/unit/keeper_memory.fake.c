@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/assert.h"
-#include "pool_house.h"
+#include "fixture.h"
 #include "short.h"
 
 #define NOT_MET 7 /* exit status: it was right, and memory was never short */
@@ -23,7 +23,7 @@
 /* ---- the life ---- */
 
 struct life {
-    struct house *h;
+    struct fixture *f;
     unsigned answers;
     enum sl_err reserved, updated, batched, cold, found;
     struct sl_list *list;
@@ -77,31 +77,31 @@ static void on_found(void *arg, enum sl_err err, struct sl_list *list)
     l->found = err;
 }
 
-static bool answered(struct house *h, void *arg)
+static bool answered(struct fixture *f, void *arg)
 {
     struct life *l = arg;
-    (void)h;
+    (void)f;
     return l->answers == 5;
 }
 
-static bool is_published(struct house *h, void *arg)
+static bool is_published(struct fixture *f, void *arg)
 {
     struct life *l = arg;
     struct sl_token *t = sl_list_token(l->list);
-    (void)h;
+    (void)f;
     return t != NULL && t->version >= 2;
 }
 
 static void live(void)
 {
-    struct life l = {.h = house_new(&(struct house_setup){.seed = 5})};
+    struct life l = {.f = fixture_new(&(struct fixture_setup){.seed = 5})};
     uint64_t slots[8];
-    house_start(l.h);
-    struct sl_pool_worker *w = &l.h->workers[0].pool;
-    struct sl_pool *p = &l.h->shared.pools[0];
+    fixture_start(l.f);
+    struct sl_pool_worker *w = &l.f->workers[0].pool;
+    struct sl_pool *p = &l.f->shared.pools[0];
     if (!sl_reserve_now(w, p, 3, slots)) /* the ring may be a little late */
-        house_for(l.h, 1);
-    l.list = sl_table_at(l.h->shared.table, 0);
+        fixture_for(l.f, 1);
+    l.list = sl_table_at(l.f->shared.table, 0);
     struct sl_uuid unknown = {.bytes = {1, 2, 3}};
     struct sl_batch_entry entries[2] = {{l.list, 8, 1}, {l.list, 9, 1}};
     sl_reserve_wait(w, p, 20, on_reserved, &l);
@@ -110,13 +110,13 @@ static void live(void)
     sl_batch_start(w, p, entries, 2, NULL, on_batched, &l);
     sl_wait_token(w, l.list, on_cold, &l);
     sl_lookup_start(w, &unknown, on_found, &l);
-    sl_assert(house_until(l.h, answered, &l, 20000));
+    sl_assert(fixture_until(l.f, answered, &l, 20000));
     sl_assert(l.reserved == SL_OK || l.reserved == SL_ERR_UNAVAILABLE);
     sl_assert(l.updated == SL_OK && l.batched == SL_OK);
     sl_assert(l.cold == SL_OK || l.cold == SL_ERR_UNAVAILABLE);
     sl_assert(l.found == SL_ERR_NO_SUCH_LIST || l.found == SL_ERR_UNAVAILABLE);
-    sl_assert(house_until(l.h, is_published, &l, 20000));
-    house_end(l.h);
+    sl_assert(fixture_until(l.f, is_published, &l, 20000));
+    fixture_end(l.f);
 }
 
 /* ---- one process per failing request ---- */

@@ -10,30 +10,30 @@
 #include <cmocka.h>
 
 #include "keeper/keeper_int.h"
-#include "pool_house.h"
+#include "fixture.h"
 
-static struct house *h;
+static struct fixture *f;
 static unsigned answers;
 static enum sl_err answer;
 
 static int begin(void **state)
 {
     (void)state;
-    h = house_new(&(struct house_setup){0});
-    house_start(h);
+    f = fixture_new(&(struct fixture_setup){0});
+    fixture_start(f);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    house_end(h);
+    fixture_end(f);
     return 0;
 }
 
 static struct sl_klist *first(void)
 {
-    return sl_keeper_list(h->keeper, 0);
+    return sl_keeper_list(f->keeper, 0);
 }
 
 static uint64_t shown(void)
@@ -41,30 +41,30 @@ static uint64_t shown(void)
     return sl_list_token(&first()->list)->version;
 }
 
-static bool shows(struct house *house, void *arg)
+static bool shows(struct fixture *fixture, void *arg)
 {
-    (void)house;
+    (void)fixture;
     return shown() == *(uint64_t *)arg;
 }
 
 static void wait_version(uint64_t version)
 {
-    assert_true(house_until(h, shows, &version, 5000));
+    assert_true(fixture_until(f, shows, &version, 5000));
 }
 
 /* Redis goes away, comes back as it was saved, and has been heard of until then. */
 static void go_back(void)
 {
-    house_for(h, 2100); /* a sweep has read the change numbers */
-    fake_set_up(h->redis, false);
-    house_for(h, 5);
-    fake_restore(h->redis);
-    fake_set_up(h->redis, true);
+    fixture_for(f, 2100); /* a sweep has read the change numbers */
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    fake_restore(f->redis);
+    fake_set_up(f->redis, true);
 }
 
 static void change(uint32_t index, uint8_t value)
 {
-    fake_change(h->redis, &first()->list.id, index, value);
+    fake_change(f->redis, &first()->list.id, index, value);
 }
 
 static void a_list_that_lost_changes_is_raised(void **state)
@@ -72,59 +72,59 @@ static void a_list_that_lost_changes_is_raised(void **state)
     (void)state;
     change(1, 1);
     wait_version(1);
-    fake_save(h->redis);
+    fake_save(f->redis);
     change(2, 1);
     change(1, 0);
     wait_version(3);
     go_back();
     wait_version(3 + SL_MEND_JUMP);
-    assert_int_equal(fake_status(h->redis, &first()->list.id, 1), 0);
-    assert_int_equal(fake_status(h->redis, &first()->list.id, 2), 1);
-    assert_int_equal(fake_find(h->redis, &first()->list.id)->now.state, SL_LIST_SEALED);
-    assert_int_equal(house_metric(h, 0, SL_KM_ROLLBACKS), 1);
-    assert_int_equal(house_metric_label(h, 0, SL_KM_MENDED, SL_MENDED_RAISED), 1);
+    assert_int_equal(fake_status(f->redis, &first()->list.id, 1), 0);
+    assert_int_equal(fake_status(f->redis, &first()->list.id, 2), 1);
+    assert_int_equal(fake_find(f->redis, &first()->list.id)->now.state, SL_LIST_SEALED);
+    assert_int_equal(fixture_metric(f, 0, SL_KM_ROLLBACKS), 1);
+    assert_int_equal(fixture_metric_label(f, 0, SL_KM_MENDED, SL_MENDED_RAISED), 1);
 }
 
-static bool mended_once(struct house *house, void *arg)
+static bool mended_once(struct fixture *fixture, void *arg)
 {
     (void)arg;
-    return house_metric_label(house, 0, SL_KM_MENDED, SL_MENDED_NEW) > 0;
+    return fixture_metric_label(fixture, 0, SL_KM_MENDED, SL_MENDED_NEW) > 0;
 }
 
 static void a_lost_list_is_made_again(void **state)
 {
     (void)state;
     struct sl_uuid id = first()->list.id;
-    struct fake_pool *p = fake_pool(h->redis, h->names[0]);
-    fake_save(h->redis);
+    struct fake_pool *p = fake_pool(f->redis, f->names[0]);
+    fake_save(f->redis);
     p->saved.lists = 0; /* as if the backup were from before its creation */
     p->saved.change = 0;
     change(5, 1);
     wait_version(1);
     go_back();
-    assert_true(house_until(h, mended_once, NULL, 5000));
-    assert_non_null(fake_find(h->redis, &id));
-    assert_int_equal(fake_status(h->redis, &id, 5), 1);
+    assert_true(fixture_until(f, mended_once, NULL, 5000));
+    assert_non_null(fake_find(f->redis, &id));
+    assert_int_equal(fake_status(f->redis, &id, 5), 1);
     change(6, 1);
     wait_version(2 + SL_MEND_JUMP);
     struct sl_buf why;
     sl_buf_init(&why, 256);
-    house_for(h, 100);
-    assert_true(sl_keeper_ready_issuer(h->keeper, &why));
+    fixture_for(f, 100);
+    assert_true(sl_keeper_ready_issuer(f->keeper, &why));
     sl_buf_free(&why);
-    assert_int_equal(fake_find(h->redis, &id)->now.state, SL_LIST_SEALED);
+    assert_int_equal(fake_find(f->redis, &id)->now.state, SL_LIST_SEALED);
 }
 
 static void what_fails_is_tried_again(void **state)
 {
     (void)state;
-    fake_save(h->redis);
+    fake_save(f->redis);
     change(2, 1);
     wait_version(1);
-    fake_fail(h->redis, SL_OP_MEND, 1, SL_ERR_OUTCOME_UNKNOWN);
+    fake_fail(f->redis, SL_OP_MEND, 1, SL_ERR_OUTCOME_UNKNOWN);
     go_back();
     wait_version(1 + SL_MEND_JUMP);
-    assert_int_equal(fake_status(h->redis, &first()->list.id, 2), 1);
+    assert_int_equal(fake_status(f->redis, &first()->list.id, 2), 1);
 }
 
 static void on_updated(void *arg, enum sl_err err, uint64_t version)
@@ -135,33 +135,33 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
     answer = err;
 }
 
-static bool may_write(struct house *house, void *arg)
+static bool may_write(struct fixture *fixture, void *arg)
 {
     (void)arg;
-    return sl_pool_worker_may_write(&house->workers[0].pool);
+    return sl_pool_worker_may_write(&fixture->workers[0].pool);
 }
 
 static void writes_wait_until_redis_is_mended(void **state)
 {
     (void)state;
-    struct sl_pool_worker *w = &h->workers[0].pool;
-    fake_save(h->redis);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    fake_save(f->redis);
     change(2, 1);
     wait_version(1);
     sl_pool_worker_connection(w, true);
     assert_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
-    assert_true(house_until(h, may_write, NULL, 1000));
-    fake_hold(h->redis, SL_OP_MEND);
+    assert_true(fixture_until(f, may_write, NULL, 1000));
+    fake_hold(f->redis, SL_OP_MEND);
     sl_pool_worker_connection(w, false);
     go_back();
     sl_pool_worker_connection(w, true);
-    house_for(h, 300);
-    assert_false(may_write(h, NULL));
-    assert_int_equal(atomic_load(&h->shared.workers_down), 1);
+    fixture_for(f, 300);
+    assert_false(may_write(f, NULL));
+    assert_int_equal(atomic_load(&f->shared.workers_down), 1);
     assert_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
-    fake_release(h->redis);
-    assert_true(house_until(h, may_write, NULL, 3000));
-    assert_int_equal(atomic_load(&h->shared.workers_down), 0);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, may_write, NULL, 3000));
+    assert_int_equal(atomic_load(&f->shared.workers_down), 0);
     assert_non_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
     wait_version(2 + SL_MEND_JUMP);
     assert_int_equal(answers, 1);
@@ -171,19 +171,19 @@ static void writes_wait_until_redis_is_mended(void **state)
 static void a_connection_that_breaks_while_it_is_confirmed_is_confirmed_anew(void **state)
 {
     (void)state;
-    struct sl_pool_worker *w = &h->workers[0].pool;
-    fake_hold(h->redis, SL_OP_OPEN_POOL);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    fake_hold(f->redis, SL_OP_OPEN_POOL);
     sl_pool_worker_connection(w, true);
-    house_for(h, 20);
+    fixture_for(f, 20);
     sl_pool_worker_connection(w, false);
     sl_pool_worker_connection(w, true);
-    uint64_t opened = fake_count(h->redis, SL_OP_OPEN_POOL);
-    fake_release(h->redis);
-    assert_true(house_until(h, may_write, NULL, 1000));
-    assert_true(fake_count(h->redis, SL_OP_OPEN_POOL) > opened); /* the first answer was from before */
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, may_write, NULL, 1000));
+    assert_true(fake_count(f->redis, SL_OP_OPEN_POOL) > opened); /* the first answer was from before */
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
 {

@@ -1,19 +1,19 @@
 /* The connection on a real Redis: who is killed, what is verified, and what is said when Redis goes away. */
-#include "store_server.h"
+#include "store_fixture.h"
 
-static struct bench b;
+static struct fixture f;
 
 static int begin(void **state)
 {
     (void)state;
-    bench_begin(&b, NULL);
+    fixture_begin(&f, NULL);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
@@ -32,93 +32,93 @@ static void connects_over_tcp_by_name_and_by_address(void **state)
     uint16_t number = (uint16_t)(raw[0] << 8 | raw[1]);
     close(s);
     snprintf(port, sizeof port, "%u", number);
-    strcpy(tcp.dir, b.server.dir);
+    strcpy(tcp.dir, f.server.dir);
     snprintf(tcp.socket, sizeof tcp.socket, "%s/redis.sock", tcp.dir);
-    sl_store_free(b.store);
-    server_stop(&b.server, SIGTERM);
+    sl_store_free(f.store);
+    server_stop(&f.server, SIGTERM);
     server_start(&tcp, (const char *const[]){"--port", port, NULL});
-    b.options.socket = NULL;
-    b.options.port = number;
+    f.options.socket = NULL;
+    f.options.port = number;
     static const char *const hosts[] = {"127.0.0.1", "localhost", "::1"};
     for (int i = 0; i < 3; i++) {
-        b.options.host = (char *)hosts[i];
-        b.store = bench_store(&b, "keeper", true);
-        bench_up(&b);
-        sl_store_free(b.store);
+        f.options.host = (char *)hosts[i];
+        f.store = fixture_store(&f, "keeper", true);
+        fixture_up(&f);
+        sl_store_free(f.store);
     }
-    b.options.host = "no-such-host.invalid";
-    b.store = bench_store(&b, "keeper", true);
-    TURN_UNTIL(&b, strstr(sl_store_reason(b.store), "cannot resolve") != NULL);
-    assert_int_equal(sl_store_state(b.store), SL_STORE_DOWN);
-    sl_store_free(b.store);
-    b.options.host = "localhost"; /* freed while the name is being resolved */
-    b.store = bench_store(&b, "keeper", true);
-    sl_loop_turn(b.loop, 0);
+    f.options.host = "no-such-host.invalid";
+    f.store = fixture_store(&f, "keeper", true);
+    TURN_UNTIL(&f, strstr(sl_store_reason(f.store), "cannot resolve") != NULL);
+    assert_int_equal(sl_store_state(f.store), SL_STORE_DOWN);
+    sl_store_free(f.store);
+    f.options.host = "localhost"; /* freed while the name is being resolved */
+    f.store = fixture_store(&f, "keeper", true);
+    sl_loop_turn(f.loop, 0);
     server_stop(&tcp, SIGKILL);
 }
 
 static void operations_are_refused_until_up(void **state)
 {
     (void)state;
-    assert_int_equal(sl_store_pool_names(b.store, NULL, NULL), SL_ERR_UNAVAILABLE);
-    assert_string_not_equal(sl_store_reason(b.store), "");
-    bench_up(&b);
-    assert_string_equal(sl_store_reason(b.store), "");
+    assert_int_equal(sl_store_pool_names(f.store, NULL, NULL), SL_ERR_UNAVAILABLE);
+    assert_string_not_equal(sl_store_reason(f.store), "");
+    fixture_up(&f);
+    assert_string_equal(sl_store_reason(f.store), "");
 }
 
 static void a_former_connection_is_killed(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
-    assert_string_equal(cli(&b.server, "client list | grep -c 'name=statuslistd:%s:%s:keeper '",
-                            b.identity.instance, b.identity.run),
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    assert_string_equal(cli(&f.server, "client list | grep -c 'name=statuslistd:%s:%s:keeper '",
+                            f.identity.instance, f.identity.run),
                         "1");
     /* Of another instance, or of the same run with another role: left alone. */
-    struct sl_store_identity other, later = b.identity;
+    struct sl_store_identity other, later = f.identity;
     new_identity(&other);
-    struct sl_store *first = b.store, *worker = bench_store(&b, "worker-0", false);
-    struct sl_store *stranger = bench_store_as(&b, "keeper", &other);
-    TURN_UNTIL(&b, sl_store_state(worker) == SL_STORE_UP && sl_store_state(stranger) == SL_STORE_UP);
+    struct sl_store *first = f.store, *worker = fixture_store(&f, "worker-0", false);
+    struct sl_store *stranger = fixture_store_as(&f, "keeper", &other);
+    TURN_UNTIL(&f, sl_store_state(worker) == SL_STORE_UP && sl_store_state(stranger) == SL_STORE_UP);
     assert_int_equal(sl_store_state(first), SL_STORE_UP);
     /* The same role in the same run. */
-    b.store = bench_store(&b, "keeper", true);
-    TURN_UNTIL(&b, sl_store_state(first) == SL_STORE_DOWN);
+    f.store = fixture_store(&f, "keeper", true);
+    TURN_UNTIL(&f, sl_store_state(first) == SL_STORE_DOWN);
     sl_store_free(first);
-    bench_up(&b);
+    fixture_up(&f);
     assert_int_equal(sl_store_state(worker), SL_STORE_UP);
     /* The same instance in another run: everything of the former one. */
     strcpy(later.run, "feedfeedfeedfeed");
-    struct sl_store *loader = bench_store_as(&b, "loader", &later);
-    TURN_UNTIL(&b, sl_store_state(worker) == SL_STORE_DOWN && sl_store_state(b.store) == SL_STORE_DOWN);
+    struct sl_store *loader = fixture_store_as(&f, "loader", &later);
+    TURN_UNTIL(&f, sl_store_state(worker) == SL_STORE_DOWN && sl_store_state(f.store) == SL_STORE_DOWN);
     sl_store_free(worker);
-    sl_store_free(b.store);
-    b.store = loader;
-    bench_up(&b);
+    sl_store_free(f.store);
+    f.store = loader;
+    fixture_up(&f);
     assert_int_equal(sl_store_state(stranger), SL_STORE_UP);
     sl_store_free(stranger);
-    AWAIT(&b, sl_store_status(b.store, "p", &id, 0, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", &id, 0, on_status, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
 static void it_comes_back_after_a_kill(void **state)
 {
     (void)state;
-    bench_up(&b);
+    fixture_up(&f);
     for (int i = 0; i < 3; i++) {
-        cli(&b.server, "client kill type normal");
-        TURN_UNTIL(&b, sl_store_state(b.store) != SL_STORE_UP);
-        bench_up(&b);
+        cli(&f.server, "client kill type normal");
+        TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
+        fixture_up(&f);
     }
 }
 
 static void scripts_are_loaded_again(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
-    cli(&b.server, "script flush");
-    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    cli(&f.server, "script flush");
+    AWAIT(&f, sl_store_update(f.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_string_equal(got.results, "1");
     assert_int_equal(got.version, 1);
@@ -149,93 +149,93 @@ static void tally_status(void *arg, enum sl_err err, uint8_t value, uint64_t ver
 static void a_crash_leaves_the_outcome_unknown(void **state)
 {
     (void)state;
-    b.options.command_timeout_ms = 10000;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 80, 1);
+    f.options.command_timeout_ms = 10000;
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 80, 1);
     struct tally sent = {0}, unsent = {0}, reads = {0};
-    kill(b.server.pid, SIGSTOP);
+    kill(f.server.pid, SIGSTOP);
     for (uint32_t i = 0; i < 10; i++)
         assert_int_equal(
-            sl_store_update(b.store, "p", &id, -1, &(struct sl_change){i, 1}, 1, tally_update, &sent), SL_OK);
-    assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &reads), SL_OK);
+            sl_store_update(f.store, "p", &id, -1, &(struct sl_change){i, 1}, 1, tally_update, &sent), SL_OK);
+    assert_int_equal(sl_store_status(f.store, "p", &id, 0, tally_status, &reads), SL_OK);
     for (unsigned n = 0; n < 20; n++) /* leaves, on a busy machine too */
-        sl_loop_turn(b.loop, 20);
-    assert_int_equal(sl_store_inflight(b.store), 11);
-    server_stop(&b.server, SIGKILL);
+        sl_loop_turn(f.loop, 20);
+    assert_int_equal(sl_store_inflight(f.store), 11);
+    server_stop(&f.server, SIGKILL);
     assert_int_equal(
-        sl_store_update(b.store, "p", &id, -1, &(struct sl_change){70, 1}, 1, tally_update, &unsent), SL_OK);
-    TURN_UNTIL(&b, sent.calls == 10 && unsent.calls == 1 && reads.calls == 1);
+        sl_store_update(f.store, "p", &id, -1, &(struct sl_change){70, 1}, 1, tally_update, &unsent), SL_OK);
+    TURN_UNTIL(&f, sent.calls == 10 && unsent.calls == 1 && reads.calls == 1);
     assert_int_equal(sent.count[SL_ERR_OUTCOME_UNKNOWN], 10);
     assert_int_equal(unsent.count[SL_ERR_UNAVAILABLE] + unsent.count[SL_ERR_OUTCOME_UNKNOWN], 1);
     assert_int_equal(reads.count[SL_ERR_UNAVAILABLE], 1);
-    assert_int_equal(sl_store_inflight(b.store), 0);
+    assert_int_equal(sl_store_inflight(f.store), 0);
     assert_int_equal(
-        sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &sent),
+        sl_store_update(f.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &sent),
         SL_ERR_UNAVAILABLE);
-    server_start(&b.server, NULL);
-    bench_up(&b);
+    server_start(&f.server, NULL);
+    fixture_up(&f);
 }
 
 static void a_server_that_stands_still_is_noticed(void **state)
 {
     (void)state;
-    b.options.command_timeout_ms = 300;
-    bench_up(&b);
-    kill(b.server.pid, SIGSTOP); /* while nothing is awaited */
-    TURN_UNTIL(&b, sl_store_state(b.store) != SL_STORE_UP);
-    assert_string_equal(sl_store_reason(b.store), "no reply of Redis for 300 ms");
-    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_GREETING); /* connects, but is not UP */
-    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_DOWN);
-    kill(b.server.pid, SIGCONT);
-    bench_up(&b);
+    f.options.command_timeout_ms = 300;
+    fixture_up(&f);
+    kill(f.server.pid, SIGSTOP); /* while nothing is awaited */
+    TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
+    assert_string_equal(sl_store_reason(f.store), "no reply of Redis for 300 ms");
+    TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_GREETING); /* connects, but is not UP */
+    TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_DOWN);
+    kill(f.server.pid, SIGCONT);
+    fixture_up(&f);
 }
 
 static void what_is_in_flight_is_bounded(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     struct tally t = {0};
     for (int i = 0; i < SL_STORE_INFLIGHT; i++)
-        assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &t), SL_OK);
-    assert_int_equal(sl_store_status(b.store, "p", &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
-    TURN_UNTIL(&b, t.calls == SL_STORE_INFLIGHT);
+        assert_int_equal(sl_store_status(f.store, "p", &id, 0, tally_status, &t), SL_OK);
+    assert_int_equal(sl_store_status(f.store, "p", &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
+    TURN_UNTIL(&f, t.calls == SL_STORE_INFLIGHT);
     assert_int_equal(t.count[SL_OK], SL_STORE_INFLIGHT);
 }
 
 static void a_replica_refuses_writes_that_have_not_happened(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
-    cli(&b.server, "replicaof 127.0.0.1 1");
-    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    cli(&f.server, "replicaof 127.0.0.1 1");
+    AWAIT(&f, sl_store_update(f.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_UNAVAILABLE);
-    TURN_UNTIL(&b, sl_store_state(b.store) == SL_STORE_DOWN);
-    cli(&b.server, "replicaof no one");
-    bench_up(&b);
-    cli(&b.server, "config set maxmemory 1");
-    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_DOWN);
+    cli(&f.server, "replicaof no one");
+    fixture_up(&f);
+    cli(&f.server, "config set maxmemory 1");
+    AWAIT(&f, sl_store_update(f.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_UNAVAILABLE); /* OOM */
-    cli(&b.server, "config set maxmemory 0");
-    AWAIT(&b, sl_store_status(b.store, "p", &id, 1, on_status, NULL));
+    cli(&f.server, "config set maxmemory 0");
+    AWAIT(&f, sl_store_status(f.store, "p", &id, 1, on_status, NULL));
     assert_int_equal(got.value, 0);
 }
 
 static void an_update_waits_for_replicas(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
-    b.options.command_timeout_ms = 600;
-    b.options.wait_replicas = 1; /* there is none */
-    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    f.options.command_timeout_ms = 600;
+    f.options.wait_replicas = 1; /* there is none */
+    AWAIT(&f, sl_store_update(f.store, "p", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
-    AWAIT(&b, sl_store_status(b.store, "p", &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", &id, 1, on_status, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.value, 1);
-    cli(&b.server, "script flush");
-    AWAIT(&b, sl_store_update(b.store, "p", &id, -1, &(struct sl_change){2, 1}, 1, on_updated, NULL));
+    cli(&f.server, "script flush");
+    AWAIT(&f, sl_store_update(f.store, "p", &id, -1, &(struct sl_change){2, 1}, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
 }
 
@@ -250,21 +250,21 @@ static void count_closed(void *arg, enum sl_store_state state)
 static void draining_waits_for_replies(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
-    struct sl_store_setup setup = {.loop = b.loop,
-                                   .options = &b.options,
-                                   .identity = &b.identity,
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    struct sl_store_setup setup = {.loop = f.loop,
+                                   .options = &f.options,
+                                   .identity = &f.identity,
                                    .role = "w",
-                                   .clerk = b.clerk,
-                                   .mail = &b.mail,
+                                   .clerk = f.clerk,
+                                   .mail = &f.mail,
                                    .on_state = count_closed};
     struct tally t = {0};
     for (int round = 0; round < 3; round++) {
         struct sl_store *s = sl_store_new(&setup);
         closed = 0;
         if (round < 2)
-            TURN_UNTIL(&b, sl_store_state(s) == SL_STORE_UP);
+            TURN_UNTIL(&f, sl_store_state(s) == SL_STORE_UP);
         for (uint32_t i = 0; round == 0 && i < 50; i++)
             assert_int_equal(
                 sl_store_update(s, "p", &id, -1, &(struct sl_change){i % 8, i & 1}, 1, tally_update, &t),
@@ -272,7 +272,7 @@ static void draining_waits_for_replies(void **state)
         sl_store_drain(s, SL_NS_PER_S);
         assert_int_equal(closed, 0); /* never inside the call */
         assert_int_equal(sl_store_status(s, "p", &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
-        TURN_UNTIL(&b, closed == 1);
+        TURN_UNTIL(&f, closed == 1);
         sl_store_free(s);
     }
     assert_int_equal(t.count[SL_OK], 50);
@@ -290,16 +290,16 @@ static void free_victim(void *arg, enum sl_err err, uint8_t value, uint64_t vers
 static void it_may_be_freed_in_its_own_callback(void **state)
 {
     (void)state;
-    bench_up(&b);
-    struct sl_uuid id = bench_list(&b, "p", 8, 1);
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     struct tally t = {0};
-    victim = b.store;
-    b.store = NULL;
+    victim = f.store;
+    f.store = NULL;
     assert_int_equal(sl_store_status(victim, "p", &id, 0, free_victim, &t), SL_OK);
     assert_int_equal(sl_store_status(victim, "p", &id, 0, tally_status, &t), SL_OK);
     assert_int_equal(sl_store_update(victim, "p", &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &t),
                      SL_OK);
-    TURN_UNTIL(&b, victim == NULL);
+    TURN_UNTIL(&f, victim == NULL);
     assert_int_equal(t.calls, 3);
     assert_int_equal(t.count[SL_ERR_OUTCOME_UNKNOWN], 1);
     assert_int_equal(t.count[SL_ERR_UNAVAILABLE], 1);

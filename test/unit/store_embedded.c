@@ -1,5 +1,5 @@
 /* The embedded redis-server, the instance's identity and the marks. */
-#include "store_server.h"
+#include "store_fixture.h"
 
 #include <sys/file.h>
 
@@ -30,7 +30,7 @@ static int end(void **state)
 {
     (void)state;
     sl_loop_free(t.loop);
-    remove_tree(t.dir);
+    remove_directory(t.dir);
     return 0;
 }
 

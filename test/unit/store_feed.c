@@ -1,7 +1,7 @@
 /* The subscription on a real Redis. */
-#include "store_server.h"
+#include "store_fixture.h"
 
-static struct bench b;
+static struct fixture f;
 
 static struct seen {
     unsigned count;
@@ -23,12 +23,12 @@ static uint64_t fingerprints[] = {0xabc, 0xdef, 1, 2};
 
 static struct sl_feed *new_feed(const char *const *pools)
 {
-    struct sl_feed_setup setup = {.connection = {.loop = b.loop,
-                                                 .options = &b.options,
-                                                 .identity = &b.identity,
+    struct sl_feed_setup setup = {.connection = {.loop = f.loop,
+                                                 .options = &f.options,
+                                                 .identity = &f.identity,
                                                  .role = "feed",
-                                                 .clerk = b.clerk,
-                                                 .mail = &b.mail},
+                                                 .clerk = f.clerk,
+                                                 .mail = &f.mail},
                                   .pools = pools,
                                   .fingerprints = fingerprints,
                                   .on_version = on_version};
@@ -39,79 +39,79 @@ static int begin(void **state)
 {
     (void)state;
     memset(&seen, 0, sizeof seen);
-    bench_begin(&b, NULL);
-    bench_up(&b);
+    fixture_begin(&f, NULL);
+    fixture_up(&f);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
-static const char *const pools[] = {"a", "b", NULL};
+static const char *const pools[] = {"a", "f", NULL};
 
 static void versions_arrive(void **state)
 {
     (void)state;
-    struct sl_feed *f = new_feed(pools);
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    struct sl_uuid id = bench_list(&b, "b", 16, 1);
-    TURN_UNTIL(&b, seen.count == 1); /* a new list is a change */
+    struct sl_feed *feed = new_feed(pools);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    struct sl_uuid id = fixture_list(&f, "f", 16, 1);
+    TURN_UNTIL(&f, seen.count == 1); /* a new list is a change */
     assert_int_equal(seen.version, 0);
-    AWAIT(&b, sl_store_update(b.store, "b", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
-    TURN_UNTIL(&b, seen.count == 2);
-    assert_string_equal(seen.pool, "b");
+    AWAIT(&f, sl_store_update(f.store, "f", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    TURN_UNTIL(&f, seen.count == 2);
+    assert_string_equal(seen.pool, "f");
     assert_memory_equal(&seen.list, &id, sizeof id);
     assert_int_equal(seen.version, 1);
-    AWAIT(&b, sl_store_update(b.store, "b", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
-    bench_list(&b, "other", 16, 1);
-    cli(&b.server, "publish 'statuslist:0:{a}' nonsense");
-    cli(&b.server, "publish 'statuslist:0:{a}' '%s 7'", "00000000-0000-4000-8000-000000000001");
-    TURN_UNTIL(&b, seen.version == 7);
+    AWAIT(&f, sl_store_update(f.store, "f", &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    fixture_list(&f, "other", 16, 1);
+    cli(&f.server, "publish 'statuslist:0:{a}' nonsense");
+    cli(&f.server, "publish 'statuslist:0:{a}' '%s 7'", "00000000-0000-4000-8000-000000000001");
+    TURN_UNTIL(&f, seen.version == 7);
     assert_int_equal(seen.count, 3);
     assert_string_equal(seen.pool, "a");
-    sl_feed_free(f);
+    sl_feed_free(feed);
 }
 
 static void it_subscribes_again(void **state)
 {
     (void)state;
-    struct sl_feed *f = new_feed(pools);
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    cli(&b.server, "client kill type pubsub");
-    TURN_UNTIL(&b, sl_feed_state(f) != SL_STORE_UP);
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    bench_list(&b, "a", 16, 1);
-    TURN_UNTIL(&b, seen.count == 1);
-    sl_feed_free(f);
+    struct sl_feed *feed = new_feed(pools);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    cli(&f.server, "client kill type pubsub");
+    TURN_UNTIL(&f, sl_feed_state(feed) != SL_STORE_UP);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    fixture_list(&f, "a", 16, 1);
+    TURN_UNTIL(&f, seen.count == 1);
+    sl_feed_free(feed);
 }
 
 static void a_dead_peer_is_noticed_without_messages(void **state)
 {
     (void)state;
-    b.options.command_timeout_ms = 300;
-    struct sl_feed *f = new_feed(pools);
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    kill(b.server.pid, SIGSTOP);
-    TURN_UNTIL(&b, sl_feed_state(f) != SL_STORE_UP);
-    kill(b.server.pid, SIGCONT);
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    sl_feed_free(f);
+    f.options.command_timeout_ms = 300;
+    struct sl_feed *feed = new_feed(pools);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    kill(f.server.pid, SIGSTOP);
+    TURN_UNTIL(&f, sl_feed_state(feed) != SL_STORE_UP);
+    kill(f.server.pid, SIGCONT);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    sl_feed_free(feed);
 }
 
 static void without_pools_it_is_up_as_well(void **state)
 {
     (void)state;
-    struct sl_feed *f = new_feed((const char *const[]){NULL});
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    struct sl_feed *feed = new_feed((const char *const[]){NULL});
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
     uint64_t until = sl_mono_ns(&sl_clock_system) + 1500 * SL_NS_PER_MS;
     while (sl_mono_ns(&sl_clock_system) < until) /* over a heartbeat */
-        sl_loop_turn(b.loop, 50);
-    assert_int_equal(sl_feed_state(f), SL_STORE_UP);
-    sl_feed_free(f);
+        sl_loop_turn(f.loop, 50);
+    assert_int_equal(sl_feed_state(feed), SL_STORE_UP);
+    sl_feed_free(feed);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -137,12 +137,12 @@ static void agree(const char *text, uint64_t fingerprint, uint32_t size, bool wr
 {
     struct sl_shared_options mine = {
         .text = {text, strlen(text)}, .fingerprint = fingerprint, .size = size, .bits = 1};
-    AWAIT(&b, sl_store_agree(b.store, "a", &mine, write, on_agreed, NULL));
+    AWAIT(&f, sl_store_agree(f.store, "a", &mine, write, on_agreed, NULL));
 }
 
 static const char *shown(void)
 {
-    return cli(&b.server, "pubsub channels 'statuslist:*:{a}:*:*'");
+    return cli(&f.server, "pubsub channels 'statuslist:*:{a}:*:*'");
 }
 
 /* Another instance is seen by what its feed shows, as long as that is connected. */
@@ -153,16 +153,16 @@ static void options_are_those_of_whoever_lives(void **state)
     agree("ttl 60s\n", 0xa1, 1000, false);
     assert_int_equal(agreed.size, 0);
     assert_string_equal(agreed.text, "");
-    assert_string_equal(cli(&b.server, "exists 'statuslist:{a}:config'"), "0"); /* it was only asked */
+    assert_string_equal(cli(&f.server, "exists 'statuslist:{a}:config'"), "0"); /* it was only asked */
     agree("ttl 60s\n", 0xa1, 1000, true);
-    AWAIT(&b, sl_store_open_pool(b.store, "a", 1000, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "a", 1000, 1, on_pool, NULL));
 
-    struct sl_store_identity mine = b.identity;
-    memset(b.identity.instance, 'e', SL_UUID_TEXT);
-    struct sl_feed *f =
+    struct sl_store_identity mine = f.identity;
+    memset(f.identity.instance, 'e', SL_UUID_TEXT);
+    struct sl_feed *feed =
         new_feed(pools); /* keeps the pointer: its greeting is over before it is changed back */
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
-    b.identity = mine;
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    f.identity = mine;
     agree("ttl 60s\n", 0xa1, 1000, true); /* the same options */
     assert_string_equal(agreed.text, "ttl 60s\n");
     assert_string_equal(agreed.other, "");
@@ -171,8 +171,8 @@ static void options_are_those_of_whoever_lives(void **state)
     assert_int_equal(strspn(agreed.other, "e"), SL_UUID_TEXT);
     agree("ttl 60s\n", 0xa1, 1000, true);
     assert_string_equal(agreed.text, "ttl 60s\n"); /* 30s was not written */
-    sl_feed_free(f);
-    TURN_UNTIL(&b, shown()[0] == '\0');
+    sl_feed_free(feed);
+    TURN_UNTIL(&f, shown()[0] == '\0');
 
     agree("ttl 30s\n", 0xb2, 1000, true); /* now it is */
     assert_string_equal(agreed.other, "");
@@ -187,18 +187,18 @@ static void what_is_shown_changes(void **state)
 {
     (void)state;
     fingerprints[0] = 0xa1;
-    struct sl_feed *f = new_feed(pools);
-    sl_feed_show(f, 0, 0x77); /* not connected yet: nothing to change */
-    TURN_UNTIL(&b, sl_feed_state(f) == SL_STORE_UP);
+    struct sl_feed *feed = new_feed(pools);
+    sl_feed_show(feed, 0, 0x77); /* not connected yet: nothing to change */
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
     assert_non_null(strstr(shown(), ":00000000000000a1:"));
     fingerprints[0] = 0xb2;
-    sl_feed_show(f, 0, 0xa1);
-    TURN_UNTIL(&b, strstr(shown(), ":00000000000000b2:") != NULL &&
+    sl_feed_show(feed, 0, 0xa1);
+    TURN_UNTIL(&f, strstr(shown(), ":00000000000000b2:") != NULL &&
                        strstr(shown(), ":00000000000000a1:") == NULL);
-    struct sl_uuid id = bench_list(&b, "a", 16, 1);
-    TURN_UNTIL(&b, seen.count >= 1); /* and news come as before */
+    struct sl_uuid id = fixture_list(&f, "a", 16, 1);
+    TURN_UNTIL(&f, seen.count >= 1); /* and news come as before */
     assert_memory_equal(&seen.list, &id, sizeof id);
-    sl_feed_free(f);
+    sl_feed_free(feed);
 }
 
 int main(void)

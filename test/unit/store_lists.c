@@ -1,35 +1,35 @@
 /* Pools and lists on a real Redis: creation, taking, giving back, epochs, changes. */
-#include "store_server.h"
+#include "store_fixture.h"
 
 #include "core/order.h"
 
-static struct bench b;
+static struct fixture f;
 
 static int begin(void **state)
 {
     (void)state;
-    bench_begin(&b, NULL);
-    bench_up(&b);
+    fixture_begin(&f, NULL);
+    fixture_up(&f);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
 static void take(const char *pool, uint32_t want, uint32_t min_age)
 {
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_take(b.store, pool, want, min_age, d, on_taken, NULL));
+    AWAIT(&f, sl_store_take(f.store, pool, want, min_age, d, on_taken, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
 static void open_pool(const char *pool, uint32_t size, unsigned bits)
 {
-    AWAIT(&b, sl_store_open_pool(b.store, pool, size, bits, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, pool, size, bits, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -53,7 +53,7 @@ static void a_pool_keeps_its_first_size_and_bits(void **state)
     assert_int_equal(got.pool.size, 1000);
     assert_int_equal(got.pool.bits, 2);
     open_pool("two", 8, 1);
-    assert_string_equal(cli(&b.server, "smembers statuslist:pools | sort | xargs"), "one two");
+    assert_string_equal(cli(&f.server, "smembers statuslist:pools | sort | xargs"), "one two");
 }
 
 static void on_names(void *arg, enum sl_err err, const struct sl_span *names, size_t n)
@@ -70,11 +70,11 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
 static void names_of_all_pools(void **state)
 {
     (void)state;
-    AWAIT(&b, sl_store_pool_names(b.store, on_names, NULL));
+    AWAIT(&f, sl_store_pool_names(f.store, on_names, NULL));
     assert_int_equal(got.count, 0);
     open_pool("a", 8, 1);
     open_pool("b_c", 8, 1);
-    AWAIT(&b, sl_store_pool_names(b.store, on_names, NULL));
+    AWAIT(&f, sl_store_pool_names(f.store, on_names, NULL));
     assert_int_equal(got.count, 2);
     assert_non_null(strstr(got.uri, "a;"));
     assert_non_null(strstr(got.uri, "b_c;"));
@@ -85,7 +85,7 @@ static void precreation_stops_at_the_number_of_spares(void **state)
     (void)state;
     struct sl_list_draft d[3] = {draft(), draft(), draft()};
     open_pool("p", 64, 2);
-    AWAIT(&b, sl_store_precreate(b.store, "p", 2, d, 3, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", 2, d, 3, on_records, NULL));
     assert_int_equal(got.count, 2);
     assert_memory_equal(&got.records[0].id, &d[0].id, sizeof d[0].id);
     assert_memory_equal(got.records[1].seed, d[1].seed, sizeof d[1].seed);
@@ -94,11 +94,11 @@ static void precreation_stops_at_the_number_of_spares(void **state)
     assert_int_equal(got.records[1].change, 2);
     assert_int_equal(got.records[0].state, SL_LIST_OPEN);
     /* The reply was lost, the caller comes with the same drafts again: nothing is made twice. */
-    AWAIT(&b, sl_store_precreate(b.store, "p", 3, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", 3, d, 2, on_records, NULL));
     assert_int_equal(got.count, 0);
     take("p", 1, 0);
     assert_int_equal(got.taken.spares, 1);
-    AWAIT(&b, sl_store_precreate(b.store, "p", 2, d + 2, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", 2, d + 2, 1, on_records, NULL));
     assert_int_equal(got.count, 1);
 }
 
@@ -140,7 +140,7 @@ static void every_index_is_taken_exactly_once(void **state)
     for (uint32_t l = 0; l < LISTS; l++)
         for (uint32_t i = 0; i < SIZE; i++)
             assert_int_equal(seen[l][i], 1);
-    assert_string_equal(cli(&b.server, "zcard 'statuslist:{bi}:open'"), "0");
+    assert_string_equal(cli(&f.server, "zcard 'statuslist:{bi}:open'"), "0");
 }
 
 static void a_second_draft_is_used_where_one_is_too_small(void **state)
@@ -162,11 +162,11 @@ static void what_is_given_back_is_taken_first(void **state)
     struct sl_uuid id = got.blocks[0].list.id;
     assert_int_equal(got.blocks[0].list.state, SL_LIST_FULL);
     uint32_t back[3] = {3, 9, 15}, outside = 16;
-    AWAIT(&b, sl_store_give_back(b.store, "back", &id, back, 3, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "back", &id, back, 3, on_accepted, NULL));
     assert_int_equal(got.number, 3);
-    AWAIT(&b, sl_store_describe(b.store, "back", &id, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "back", &id, on_record, NULL));
     assert_int_equal(got.records[0].state, SL_LIST_OPEN);
-    AWAIT(&b, sl_store_give_back(b.store, "back", &id, &outside, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "back", &id, &outside, 1, on_accepted, NULL));
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
     take("back", 2, 0);
     assert_int_equal(got.blocks[0].returned_count, 2);
@@ -188,7 +188,7 @@ static void many_given_back_at_once(void **state)
     open_pool("many", 3000, 1);
     take("many", 3000, 0);
     struct sl_uuid id = got.blocks[0].list.id;
-    AWAIT(&b, sl_store_give_back(b.store, "many", &id, all, 3000, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "many", &id, all, 3000, on_accepted, NULL));
     assert_int_equal(got.number, 3000);
     take("many", 2999, 0);
     assert_int_equal(got.blocks[0].returned_count, 2999);
@@ -204,7 +204,7 @@ static void young_lists_wait(void **state)
     assert_int_equal(got.taken.too_young, 1);
     take("young", 10, 300); /* no second list meanwhile */
     assert_int_equal(got.taken.too_young, 1);
-    assert_string_equal(cli(&b.server, "scard 'statuslist:{young}:lists'"), "1");
+    assert_string_equal(cli(&f.server, "scard 'statuslist:{young}:lists'"), "1");
     usleep(350000);
     take("young", 10, 300);
     assert_int_equal(taken_now(), 10);
@@ -212,10 +212,10 @@ static void young_lists_wait(void **state)
 
 static void restart_redis(void)
 {
-    server_stop(&b.server, SIGTERM);
-    TURN_UNTIL(&b, sl_store_state(b.store) != SL_STORE_UP);
-    server_start(&b.server, NULL);
-    bench_up(&b);
+    server_stop(&f.server, SIGTERM);
+    TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
+    server_start(&f.server, NULL);
+    fixture_up(&f);
 }
 
 static void a_new_epoch_seals_open_lists(void **state)
@@ -225,26 +225,26 @@ static void a_new_epoch_seals_open_lists(void **state)
     take("ep", 10, 0);
     struct sl_uuid old = got.blocks[0].list.id;
     uint32_t back = 1;
-    AWAIT(&b, sl_store_give_back(b.store, "ep", &old, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
     struct sl_list_draft d = draft();
-    AWAIT(&b, sl_store_precreate(b.store, "ep", 1, &d, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "ep", 1, &d, 1, on_records, NULL));
     restart_redis();
     open_pool("ep", 80, 1);
     assert_int_equal(got.pool.foreign, 2);
     assert_int_equal(got.pool.taken, 10);
-    AWAIT(&b, sl_store_give_back(b.store, "ep", &old, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.number, 0);
     take("ep", 5, 0);
     assert_int_equal(got.taken.sealed, 2);
     assert_int_equal(taken_now(), 5);
     assert_memory_not_equal(&got.blocks[0].list.id, &old, sizeof old);
-    AWAIT(&b, sl_store_describe(b.store, "ep", &old, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "ep", &old, on_record, NULL));
     assert_int_equal(got.records[0].state, SL_LIST_SEALED);
     assert_int_equal(got.records[0].cursor, 10);
-    AWAIT(&b, sl_store_give_back(b.store, "ep", &old, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
     assert_int_equal(got.number, 0);
-    assert_string_equal(cli(&b.server, "keys '*:returned'"), "");
+    assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
 }
 
 static void adoption_needs_a_redis_that_is_not_behind(void **state)
@@ -254,11 +254,11 @@ static void adoption_needs_a_redis_that_is_not_behind(void **state)
     take("ad", 10, 0);
     struct sl_uuid old = got.blocks[0].list.id;
     restart_redis();
-    AWAIT(&b, sl_store_adopt(b.store, "ad", 11, on_number, NULL));
+    AWAIT(&f, sl_store_adopt(f.store, "ad", 11, on_number, NULL));
     assert_int_equal(got.number, -1);
-    AWAIT(&b, sl_store_adopt(b.store, "ad", 10, on_number, NULL));
+    AWAIT(&f, sl_store_adopt(f.store, "ad", 10, on_number, NULL));
     assert_int_equal(got.number, 1);
-    AWAIT(&b, sl_store_adopt(b.store, "ad", 10, on_number, NULL));
+    AWAIT(&f, sl_store_adopt(f.store, "ad", 10, on_number, NULL));
     assert_int_equal(got.number, 0);
     take("ad", 5, 0);
     assert_int_equal(got.taken.sealed, 0);
@@ -271,39 +271,39 @@ static void changes_come_in_order_and_in_pages(void **state)
     (void)state;
     struct sl_list_draft d[5] = {draft(), draft(), draft(), draft(), draft()};
     open_pool("ch", 8, 8);
-    AWAIT(&b, sl_store_precreate(b.store, "ch", 5, d, 5, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "ch", 5, d, 5, on_records, NULL));
     assert_int_equal(got.count, 5);
-    AWAIT(&b, sl_store_changes(b.store, "ch", 0, 3, on_changes, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "ch", 0, 3, on_changes, NULL));
     assert_int_equal(got.newest, 5);
     assert_int_equal(got.count, 3);
     assert_memory_equal(&got.records[2].id, &d[2].id, sizeof d[2].id);
-    AWAIT(&b, sl_store_changes(b.store, "ch", 3, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "ch", 3, 10, on_changes, NULL));
     assert_int_equal(got.count, 2);
     struct sl_change c = {7, 255};
-    AWAIT(&b, sl_store_update(b.store, "ch", &d[0].id, -1, &c, 1, on_updated, NULL));
-    AWAIT(&b, sl_store_changes(b.store, "ch", 5, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_update(f.store, "ch", &d[0].id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "ch", 5, 10, on_changes, NULL));
     assert_int_equal(got.newest, 6);
     assert_int_equal(got.count, 1);
     assert_int_equal(got.records[0].version, 1);
     assert_int_equal(got.records[0].change, 6);
     assert_memory_equal(&got.records[0].id, &d[0].id, sizeof d[0].id);
-    AWAIT(&b, sl_store_changes(b.store, "ch", 6, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "ch", 6, 10, on_changes, NULL));
     assert_int_equal(got.count, 0);
-    AWAIT(&b, sl_store_changes(b.store, "nowhere", 0, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "nowhere", 0, 10, on_changes, NULL));
     assert_int_equal(got.newest, 0);
 }
 
 static void describing_what_is_and_what_is_not(void **state)
 {
     (void)state;
-    struct sl_uuid id = bench_list(&b, "de", 8, 1), other = sl_uuid_v4(&sl_clock_system);
-    AWAIT(&b, sl_store_describe(b.store, "de", &id, on_record, NULL));
+    struct sl_uuid id = fixture_list(&f, "de", 8, 1), other = sl_uuid_v4(&sl_clock_system);
+    AWAIT(&f, sl_store_describe(f.store, "de", &id, on_record, NULL));
     assert_false(got.none);
     assert_int_equal(strncmp(got.uri, "http://l/", 9), 0);
-    AWAIT(&b, sl_store_describe(b.store, "de", &other, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "de", &other, on_record, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_true(got.none);
-    AWAIT(&b, sl_store_describe(b.store, "foreign", &id, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "foreign", &id, on_record, NULL));
     assert_true(got.none);
 }
 

@@ -1,36 +1,36 @@
 /* Lists that Redis lost, or lost changes of, on a real Redis: made again, raised, and raised further by
  * whoever knows more. */
-#include "store_server.h"
+#include "store_fixture.h"
 
-static struct bench b;
+static struct fixture f;
 static struct sl_uuid list;
 
 static int begin(void **state)
 {
     (void)state;
-    bench_begin(&b, NULL);
-    bench_up(&b);
-    AWAIT(&b, sl_store_open_pool(b.store, "me", 64, 4, on_pool, NULL));
+    fixture_begin(&f, NULL);
+    fixture_up(&f);
+    AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, on_pool, NULL));
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
 static void set(uint32_t index, uint8_t value)
 {
     struct sl_change c = {index, value};
-    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
 static void expect(uint64_t version, const char *bytes, size_t len)
 {
-    AWAIT(&b, sl_store_load(b.store, "me", &list, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "me", &list, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.version, version);
     assert_int_equal(got.len, len);
@@ -44,20 +44,20 @@ static enum sl_mended mend(uint64_t least, uint64_t source, const char *bytes, s
                         .least = least,
                         .source = source,
                         .bytes = sl_span(bytes, len)};
-    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.err, SL_OK);
     return (enum sl_mended)got.number;
 }
 
 static void expect_sealed(void)
 {
-    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_int_equal(got.records[0].state, SL_LIST_SEALED);
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_take(b.store, "me", 64, 0, d, on_taken, NULL));
+    AWAIT(&f, sl_store_take(f.store, "me", 64, 0, d, on_taken, NULL));
     assert_int_equal(got.taken.block_count, 1); /* of a new list */
     assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
-    assert_string_equal(cli(&b.server, "keys '*:returned'"), "");
+    assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
 }
 
 static void a_lost_list_is_made_again(void **state)
@@ -68,11 +68,11 @@ static void a_lost_list_is_made_again(void **state)
     uint64_t at = 7 + SL_MEND_JUMP;
     assert_int_equal(got.version, at);
     expect(at, "\x21\x00\x03", 3);
-    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_string_equal(got.uri, "http://x/y");
     assert_int_equal(got.records[0].size, 64);
     assert_int_equal(got.records[0].bits, 4);
-    AWAIT(&b, sl_store_changes(b.store, "me", 0, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "me", 0, 10, on_changes, NULL));
     assert_int_equal(got.count, 1);
     assert_int_equal(got.records[0].version, at);
     /* The answer was lost: it comes again, and changes nothing. */
@@ -86,9 +86,9 @@ static void a_lost_list_is_made_again(void **state)
 static void a_list_that_lost_changes_is_raised(void **state)
 {
     (void)state;
-    list = bench_list(&b, "me", 64, 4);
+    list = fixture_list(&f, "me", 64, 4);
     uint32_t back = 3;
-    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
     set(0, 1);
     assert_int_equal(mend(4, 3, "\x21\x43", 2), SL_MENDED_RAISED);
     expect(4 + SL_MEND_JUMP, "\x21\x43", 2);
@@ -98,7 +98,7 @@ static void a_list_that_lost_changes_is_raised(void **state)
 static void changes_that_nobody_published_raise_the_version_only(void **state)
 {
     (void)state;
-    list = bench_list(&b, "me", 64, 4);
+    list = fixture_list(&f, "me", 64, 4);
     set(0, 1);
     set(1, 2); /* version 2, which was published as 1 by whoever heard of 5 */
     assert_int_equal(mend(5, 1, "\x01", 1), SL_MENDED_RAISED);
@@ -110,12 +110,12 @@ static void changes_that_nobody_published_raise_the_version_only(void **state)
 static void nothing_lost_is_left_alone(void **state)
 {
     (void)state;
-    list = bench_list(&b, "me", 64, 4);
+    list = fixture_list(&f, "me", 64, 4);
     set(0, 1);
     assert_int_equal(mend(1, 1, "\x0f", 1), SL_MENDED_NOT);
     assert_int_equal(mend(1, 9, "\x0f", 1), SL_MENDED_NOT);
     expect(1, "\x01", 1);
-    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_int_equal(got.records[0].state, SL_LIST_OPEN);
 }
 
@@ -140,7 +140,7 @@ static void who_knows_more_comes_later(void **state)
     expect_sealed();
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
 {

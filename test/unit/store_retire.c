@@ -1,8 +1,8 @@
 /* The end of lists, on a real Redis: which are retired, what is refused of them, and that none comes again.
  */
-#include "store_server.h"
+#include "store_fixture.h"
 
-static struct bench b;
+static struct fixture f;
 static struct sl_uuid list;
 
 struct looked {
@@ -29,11 +29,11 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
 static int begin(void **state)
 {
     (void)state;
-    bench_begin(&b, NULL);
-    bench_up(&b);
-    list = bench_list(&b, "me", 64, 4);
+    fixture_begin(&f, NULL);
+    fixture_up(&f);
+    list = fixture_list(&f, "me", 64, 4);
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_take(b.store, "me", 64, 0, d, on_taken, NULL));
+    AWAIT(&f, sl_store_take(f.store, "me", 64, 0, d, on_taken, NULL));
     assert_int_equal(got.err, SL_OK);
     return 0;
 }
@@ -41,7 +41,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
@@ -57,7 +57,7 @@ static enum what look(uint64_t after_ms, bool held)
     struct sl_uuid ids[2] = {list, list};
     struct sl_retire r = {
         .after_ms = after_ms, .lease_ms = LEASE, .keep_ms = KEEP, .ids = ids, .held = held, .asked = 1};
-    AWAIT(&b, sl_store_retire(b.store, "me", &r, on_retired, NULL));
+    AWAIT(&f, sl_store_retire(f.store, "me", &r, on_retired, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_true(looked.retired_count + looked.gone_count <= 1);
     if (looked.retired_count == 1)
@@ -72,12 +72,12 @@ static const char *field_of(const char *name)
     char text[SL_UUID_TEXT], command[128];
     sl_uuid_text(&list, text);
     snprintf(command, sizeof command, "hget statuslist:{me}:list:%.36s:config %s", text, name);
-    return cli(&b.server, "%s", command);
+    return cli(&f.server, "%s", command);
 }
 
 static const char *pool_field(const char *name)
 {
-    return cli(&b.server, "hget statuslist:{me}:config %s", name);
+    return cli(&f.server, "hget statuslist:{me}:config %s", name);
 }
 
 /* Time passes: all that Redis has written down lies further back. */
@@ -85,7 +85,7 @@ static void pass(long ms)
 {
     char text[SL_UUID_TEXT];
     sl_uuid_text(&list, text);
-    cli(&b.server,
+    cli(&f.server,
         "eval \"for _, k in ipairs(KEYS) do for _, f in ipairs({'reserved', 'retired', 'watched', 'looked'}) "
         "do if tonumber(redis.call('HGET', k, f) or '') then redis.call('HINCRBY', k, f, ARGV[1]) end end "
         "end\" "
@@ -114,7 +114,7 @@ static void open_lists_are_not_retired(void **state)
 {
     (void)state;
     uint32_t back = 3;
-    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
     assert_int_equal(got.number, 1);
     for (int i = 0; i < 15; i++) {
         assert_int_equal(look(AFTER, false), NOTHING);
@@ -144,8 +144,8 @@ static void a_take_makes_the_time_unknown(void **state)
     }
     uint32_t back = 3;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
-    AWAIT(&b, sl_store_take(b.store, "me", 1, 0, d, on_taken, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
     assert_memory_equal(&got.blocks[0].list.id, &list, sizeof list);
     assert_string_equal(state_of(), "full");
     ends_on_time(); /* what came before is not what counts */
@@ -189,30 +189,30 @@ static void nothing_changes_in_a_retired_list(void **state)
     (void)state;
     struct sl_change change = {5, 1};
     uint32_t position = 0, back = 3, n = 1;
-    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
-    AWAIT(&b, sl_store_changes(b.store, "me", 0, 10, on_changes, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_changes(f.store, "me", 0, 10, on_changes, NULL));
     uint64_t newest = got.newest;
     ends_on_time();
-    AWAIT(&b,
-          sl_store_changes(b.store, "me", newest, 10, on_changes, NULL)); /* so every instance learns it */
+    AWAIT(&f,
+          sl_store_changes(f.store, "me", newest, 10, on_changes, NULL)); /* so every instance learns it */
     assert_int_equal(got.count, 1);
     assert_int_equal(got.records[0].state, SL_LIST_RETIRED);
     change.value = 0;
-    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
     assert_string_equal(got.results, "T");
     assert_false(got.changed);
     struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
-    AWAIT(&b, sl_store_batch(b.store, "me", -1, &g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "me", -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_LIST_RETIRED);
-    AWAIT(&b, sl_store_give_back(b.store, "me", &list, &back, 1, on_accepted, NULL));
+    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
     assert_int_equal(got.number, 0);
-    AWAIT(&b, sl_store_status(b.store, "me", &list, 5, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "me", &list, 5, on_status, NULL));
     assert_int_equal(got.value, 1);
     struct sl_mend m = {
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
-    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.number, SL_MENDED_RETIRED);
-    AWAIT(&b, sl_store_load(b.store, "me", &list, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "me", &list, on_load, NULL));
     assert_int_equal(got.version, 1);
     assert_string_equal(state_of(), "retired");
 }
@@ -230,22 +230,22 @@ static void what_is_gone_never_comes_again(void **state)
     assert_int_equal(look(0, false), GONE);
     sl_uuid_text(&list, text);
     snprintf(command, sizeof command, "keys *%.36s*", text);
-    assert_string_equal(cli(&b.server, "%s", command), "");
+    assert_string_equal(cli(&f.server, "%s", command), "");
     struct sl_change change = {5, 1};
-    AWAIT(&b, sl_store_update(b.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     struct sl_mend m = {
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
-    AWAIT(&b, sl_store_mend(b.store, "me", &m, on_mended, NULL));
+    AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.number, SL_MENDED_RETIRED);
     struct sl_list_draft d[2] = {draft(), draft()};
     d[0].id = list; /* nobody draws it again; if so, it is not made */
-    AWAIT(&b, sl_store_take(b.store, "me", 1, 0, d, on_taken, NULL));
+    AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
     assert_int_equal(got.taken.block_count, 1);
     assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
-    AWAIT(&b, sl_store_describe(b.store, "me", &list, on_record, NULL));
+    AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_true(got.none);
-    assert_string_equal(cli(&b.server, "%s", command), "");
+    assert_string_equal(cli(&f.server, "%s", command), "");
 }
 
 int main(void)

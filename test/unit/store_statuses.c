@@ -1,35 +1,35 @@
 /* Statuses on a real Redis: single updates, batches, loads; and batches against a naive model. */
-#include "store_server.h"
+#include "store_fixture.h"
 
 #include "core/status_list.h"
 
-static struct bench b;
+static struct fixture f;
 
 static int begin(void **state)
 {
     (void)state;
-    bench_begin(&b, NULL);
-    bench_up(&b);
+    fixture_begin(&f, NULL);
+    fixture_up(&f);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    bench_end(&b);
+    fixture_end(&f);
     return 0;
 }
 
 static void update(const char *pool, const struct sl_uuid *id, int final, const struct sl_change *c,
                    uint32_t n)
 {
-    AWAIT(&b, sl_store_update(b.store, pool, id, final, c, n, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, pool, id, final, c, n, on_updated, NULL));
 }
 
 static void each_change_has_a_result_of_its_own(void **state)
 {
     (void)state;
-    struct sl_uuid id = bench_list(&b, "u", 16, 2);
+    struct sl_uuid id = fixture_list(&f, "u", 16, 2);
     const struct sl_change c[] = {{3, 2}, {3, 2}, {16, 1}, {5, 0}, {4, 1}, {4, 2}, {0, 3}, {UINT32_MAX, 0}};
     update("u", &id, 1, c, 8);
     assert_int_equal(got.err, SL_OK);
@@ -40,7 +40,7 @@ static void each_change_has_a_result_of_its_own(void **state)
     assert_string_equal(got.results, "0");
     assert_false(got.changed);
     assert_int_equal(got.version, 1);
-    AWAIT(&b, sl_store_load(b.store, "u", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "u", &id, on_load, NULL));
     assert_int_equal(got.version, 1);
     assert_int_equal(sl_status_get(got.bytes, got.len, 2, 3), 2);
     assert_int_equal(sl_status_get(got.bytes, got.len, 2, 4), 1);
@@ -50,11 +50,11 @@ static void each_change_has_a_result_of_its_own(void **state)
 static void a_value_too_large_changes_nothing(void **state)
 {
     (void)state;
-    struct sl_uuid id = bench_list(&b, "v", 16, 2);
+    struct sl_uuid id = fixture_list(&f, "v", 16, 2);
     const struct sl_change c[] = {{1, 1}, {2, 4}};
     update("v", &id, -1, c, 2);
     assert_int_equal(got.err, SL_ERR_VALUE_OUT_OF_RANGE);
-    AWAIT(&b, sl_store_status(b.store, "v", &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "v", &id, 1, on_status, NULL));
     assert_int_equal(got.value, 0);
     assert_int_equal(got.version, 0);
 }
@@ -62,23 +62,23 @@ static void a_value_too_large_changes_nothing(void **state)
 static void what_is_not_there(void **state)
 {
     (void)state;
-    struct sl_uuid id = bench_list(&b, "n", 16, 1), other = sl_uuid_v4(&sl_clock_system);
+    struct sl_uuid id = fixture_list(&f, "n", 16, 1), other = sl_uuid_v4(&sl_clock_system);
     struct sl_change c = {1, 1};
     update("n", &other, -1, &c, 1);
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     update("foreign", &id, -1, &c, 1);
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&b, sl_store_load(b.store, "n", &other, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &other, on_load, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&b, sl_store_status(b.store, "n", &other, 0, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", &other, 0, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&b, sl_store_status(b.store, "n", &id, 16, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", &id, 16, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
-    AWAIT(&b, sl_store_load(b.store, "n", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &id, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.len, 0); /* nothing was ever set */
     update("n", &id, -1, &(struct sl_change){9, 1}, 1);
-    AWAIT(&b, sl_store_load(b.store, "n", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &id, on_load, NULL));
     assert_int_equal(got.len, 2);
     assert_int_equal(got.bytes[1], 2);
 }
@@ -88,14 +88,14 @@ static void many_changes_in_one_update(void **state)
     (void)state;
     enum { N = 7000 };
     static struct sl_change c[N];
-    struct sl_uuid id = bench_list(&b, "many", 100000, 4);
+    struct sl_uuid id = fixture_list(&f, "many", 100000, 4);
     for (uint32_t i = 0; i < N; i++)
         c[i] = (struct sl_change){(uint32_t)(i * 7919u % 100000u), (uint8_t)(1 + i % 15)};
     update("many", &id, -1, c, N);
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(strspn(got.results, "1"), N);
     assert_int_equal(got.version, 1);
-    AWAIT(&b, sl_store_load(b.store, "many", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "many", &id, on_load, NULL));
     for (uint32_t i = 0; i < N; i++)
         assert_int_equal(sl_status_get(got.bytes, got.len, 4, c[i].index), c[i].value);
 }
@@ -103,37 +103,37 @@ static void many_changes_in_one_update(void **state)
 static void a_batch_is_all_or_nothing(void **state)
 {
     (void)state;
-    struct sl_uuid one = bench_list(&b, "one", 16, 1), two;
+    struct sl_uuid one = fixture_list(&f, "one", 16, 1), two;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_precreate(b.store, "one", 2, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "one", 2, d, 2, on_records, NULL));
     two = d[0].id;
     const struct sl_change c1[] = {{0, 1}, {1, 1}}, good[] = {{5, 1}}, outside[] = {{5, 1}, {16, 1}},
                            final[] = {{6, 1}, {6, 0}};
     const uint32_t p1[] = {0, 2}, p2[] = {1, 3};
     struct sl_batch_group g[2] = {{one, c1, p1, 2}, {two, outside, p2, 2}};
     uint32_t n = 2;
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].changes = final;
-    AWAIT(&b, sl_store_batch(b.store, "one", 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_FORBIDDEN);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].list = sl_uuid_v4(&sl_clock_system);
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
     assert_int_equal(got.batched.refused_position, 1);
-    AWAIT(&b, sl_store_load(b.store, "one", &one, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "one", &one, on_load, NULL));
     assert_int_equal(got.version, 0);
     assert_int_equal(got.len, 0);
     g[1] = (struct sl_batch_group){two, good, p2, 1};
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_int_equal(got.versions[0], 1);
     assert_true(got.flags[1]);
     g[0].changes = (const struct sl_change[]){{0, 1}, {2, 1}};
-    AWAIT(&b, sl_store_batch(b.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     assert_int_equal(got.versions[1], 1);
     assert_false(got.flags[1]);
@@ -186,7 +186,7 @@ static enum sl_err model_batch(struct model *m, int final, const struct sl_batch
 static void compare(const struct model *m, const char *pool, const struct sl_uuid *ids, unsigned bits)
 {
     for (unsigned l = 0; l < LISTS; l++) {
-        AWAIT(&b, sl_store_load(b.store, pool, &ids[l], on_load, NULL));
+        AWAIT(&f, sl_store_load(f.store, pool, &ids[l], on_load, NULL));
         assert_int_equal(got.version, m->version[l]);
         for (uint32_t i = 0; i < SIZE; i++)
             assert_int_equal(sl_status_get(got.bytes, got.len, bits, i), m->status[l][i]);
@@ -215,7 +215,7 @@ static void one_random_batch(struct model *m, const char *pool, const struct sl_
         g[i] = (struct sl_batch_group){ids[lists[i]], c[i], p[i], count};
     }
     enum sl_err want = model_batch(m, final, g, lists, n, &want_at);
-    AWAIT(&b, sl_store_batch(b.store, pool, final, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, pool, final, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, want);
     if (want != SL_OK) {
@@ -236,8 +236,8 @@ static void batches_do_what_the_model_does(void **state)
             struct sl_uuid ids[LISTS] = {d[0].id, d[1].id, d[2].id};
             struct model m = {0};
             snprintf(pool, sizeof pool, "m%u_%d", bits, final + 1);
-            AWAIT(&b, sl_store_open_pool(b.store, pool, SIZE, bits, on_pool, NULL));
-            AWAIT(&b, sl_store_precreate(b.store, pool, LISTS, d, LISTS, on_records, NULL));
+            AWAIT(&f, sl_store_open_pool(f.store, pool, SIZE, bits, on_pool, NULL));
+            AWAIT(&f, sl_store_precreate(f.store, pool, LISTS, d, LISTS, on_records, NULL));
             assert_int_equal(got.count, LISTS);
             for (int round = 0; round < 60; round++)
                 one_random_batch(&m, pool, ids, bits, final);
@@ -260,8 +260,8 @@ static void sparse_and_dense_batches_agree(void **state)
         uint32_t n = 1;
         memset(model, 0, sizeof model);
         snprintf(pool, sizeof pool, "sd%u", bits);
-        AWAIT(&b, sl_store_open_pool(b.store, pool, ENTRIES, bits, on_pool, NULL));
-        AWAIT(&b, sl_store_precreate(b.store, pool, 1, d, 1, on_records, NULL));
+        AWAIT(&f, sl_store_open_pool(f.store, pool, ENTRIES, bits, on_pool, NULL));
+        AWAIT(&f, sl_store_precreate(f.store, pool, 1, d, 1, on_records, NULL));
         for (unsigned round = 0; round < 12; round++) {
             uint32_t count = round % 2 ? SET : 3, from = round % 4 == 1 ? below(ENTRIES - 500) : 0;
             uint32_t span = round % 4 == 1 ? 500 : ENTRIES;
@@ -270,17 +270,17 @@ static void sparse_and_dense_batches_agree(void **state)
                 p[i] = i;
             }
             struct sl_batch_group g = {d[0].id, c, p, count};
-            AWAIT(&b, sl_store_batch(b.store, pool, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f, sl_store_batch(f.store, pool, -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_OK);
             for (uint32_t i = 0; i < count; i++)
                 model[c[i].index] = c[i].value;
             c[count - 1].index = ENTRIES; /* refused as a whole */
             c[0].value = (uint8_t)((1u << bits) - 1 - model[c[0].index]);
-            AWAIT(&b, sl_store_batch(b.store, pool, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f, sl_store_batch(f.store, pool, -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
             assert_int_equal(got.batched.refused_position, count - 1);
         }
-        AWAIT(&b, sl_store_load(b.store, pool, &d[0].id, on_load, NULL));
+        AWAIT(&f, sl_store_load(f.store, pool, &d[0].id, on_load, NULL));
         for (uint32_t i = 0; i < ENTRIES; i++)
             assert_int_equal(i * bits / 8 < got.len ? sl_status_get(got.bytes, got.len, bits, i) : 0,
                              model[i]);
@@ -294,8 +294,8 @@ static void a_batch_of_many(void **state)
     static struct sl_change c[2][N];
     static uint32_t p[N];
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_open_pool(b.store, "big", 50000, 1, on_pool, NULL));
-    AWAIT(&b, sl_store_precreate(b.store, "big", 2, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "big", 50000, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "big", 2, d, 2, on_records, NULL));
     for (uint32_t i = 0; i < N; i++) {
         p[i] = i;
         c[0][i] = (struct sl_change){i * 5, 1};
@@ -303,10 +303,10 @@ static void a_batch_of_many(void **state)
     }
     struct sl_batch_group g[2] = {{d[0].id, c[0], p, N}, {d[1].id, c[1], p, N}};
     uint32_t n = 2;
-    AWAIT(&b, sl_store_batch(b.store, "big", 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "big", 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_OK);
-    AWAIT(&b, sl_store_load(b.store, "big", &d[1].id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "big", &d[1].id, on_load, NULL));
     assert_int_equal(got.len, 6250);
     uint32_t set = 0;
     for (uint32_t i = 0; i < 50000; i++)
@@ -320,7 +320,7 @@ static void a_batch_of_many(void **state)
 
 static void remember(const char *pool, const struct sl_record_key *key, const char *answer)
 {
-    AWAIT(&b, sl_store_remember(b.store, pool, key, sl_span(answer, strlen(answer)), on_remembered, NULL));
+    AWAIT(&f, sl_store_remember(f.store, pool, key, sl_span(answer, strlen(answer)), on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -349,55 +349,55 @@ static void the_first_answer_stays(void **state)
     usleep(80000);
     remember("r", &later, "six");
     assert_true(remembered.bound);
-    assert_in_range(atoi(cli(&b.server, "pttl 'statuslist:{r}:idempotency:0100ff%058d'", 0)), 1, 60000);
+    assert_in_range(atoi(cli(&f.server, "pttl 'statuslist:{r}:idempotency:0100ff%058d'", 0)), 1, 60000);
 }
 
 static void a_batch_under_a_key_is_written_once(void **state)
 {
     (void)state;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&b, sl_store_open_pool(b.store, "k", 80, 1, on_pool, NULL));
-    AWAIT(&b, sl_store_precreate(b.store, "k", 2, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "k", 80, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "k", 2, d, 2, on_records, NULL));
     struct sl_record_key key = {{7}, {8}, 60000}, other = key;
     const struct sl_change set[] = {{3, 1}}, back[] = {{3, 0}}, outside[] = {{80, 1}};
     const uint32_t p[] = {0, 1};
     struct sl_batch_group g[2] = {{d[0].id, outside, p, 1}, {d[1].id, set, p + 1, 1}};
     uint32_t n = 2;
     /* A batch that was refused is bound to nothing. */
-    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     g[0].changes = set;
-    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(!got.batched.repeated && got.flags[0] && got.versions[1] == 1);
     g[0].changes = back;
-    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     g[0].changes = set;
-    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(got.batched.repeated && !got.flags[0] && !got.flags[1]);
     assert_true(got.versions[0] == 1 && got.versions[1] == 1); /* the first answer */
-    AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", &d[0].id, 3, on_status, NULL));
     assert_true(got.value == 0 && got.version == 2);
     other.fingerprint[0] = 9;
-    AWAIT(&b, sl_store_batch(b.store, "k", -1, g, n, &other, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &other, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    AWAIT(&b, sl_store_status(b.store, "k", &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", &d[0].id, 3, on_status, NULL));
     assert_int_equal(got.version, 2);
 }
 
 static void the_status_as_redis_has_it(void **state)
 {
     (void)state;
-    struct sl_uuid id = bench_list(&b, "s", 100, 4);
+    struct sl_uuid id = fixture_list(&f, "s", 100, 4);
     update("s", &id, -1, &(struct sl_change){99, 11}, 1);
-    AWAIT(&b, sl_store_status(b.store, "s", &id, 99, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", &id, 99, on_status, NULL));
     assert_int_equal(got.value, 11);
     assert_int_equal(got.version, 1);
-    AWAIT(&b, sl_store_status(b.store, "s", &id, 98, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", &id, 98, on_status, NULL));
     assert_int_equal(got.value, 0);
-    assert_true(sl_store_rtt_ns(b.store) > 0);
+    assert_true(sl_store_rtt_ns(f.store) > 0);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)

@@ -2,6 +2,8 @@
  * behind. */
 #include "token_help.h"
 
+#include <dirent.h>
+
 static const struct sl_signer_options generate = {.generate = true, .x5c = true, .kid = true, .jwk = true};
 
 static mode_t mode_of(const char *path)

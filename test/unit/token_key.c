@@ -1,6 +1,7 @@
 /* Keys: what each type signs verifies with the public key that its own header carries. */
 #include "token_help.h"
 
+#include <openssl/core_names.h>
 #include <pthread.h>
 #include <openssl/sha.h>
 

@@ -1,6 +1,8 @@
 /* Each way in which a signing key is refused, with the sentence that says so. */
 #include "token_help.h"
 
+#include <openssl/core_names.h>
+
 struct fixture {
     char *dir, *key, *crt;
     EVP_PKEY *pkey;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "pool_house.h"
+#include "fixture.h"
 
 #define FINAL 3
 
@@ -44,107 +44,107 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     a->version = version;
 }
 
-static bool is_answered(struct house *h, void *arg)
+static bool is_answered(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     return ((struct answer *)arg)->answered > 0;
 }
 
-static struct answer run(struct house *h, const struct sl_batch_entry *entries, uint32_t n)
+static struct answer run(struct fixture *f, const struct sl_batch_entry *entries, uint32_t n)
 {
     struct answer a = {0};
-    struct sl_pool *p = &h->shared.pools[0];
-    assert_non_null(sl_batch_start(&h->workers[0].pool, p, entries, n, NULL, on_batched, &a));
+    struct sl_pool *p = &f->shared.pools[0];
+    assert_non_null(sl_batch_start(&f->workers[0].pool, p, entries, n, NULL, on_batched, &a));
     assert_int_equal(a.answered, 0);
-    assert_true(house_until(h, is_answered, &a, 1000));
+    assert_true(fixture_until(f, is_answered, &a, 1000));
     return a;
 }
 
-static struct house *house_with_lists(struct sl_list *ret[3])
+static struct fixture *fixture_with_lists(struct sl_list *ret[3])
 {
-    struct house *h = house_new(&(struct house_setup){.configure = configure});
-    house_start(h);
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = configure});
+    fixture_start(f);
     for (uint32_t i = 0; i < 3; i++)
-        ret[i] = sl_table_at(h->shared.table, i);
-    return h;
+        ret[i] = sl_table_at(f->shared.table, i);
+    return f;
 }
 
 static void batch_over_many_lists_is_one_call_and_is_published(void **state)
 {
     (void)state;
     struct sl_list *l[3];
-    struct house *h = house_with_lists(l);
+    struct fixture *f = fixture_with_lists(l);
     const struct sl_batch_entry entries[] = {
         {l[2], 1, 1}, {l[0], 5, 2}, {l[2], 2, 2}, {l[1], 9, 0}, {l[0], 5, 1}};
-    struct answer a = run(h, entries, 5);
+    struct answer a = run(f, entries, 5);
     assert_int_equal(a.err, SL_OK);
-    assert_int_equal(fake_count(h->redis, SL_OP_BATCH), 1);
-    assert_int_equal(fake_status(h->redis, &l[2]->id, 1), 1);
-    assert_int_equal(fake_status(h->redis, &l[2]->id, 2), 2);
-    assert_int_equal(fake_status(h->redis, &l[0]->id, 5), 1); /* the later entry of the two */
-    house_for(h, 100);
+    assert_int_equal(fake_count(f->redis, SL_OP_BATCH), 1);
+    assert_int_equal(fake_status(f->redis, &l[2]->id, 1), 1);
+    assert_int_equal(fake_status(f->redis, &l[2]->id, 2), 2);
+    assert_int_equal(fake_status(f->redis, &l[0]->id, 5), 1); /* the later entry of the two */
+    fixture_for(f, 100);
     assert_true(sl_list_token(l[0])->version == 1 && sl_list_token(l[2])->version == 1);
     assert_true(sl_list_token(l[1])->version == 0); /* nothing changed in that one */
-    house_end(h);
+    fixture_end(f);
 }
 
 static void refused_batch_names_the_callers_entry_and_writes_nothing(void **state)
 {
     (void)state;
     struct sl_list *l[3];
-    struct house *h = house_with_lists(l);
-    fake_change(h->redis, &l[1]->id, 4, FINAL);
+    struct fixture *f = fixture_with_lists(l);
+    fake_change(f->redis, &l[1]->id, 4, FINAL);
     const struct sl_batch_entry final[] = {{l[2], 1, 1}, {l[1], 4, 1}, {l[0], 5, 1}};
-    struct answer a = run(h, final, 3);
+    struct answer a = run(f, final, 3);
     assert_int_equal(a.err, SL_ERR_FORBIDDEN);
     assert_int_equal(a.position, 1);
     const struct sl_batch_entry outside[] = {{l[2], 1, 1}, {l[0], 1, 1}, {l[2], l[2]->size, 1}, {l[0], 5, 1}};
-    a = run(h, outside, 4);
+    a = run(f, outside, 4);
     assert_int_equal(a.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(a.position, 2);
-    assert_int_equal(fake_version(h->redis, &l[0]->id) + fake_version(h->redis, &l[2]->id), 0);
-    house_end(h);
+    assert_int_equal(fake_version(f->redis, &l[0]->id) + fake_version(f->redis, &l[2]->id), 0);
+    fixture_end(f);
 }
 
 static void batch_that_fails_or_cannot_start_says_so(void **state)
 {
     (void)state;
     struct sl_list *l[3];
-    struct house *h = house_with_lists(l);
-    struct sl_pool_worker *w = &h->workers[0].pool;
+    struct fixture *f = fixture_with_lists(l);
+    struct sl_pool_worker *w = &f->workers[0].pool;
     const struct sl_batch_entry entries[] = {{l[0], 1, 1}};
     struct answer a = {0};
-    fake_fail(h->redis, SL_OP_BATCH, 1, SL_ERR_OUTCOME_UNKNOWN);
-    assert_int_equal(run(h, entries, 1).err, SL_ERR_OUTCOME_UNKNOWN);
-    fake_refuse(h->redis, SL_OP_BATCH, 1);
-    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
-    sl_batch_cancel(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
-    house_for(h, 5);
-    assert_int_equal(fake_status(h->redis, &l[0]->id, 1), 1); /* it went its way */
-    fake_set_up(h->redis, false);
-    house_for(h, 5);
-    assert_null(sl_batch_start(w, &h->shared.pools[0], entries, 1, NULL, on_batched, &a));
+    fake_fail(f->redis, SL_OP_BATCH, 1, SL_ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(run(f, entries, 1).err, SL_ERR_OUTCOME_UNKNOWN);
+    fake_refuse(f->redis, SL_OP_BATCH, 1);
+    assert_null(sl_batch_start(w, &f->shared.pools[0], entries, 1, NULL, on_batched, &a));
+    sl_batch_cancel(sl_batch_start(w, &f->shared.pools[0], entries, 1, NULL, on_batched, &a));
+    fixture_for(f, 5);
+    assert_int_equal(fake_status(f->redis, &l[0]->id, 1), 1); /* it went its way */
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    assert_null(sl_batch_start(w, &f->shared.pools[0], entries, 1, NULL, on_batched, &a));
     assert_null(sl_status_start(w, l[0], 1, on_status, &a));
     assert_int_equal(a.answered, 0);
     assert_true(sl_pool_worker_idle(w));
-    house_end(h);
+    fixture_end(f);
 }
 
 static void status_is_read_from_the_store(void **state)
 {
     (void)state;
     struct sl_list *l[3];
-    struct house *h = house_with_lists(l);
+    struct fixture *f = fixture_with_lists(l);
     struct answer a = {0}, outside = {0}, gone = {0};
-    fake_change(h->redis, &l[0]->id, 7, 2);
-    sl_status_start(&h->workers[0].pool, l[0], 7, on_status, &a);
-    sl_status_start(&h->workers[0].pool, l[0], l[0]->size, on_status, &outside);
-    sl_status_cancel(sl_status_start(&h->workers[0].pool, l[0], 7, on_status, &gone));
-    house_for(h, 10);
+    fake_change(f->redis, &l[0]->id, 7, 2);
+    sl_status_start(&f->workers[0].pool, l[0], 7, on_status, &a);
+    sl_status_start(&f->workers[0].pool, l[0], l[0]->size, on_status, &outside);
+    sl_status_cancel(sl_status_start(&f->workers[0].pool, l[0], 7, on_status, &gone));
+    fixture_for(f, 10);
     assert_true(a.answered == 1 && a.err == SL_OK && a.value == 2 && a.version == 1);
     assert_int_equal(outside.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(gone.answered, 0);
-    house_end(h);
+    fixture_end(f);
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "worker/keyed.h"
-#include "pool_house.h"
+#include "fixture.h"
 
 struct answer {
     unsigned answered;
@@ -35,9 +35,9 @@ static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
     assert_int_equal(answer.len, 0);
 }
 
-static bool is_answered(struct house *h, void *arg)
+static bool is_answered(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     return ((struct answer *)arg)->answered > 0;
 }
 
@@ -46,13 +46,13 @@ static struct sl_record_key key_of(uint8_t id, uint8_t fingerprint)
     return (struct sl_record_key){{id}, {fingerprint}, 60000};
 }
 
-static struct answer reserve(struct house *h, unsigned worker, uint8_t id, uint32_t n)
+static struct answer reserve(struct fixture *f, unsigned worker, uint8_t id, uint32_t n)
 {
     struct answer a = {0};
     struct sl_record_key key = key_of(id, (uint8_t)n);
-    assert_non_null(sl_keyed_reserve(&h->workers[worker].pool, &h->shared.pools[0], &key, n, on_keyed, &a));
+    assert_non_null(sl_keyed_reserve(&f->workers[worker].pool, &f->shared.pools[0], &key, n, on_keyed, &a));
     assert_int_equal(a.answered, 0);
-    assert_true(house_until(h, is_answered, &a, 5000));
+    assert_true(fixture_until(f, is_answered, &a, 5000));
     assert_int_equal(a.answered, 1);
     return a;
 }
@@ -66,16 +66,16 @@ static void same(const struct answer *a, const struct answer *b)
 }
 
 /* Marks what an answer holds; false when one of them was marked before. */
-static bool mark(struct house *h, const struct answer *a, uint8_t *seen)
+static bool mark(struct fixture *f, const struct answer *a, uint8_t *seen)
 {
     struct sl_span rest = sl_span(a->bytes, a->len);
     struct sl_answer_run run;
     bool fresh = true;
     while (sl_answer_next(&rest, &run)) {
         const struct sl_list *l = NULL;
-        for (uint32_t i = 0; i < sl_table_count(h->shared.table); i++)
-            if (sl_span_eq(sl_table_at(h->shared.table, i)->uri, run.uri))
-                l = sl_table_at(h->shared.table, i);
+        for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++)
+            if (sl_span_eq(sl_table_at(f->shared.table, i)->uri, run.uri))
+                l = sl_table_at(f->shared.table, i);
         assert_non_null(l);
         for (uint32_t i = 0; i < run.count; i++) {
             uint8_t *cell = &seen[l->number * 4096 + sl_answer_index(&run, i)];
@@ -86,18 +86,18 @@ static bool mark(struct house *h, const struct answer *a, uint8_t *seen)
     return fresh;
 }
 
-static struct house *begin(unsigned workers)
+static struct fixture *begin(unsigned workers)
 {
-    struct house *h = house_new(&(struct house_setup){.workers = workers});
-    house_start(h);
-    return h;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.workers = workers});
+    fixture_start(f);
+    return f;
 }
 
-static uint64_t keyed(struct house *h, enum sl_keyed_result r)
+static uint64_t keyed(struct fixture *f, enum sl_keyed_result r)
 {
     uint64_t n = 0;
-    for (unsigned i = 0; i < h->s.workers; i++) {
-        struct sl_metric_slab *m = h->workers[i].pool.metrics[0];
+    for (unsigned i = 0; i < f->s.workers; i++) {
+        struct sl_metric_slab *m = f->workers[i].pool.metrics[0];
         n += atomic_load(&m->cells[m->first[SL_PW_KEYED] + r]);
     }
     return n;
@@ -106,51 +106,51 @@ static uint64_t keyed(struct house *h, enum sl_keyed_result r)
 static void once_and_again(void **state)
 {
     (void)state;
-    struct house *h = begin(2);
+    struct fixture *f = begin(2);
     uint64_t reserved = sl_metric_sum(&sl_pool_worker_metric_table, SL_PW_RESERVED);
-    struct answer a = reserve(h, 0, 1, 3), b = reserve(h, 1, 1, 3);
+    struct answer a = reserve(f, 0, 1, 3), b = reserve(f, 1, 1, 3);
     assert_int_equal(a.count, 3);
     same(&a, &b);
     assert_int_equal(sl_metric_sum(&sl_pool_worker_metric_table, SL_PW_RESERVED),
                      reserved + 3); /* nothing was taken twice */
-    struct answer c = reserve(h, 0, 2, 3);
+    struct answer c = reserve(f, 0, 2, 3);
     assert_true(c.len != a.len || memcmp(c.bytes, a.bytes, a.len) != 0);
-    house_end(h);
+    fixture_end(f);
 }
 
 static void another_request_under_the_key(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    struct answer a = reserve(h, 0, 1, 3), b = reserve(h, 0, 1, 4);
+    struct fixture *f = begin(1);
+    struct answer a = reserve(f, 0, 1, 3), b = reserve(f, 0, 1, 4);
     assert_int_equal(a.err, SL_OK);
     assert_int_equal(b.err, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    house_end(h);
+    fixture_end(f);
 }
 
 /* Two at once: both look, both take, one binds. */
 static void two_at_once_get_one_answer(void **state)
 {
     (void)state;
-    struct house *h = begin(2);
+    struct fixture *f = begin(2);
     static uint8_t seen[64 * 4096];
     struct answer a = {0}, b = {0};
     struct sl_record_key key = key_of(9, 9);
     memset(seen, 0, sizeof seen);
-    assert_non_null(sl_keyed_reserve(&h->workers[0].pool, &h->shared.pools[0], &key, 2, on_keyed, &a));
-    assert_non_null(sl_keyed_reserve(&h->workers[1].pool, &h->shared.pools[0], &key, 2, on_keyed, &b));
-    assert_true(house_until(h, is_answered, &a, 5000) && house_until(h, is_answered, &b, 5000));
+    assert_non_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 2, on_keyed, &a));
+    assert_non_null(sl_keyed_reserve(&f->workers[1].pool, &f->shared.pools[0], &key, 2, on_keyed, &b));
+    assert_true(fixture_until(f, is_answered, &a, 5000) && fixture_until(f, is_answered, &b, 5000));
     same(&a, &b);
-    assert_int_equal(keyed(h, SL_KEYED_FIRST), 1);
-    assert_int_equal(keyed(h, SL_KEYED_REPEATED), 1);
-    assert_true(mark(h, &a, seen));
+    assert_int_equal(keyed(f, SL_KEYED_FIRST), 1);
+    assert_int_equal(keyed(f, SL_KEYED_REPEATED), 1);
+    assert_true(mark(f, &a, seen));
     /* What the loser had taken goes to others, what is bound to nobody. */
     for (uint8_t i = 20; i < 120; i++) {
-        struct answer other = reserve(h, i % 2, i, 5);
+        struct answer other = reserve(f, i % 2, i, 5);
         assert_int_equal(other.err, SL_OK);
-        assert_true(mark(h, &other, seen));
+        assert_true(mark(f, &other, seen));
     }
-    house_end(h);
+    fixture_end(f);
 }
 
 /* Replies to the binding are lost; every second one has bound. Whoever asks again gets one answer from then
@@ -158,86 +158,86 @@ static void two_at_once_get_one_answer(void **state)
 static void outcomes_that_stay_unknown(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
+    struct fixture *f = begin(1);
     static uint8_t seen[64 * 4096];
     unsigned unknown = 0;
     memset(seen, 0, sizeof seen);
     for (uint8_t id = 1; id < 60; id++) {
         struct answer a = {0}, b;
         struct sl_record_key key = key_of(id, 4);
-        fake_hold(h->redis, SL_OP_REMEMBER); /* the look is answered, then the binding fails */
-        assert_non_null(sl_keyed_reserve(&h->workers[0].pool, &h->shared.pools[0], &key, 4, on_keyed, &a));
-        fake_fail(h->redis, SL_OP_REMEMBER, 1, SL_ERR_OUTCOME_UNKNOWN);
-        fake_release(h->redis);
-        assert_true(house_until(h, is_answered, &a, 5000));
+        fake_hold(f->redis, SL_OP_REMEMBER); /* the look is answered, then the binding fails */
+        assert_non_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 4, on_keyed, &a));
+        fake_fail(f->redis, SL_OP_REMEMBER, 1, SL_ERR_OUTCOME_UNKNOWN);
+        fake_release(f->redis);
+        assert_true(fixture_until(f, is_answered, &a, 5000));
         unknown += a.err == SL_ERR_OUTCOME_UNKNOWN;
-        fake_fail(h->redis, SL_OP_REMEMBER, 0, SL_OK);
-        b = reserve(h, 0, id, 4);
+        fake_fail(f->redis, SL_OP_REMEMBER, 0, SL_OK);
+        b = reserve(f, 0, id, 4);
         assert_int_equal(b.err, SL_OK);
-        assert_true(mark(h, &b, seen));
+        assert_true(mark(f, &b, seen));
         if (a.err == SL_OK)
             same(&a, &b);
-        struct answer c = reserve(h, 0, id, 4);
+        struct answer c = reserve(f, 0, id, 4);
         same(&b, &c);
     }
     assert_true(unknown > 40);
-    house_end(h);
+    fixture_end(f);
 }
 
 static void what_was_certainly_not_bound_goes_back(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    uint64_t fill = sl_ring_fill(h->shared.pools[0].ring);
+    struct fixture *f = begin(1);
+    uint64_t fill = sl_ring_fill(f->shared.pools[0].ring);
     struct answer a = {0};
     struct sl_record_key key = key_of(3, 2);
-    fake_hold(h->redis, SL_OP_REMEMBER);
-    assert_non_null(sl_keyed_reserve(&h->workers[0].pool, &h->shared.pools[0], &key, 2, on_keyed, &a));
-    fake_fail(h->redis, SL_OP_REMEMBER, 1, SL_ERR_UNAVAILABLE);
-    fake_release(h->redis);
-    assert_true(house_until(h, is_answered, &a, 5000));
+    fake_hold(f->redis, SL_OP_REMEMBER);
+    assert_non_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 2, on_keyed, &a));
+    fake_fail(f->redis, SL_OP_REMEMBER, 1, SL_ERR_UNAVAILABLE);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, is_answered, &a, 5000));
     assert_int_equal(a.err, SL_ERR_UNAVAILABLE);
-    house_for(h, 50);
-    assert_int_equal(sl_ring_fill(h->shared.pools[0].ring), fill);
-    house_end(h);
+    fixture_for(f, 50);
+    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), fill);
+    fixture_end(f);
 }
 
 static void whoever_leaves_keeps_the_key_usable(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
+    struct fixture *f = begin(1);
     struct answer a = {0};
     struct sl_record_key key = key_of(5, 2);
     for (unsigned ms = 0; ms < 4; ms++) {
         struct sl_keyed *k =
-            sl_keyed_reserve(&h->workers[0].pool, &h->shared.pools[0], &key, 2, on_keyed, &a);
+            sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 2, on_keyed, &a);
         assert_non_null(k);
         for (unsigned i = 0; i < ms && a.answered == 0; i++)
-            house_turn(h);
+            fixture_turn(f);
         if (a.answered == 0)
             sl_keyed_cancel(k);
-        house_for(h, 20);
+        fixture_for(f, 20);
         assert_true(a.answered == 0 || a.err == SL_OK);
     }
-    struct answer b = reserve(h, 0, 5, 2), c = reserve(h, 0, 5, 2);
+    struct answer b = reserve(f, 0, 5, 2), c = reserve(f, 0, 5, 2);
     same(&b, &c);
-    house_end(h);
+    fixture_end(f);
 }
 
 static void the_store_is_down(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
+    struct fixture *f = begin(1);
     struct answer a = {0};
     struct sl_record_key key = key_of(6, 1);
-    fake_set_up(h->redis, false);
-    house_for(h, 20);
-    assert_null(sl_keyed_reserve(&h->workers[0].pool, &h->shared.pools[0], &key, 1, on_keyed, &a));
-    fake_set_up(h->redis, true);
-    house_for(h, 50);
-    a = reserve(h, 0, 6, 1);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 20);
+    assert_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 1, on_keyed, &a));
+    fake_set_up(f->redis, true);
+    fixture_for(f, 50);
+    a = reserve(f, 0, 6, 1);
     assert_int_equal(a.err, SL_OK);
-    house_end(h);
+    fixture_end(f);
 }
 
 static void malformed_answers(void **state)

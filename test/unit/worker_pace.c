@@ -15,7 +15,7 @@
 
 /* Clients in a closed loop: each comes again `think` after its answer. One thread that spends `cost` on a
  * request, half at its arrival and half at its answer; a Redis that takes fixed + n * each for a flush. */
-struct world {
+struct fixture {
     struct sl_pace pace;
     unsigned clients, seed;
     uint64_t cost, fixed, each, think;
@@ -29,13 +29,13 @@ struct world {
     uint64_t answered, flushes, overlapped;
 };
 
-static void spend(struct world *w, uint64_t ns)
+static void spend(struct fixture *w, uint64_t ns)
 {
     w->now += ns;
     w->cpu += ns;
 }
 
-static void come_back(struct world *w, unsigned n)
+static void come_back(struct fixture *w, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         uint64_t t = w->now + (w->seed == 0 ? w->think : (uint64_t)rand_r(&w->seed) % (2 * w->think + 1));
@@ -46,7 +46,7 @@ static void come_back(struct world *w, unsigned n)
     }
 }
 
-static void act(struct world *w, enum sl_pace_step step)
+static void act(struct fixture *w, enum sl_pace_step step)
 {
     if (step == SL_PACE_TIMER)
         w->timer = w->now + sl_pace_wait_ns(&w->pace, w->now, w->rtt);
@@ -65,7 +65,7 @@ static void act(struct world *w, enum sl_pace_step step)
     w->flushes++;
 }
 
-static void reply(struct world *w)
+static void reply(struct fixture *w)
 {
     unsigned n = w->carried[0];
     uint64_t took = w->now - w->sent[0];
@@ -79,7 +79,7 @@ static void reply(struct world *w)
     act(w, sl_pace_replied(&w->pace, w->pending, w->now, w->cpu, w->rtt));
 }
 
-static void arrive(struct world *w)
+static void arrive(struct fixture *w)
 {
     memmove(w->arrivals, w->arrivals + 1, --w->coming * sizeof w->arrivals[0]);
     spend(w, w->cost / 2);
@@ -88,7 +88,7 @@ static void arrive(struct world *w)
 }
 
 /* The thread does the earliest of what is due; idle until something is. */
-static void run(struct world *w, uint64_t ns)
+static void run(struct fixture *w, uint64_t ns)
 {
     w->now = w->cpu = 1000 * US; /* no real clock begins at nought */
     uint64_t end = w->now + ns;
@@ -113,7 +113,7 @@ static void run(struct world *w, uint64_t ns)
     }
 }
 
-static double per_second(const struct world *w, uint64_t ns)
+static double per_second(const struct fixture *w, uint64_t ns)
 {
     return (double)w->answered * 1e9 / (double)ns;
 }
@@ -121,7 +121,7 @@ static double per_second(const struct world *w, uint64_t ns)
 static void lone_client_never_waits(void **state)
 {
     (void)state;
-    struct world w = {.clients = 1, .cost = 20 * US, .fixed = 2000 * US, .each = US, .think = 50 * US};
+    struct fixture w = {.clients = 1, .cost = 20 * US, .fixed = 2000 * US, .each = US, .think = 50 * US};
     run(&w, SL_NS_PER_S);
     assert_int_equal(w.flushes, w.answered + w.pace.in_flight);
     assert_int_equal(w.overlapped, 0);
@@ -132,7 +132,7 @@ static void lone_client_never_waits(void **state)
 static void slow_disk_carries_all_in_one(void **state)
 {
     (void)state;
-    struct world w = {.clients = 100, .cost = 12 * US, .fixed = 2200 * US, .each = US, .think = 30 * US};
+    struct fixture w = {.clients = 100, .cost = 12 * US, .fixed = 2200 * US, .each = US, .think = 30 * US};
     run(&w, 2 * SL_NS_PER_S);
     assert_true(w.answered / w.flushes >= 95);
     assert_true(w.overlapped < w.flushes / 50);
@@ -143,12 +143,12 @@ static void slow_disk_carries_nearly_all_in_one(void **state)
 {
     (void)state;
     for (unsigned seed = 1; seed <= 20; seed++) {
-        struct world w = {.clients = 100,
-                          .cost = 12 * US,
-                          .fixed = 2200 * US,
-                          .each = US,
-                          .think = 40 * US * seed,
-                          .seed = seed};
+        struct fixture w = {.clients = 100,
+                            .cost = 12 * US,
+                            .fixed = 2200 * US,
+                            .each = US,
+                            .think = 40 * US * seed,
+                            .seed = seed};
         run(&w, 2 * SL_NS_PER_S);
         assert_true(w.answered / w.flushes >= 70);
         assert_true(w.overlapped < w.flushes / 10);
@@ -159,7 +159,7 @@ static void slow_disk_carries_nearly_all_in_one(void **state)
 static void quick_disk_overlaps(void **state)
 {
     (void)state;
-    struct world w = {.clients = 100, .cost = 12 * US, .fixed = 200 * US, .each = 2 * US, .think = 30 * US};
+    struct fixture w = {.clients = 100, .cost = 12 * US, .fixed = 200 * US, .each = 2 * US, .think = 30 * US};
     run(&w, 2 * SL_NS_PER_S);
     assert_true(w.overlapped > w.flushes / 3);
     double limit = 1e9 / (double)(12 * US);
@@ -171,16 +171,16 @@ static void quick_disk_overlaps(void **state)
 static void mode_follows_the_disk(void **state)
 {
     (void)state;
-    struct world w = {.clients = 60, .cost = 15 * US, .fixed = 150 * US, .each = US, .think = 20 * US};
+    struct fixture w = {.clients = 60, .cost = 15 * US, .fixed = 150 * US, .each = US, .think = 20 * US};
     run(&w, SL_NS_PER_S);
     assert_true(w.pace.overlap);
-    struct world slow = {.clients = 60, .cost = 15 * US, .fixed = 3000 * US, .each = US, .think = 20 * US};
+    struct fixture slow = {.clients = 60, .cost = 15 * US, .fixed = 3000 * US, .each = US, .think = 20 * US};
     slow.pace = w.pace; /* what it has learned, and nothing in flight */
     slow.pace.in_flight = 0;
     slow.pace.last_cpu_ns = slow.pace.last_reply_ns = 0;
     run(&slow, SL_NS_PER_S);
     assert_false(slow.pace.overlap);
-    struct world quick = {.clients = 60, .cost = 15 * US, .fixed = 150 * US, .each = US, .think = 20 * US};
+    struct fixture quick = {.clients = 60, .cost = 15 * US, .fixed = 150 * US, .each = US, .think = 20 * US};
     quick.pace = slow.pace;
     quick.pace.in_flight = 0;
     quick.pace.last_cpu_ns = quick.pace.last_reply_ns = 0;
@@ -195,11 +195,11 @@ static void nobody_starves(void **state)
     (void)state;
     unsigned seed = 7;
     for (unsigned i = 0; i < 300; i++) {
-        struct world w = {.clients = 1 + (unsigned)rand_r(&seed) % 200,
-                          .cost = (1 + (uint64_t)rand_r(&seed) % 60) * US,
-                          .fixed = (20 + (uint64_t)rand_r(&seed) % 3000) * US,
-                          .each = (uint64_t)rand_r(&seed) % (5 * US),
-                          .think = (uint64_t)rand_r(&seed) % 2000 * US};
+        struct fixture w = {.clients = 1 + (unsigned)rand_r(&seed) % 200,
+                            .cost = (1 + (uint64_t)rand_r(&seed) % 60) * US,
+                            .fixed = (20 + (uint64_t)rand_r(&seed) % 3000) * US,
+                            .each = (uint64_t)rand_r(&seed) % (5 * US),
+                            .think = (uint64_t)rand_r(&seed) % 2000 * US};
         run(&w, SL_NS_PER_S);
         double alone = 1e9 / (double)(w.cost + w.fixed + w.each + w.think);
         assert_true(per_second(&w, SL_NS_PER_S) > 0.8 * alone - w.clients);

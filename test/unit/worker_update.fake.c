@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "pool_house.h"
+#include "fixture.h"
 
 #define LISTS 3
 #define MANY 64
@@ -22,7 +22,7 @@ struct request {
 };
 
 struct room {
-    struct house *h;
+    struct fixture *f;
     struct sl_pool_worker *w;
     struct sl_list lists[LISTS];
     char uris[LISTS][32];
@@ -50,32 +50,32 @@ static void two_bits_final_three(struct sl_pool_options *o, struct sl_redis_opti
     o->final_status = 3;
 }
 
-static bool is_up(struct house *h, void *arg)
+static bool is_up(struct fixture *f, void *arg)
 {
     (void)arg;
-    return sl_store_state(h->workers[0].store) == SL_STORE_UP;
+    return sl_store_state(f->workers[0].store) == SL_STORE_UP;
 }
 
 static struct room *room_new(void)
 {
     struct room *r = calloc(1, sizeof *r);
-    r->h = house_new(&(struct house_setup){
+    r->f = fixture_new(&(struct fixture_setup){
         .no_keeper = true, .on_keeper_mail = on_keeper_mail, .arg = r, .configure = two_bits_final_three});
-    r->w = &r->h->workers[0].pool;
-    assert_true(house_until(r->h, is_up, NULL, 2000));
-    struct fake_pool *p = fake_pool(r->h->redis, "pool0");
-    p->size = r->h->options[0].size;
+    r->w = &r->f->workers[0].pool;
+    assert_true(fixture_until(r->f, is_up, NULL, 2000));
+    struct fake_pool *p = fake_pool(r->f->redis, "pool0");
+    p->size = r->f->options[0].size;
     p->bits = 2;
     for (unsigned i = 0; i < LISTS; i++) {
         struct sl_list *l = &r->lists[i];
-        l->id = sl_uuid_v4(&r->h->clock);
+        l->id = sl_uuid_v4(&r->f->clock);
         l->size = p->size;
         l->bits = 2;
-        l->pool = &r->h->shared.pools[0];
+        l->pool = &r->f->shared.pools[0];
         l->uri = SL_SPAN("https://lists.example/s/x");
-        assert_true(sl_table_add(r->h->shared.table, l));
+        assert_true(sl_table_add(r->f->shared.table, l));
         struct sl_list_draft d = {.id = l->id, .uri = l->uri};
-        fake_create(r->h->redis, p, &d);
+        fake_create(r->f->redis, p, &d);
     }
     for (unsigned i = 0; i < MANY; i++)
         r->all[i].room = r;
@@ -84,7 +84,7 @@ static struct room *room_new(void)
 
 static void room_end(struct room *r)
 {
-    house_end(r->h);
+    fixture_end(r->f);
     free(r);
 }
 
@@ -105,12 +105,12 @@ static void start(struct room *r, unsigned i, unsigned list, uint32_t index, uin
 
 static uint64_t flushes(const struct room *r)
 {
-    return fake_count(r->h->redis, SL_OP_UPDATE);
+    return fake_count(r->f->redis, SL_OP_UPDATE);
 }
 
-static bool all_answered(struct house *h, void *arg)
+static bool all_answered(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     struct room *r = arg;
     for (unsigned i = 0; i < MANY; i++)
         if (r->all[i].update != NULL && r->all[i].answered == 0)
@@ -120,15 +120,15 @@ static bool all_answered(struct house *h, void *arg)
 
 static void wait_all(struct room *r)
 {
-    assert_true(house_until(r->h, all_answered, r, 5000));
-    house_for(r->h, 2); /* mail to the keeper */
+    assert_true(fixture_until(r->f, all_answered, r, 5000));
+    fixture_for(r->f, 2); /* mail to the keeper */
 }
 
 static void lone_client_leaves_at_once(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_set_delay(r->h->redis, 20 * SL_NS_PER_MS); /* an eighth of it would be seen */
+    fake_set_delay(r->f->redis, 20 * SL_NS_PER_MS); /* an eighth of it would be seen */
     for (unsigned i = 0; i < 4; i++) {
         start(r, i, 0, i, 1);
         assert_int_equal(flushes(r), i + 1);
@@ -144,7 +144,7 @@ static void others_gather_while_one_is_in_flight_and_leave_on_its_reply(void **s
 {
     (void)state;
     struct room *r = room_new();
-    fake_set_delay(r->h->redis, 5 * SL_NS_PER_MS);
+    fake_set_delay(r->f->redis, 5 * SL_NS_PER_MS);
     for (unsigned i = 0; i < 10; i++)
         start(r, i, 0, i, 1);
     assert_int_equal(flushes(r), 1);
@@ -163,7 +163,7 @@ static void next_leaves_when_as_many_have_gathered_as_the_last_carried(void **st
 {
     (void)state;
     struct room *r = room_new();
-    fake_set_delay(r->h->redis, 400 * SL_NS_PER_MS);
+    fake_set_delay(r->f->redis, 400 * SL_NS_PER_MS);
     for (unsigned i = 0; i < 5; i++)
         start(r, i, 0, i, 1); /* one leaves, four gather */
     wait_all(r);
@@ -181,9 +181,9 @@ static void next_leaves_when_as_many_have_gathered_as_the_last_carried(void **st
     room_end(r);
 }
 
-static bool three_flushes(struct house *h, void *arg)
+static bool three_flushes(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     return flushes(arg) == 3;
 }
 
@@ -191,21 +191,21 @@ static void fewer_leave_after_an_eighth_of_the_round_trip(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_set_delay(r->h->redis, 400 * SL_NS_PER_MS);
+    fake_set_delay(r->f->redis, 400 * SL_NS_PER_MS);
     for (unsigned i = 0; i < 5; i++)
         start(r, i, 0, i, 1);
-    assert_true(house_until(r->h, all_answered, r, 5000));
+    assert_true(fixture_until(r->f, all_answered, r, 5000));
     uint64_t replied = sl_mono_ns(&sl_clock_system);
     start(r, 5, 0, 5, 1);
     start(r, 6, 0, 6, 1);
     assert_int_equal(flushes(r), 2);
-    assert_true(house_until(r->h, three_flushes, r, 1000));
+    assert_true(fixture_until(r->f, three_flushes, r, 1000));
     uint64_t waited = sl_mono_ns(&sl_clock_system) - replied;
     assert_true(waited >= 40 * SL_NS_PER_MS); /* and not for both of those whom it expected */
     wait_all(r);
     /* When nobody has come by then, the next one is a lone client again. */
-    fake_set_delay(r->h->redis, 0);
-    house_for(r->h, 120);
+    fake_set_delay(r->f->redis, 0);
+    fixture_for(r->f, 120);
     start(r, 7, 0, 7, 1);
     assert_int_equal(flushes(r), 4);
     wait_all(r);
@@ -219,7 +219,7 @@ static void each_request_gets_its_own_result(void **state)
     start(r, 0, 0, 1, 3);                     /* leaves alone; 3 is final */
     start(r, 1, 1, 5, 1);                     /* changed */
     start(r, 2, 0, 1, 2);                     /* final */
-    start(r, 3, 1, r->h->options[0].size, 1); /* outside */
+    start(r, 3, 1, r->f->options[0].size, 1); /* outside */
     start(r, 4, 0, 2, 2);                     /* changed */
     start(r, 5, 0, 2, 2);                     /* the same */
     start(r, 6, 1, 5, 2);                     /* later than 1: order within a list is kept */
@@ -229,9 +229,9 @@ static void each_request_gets_its_own_result(void **state)
         SL_OK, SL_OK, SL_ERR_FORBIDDEN, SL_ERR_INDEX_OUT_OF_BOUNDS, SL_OK, SL_OK, SL_OK, SL_OK};
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(r->all[i].err, expected[i]);
-    assert_int_equal(fake_status(r->h->redis, &r->lists[0].id, 1), 3);
-    assert_int_equal(fake_status(r->h->redis, &r->lists[0].id, 2), 2);
-    assert_int_equal(fake_status(r->h->redis, &r->lists[1].id, 5), 2);
+    assert_int_equal(fake_status(r->f->redis, &r->lists[0].id, 1), 3);
+    assert_int_equal(fake_status(r->f->redis, &r->lists[0].id, 2), 2);
+    assert_int_equal(fake_status(r->f->redis, &r->lists[1].id, 5), 2);
     assert_int_equal(flushes(r), 4); /* one alone, then a call per list */
     assert_int_equal(r->last_version[0], 2);
     assert_int_equal(r->last_version[1], 1);
@@ -247,7 +247,7 @@ static void order_within_a_list_is_that_of_arrival(void **state)
     struct room *r = room_new();
     uint8_t model[LISTS][8] = {0};
     unsigned seed = 5;
-    r->h->options[0].final_status = -1;
+    r->f->options[0].final_status = -1;
     for (unsigned round = 0; round < 30; round++) {
         memset(r->all, 0, sizeof r->all);
         for (unsigned i = 0; i < MANY; i++) {
@@ -257,7 +257,7 @@ static void order_within_a_list_is_that_of_arrival(void **state)
             start(r, i, list, index, value);
             model[list][index] = value;
             if (rand_r(&seed) % 10 == 0)
-                house_turn(r->h);
+                fixture_turn(r->f);
         }
         wait_all(r);
         for (unsigned i = 0; i < MANY; i++)
@@ -265,9 +265,9 @@ static void order_within_a_list_is_that_of_arrival(void **state)
     }
     for (unsigned l = 0; l < LISTS; l++)
         for (unsigned i = 0; i < 8; i++)
-            assert_int_equal(fake_status(r->h->redis, &r->lists[l].id, i), model[l][i]);
+            assert_int_equal(fake_status(r->f->redis, &r->lists[l].id, i), model[l][i]);
     for (unsigned l = 0; l < LISTS; l++)
-        assert_int_equal(r->last_version[l], fake_version(r->h->redis, &r->lists[l].id));
+        assert_int_equal(r->last_version[l], fake_version(r->f->redis, &r->lists[l].id));
     room_end(r);
 }
 
@@ -275,7 +275,7 @@ static void refused_call_is_answered_later(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_refuse(r->h->redis, SL_OP_UPDATE, 1);
+    fake_refuse(r->f->redis, SL_OP_UPDATE, 1);
     start(r, 0, 0, 0, 1);
     assert_non_null(r->all[0].update);
     assert_false(sl_pool_worker_idle(r->w));
@@ -292,7 +292,7 @@ static void failures_reach_all_that_left_together(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_fail(r->h->redis, SL_OP_UPDATE, 2, SL_ERR_OUTCOME_UNKNOWN);
+    fake_fail(r->f->redis, SL_OP_UPDATE, 2, SL_ERR_OUTCOME_UNKNOWN);
     for (unsigned i = 0; i < 6; i++)
         start(r, i, 0, i, 1);
     wait_all(r);
@@ -306,15 +306,15 @@ static void store_that_goes_down_answers_everyone(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_hold(r->h->redis, SL_OP_UPDATE);
+    fake_hold(r->f->redis, SL_OP_UPDATE);
     for (unsigned i = 0; i < 5; i++)
         start(r, i, 0, i, 1);
-    fake_set_up(r->h->redis, false);
+    fake_set_up(r->f->redis, false);
     wait_all(r);
     assert_int_equal(r->all[0].err, SL_ERR_OUTCOME_UNKNOWN);
     for (unsigned i = 1; i < 5; i++)
         assert_int_equal(r->all[i].err, SL_ERR_UNAVAILABLE); /* had not left: has not happened */
-    assert_int_equal(fake_status(r->h->redis, &r->lists[0].id, 3), 0);
+    assert_int_equal(fake_status(r->f->redis, &r->lists[0].id, 3), 0);
     start(r, 6, 0, 0, 1);
     assert_null(r->all[6].update);
     room_end(r);
@@ -331,9 +331,9 @@ static void list_that_is_gone_is_no_such_reference(void **state)
     room_end(r);
 }
 
-static bool the_others_answered(struct house *h, void *arg)
+static bool the_others_answered(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     const struct room *r = arg;
     return r->all[1].answered + r->all[3].answered == 2;
 }
@@ -346,11 +346,11 @@ static void cancelled_update_goes_its_way(void **state)
         start(r, i, 0, i, 1);
     sl_update_cancel(r->all[0].update);
     sl_update_cancel(r->all[2].update);
-    assert_true(house_until(r->h, the_others_answered, r, 1000));
-    house_for(r->h, 5);
+    assert_true(fixture_until(r->f, the_others_answered, r, 1000));
+    fixture_for(r->f, 5);
     assert_int_equal(r->all[0].answered + r->all[2].answered, 0);
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(fake_status(r->h->redis, &r->lists[0].id, i), 1);
+        assert_int_equal(fake_status(r->f->redis, &r->lists[0].id, i), 1);
     room_end(r);
 }
 
@@ -358,7 +358,7 @@ static void drain_sends_what_has_gathered(void **state)
 {
     (void)state;
     struct room *r = room_new();
-    fake_set_delay(r->h->redis, 400 * SL_NS_PER_MS);
+    fake_set_delay(r->f->redis, 400 * SL_NS_PER_MS);
     for (unsigned i = 0; i < 9; i++)
         start(r, i, 0, i, 1);
     wait_all(r);

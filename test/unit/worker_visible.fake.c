@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "worker/visible.h"
-#include "pool_house.h"
+#include "fixture.h"
 
 #define FOLLOWERS 500
 
@@ -21,42 +21,42 @@ static void configure(struct sl_pool_options *o, struct sl_redis_options *redis)
     o->list_lifetime_ms = 3600000;
 }
 
-static struct house *begin(unsigned workers)
+static struct fixture *begin(unsigned workers)
 {
-    struct house *h = house_new(&(struct house_setup){.workers = workers, .configure = configure});
-    house_start(h);
-    house_for(h, 10);
-    return h;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.workers = workers, .configure = configure});
+    fixture_start(f);
+    fixture_for(f, 10);
+    return f;
 }
 
-static struct sl_list *first_list(struct house *h)
+static struct sl_list *first_list(struct fixture *f)
 {
-    return sl_table_at(h->shared.table, 0);
+    return sl_table_at(f->shared.table, 0);
 }
 
-static bool published(struct house *h, void *arg)
+static bool published(struct fixture *f, void *arg)
 {
-    return sl_is_published(first_list(h), *(uint64_t *)arg);
+    return sl_is_published(first_list(f), *(uint64_t *)arg);
 }
 
-static bool promised(struct house *h, void *arg)
+static bool promised(struct fixture *f, void *arg)
 {
-    return sl_visible_by(&h->workers[0].pool, first_list(h), *(uint64_t *)arg, 1, 1) != 0;
+    return sl_visible_by(&f->workers[0].pool, first_list(f), *(uint64_t *)arg, 1, 1) != 0;
 }
 
 static void a_promise_is_the_sum_of_its_parts(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    struct sl_list *l = first_list(h);
-    struct sl_pool_worker *w = &h->workers[0].pool;
-    int64_t now = sl_wall_ms(&h->clock) / 1000, exp = sl_list_token(l)->exp;
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    int64_t now = sl_wall_ms(&f->clock) / 1000, exp = sl_list_token(l)->exp;
     /* Not there yet: interval, publishing, a sweep, and a ttl. */
     int64_t by = sl_visible_by(w, l, 1, 1, 1);
     assert_in_range(by, now + 62, now + 64);
     assert_in_range(sl_visible_by(w, l, 1, 1, 2), by + 60, by + 61);
     /* Many lists take longer, one after the other. */
-    uint64_t cost = atomic_load(&h->shared.publish_cost_ns);
+    uint64_t cost = atomic_load(&f->shared.publish_cost_ns);
     assert_true(cost > 0);
     uint32_t many = (uint32_t)(100 * SL_NS_PER_S / cost);
     assert_in_range(sl_visible_by(w, l, 1, many, 1), by + 98, by + 101);
@@ -68,56 +68,56 @@ static void a_promise_is_the_sum_of_its_parts(void **state)
     assert_true(sl_visible_by(w, l, 1, 1, 1000) > exp);
     atomic_store(&l->under_way, false);
     assert_true(sl_visible_by(w, l, 0, 1, 1000) > exp);
-    house_end(h);
+    fixture_end(f);
 }
 
 static void nothing_is_promised_while_something_is_wrong(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    struct sl_list *l = first_list(h);
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
     uint64_t version = 1;
-    fake_set_up(h->redis, false);
-    house_for(h, 20);
-    assert_false(promised(h, &version));
-    fake_set_up(h->redis, true);
-    assert_true(house_until(h, promised, &version, 5000));
+    fake_set_up(f->redis, false);
+    fixture_for(f, 20);
+    assert_false(promised(f, &version));
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, promised, &version, 5000));
     /* A publication that fails, until the next that does not. */
-    fake_fail(h->redis, SL_OP_LOAD, 1, SL_ERR_UNAVAILABLE);
-    fake_change(h->redis, &l->id, 0, 1);
-    house_for(h, 100);
-    assert_false(promised(h, &version));
-    assert_false(published(h, &version));
-    assert_true(house_until(h, published, &version, 5000));
-    assert_true(promised(h, &version));
-    house_end(h);
+    fake_fail(f->redis, SL_OP_LOAD, 1, SL_ERR_UNAVAILABLE);
+    fake_change(f->redis, &l->id, 0, 1);
+    fixture_for(f, 100);
+    assert_false(promised(f, &version));
+    assert_false(published(f, &version));
+    assert_true(fixture_until(f, published, &version, 5000));
+    assert_true(promised(f, &version));
+    fixture_end(f);
 }
 
 /* Redis has lost what was published: a version number that is there says nothing. */
 static void what_redis_has_lost_is_not_published(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    struct sl_list *l = first_list(h);
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
     uint64_t version = 1;
-    fake_save(h->redis);
-    fake_change(h->redis, &l->id, 0, 1);
-    assert_true(house_until(h, published, &version, 5000));
-    fake_restore(h->redis);
-    house_for(h, 2500); /* a sweep */
-    assert_false(published(h, &version));
-    assert_false(promised(h, &version));
-    fake_change(h->redis, &l->id, 1, 1);
-    fake_change(h->redis, &l->id, 2, 1);
+    fake_save(f->redis);
+    fake_change(f->redis, &l->id, 0, 1);
+    assert_true(fixture_until(f, published, &version, 5000));
+    fake_restore(f->redis);
+    fixture_for(f, 2500); /* a sweep */
+    assert_false(published(f, &version));
+    assert_false(promised(f, &version));
+    fake_change(f->redis, &l->id, 1, 1);
+    fake_change(f->redis, &l->id, 2, 1);
     version = 2;
-    assert_true(house_until(h, published, &version, 5000));
-    assert_true(promised(h, &version));
-    house_end(h);
+    assert_true(fixture_until(f, published, &version, 5000));
+    assert_true(promised(f, &version));
+    fixture_end(f);
 }
 
 struct waiting {
-    struct house *h;
-    struct sl_follower *f;
+    struct fixture *f;
+    struct sl_follower *follower;
     uint64_t version;
     unsigned answers;
     bool published;
@@ -128,78 +128,78 @@ static void on_followed(void *arg, bool is)
     struct waiting *x = arg;
     x->answers++;
     x->published = is;
-    assert_int_equal(is, sl_is_published(first_list(x->h), x->version));
+    assert_int_equal(is, sl_is_published(first_list(x->f), x->version));
 }
 
 static void each_is_told_when_its_version_is_there(void **state)
 {
     (void)state;
     static struct waiting all[FOLLOWERS];
-    struct house *h = begin(2);
-    struct sl_list *l = first_list(h);
+    struct fixture *f = begin(2);
+    struct sl_list *l = first_list(f);
     memset(all, 0, sizeof all);
     for (unsigned i = 0; i < FOLLOWERS; i++) {
-        all[i] = (struct waiting){.h = h, .version = i % 5};
-        all[i].f =
-            sl_follow(&h->workers[i % 2].pool, l, all[i].version, 20 * SL_NS_PER_S, on_followed, &all[i]);
+        all[i] = (struct waiting){.f = f, .version = i % 5};
+        all[i].follower =
+            sl_follow(&f->workers[i % 2].pool, l, all[i].version, 20 * SL_NS_PER_S, on_followed, &all[i]);
         assert_int_equal(all[i].answers, 0);
     }
     for (unsigned i = 7; i < FOLLOWERS; i += 14)
-        sl_follow_cancel(all[i].f);
+        sl_follow_cancel(all[i].follower);
     for (uint64_t version = 1; version <= 3; version++) {
-        fake_change(h->redis, &l->id, (uint32_t)version, 1);
-        assert_true(house_until(h, published, &version, 5000));
-        house_for(h, 20);
+        fake_change(f->redis, &l->id, (uint32_t)version, 1);
+        assert_true(fixture_until(f, published, &version, 5000));
+        fixture_for(f, 20);
         for (unsigned i = 0; i < FOLLOWERS; i++)
             assert_int_equal(all[i].answers, all[i].version <= version && i % 14 != 7);
     }
     /* The fourth never comes: the end of the workers ends the waiting. */
     for (unsigned i = 0; i < 2; i++)
-        sl_pool_worker_drain(&h->workers[i].pool);
+        sl_pool_worker_drain(&f->workers[i].pool);
     for (unsigned i = 0; i < FOLLOWERS; i++) {
         assert_int_equal(all[i].answers, i % 14 != 7);
         if (i % 14 != 7)
             assert_int_equal(all[i].published, all[i].version <= 3);
     }
-    house_end(h);
+    fixture_end(f);
 }
 
-static bool is_told(struct house *h, void *arg)
+static bool is_told(struct fixture *f, void *arg)
 {
-    (void)h;
+    (void)f;
     return ((struct waiting *)arg)->answers > 0;
 }
 
 static void waiting_ends_in_time(void **state)
 {
     (void)state;
-    struct house *h = begin(1);
-    struct waiting x = {.h = h, .version = 9};
-    uint64_t begun = sl_mono_ns(&h->clock);
-    sl_follow(&h->workers[0].pool, first_list(h), 9, 30 * SL_NS_PER_MS, on_followed, &x);
-    assert_true(house_until(h, is_told, &x, 5000));
+    struct fixture *f = begin(1);
+    struct waiting x = {.f = f, .version = 9};
+    uint64_t begun = sl_mono_ns(&f->clock);
+    sl_follow(&f->workers[0].pool, first_list(f), 9, 30 * SL_NS_PER_MS, on_followed, &x);
+    assert_true(fixture_until(f, is_told, &x, 5000));
     assert_false(x.published);
-    assert_true(sl_mono_ns(&h->clock) - begun >= 30 * SL_NS_PER_MS);
-    house_end(h);
+    assert_true(sl_mono_ns(&f->clock) - begun >= 30 * SL_NS_PER_MS);
+    fixture_end(f);
 }
 
 /* A list without a token, as after a start: its first one tells, too. */
 static void the_first_token_of_a_list(void **state)
 {
     (void)state;
-    struct house *h = house_new(&(struct house_setup){.configure = configure});
-    fake_hold(h->redis, SL_OP_LOAD);
-    for (unsigned i = 0; i < 2000 && sl_table_count(h->shared.table) == 0; i++)
-        house_turn(h);
-    assert_null(sl_list_token(first_list(h)));
-    struct waiting x = {.h = h, .version = 0};
-    sl_follow(&h->workers[0].pool, first_list(h), 0, 20 * SL_NS_PER_S, on_followed, &x);
-    house_for(h, 120);
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = configure});
+    fake_hold(f->redis, SL_OP_LOAD);
+    for (unsigned i = 0; i < 2000 && sl_table_count(f->shared.table) == 0; i++)
+        fixture_turn(f);
+    assert_null(sl_list_token(first_list(f)));
+    struct waiting x = {.f = f, .version = 0};
+    sl_follow(&f->workers[0].pool, first_list(f), 0, 20 * SL_NS_PER_S, on_followed, &x);
+    fixture_for(f, 120);
     assert_int_equal(x.answers, 0);
-    fake_release(h->redis);
-    assert_true(house_until(h, is_told, &x, 5000));
+    fake_release(f->redis);
+    assert_true(fixture_until(f, is_told, &x, 5000));
     assert_true(x.published);
-    house_end(h);
+    fixture_end(f);
 }
 
 /* An interval that is longer than a token lives does not put off its renewal. */
@@ -214,12 +214,12 @@ static void intermittent(struct sl_pool_options *o, struct sl_redis_options *red
 static void renewal_before_a_long_interval(void **state)
 {
     (void)state;
-    struct house *h = house_new(&(struct house_setup){.configure = intermittent});
-    house_start(h);
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = intermittent});
+    fixture_start(f);
     uint64_t version = 1;
-    fake_change(h->redis, &first_list(h)->id, 0, 1);
-    assert_true(house_until(h, published, &version, 3900));
-    house_end(h);
+    fake_change(f->redis, &first_list(f)->id, 0, 1);
+    assert_true(fixture_until(f, published, &version, 3900));
+    fixture_end(f);
 }
 
 int main(void)

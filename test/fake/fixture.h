@@ -10,27 +10,27 @@
 #include "worker/wait.h"
 #include "token/build.h"
 
-#define HOUSE_WORKERS 4
-#define HOUSE_POOLS 2
+#define FIXTURE_WORKERS 4
+#define FIXTURE_POOLS 2
 
-struct house;
-struct house_estate;
+struct fixture;
+struct fixture_estate;
 
-struct house_worker {
-    struct house *house;
+struct fixture_worker {
+    struct fixture *fixture;
     unsigned id;
-    struct sl_loop *loop; /* of its own in a threaded house */
+    struct sl_loop *loop; /* of its own in a threaded fixture */
     struct sl_mailbox mail;
     struct sl_pool_worker pool;
     struct sl_store *store;
     struct sl_thread *thread;
-    bool hold_turns; /* turn messages wait until house_release_turns */
+    bool hold_turns; /* turn messages wait until fixture_release_turns */
     struct sl_mail *turns;
     struct sl_timer end;
     void *test; /* the test's own */
 };
 
-struct house_setup {
+struct fixture_setup {
     unsigned workers, pools; /* 0: one */
     uint64_t seed;
     bool threads;
@@ -38,59 +38,59 @@ struct house_setup {
     void (*on_keeper_mail)(void *arg, struct sl_mail *m);
     void *arg;
     void (*configure)(struct sl_pool_options *o, struct sl_redis_options *redis);
-    const struct house_estate *estate; /* of a predecessor: its storage and redis are used again */
+    const struct fixture_estate *estate; /* of a predecessor: its storage and redis are used again */
 };
 
-struct house {
-    struct house_setup s;
+struct fixture {
+    struct fixture_setup s;
     char storage[64];
     struct fake_redis *redis;
     bool keeps;
     struct sl_clock clock;
     uint64_t random;
     _Atomic int64_t wall_step_ms;
-    _Atomic uint64_t passed_ms; /* by house_pass */
+    _Atomic uint64_t passed_ms; /* by fixture_pass */
     struct sl_timer nudge;
     struct sl_loop *loop; /* the keeper's, and everybody's unless threaded */
-    struct sl_pool_options options[HOUSE_POOLS];
-    char names[HOUSE_POOLS][16];
+    struct sl_pool_options options[FIXTURE_POOLS];
+    char names[FIXTURE_POOLS][16];
     struct sl_shared shared;
     struct sl_mailbox keeper_mail;
     struct sl_keeper *keeper;
     struct sl_thread *keeper_thread;
     struct sl_store_identity identity;
     struct sl_crew *clerk, *publishers;
-    struct house_worker workers[HOUSE_WORKERS];
-    struct sl_mailbox *worker_mail[HOUSE_WORKERS];
-    struct sl_metric_slab *metrics[HOUSE_POOLS];
+    struct fixture_worker workers[FIXTURE_WORKERS];
+    struct sl_mailbox *worker_mail[FIXTURE_WORKERS];
+    struct sl_metric_slab *metrics[FIXTURE_POOLS];
     _Atomic bool started, keeper_ended;
     _Atomic unsigned workers_ended;
     bool gave_back;
     char fatal[1024];
 };
 
-/* Does not wait for anything; see house_start. */
-struct house *house_new(const struct house_setup *setup);
+/* Does not wait for anything; see fixture_start. */
+struct fixture *fixture_new(const struct fixture_setup *setup);
 /* Ends everything as the daemon does; what the rings hold goes back to the store, if that is up. */
-void house_end(struct house *h);
+void fixture_end(struct fixture *f);
 /* Ends it, but storage and redis stay for a successor, whose end frees them. */
-struct house_estate {
+struct fixture_estate {
     char storage[64];
     struct fake_redis *redis;
 };
-struct house_estate house_die(struct house *h);
+struct fixture_estate fixture_die(struct fixture *f);
 
-void house_turn(struct house *h);
-void house_for(struct house *h, unsigned ms);
+void fixture_turn(struct fixture *f);
+void fixture_for(struct fixture *f, unsigned ms);
 /* So much time has passed, by both clocks; what is due comes with the next turns. Not with threads. */
-void house_pass(struct house *h, unsigned ms);
+void fixture_pass(struct fixture *f, unsigned ms);
 /* Turns the loop until it holds; false after `ms`. */
-bool house_until(struct house *h, bool (*holds)(struct house *h, void *arg), void *arg, unsigned ms);
+bool fixture_until(struct fixture *f, bool (*holds)(struct fixture *f, void *arg), void *arg, unsigned ms);
 /* Until the keeper has started and every ring is full. */
-void house_start(struct house *h);
+void fixture_start(struct fixture *f);
 /* Runs fn(arg) in the loop of that mailbox's owner: a worker's or the keeper's. */
-void house_call(struct sl_mailbox *to, void (*fn)(void *arg), void *arg);
-void house_release_turns(struct house_worker *w);
+void fixture_call(struct sl_mailbox *to, void (*fn)(void *arg), void *arg);
+void fixture_release_turns(struct fixture_worker *w);
 
-uint64_t house_metric(const struct house *h, unsigned pool, unsigned id);
-uint64_t house_metric_label(const struct house *h, unsigned pool, unsigned id, unsigned value);
+uint64_t fixture_metric(const struct fixture *f, unsigned pool, unsigned id);
+uint64_t fixture_metric_label(const struct fixture *f, unsigned pool, unsigned id, unsigned value);

@@ -1,64 +1,38 @@
-/* What the tests of the token layer share: temporary directories, keys and certificates made by OpenSSL
- * directly, and a reader of tokens that uses nothing of the code under test but the base64url decoder. */
-#pragma once
-#include <dirent.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "token_help.h"
 
-#include <cmocka.h>
+#include <dirent.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
-#include "base/base64url.h"
-#include "base/clock.h"
-#include "token/key.h"
-
-#define NOW_S 1700000000ll
-
-static inline int64_t fixed_wall(void *arg)
+static int64_t fixed_wall(void *arg)
 {
     (void)arg;
     return NOW_S * 1000;
 }
 
-static inline struct sl_clock clock_at_now(void)
+struct sl_clock clock_at_now(void)
 {
     struct sl_clock c = sl_clock_system;
     c.wall_ms = fixed_wall;
     return c;
 }
 
-/* --- files --- */
-
-static inline char *path_of(const char *dir, const char *name)
+char *path_of(const char *dir, const char *name)
 {
     char *p = NULL;
     assert_true(asprintf(&p, "%s/%s", dir, name) > 0);
     return p;
 }
 
-static inline int make_dir(void **state)
+int make_dir(void **state)
 {
     char template[] = "/tmp/sl-token-XXXXXX";
     *state = strdup(mkdtemp(template));
     return *state == NULL;
 }
 
-static inline void remove_tree(const char *path)
+void remove_tree(const char *path)
 {
     DIR *d = opendir(path);
     if (d == NULL) {
@@ -79,14 +53,14 @@ static inline void remove_tree(const char *path)
     rmdir(path);
 }
 
-static inline int drop_dir(void **state)
+int drop_dir(void **state)
 {
     remove_tree(*state);
     free(*state);
     return 0;
 }
 
-static inline void write_bytes(const char *path, const void *bytes, size_t n, mode_t mode)
+void write_bytes(const char *path, const void *bytes, size_t n, mode_t mode)
 {
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -96,7 +70,7 @@ static inline void write_bytes(const char *path, const void *bytes, size_t n, mo
     close(fd);
 }
 
-static inline void write_bio_to(const char *path, BIO *bio, mode_t mode)
+void write_bio_to(const char *path, BIO *bio, mode_t mode)
 {
     char *bytes;
     long n = BIO_get_mem_data(bio, &bytes);
@@ -104,9 +78,7 @@ static inline void write_bio_to(const char *path, BIO *bio, mode_t mode)
     BIO_free(bio);
 }
 
-/* --- keys and certificates --- */
-
-static inline EVP_PKEY *new_key(const char *name)
+EVP_PKEY *new_key(const char *name)
 {
     EVP_PKEY *k = strcmp(name, "ED25519") == 0   ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
                   : strncmp(name, "RSA", 3) == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048)
@@ -116,16 +88,15 @@ static inline EVP_PKEY *new_key(const char *name)
     return k;
 }
 
-static inline void write_key(const char *path, EVP_PKEY *k)
+void write_key(const char *path, EVP_PKEY *k)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_PrivateKey(bio, k, NULL, NULL, 0, NULL, NULL), 1);
     write_bio_to(path, bio, 0600);
 }
 
-/* A certificate valid from `from` to `to`, seconds relative to NOW_S. */
-static inline X509 *new_certificate(const char *subject, EVP_PKEY *key, const char *issuer,
-                                    EVP_PKEY *issuer_key, long from, long to)
+X509 *new_certificate(const char *subject, EVP_PKEY *key, const char *issuer, EVP_PKEY *issuer_key, long from,
+                      long to)
 {
     X509 *x = X509_new();
     X509_set_version(x, X509_VERSION_3);
@@ -142,8 +113,7 @@ static inline X509 *new_certificate(const char *subject, EVP_PKEY *key, const ch
     return x;
 }
 
-/* Writes and frees up to three certificates. */
-static inline void write_chain(const char *path, X509 *a, X509 *b, X509 *c)
+void write_chain(const char *path, X509 *a, X509 *b, X509 *c)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     X509 *all[] = {a, b, c};
@@ -155,9 +125,7 @@ static inline void write_chain(const char *path, X509 *a, X509 *b, X509 *c)
     write_bio_to(path, bio, 0644);
 }
 
-/* Loads, or fails the test with the sentence that says why not. */
-static inline struct sl_key *must_load(const struct sl_signer_options *o, const char *storage,
-                                       const char *pool)
+struct sl_key *must_load(const struct sl_signer_options *o, const char *storage, const char *pool)
 {
     struct sl_clock clock = clock_at_now();
     struct sl_buf why;
@@ -170,10 +138,7 @@ static inline struct sl_key *must_load(const struct sl_signer_options *o, const 
     return k;
 }
 
-/* --- reading tokens --- */
-
-/* Decodes base64url; NUL-terminated for convenience; the caller frees. */
-static inline unsigned char *unbase64url(struct sl_span text, size_t *ret_len)
+unsigned char *unbase64url(struct sl_span text, size_t *ret_len)
 {
     unsigned char *out = malloc(text.len * 3 / 4 + 1);
     assert_true(sl_base64url_decode(out, text.at, text.len, ret_len));
@@ -181,8 +146,7 @@ static inline unsigned char *unbase64url(struct sl_span text, size_t *ret_len)
     return out;
 }
 
-/* The three parts of a compact serialization. */
-static inline void split_jws(struct sl_span jws, struct sl_span part[3])
+void split_jws(struct sl_span jws, struct sl_span part[3])
 {
     const char *at = jws.at, *end = jws.at + jws.len;
     for (int i = 0; i < 3; i++) {
@@ -195,8 +159,7 @@ static inline void split_jws(struct sl_span jws, struct sl_span part[3])
     }
 }
 
-/* The text of a JSON string member, found by its name; every name in our tokens occurs once. */
-static inline struct sl_span json_text(const char *json, const char *name)
+struct sl_span json_text(const char *json, const char *name)
 {
     char want[64];
     snprintf(want, sizeof want, "\"%s\":\"", name);
@@ -207,7 +170,7 @@ static inline struct sl_span json_text(const char *json, const char *name)
     return sl_span(at, strcspn(at, "\""));
 }
 
-static inline EVP_PKEY *key_from_x5c(const char *header)
+EVP_PKEY *key_from_x5c(const char *header)
 {
     const char *at = strstr(header, "\"x5c\":[\"");
     assert_non_null(at);
@@ -226,8 +189,8 @@ static inline EVP_PKEY *key_from_x5c(const char *header)
     return k;
 }
 
-static inline EVP_PKEY *ec_from_coordinates(const char *crv, const unsigned char *x, const unsigned char *y,
-                                            size_t n)
+static EVP_PKEY *ec_from_coordinates(const char *crv, const unsigned char *x, const unsigned char *y,
+                                     size_t n)
 {
     unsigned char point[1 + 2 * 66] = {4};
     memcpy(point + 1, x, n);
@@ -243,7 +206,7 @@ static inline EVP_PKEY *ec_from_coordinates(const char *crv, const unsigned char
     return k;
 }
 
-static inline EVP_PKEY *key_from_jwk(const char *header)
+EVP_PKEY *key_from_jwk(const char *header)
 {
     const char *jwk = strstr(header, "\"jwk\":{");
     assert_non_null(jwk);
@@ -267,9 +230,7 @@ static inline EVP_PKEY *key_from_jwk(const char *header)
     return k;
 }
 
-/* Verifies a JWS signature with OpenSSL. */
-static inline bool verifies(EVP_PKEY *pub, const char *alg, struct sl_span input, const unsigned char *sig,
-                            size_t n)
+bool verifies(EVP_PKEY *pub, const char *alg, struct sl_span input, const unsigned char *sig, size_t n)
 {
     const EVP_MD *md = strcmp(alg, "ES256") == 0   ? EVP_sha256()
                        : strcmp(alg, "ES384") == 0 ? EVP_sha384()

@@ -1,17 +1,8 @@
-/* What the tests of the public library share: tokens put together by hand, and what must be found in them. */
-#pragma once
-#include "token_help.h"
+#include "lib_help.h"
 
 #include <openssl/ecdsa.h>
 
-#include "statuslist/verify.h"
-#include "token/build.h"
-#include "token/cbor.h"
-
-#define URI "https://example.com/statuslists/1"
-
-/* r||s of the half size of the key's curve; Ed25519 and RSA as they are. */
-static inline struct sl_span sign_with(EVP_PKEY *key, const char *digest, size_t half, struct sl_span input)
+struct sl_span sign_with(EVP_PKEY *key, const char *digest, size_t half, struct sl_span input)
 {
     unsigned char der[512], *out = malloc(512);
     size_t n = sizeof der;
@@ -31,8 +22,7 @@ static inline struct sl_span sign_with(EVP_PKEY *key, const char *digest, size_t
     return sl_span((char *)out, 2 * half);
 }
 
-/* A compact serialization signed with ES256; NUL-terminated, the caller frees. */
-static inline char *make_jwt(EVP_PKEY *key, const char *header, const char *payload)
+char *make_jwt(EVP_PKEY *key, const char *header, const char *payload)
 {
     char *h = statuslist_base64url(header, strlen(header)),
          *c = statuslist_base64url(payload, strlen(payload));
@@ -45,8 +35,7 @@ static inline char *make_jwt(EVP_PKEY *key, const char *header, const char *payl
     return token;
 }
 
-/* A verifier with one bare key. */
-static inline struct statuslist_verifier *verifier_of(EVP_PKEY *key)
+struct statuslist_verifier *verifier_of(EVP_PKEY *key)
 {
     char why[STATUSLIST_WHY], *pem;
     struct statuslist_verifier *v = statuslist_verifier_new();
@@ -58,15 +47,14 @@ static inline struct statuslist_verifier *verifier_of(EVP_PKEY *key)
     return v;
 }
 
-static inline void print_report(const struct statuslist_report *r)
+static void print_report(const struct statuslist_report *r)
 {
     const struct statuslist_check *c;
     for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
         print_error("  %d %s: %s (%s)\n", (int)c->outcome, c->name, c->detail, c->section);
 }
 
-/* Exactly this one failed; NULL: none. */
-static inline void only_failure(const struct statuslist_report *r, const char *name, const char *label)
+void only_failure(const struct statuslist_report *r, const char *name, const char *label)
 {
     const struct statuslist_check *c;
     bool seen = name == NULL;
@@ -87,7 +75,7 @@ static inline void only_failure(const struct statuslist_report *r, const char *n
     assert_int_equal(statuslist_report_accepted(r), name == NULL);
 }
 
-static inline enum statuslist_outcome outcome_of(const struct statuslist_report *r, const char *name)
+enum statuslist_outcome outcome_of(const struct statuslist_report *r, const char *name)
 {
     const struct statuslist_check *c = statuslist_report_find(r, name);
     if (c == NULL) {
