@@ -1,29 +1,69 @@
+#include "store/direct.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 #include "base/assert.h"
-#include "store/direct_int.h"
+#include "base/number.h"
+#include "store/decode_int.h"
+#include "store/names_int.h"
 #include "store/scripts.h"
+#include "store/tls_int.h"
 
-static const char *const scripts[SL_DIRECT_SCRIPTS] = {"open_pool", "import"};
+#define SHA 40 /* hex characters */
+#define READ_BYTES 65536
 
-void sl_words_add(struct sl_words *w, const char *bytes, size_t n)
+/* The scripts that are used here. */
+enum { OPEN_POOL, IMPORT, SCRIPTS };
+
+struct sl_direct {
+    redisContext *redis;
+    redisReply *reply;    /* of the last command */
+    struct sl_link *link; /* TLS over the context's socket; NULL: plain */
+    char *out;            /* under TLS: commands that wait for the next reply to be asked for */
+    size_t out_len;
+    uint32_t timeout_ms;
+    unsigned database;
+    bool appends;
+    char sha[SCRIPTS][SHA + 1];
+    char why[300];
+};
+
+#define WORDS 16
+
+/* A command: its words are the caller's. */
+struct words {
+    const char *at[WORDS];
+    size_t len[WORDS];
+    int n;
+};
+
+static const char *const scripts[SCRIPTS] = {"open_pool", "import"};
+
+static void words_add(struct words *w, const char *bytes, size_t n)
 {
-    sl_assert(w->n < SL_DIRECT_WORDS);
+    sl_assert(w->n < WORDS);
     w->at[w->n] = bytes;
     w->len[w->n++] = n;
 }
 
-struct sl_words sl_words_of(const char *const *list)
+static struct words words_of(const char *const *list)
 {
-    struct sl_words w = {.n = 0};
+    struct words w = {.n = 0};
     for (; *list != NULL; list++)
-        sl_words_add(&w, *list, strlen(*list));
+        words_add(&w, *list, strlen(*list));
     return w;
 }
 
-bool sl_direct_fail(struct sl_direct *d, const char *fmt, ...)
+/* Says why; always false. */
+__attribute__((format(printf, 2, 3))) static bool fail(struct sl_direct *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -32,104 +72,181 @@ bool sl_direct_fail(struct sl_direct *d, const char *fmt, ...)
     return false;
 }
 
-bool sl_direct_reply(struct sl_direct *d)
+static bool bad_shape(struct sl_direct *d, const char *of)
+{
+    return fail(d, "Redis has no %s as statuslistd writes it", of);
+}
+
+/* ---- under TLS: hiredis connects, writes commands down and parses replies; the bytes between go through
+ * tls.c */
+
+/* Until the socket is ready for what the link waits for. False when `until_ns` has come, or it cannot be
+ * said. */
+static bool wait_for(const struct sl_direct *d, uint64_t until_ns)
+{
+    struct pollfd p = {.fd = d->redis->fd, .events = sl_link_wants_room(d->link) ? POLLOUT : POLLIN};
+    uint64_t now = sl_mono_ns(&sl_clock_system);
+    int rc = now < until_ns ? poll(&p, 1, (int)((until_ns - now) / SL_NS_PER_MS) + 1) : 0;
+    return rc > 0 || (rc < 0 && errno == EINTR);
+}
+
+static uint64_t limit_of(const struct sl_direct *d)
+{
+    return sl_mono_ns(&sl_clock_system) + d->timeout_ms * SL_NS_PER_MS;
+}
+
+static bool secure(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *o)
+{
+    uint64_t until = limit_of(d);
+    int rc, flags = fcntl(d->redis->fd, F_GETFL);
+    fcntl(d->redis->fd, F_SETFL, flags | O_NONBLOCK);
+    d->link = sl_link_new(ctx, d->redis->fd, o);
+    while ((rc = sl_link_handshake(d->link)) == 0)
+        if (!wait_for(d, until))
+            return fail(d, "no TLS handshake for %u ms: is it the TLS port?", d->timeout_ms);
+    return rc > 0 || fail(d, "%s", sl_link_why(d->link));
+}
+
+static bool queue_tls(struct sl_direct *d, const struct words *w)
+{
+    char *text = NULL;
+    long long n = redisFormatCommandArgv(&text, w->n, (const char **)w->at, w->len);
+    sl_assert(n > 0);
+    d->out = sl_xrealloc(d->out, d->out_len + (size_t)n);
+    memcpy(d->out + d->out_len, text, (size_t)n);
+    d->out_len += (size_t)n;
+    redisFreeCommand(text);
+    return true;
+}
+
+static bool fail_lost(struct sl_direct *d)
+{
+    return fail(d, "Redis gave no answer: %s", sl_link_why(d->link));
+}
+
+static bool send_all(struct sl_direct *d, uint64_t until)
+{
+    for (size_t at = 0; at < d->out_len;) {
+        struct iovec rest = {d->out + at, d->out_len - at};
+        ssize_t n = sl_link_send(d->link, &rest, 1);
+        if (n >= 0)
+            at += (size_t)n;
+        else if (errno != EAGAIN)
+            return fail_lost(d);
+        else if (!wait_for(d, until))
+            return fail(d, "Redis took no command for %u ms", d->timeout_ms);
+    }
+    d->out_len = 0;
+    return true;
+}
+
+static bool reply_tls(struct sl_direct *d, void **ret)
+{
+    char bytes[READ_BYTES];
+    uint64_t until = limit_of(d);
+    if (!send_all(d, until))
+        return false;
+    for (;;) {
+        if (redisReaderGetReply(d->redis->reader, ret) != REDIS_OK)
+            return fail(d, "Redis gave no answer: %s", d->redis->reader->errstr);
+        if (*ret != NULL)
+            return true;
+        ssize_t n = sl_link_recv(d->link, bytes, sizeof bytes);
+        if (n > 0)
+            sl_assert(redisReaderFeed(d->redis->reader, bytes, (size_t)n) == REDIS_OK);
+        else if (n == 0 || errno != EAGAIN)
+            return fail_lost(d);
+        else if (!wait_for(d, until))
+            return fail(d, "Redis gave no answer for %u ms", d->timeout_ms);
+    }
+}
+
+/* ---- commands and replies */
+
+static bool read_reply(struct sl_direct *d)
 {
     void *r = NULL;
     freeReplyObject(d->reply);
     d->reply = NULL;
-    if (d->link != NULL && !sl_direct_reply_tls(d, &r))
+    if (d->link != NULL && !reply_tls(d, &r))
         return false;
     if (d->link == NULL && redisGetReply(d->redis, &r) != REDIS_OK)
-        return sl_direct_fail(d, "Redis gave no answer: %s", d->redis->errstr);
+        return fail(d, "Redis gave no answer: %s", d->redis->errstr);
     d->reply = r;
     if (d->reply->type == REDIS_REPLY_ERROR)
-        return sl_direct_fail(d, "Redis answers: %.200s", d->reply->str);
+        return fail(d, "Redis answers: %.200s", d->reply->str);
     d->why[0] = '\0';
     return true;
 }
 
-bool sl_direct_queue(struct sl_direct *d, const struct sl_words *w)
+static bool queue_command(struct sl_direct *d, const struct words *w)
 {
     if (d->link != NULL)
-        return sl_direct_queue_tls(d, w);
+        return queue_tls(d, w);
     if (redisAppendCommandArgv(d->redis, w->n, (const char **)w->at, w->len) != REDIS_OK)
-        return sl_direct_fail(d, "the command was not sent: %s", d->redis->errstr);
+        return fail(d, "the command was not sent: %s", d->redis->errstr);
     return true;
 }
 
-bool sl_direct_run(struct sl_direct *d, const struct sl_words *w)
+static bool run_command(struct sl_direct *d, const struct words *w)
 {
-    return sl_direct_queue(d, w) && sl_direct_reply(d);
+    return queue_command(d, w) && read_reply(d);
 }
 
-bool sl_direct_say(struct sl_direct *d, const char *const *list)
+static bool say(struct sl_direct *d, const char *const *list)
 {
-    struct sl_words w = sl_words_of(list);
-    return sl_direct_run(d, &w);
+    struct words w = words_of(list);
+    return run_command(d, &w);
 }
 
-bool sl_direct_bad_shape(struct sl_direct *d, const char *of)
-{
-    return sl_direct_fail(d, "Redis has no %s as statuslistd writes it", of);
-}
-
-/* --- connecting --- */
+/* ---- connecting */
 
 static bool greet(struct sl_direct *d, const struct sl_redis_options *o)
 {
     char database[16];
     snprintf(database, sizeof database, "%u", o->database);
     if (o->password != NULL && o->username != NULL &&
-        !sl_direct_say(d, (const char *const[]){"AUTH", o->username, o->password, NULL}))
+        !say(d, (const char *const[]){"AUTH", o->username, o->password, NULL}))
         return false;
     if (o->password != NULL && o->username == NULL &&
-        !sl_direct_say(d, (const char *const[]){"AUTH", o->password, NULL}))
+        !say(d, (const char *const[]){"AUTH", o->password, NULL}))
         return false;
-    return sl_direct_say(d, (const char *const[]){"CLIENT", "SETNAME", "statuslistctl", NULL}) &&
-           (o->database == 0 || sl_direct_say(d, (const char *const[]){"SELECT", database, NULL}));
+    return say(d, (const char *const[]){"CLIENT", "SETNAME", "statuslistctl", NULL}) &&
+           (o->database == 0 || say(d, (const char *const[]){"SELECT", database, NULL}));
 }
 
 static bool look_at_server(struct sl_direct *d, bool writes)
 {
     struct sl_span role = {"", 0}, cluster = {"", 0}, aof = {"", 0};
-    if (!sl_direct_say(d, (const char *const[]){"INFO", NULL}))
+    if (!say(d, (const char *const[]){"INFO", NULL}))
         return false;
     if (d->reply->type != REDIS_REPLY_STRING)
-        return sl_direct_bad_shape(d, "INFO");
+        return bad_shape(d, "INFO");
     struct sl_span info = sl_span(d->reply->str, d->reply->len);
     sl_decode_info(info, "role", &role);
     sl_decode_info(info, "cluster_enabled", &cluster);
     sl_decode_info(info, "aof_enabled", &aof);
     d->appends = sl_span_eq(aof, SL_SPAN("1"));
     if (sl_span_eq(cluster, SL_SPAN("1")))
-        return sl_direct_fail(d, "Redis runs in cluster mode, which is not supported");
+        return fail(d, "Redis runs in cluster mode, which is not supported");
     if (writes && !sl_span_eq(role, SL_SPAN("master")))
-        return sl_direct_fail(d, "this Redis is a replica: import into the primary");
+        return fail(d, "this Redis is a replica: import into the primary");
     return true;
 }
 
 static bool load_script(struct sl_direct *d, unsigned which)
 {
-    const struct sl_lua_source *prelude = NULL, *script = NULL;
-    for (const struct sl_lua_source *s = sl_lua_sources; s->name != NULL; s++) {
-        if (strcmp(s->name, "prelude") == 0)
-            prelude = s;
-        if (strcmp(s->name, scripts[which]) == 0)
-            script = s;
-    }
-    sl_assert(prelude != NULL && script != NULL);
-    char *text = sl_xmalloc(prelude->len + script->len);
-    memcpy(text, prelude->text, prelude->len);
-    memcpy(text + prelude->len, script->text, script->len);
-    struct sl_words w = sl_words_of((const char *const[]){"SCRIPT", "LOAD", NULL});
-    sl_words_add(&w, text, prelude->len + script->len);
-    bool ok = sl_direct_run(d, &w);
+    size_t len;
+    char *text = sl_script_text(scripts[which], &len);
+    struct words w = words_of((const char *const[]){"SCRIPT", "LOAD", NULL});
+    words_add(&w, text, len);
+    bool ok = run_command(d, &w);
     free(text);
     if (!ok)
         return false;
-    if (d->reply->type != REDIS_REPLY_STRING || d->reply->len != SL_DIRECT_SHA)
-        return sl_direct_bad_shape(d, "SCRIPT LOAD");
-    memcpy(d->sha[which], d->reply->str, SL_DIRECT_SHA);
+    if (d->reply->type != REDIS_REPLY_STRING || d->reply->len != SHA)
+        return bad_shape(d, "SCRIPT LOAD");
+    memcpy(d->sha[which], d->reply->str, SHA);
     return true;
 }
 
@@ -145,9 +262,9 @@ struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ct
                                  : redisConnectWithTimeout(o->host, o->port, limit);
     bool ok = d->redis != NULL && d->redis->err == 0 && redisSetTimeout(d->redis, limit) == REDIS_OK;
     if (!ok)
-        sl_direct_fail(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
-    ok = ok && (!o->tls.enabled || sl_direct_secure(d, tls, o)) && greet(d, o) && look_at_server(d, writes);
-    for (unsigned i = 0; ok && writes && i < SL_DIRECT_SCRIPTS; i++)
+        fail(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
+    ok = ok && (!o->tls.enabled || secure(d, tls, o)) && greet(d, o) && look_at_server(d, writes);
+    for (unsigned i = 0; ok && writes && i < SCRIPTS; i++)
         ok = load_script(d, i);
     if (ok)
         return d;
@@ -179,4 +296,205 @@ const char *sl_direct_why(const struct sl_direct *d)
 bool sl_direct_appends(const struct sl_direct *d)
 {
     return d->appends;
+}
+
+/* ---- reading pools and lists */
+
+static bool is_array(const redisReply *r, size_t n)
+{
+    return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+}
+
+static bool decimal(const redisReply *r, uint64_t max, uint64_t *ret)
+{
+    return r->type == REDIS_REPLY_STRING && sl_number_parse(sl_span(r->str, r->len), max, ret);
+}
+
+bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool *ret)
+{
+    char key[SL_NAME_MAX];
+    uint64_t size, bits;
+    struct sl_direct_pool p = {.known = true};
+    sl_name_pool(pool, "config", key);
+    if (!say(d, (const char *const[]){"HMGET", key, "size", "bits", "change", "taken", NULL}))
+        return false;
+    if (!is_array(d->reply, 4))
+        return bad_shape(d, "pool");
+    redisReply **e = d->reply->element;
+    if (e[0]->type == REDIS_REPLY_NIL) {
+        *ret = (struct sl_direct_pool){.known = false};
+        return true;
+    }
+    if (!decimal(e[0], UINT32_MAX, &size) || !decimal(e[1], 8, &bits) ||
+        !decimal(e[2], INT64_MAX, &p.change) || !decimal(e[3], INT64_MAX, &p.taken))
+        return bad_shape(d, "pool");
+    p.size = (uint32_t)size;
+    p.bits = (uint8_t)bits;
+    sl_name_pool(pool, "lists", key);
+    if (!say(d, (const char *const[]){"SCARD", key, NULL}))
+        return false;
+    if (d->reply->type != REDIS_REPLY_INTEGER || d->reply->integer < 0)
+        return bad_shape(d, "set of lists");
+    p.lists = (uint64_t)d->reply->integer;
+    *ret = p;
+    return true;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct sl_uuid));
+}
+
+bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_ids, size_t *ret_n)
+{
+    char key[SL_NAME_MAX];
+    sl_name_pool(pool, "lists", key);
+    if (!say(d, (const char *const[]){"SMEMBERS", key, NULL}))
+        return false;
+    if (d->reply->type != REDIS_REPLY_ARRAY)
+        return bad_shape(d, "set of lists");
+    size_t n = d->reply->elements;
+    struct sl_uuid *ids = sl_xcalloc(n + 1, sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        const redisReply *e = d->reply->element[i];
+        if (e->type != REDIS_REPLY_STRING || !sl_uuid_parse(sl_span(e->str, e->len), &ids[i])) {
+            free(ids);
+            return bad_shape(d, "id of a list");
+        }
+    }
+    qsort(ids, n, sizeof *ids, by_bytes);
+    *ret_ids = ids;
+    *ret_n = n;
+    return true;
+}
+
+static bool fields_of_list(const redisReply *r, struct sl_direct_list *ret)
+{
+    uint64_t size, bits, cursor;
+    struct sl_direct_list l = {.size = 0};
+    redisReply **e = r->element;
+    if (e[0]->type != REDIS_REPLY_STRING || e[5]->type != REDIS_REPLY_STRING ||
+        !decimal(e[1], UINT32_MAX, &size) || !decimal(e[2], 8, &bits) ||
+        !decimal(e[3], (uint64_t)1 << 53, &l.version) || !decimal(e[4], UINT32_MAX, &cursor) ||
+        !decimal(e[6], (uint64_t)1 << 53, &l.created))
+        return false;
+    l.uri = sl_span(e[0]->str, e[0]->len);
+    l.state = sl_span(e[5]->str, e[5]->len);
+    l.size = (uint32_t)size;
+    l.bits = (uint8_t)bits;
+    l.cursor = (uint32_t)cursor;
+    *ret = l;
+    return true;
+}
+
+bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
+                    struct sl_direct_list *ret, bool *ret_gone)
+{
+    char config[SL_NAME_MAX], data[SL_NAME_MAX];
+    sl_name_list(pool, id, "config", config);
+    sl_name_list(pool, id, "data", data);
+    struct words w[4] = {words_of((const char *const[]){"MULTI", NULL}),
+                         words_of((const char *const[]){"HMGET", config, "uri", "size", "bits", "version",
+                                                        "cursor", "state", "created", NULL}),
+                         words_of((const char *const[]){"GET", data, NULL}),
+                         words_of((const char *const[]){"EXEC", NULL})};
+    for (int i = 0; i < 4; i++)
+        if (!queue_command(d, &w[i]))
+            return false;
+    for (int i = 0; i < 4; i++)
+        if (!read_reply(d))
+            return false;
+    if (!is_array(d->reply, 2) || !is_array(d->reply->element[0], 7))
+        return bad_shape(d, "list");
+    *ret_gone = d->reply->element[0]->element[0]->type == REDIS_REPLY_NIL;
+    if (*ret_gone)
+        return true;
+    struct sl_direct_list l;
+    const redisReply *bytes = d->reply->element[1];
+    if (!fields_of_list(d->reply->element[0], &l) ||
+        (bytes->type != REDIS_REPLY_STRING && bytes->type != REDIS_REPLY_NIL))
+        return bad_shape(d, "list");
+    l.bytes = bytes->type == REDIS_REPLY_STRING ? sl_span(bytes->str, bytes->len) : sl_span("", 0);
+    *ret = l;
+    return true;
+}
+
+bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid *id, bool *ret_there,
+                    uint64_t *ret_version, struct sl_span *ret_backup)
+{
+    char key[SL_NAME_MAX];
+    sl_name_list(pool, id, "config", key);
+    if (!say(d, (const char *const[]){"HMGET", key, "version", "backup", NULL}))
+        return false;
+    if (!is_array(d->reply, 2))
+        return bad_shape(d, "list");
+    const redisReply *version = d->reply->element[0], *backup = d->reply->element[1];
+    bool there = version->type != REDIS_REPLY_NIL;
+    if (there && !decimal(version, (uint64_t)1 << 53, ret_version))
+        return bad_shape(d, "list");
+    *ret_there = there;
+    *ret_backup = backup->type == REDIS_REPLY_STRING ? sl_span(backup->str, backup->len) : sl_span("", 0);
+    return true;
+}
+
+/* ---- writing */
+
+static struct words script_call(struct sl_direct *d, unsigned which, const char *key, const char *key2)
+{
+    struct words w = words_of((const char *const[]){"EVALSHA", NULL});
+    words_add(&w, d->sha[which], SHA);
+    words_add(&w, key2 != NULL ? "2" : "1", 1);
+    words_add(&w, key, strlen(key));
+    if (key2 != NULL)
+        words_add(&w, key2, strlen(key2));
+    return w;
+}
+
+bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, uint8_t bits)
+{
+    char key[SL_NAME_MAX], numbers[2][12];
+    struct sl_pool_opened p;
+    sl_name_pool(pool, "config", key);
+    snprintf(numbers[0], sizeof numbers[0], "%u", size);
+    snprintf(numbers[1], sizeof numbers[1], "%u", bits);
+    struct words w = script_call(d, OPEN_POOL, key, SL_NAME_POOLS);
+    words_add(&w, pool, strlen(pool));
+    words_add(&w, numbers[0], strlen(numbers[0]));
+    words_add(&w, numbers[1], strlen(numbers[1]));
+    if (!run_command(d, &w))
+        return false;
+    if (!sl_decode_pool(d->reply, &p))
+        return bad_shape(d, "pool");
+    if (p.size != size || p.bits != bits)
+        return fail(d, "the pool %s has size %u and bits %u in Redis, and %u and %u in the backup", pool,
+                    p.size, p.bits, size, bits);
+    return true;
+}
+
+bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
+                      const struct sl_direct_list *l, const char *backup, bool raise, enum sl_import *ret,
+                      uint64_t *ret_version)
+{
+    char key[SL_NAME_MAX], channel[SL_NAME_MAX], text[SL_UUID_TEXT], numbers[4][24];
+    const uint64_t values[4] = {l->size, l->bits, l->version, l->created};
+    sl_name_pool(pool, "config", key);
+    sl_uuid_text(id, text);
+    struct words w = script_call(d, IMPORT, key, NULL);
+    words_add(&w, channel, sl_name_channel(d->database, pool, channel));
+    words_add(&w, text, sizeof text);
+    words_add(&w, l->uri.at, l->uri.len);
+    for (int i = 0; i < 4; i++)
+        words_add(&w, numbers[i], (size_t)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, values[i]));
+    words_add(&w, backup, strlen(backup));
+    words_add(&w, raise ? "1" : "0", 1);
+    words_add(&w, l->bytes.at, l->bytes.len);
+    if (!run_command(d, &w))
+        return false;
+    int64_t what, version;
+    if (!is_array(d->reply, 2) || !sl_decode_integer(d->reply->element[0], 0, SL_IMPORT_RETIRED, &what) ||
+        !sl_decode_integer(d->reply->element[1], 0, INT64_MAX, &version))
+        return bad_shape(d, "answer of the script");
+    *ret = (enum sl_import)what;
+    *ret_version = (uint64_t)version;
+    return true;
 }
