@@ -161,6 +161,11 @@ void sl_watch_write(struct sl_watch *w, void (*on_ready)(void *arg))
         h2o_socket_notify_write(w->sock, on_writable);
 }
 
+void sl_watch_hand_over(struct sl_watch *w, void *arg)
+{
+    w->arg = arg;
+}
+
 bool sl_watch_reading(const struct sl_watch *w)
 {
     return h2o_socket_is_reading(w->sock);

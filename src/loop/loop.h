@@ -43,6 +43,8 @@ struct sl_watch *sl_watch_new(struct sl_loop *l, int fd, void *arg);
 void sl_watch_read(struct sl_watch *w, void (*on_ready)(void *arg));
 /* Calls on_ready once when the descriptor is writable; may be asked again from the callback. */
 void sl_watch_write(struct sl_watch *w, void (*on_ready)(void *arg));
+/* From now on callbacks get `arg`. */
+void sl_watch_hand_over(struct sl_watch *w, void *arg);
 bool sl_watch_reading(const struct sl_watch *w);
 bool sl_watch_writing(const struct sl_watch *w); /* a writable event was asked for and has not come */
 void sl_watch_free(struct sl_watch *w);          /* closes the descriptor; NULL ok */

@@ -1,9 +1,11 @@
 #include "store/conn_int.h"
 
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -11,13 +13,16 @@
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 2000
+#define READ_BYTES 65536
+#define READS_PER_EVENT 4 /* so that one connection does not hold the loop */
+#define IOV_PER_WRITE 64
 
-void sl_conn_hold(struct sl_conn *c)
+static void hold_conn(struct sl_conn *c)
 {
     c->busy++;
 }
 
-void sl_conn_release(struct sl_conn *c)
+static void release_conn(struct sl_conn *c)
 {
     sl_assert(c->busy > 0);
     if (--c->busy == 0 && c->doomed)
@@ -27,6 +32,7 @@ void sl_conn_release(struct sl_conn *c)
 /* ---- state */
 
 #define TO(s) (1u << SL_STORE_##s)
+/* From each state: those that may follow. */
 static const unsigned allowed[] = {
     [SL_STORE_DOWN] = TO(RESOLVING) | TO(CONNECTING) | TO(DOWN) | TO(DRAINING),
     [SL_STORE_RESOLVING] = TO(CONNECTING) | TO(DOWN) | TO(DRAINING),
@@ -38,7 +44,7 @@ static const unsigned allowed[] = {
     [SL_STORE_CLOSED] = 0,
 };
 
-void sl_conn_change(struct sl_conn *c, enum sl_store_state to)
+static void change_state(struct sl_conn *c, enum sl_store_state to)
 {
     sl_assert(allowed[c->state] & (1u << to));
     if (c->setup.metrics != NULL) {
@@ -68,8 +74,11 @@ static void close_socket(struct sl_conn *c)
 {
     sl_timer_stop(c->setup.loop, &c->deadline);
     sl_timer_stop(c->setup.loop, &c->beat);
-    sl_conn_forget(c);
-    sl_conn_unplug(c);
+    sl_dial_stop(&c->dial);
+    sl_link_free(c->link);
+    c->link = NULL;
+    sl_watch_free(c->watch);
+    c->watch = NULL;
     if (c->reader != NULL)
         redisReaderFree(c->reader);
     c->reader = NULL;
@@ -80,7 +89,7 @@ static void close_socket(struct sl_conn *c)
     c->head = c->tail = c->unsent = NULL;
 }
 
-static void tell_lost(struct sl_conn *c)
+static void fail_lost_calls(struct sl_conn *c)
 {
     for (struct sl_call *call; (call = c->lost) != NULL;) {
         c->lost = call->next;
@@ -91,8 +100,6 @@ static void tell_lost(struct sl_conn *c)
     }
 }
 
-static void on_retry(void *arg);
-
 void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
 {
     va_list ap;
@@ -100,7 +107,7 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
     vsnprintf(c->reason, sizeof c->reason, fmt, ap);
     va_end(ap);
     c->hopeless = hopeless;
-    sl_conn_hold(c);
+    hold_conn(c);
     sl_log(SL_WARN, "redis", c->reason, SL_KS("role", c->setup.role),
            SL_KS("state", sl_store_state_name(c->state)), SL_KU("attempt", c->failures + 1));
     if (c->setup.metrics != NULL)
@@ -108,13 +115,13 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
     close_socket(c);
     if (c->state == SL_STORE_DRAINING) {
         sl_timer_stop(c->setup.loop, &c->retry);
-        sl_conn_change(c, SL_STORE_CLOSED);
+        change_state(c, SL_STORE_CLOSED);
     } else if (c->state != SL_STORE_CLOSED) {
         sl_timer_start(c->setup.loop, &c->retry, backoff_ns(c));
-        sl_conn_change(c, SL_STORE_DOWN);
+        change_state(c, SL_STORE_DOWN);
     }
-    tell_lost(c);
-    sl_conn_release(c);
+    fail_lost_calls(c);
+    release_conn(c);
 }
 
 void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *r)
@@ -127,83 +134,326 @@ void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisRepl
     sl_conn_drop(c, hopeless, "Redis refuses %s: %.150s", what, said);
 }
 
+void sl_conn_verifying(struct sl_conn *c)
+{
+    change_state(c, SL_STORE_VERIFYING);
+}
+
 void sl_conn_up(struct sl_conn *c)
 {
     sl_log(SL_INFO, "redis", "connected", SL_KS("role", c->setup.role), SL_KI("client", c->client_id));
     sl_timer_start(c->setup.loop, &c->beat, SL_NS_PER_S);
-    sl_conn_change(c, SL_STORE_UP);
+    change_state(c, SL_STORE_UP);
 }
 
 static void on_beat(void *arg)
 {
     struct sl_conn *c = arg;
-    sl_conn_hold(c);
+    hold_conn(c);
     sl_timer_start(c->setup.loop, &c->beat, SL_NS_PER_S);
     c->hooks->beat(c);
-    sl_conn_release(c);
+    release_conn(c);
 }
 
-void sl_conn_finish_drain(struct sl_conn *c)
+/* A drained connection that awaits no reply any more is closed. */
+static void finish_drain(struct sl_conn *c)
 {
     if (c->state == SL_STORE_DRAINING && c->head == NULL) {
         sl_timer_stop(c->setup.loop, &c->retry);
         close_socket(c);
-        sl_conn_change(c, SL_STORE_CLOSED);
+        change_state(c, SL_STORE_CLOSED);
     }
 }
 
-/* ---- time */
+/* ---- reading */
 
-void sl_conn_watch_deadline(struct sl_conn *c)
+static void deliver_reply(struct sl_conn *c, struct redisReply *r)
+{
+    struct sl_call *call = c->head;
+    if (c->hooks->news != NULL && c->hooks->news(c, r)) {
+        freeReplyObject(r);
+        return;
+    }
+    if (call == NULL || call->sent == 0) { /* such as: -ERR max number of clients reached */
+        sl_conn_drop(c, false, "Redis sent a reply to no command: %.100s", r->str != NULL ? r->str : "");
+        freeReplyObject(r);
+        return;
+    }
+    if (call->first == NULL)
+        call->first = r;
+    if (--call->awaits > 0) {
+        if (call->first != r)
+            freeReplyObject(r);
+        return;
+    }
+    c->head = call->next;
+    if (c->head == NULL)
+        c->tail = NULL;
+    if (c->unsent == call)
+        c->unsent = c->head;
+    struct redisReply *first = call->first;
+    call->first = NULL;
+    call->next = NULL;
+    call->on_reply(c, call, first, r);
+    if (first != r)
+        freeReplyObject(first);
+    freeReplyObject(r);
+}
+
+static void parse_replies(struct sl_conn *c)
+{
+    void *r;
+    while (c->reader != NULL) {
+        if (redisReaderGetReply(c->reader, &r) != REDIS_OK) {
+            sl_conn_drop(c, false, "Redis does not speak its protocol: %s", c->reader->errstr);
+            return;
+        }
+        if (r == NULL)
+            return;
+        deliver_reply(c, r);
+    }
+}
+
+static void on_writable(void *arg);
+
+/* What recv or send answered: 0, or -1 with errno. */
+static void drop_lost(struct sl_conn *c, ssize_t n)
+{
+    const char *why = c->link != NULL ? sl_link_why(c->link) : n == 0 ? "closed by Redis" : strerror(errno);
+    bool by_tls = n < 0 && c->link != NULL && sl_link_hopeless(c->link);
+    /* A port that speaks TLS ends a connection that does not. */
+    bool hint = c->link == NULL && c->state == SL_STORE_GREETING && c->setup.options->socket == NULL;
+    sl_conn_drop(c, by_tls, "connection lost: %s%s", why,
+                 hint ? "; does Redis speak TLS there (redis.tls.enabled)?" : "");
+}
+
+/* TLS may have to answer before it reads on (RFC 8446 section 4.6.3): reading rests until there is room. */
+static void wait_for_room(struct sl_conn *c)
+{
+    sl_watch_read(c->watch, NULL);
+    sl_watch_write(c->watch, on_writable);
+}
+
+static ssize_t receive(struct sl_conn *c, char *bytes, size_t cap)
+{
+    return c->link == NULL ? recv(c->fd, bytes, cap, 0) : sl_link_recv(c->link, bytes, cap);
+}
+
+static void read_replies(struct sl_conn *c)
+{
+    char bytes[READ_BYTES];
+    for (int i = 0; i < READS_PER_EVENT && c->watch != NULL; i++) {
+        ssize_t n = receive(c, bytes, sizeof bytes);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            if (c->link != NULL && sl_link_wants_room(c->link))
+                wait_for_room(c);
+            return;
+        }
+        if (n <= 0) {
+            drop_lost(c, n);
+            return;
+        }
+        c->progress_ns = sl_conn_now(c);
+        if (redisReaderFeed(c->reader, bytes, (size_t)n) != REDIS_OK) {
+            sl_conn_drop(c, false, "connection given up: %s", c->reader->errstr);
+            return;
+        }
+        parse_replies(c);
+        if ((size_t)n < sizeof bytes)
+            return;
+    }
+}
+
+static void on_readable(void *arg)
+{
+    struct sl_conn *c = arg;
+    hold_conn(c);
+    read_replies(c);
+    finish_drain(c);
+    if (c->watch != NULL && c->unsent != NULL && !sl_watch_writing(c->watch)) /* TLS had to read first */
+        sl_watch_write(c->watch, on_writable);
+    release_conn(c);
+}
+
+static void start_reading(struct sl_conn *c)
+{
+    c->reader = redisReaderCreate();
+    sl_assert(c->reader != NULL);
+    sl_watch_read(c->watch, on_readable);
+    if (sl_watch_writing(c->watch)) /* the handshake waited for room, and went on before it was told */
+        sl_watch_write(c->watch, on_writable);
+}
+
+/* ---- writing */
+
+static void read_on(struct sl_conn *c)
+{
+    hold_conn(c);
+    sl_watch_read(c->watch, on_readable);
+    on_readable(c);
+    if (c->watch != NULL && c->unsent != NULL)
+        sl_watch_write(c->watch, on_writable);
+    release_conn(c);
+}
+
+static void on_writable(void *arg)
+{
+    struct sl_conn *c = arg;
+    struct iovec iov[IOV_PER_WRITE];
+    struct msghdr m = {.msg_iov = iov};
+    if (!sl_watch_reading(c->watch)) {
+        read_on(c);
+        return;
+    }
+    for (struct sl_call *call = c->unsent; call != NULL && m.msg_iovlen < IOV_PER_WRITE; call = call->next)
+        iov[m.msg_iovlen++] = (struct iovec){call->bytes + call->sent, call->len - call->sent};
+    if (m.msg_iovlen == 0)
+        return;
+    ssize_t n = c->link == NULL ? sendmsg(c->fd, &m, MSG_NOSIGNAL) : sl_link_send(c->link, iov, m.msg_iovlen);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        hold_conn(c);
+        drop_lost(c, n);
+        release_conn(c);
+        return;
+    }
+    for (size_t left = n > 0 ? (size_t)n : 0; left > 0;) {
+        struct sl_call *call = c->unsent;
+        size_t part = call->len - call->sent < left ? call->len - call->sent : left;
+        call->sent += part;
+        left -= part;
+        if (call->sent == call->len)
+            c->unsent = call->next;
+    }
+    if (c->unsent != NULL && (n >= 0 || c->link == NULL || sl_link_wants_room(c->link)))
+        sl_watch_write(c->watch, on_writable);
+}
+
+static void watch_deadline(struct sl_conn *c)
 {
     if (!sl_timer_running(&c->deadline))
         sl_timer_start(c->setup.loop, &c->deadline, c->setup.options->command_timeout_ms * SL_NS_PER_MS);
 }
 
+void sl_conn_send(struct sl_conn *c, struct sl_call *call)
+{
+    sl_assert(c->watch != NULL && call->awaits > 0);
+    call->next = NULL;
+    call->sent = 0;
+    call->started_ns = sl_conn_now(c);
+    if (c->tail != NULL)
+        c->tail->next = call;
+    else
+        c->head = call;
+    c->tail = call;
+    if (c->unsent == NULL)
+        c->unsent = call;
+    if (!sl_watch_writing(c->watch))
+        sl_watch_write(c->watch, on_writable);
+    watch_deadline(c);
+}
+
+struct conn_question {
+    struct sl_call call;
+    sl_answer_cb *on_answer;
+};
+
+static void on_question_reply(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
+                              const struct redisReply *last)
+{
+    struct conn_question *q = (struct conn_question *)call;
+    if (last != NULL)
+        q->on_answer(c, first);
+    free(call->bytes);
+    free(q);
+}
+
+void sl_conn_ask(struct sl_conn *c, sl_answer_cb *on_answer, const char *const *argv)
+{
+    struct sl_wire w = {0};
+    unsigned argc = 0;
+    while (argv[argc] != NULL)
+        argc++;
+    sl_wire_command(&w, argc);
+    for (unsigned i = 0; i < argc; i++)
+        sl_wire_text(&w, argv[i]);
+    struct conn_question *q = sl_xcalloc(1, sizeof *q);
+    q->on_answer = on_answer;
+    q->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_question_reply};
+    sl_conn_send(c, &q->call);
+}
+
+/* ---- time */
+
 static void on_deadline(void *arg)
 {
     struct sl_conn *c = arg;
     uint64_t limit = c->setup.options->command_timeout_ms * SL_NS_PER_MS;
-    sl_conn_hold(c);
-    /* When it was us who stood still, the replies lie in the socket. */
+    hold_conn(c);
+    /* If it was our own thread that stood still, the replies are in the socket by now. */
     if (c->reader != NULL)
-        sl_conn_read(c);
-    sl_conn_finish_drain(c);
-    uint64_t since = c->progress_ns;
-    if (c->head != NULL && c->head->started_ns > since)
-        since = c->head->started_ns;
-    uint64_t waited = sl_conn_now(c) - since;
-    if (c->watch == NULL || (c->head == NULL && c->state != SL_STORE_CONNECTING)) {
-        sl_conn_release(c);
-        return;
+        read_replies(c);
+    finish_drain(c);
+    if (c->head != NULL) {
+        uint64_t since = c->head->started_ns > c->progress_ns ? c->head->started_ns : c->progress_ns;
+        uint64_t waited = sl_conn_now(c) - since;
+        if (waited >= limit)
+            sl_conn_drop(c, false, "no reply of Redis for %u ms", c->setup.options->command_timeout_ms);
+        else
+            sl_timer_start(c->setup.loop, &c->deadline, limit - waited);
     }
-    if (waited >= limit && c->state == SL_STORE_CONNECTING && c->address_next < c->address_count)
-        sl_conn_next_address(c);
-    else if (waited >= limit && c->state == SL_STORE_CONNECTING && c->link != NULL)
-        sl_conn_drop(c, false, "no TLS handshake with Redis for %u ms: is redis.port its TLS port?",
-                     c->setup.options->command_timeout_ms);
-    else if (waited >= limit)
-        sl_conn_drop(c, false, "no reply of Redis for %u ms", c->setup.options->command_timeout_ms);
-    else
-        sl_timer_start(c->setup.loop, &c->deadline, limit - waited);
-    sl_conn_release(c);
+    release_conn(c);
 }
 
 static void on_retry(void *arg)
 {
     struct sl_conn *c = arg;
-    sl_conn_hold(c);
+    hold_conn(c);
     if (c->state == SL_STORE_DRAINING) {
         close_socket(c);
-        sl_conn_change(c, SL_STORE_CLOSED);
-        tell_lost(c);
+        change_state(c, SL_STORE_CLOSED);
+        fail_lost_calls(c);
     } else {
-        sl_conn_dial(c);
+        sl_dial_start(&c->dial);
     }
-    sl_conn_release(c);
+    release_conn(c);
 }
 
 /* ---- life */
+
+static void attach_socket(struct sl_conn *c)
+{
+    c->watch = c->dial.watch;
+    c->fd = c->dial.fd;
+    c->link = c->dial.link;
+    c->dial.watch = NULL;
+    c->dial.link = NULL;
+    sl_watch_hand_over(c->watch, c);
+    start_reading(c);
+    change_state(c, SL_STORE_GREETING);
+    if (c->state == SL_STORE_GREETING) /* on_state may have freed us */
+        c->hooks->connected(c);
+}
+
+static void on_dial(void *arg, enum sl_dial_step step)
+{
+    struct sl_conn *c = arg;
+    hold_conn(c);
+    switch (step) {
+    case SL_DIAL_RESOLVING:
+        change_state(c, SL_STORE_RESOLVING);
+        break;
+    case SL_DIAL_CONNECTING:
+        change_state(c, SL_STORE_CONNECTING);
+        break;
+    case SL_DIAL_CONNECTED:
+        attach_socket(c);
+        break;
+    case SL_DIAL_FAILED:
+        sl_conn_drop(c, c->dial.hopeless, "%s", c->dial.why);
+        break;
+    }
+    release_conn(c);
+}
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks)
 {
@@ -212,21 +462,13 @@ void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const s
     c->state = SL_STORE_DOWN;
     c->fd = -1;
     snprintf(c->reason, sizeof c->reason, "not connected yet");
+    sl_dial_init(&c->dial, &c->setup, on_dial, c);
     sl_timer_init(&c->deadline, on_deadline, c);
     sl_timer_init(&c->retry, on_retry, c);
     sl_timer_init(&c->beat, on_beat, c);
     if (setup->metrics != NULL)
         sl_metric_set_label(setup->metrics, SL_STORE_M_STATE, SL_STORE_DOWN, 1);
     sl_timer_start(setup->loop, &c->retry, 0);
-}
-
-void sl_conn_attach(struct sl_conn *c, int fd)
-{
-    c->fd = fd;
-    sl_conn_listen(c);
-    sl_conn_change(c, SL_STORE_GREETING);
-    if (c->state == SL_STORE_GREETING) /* on_state may have freed us */
-        sl_conn_greet(c);
 }
 
 void sl_conn_drain(struct sl_conn *c, uint64_t deadline_ns)
@@ -238,20 +480,20 @@ void sl_conn_drain(struct sl_conn *c, uint64_t deadline_ns)
         close_socket(c);
     sl_timer_stop(c->setup.loop, &c->beat);
     sl_timer_start(c->setup.loop, &c->retry, replies_due ? deadline_ns : 0);
-    sl_conn_change(c, SL_STORE_DRAINING);
+    change_state(c, SL_STORE_DRAINING);
 }
 
 void sl_conn_free(struct sl_conn *c)
 {
     c->setup.on_state = NULL;
-    sl_conn_hold(c);
+    hold_conn(c);
     sl_timer_stop(c->setup.loop, &c->retry);
     close_socket(c);
     if (c->state != SL_STORE_DRAINING && c->state != SL_STORE_CLOSED)
-        sl_conn_change(c, SL_STORE_DRAINING);
+        change_state(c, SL_STORE_DRAINING);
     if (c->state == SL_STORE_DRAINING)
-        sl_conn_change(c, SL_STORE_CLOSED);
-    tell_lost(c);
+        change_state(c, SL_STORE_CLOSED);
+    fail_lost_calls(c);
     c->doomed = true;
-    sl_conn_release(c);
+    release_conn(c);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/number.h"
 #include "core/status_list.h"
 #include "store/decode_int.h"
 
@@ -37,20 +38,6 @@ static bool count32(const struct redisReply *r, uint32_t *ret)
     return true;
 }
 
-bool sl_decode_decimal(struct sl_span t, uint64_t max, uint64_t *ret)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < t.len; i++) {
-        if (t.at[i] < '0' || t.at[i] > '9' || i >= 19)
-            return false;
-        v = v * 10 + (uint64_t)(t.at[i] - '0');
-    }
-    if (t.len == 0 || v > max)
-        return false;
-    *ret = v;
-    return true;
-}
-
 bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret)
 {
     if (r->type != REDIS_REPLY_INTEGER || r->integer < min || r->integer > max)
@@ -64,10 +51,10 @@ static bool state_of(struct sl_span t, enum sl_list_state *ret)
     static const struct {
         struct sl_span name;
         enum sl_list_state state;
-    } states[] = {{{"open", 4}, SL_LIST_OPEN},
-                  {{"full", 4}, SL_LIST_FULL},
-                  {{"sealed", 6}, SL_LIST_SEALED},
-                  {{"retired", 7}, SL_LIST_RETIRED}};
+    } states[] = {{SL_SPAN("open"), SL_LIST_OPEN},
+                  {SL_SPAN("full"), SL_LIST_FULL},
+                  {SL_SPAN("sealed"), SL_LIST_SEALED},
+                  {SL_SPAN("retired"), SL_LIST_RETIRED}};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         if (sl_span_eq(t, states[i].name)) {
             *ret = states[i].state;
@@ -147,7 +134,7 @@ static bool block(const struct redisReply *r, uint64_t want, uint32_t *numbers, 
     for (size_t i = 0; i < r->element[3]->elements; i++) {
         struct sl_span t;
         uint64_t index;
-        if (!text(r->element[3]->element[i], 1, 10, &t) || !sl_decode_decimal(t, b.list.size - 1, &index))
+        if (!text(r->element[3]->element[i], 1, 10, &t) || !sl_number_parse(t, b.list.size - 1, &index))
             return false;
         numbers[b.returned_count++] = (uint32_t)index;
     }
@@ -379,12 +366,96 @@ bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_
         *ret_gone = true;
         return true;
     }
-    if (!text(r->element[0], 1, 16, &version) || !sl_decode_decimal(version, LARGEST, &v))
+    if (!text(r->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &v))
         return false;
     if (r->element[1]->type != REDIS_REPLY_NIL && !text(r->element[1], 0, SIZE_MAX, &bytes))
         return false;
     *ret_gone = false;
     *ret_version = v;
     *ret_bytes = bytes;
+    return true;
+}
+
+/* ---- texts of the server */
+
+/* Cuts the next line (without its end) off `rest`. */
+static bool next_line(struct sl_span *rest, struct sl_span *line)
+{
+    if (rest->len == 0)
+        return false;
+    const char *end = memchr(rest->at, '\n', rest->len);
+    size_t n = end != NULL ? (size_t)(end - rest->at) : rest->len;
+    *line = sl_span(rest->at, n > 0 && rest->at[n - 1] == '\r' ? n - 1 : n);
+    n += end != NULL;
+    *rest = sl_span(rest->at + n, rest->len - n);
+    return true;
+}
+
+static bool strip_prefix(struct sl_span t, const char *prefix, struct sl_span *ret)
+{
+    size_t n = strlen(prefix);
+    if (t.len < n || memcmp(t.at, prefix, n) != 0)
+        return false;
+    *ret = sl_span(t.at + n, t.len - n);
+    return true;
+}
+
+bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret)
+{
+    struct sl_span line, value;
+    while (next_line(&info, &line)) {
+        if (strip_prefix(line, name, &value) && value.len > 0 && value.at[0] == ':') {
+            *ret = sl_span(value.at + 1, value.len - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value of `key` ("name=") among the space-separated words of a line. */
+static bool word_after(struct sl_span line, const char *key, struct sl_span *ret)
+{
+    while (line.len > 0) {
+        const char *space = memchr(line.at, ' ', line.len);
+        size_t n = space != NULL ? (size_t)(space - line.at) : line.len;
+        if (strip_prefix(sl_span(line.at, n), key, ret))
+            return true;
+        n += space != NULL;
+        line = sl_span(line.at + n, line.len - n);
+    }
+    return false;
+}
+
+static bool is_predecessor(struct sl_span name, const struct sl_store_identity *me, const char *role)
+{
+    struct sl_span rest, mine;
+    if (!strip_prefix(name, "statuslistd:", &rest) || !strip_prefix(rest, me->instance, &rest) ||
+        !strip_prefix(rest, ":", &rest))
+        return false;
+    if (!strip_prefix(rest, me->run, &mine) || !strip_prefix(mine, ":", &mine))
+        return true; /* of another run */
+    return sl_span_eq(mine, sl_span(role, strlen(role)));
+}
+
+void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
+                            int64_t self, sl_predecessor_cb *found, void *arg)
+{
+    struct sl_span line, name, text;
+    uint64_t id;
+    while (next_line(&client_list, &line))
+        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) &&
+            word_after(line, "id=", &text) && sl_number_parse(text, INT64_MAX, &id) && (int64_t)id != self)
+            found(arg, (int64_t)id);
+}
+
+bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version)
+{
+    struct sl_uuid id;
+    if (payload.len < SL_UUID_TEXT + 2 || payload.at[SL_UUID_TEXT] != ' ' ||
+        !sl_uuid_parse(sl_span(payload.at, SL_UUID_TEXT), &id) ||
+        !sl_number_parse(sl_span(payload.at + SL_UUID_TEXT + 1, payload.len - SL_UUID_TEXT - 1), INT64_MAX,
+                         ret_version))
+        return false;
+    *ret_list = id;
     return true;
 }

@@ -42,17 +42,12 @@ bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *re
 bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version,
                       struct sl_span *ret_bytes);
 
-/* Clients of the instance that belong to another run, or to this run and role, but `self`: found(arg, id) for
- * each. */
+typedef void(sl_predecessor_cb)(void *arg, int64_t client);
+/* CLIENT LIST: clients of the instance `me` that belong to another run, or to this run and role, but `self`.
+ */
 void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
-                            int64_t self, void (*found)(void *arg, int64_t id), void *arg);
+                            int64_t self, sl_predecessor_cb *found, void *arg);
 /* The payload of a Pub/Sub message: "<id> <version>". */
 bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version);
 /* The value of a line "name:value" of INFO. */
 bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret);
-bool sl_decode_decimal(struct sl_span text, uint64_t max, uint64_t *ret);
-
-/* Whether the server keeps what the options promise. `config`: the reply of CONFIG GET (an error where it is
- * forbidden). False: one sentence in why, and whether waiting cannot help. */
-bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, const struct redisReply *config,
-                      struct sl_buf *why, bool *ret_hopeless);

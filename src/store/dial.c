@@ -1,21 +1,143 @@
-/* From an address in the options to a connected socket: name resolution on the clerk, non-blocking connect,
- * each address in turn, the TLS handshake. */
+#include "store/dial_int.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "store/conn_int.h"
+
+static void fail_dial(struct sl_dial *d, bool hopeless, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void fail_dial(struct sl_dial *d, bool hopeless, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(d->why, sizeof d->why, fmt, ap);
+    va_end(ap);
+    d->hopeless = hopeless;
+    sl_dial_stop(d);
+    d->on_step(d->arg, SL_DIAL_FAILED);
+}
+
+/* ---- connecting */
+
+static void close_attempt(struct sl_dial *d)
+{
+    sl_timer_stop(d->setup->loop, &d->deadline);
+    sl_link_free(d->link);
+    d->link = NULL;
+    sl_watch_free(d->watch);
+    d->watch = NULL;
+}
+
+static void connected(struct sl_dial *d)
+{
+    sl_timer_stop(d->setup->loop, &d->deadline);
+    d->on_step(d->arg, SL_DIAL_CONNECTED);
+}
+
+static void on_handshake(void *arg)
+{
+    struct sl_dial *d = arg;
+    int rc = sl_link_handshake(d->link);
+    if (rc < 0)
+        fail_dial(d, sl_link_hopeless(d->link), "%s", sl_link_why(d->link));
+    else if (rc > 0)
+        connected(d);
+    else if (sl_link_wants_room(d->link))
+        sl_watch_write(d->watch, on_handshake);
+}
+
+/* The context in force now; a share of it goes with the link. */
+static void begin_handshake(struct sl_dial *d)
+{
+    struct ssl_ctx_st *ctx = atomic_load_explicit(&d->setup->tls->context, memory_order_acquire);
+    d->link = sl_link_new(ctx, d->fd, d->setup->options);
+    sl_watch_read(d->watch, on_handshake);
+    on_handshake(d);
+}
+
+static void try_next_address(struct sl_dial *d);
+
+static void on_connected(void *arg)
+{
+    struct sl_dial *d = arg;
+    int err = 0;
+    socklen_t len = sizeof err;
+    if (getsockopt(d->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+        err = errno;
+    if (err == 0 && d->setup->options->tls.enabled)
+        begin_handshake(d);
+    else if (err == 0)
+        connected(d);
+    else if (d->address_next < d->address_count)
+        try_next_address(d);
+    else
+        fail_dial(d, false, "cannot connect to Redis: %s", strerror(err));
+}
+
+static void on_deadline(void *arg)
+{
+    struct sl_dial *d = arg;
+    unsigned limit = d->setup->options->command_timeout_ms;
+    if (d->address_next < d->address_count)
+        try_next_address(d);
+    else if (d->link != NULL)
+        fail_dial(d, false, "no TLS handshake with Redis for %u ms: is redis.port its TLS port?", limit);
+    else
+        fail_dial(d, false, "no reply of Redis for %u ms", limit);
+}
+
+static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
+{
+    int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    unsigned gone_ms = timeout_ms * 2;
+    if (fd >= 0 && a->at.ss_family != AF_UNIX) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof gone_ms);
+    }
+    return fd;
+}
+
+static void try_next_address(struct sl_dial *d)
+{
+    bool first = d->address_next == 0;
+    uint32_t limit_ms = d->setup->options->command_timeout_ms;
+    int err = 0;
+    close_attempt(d);
+    while (d->address_next < d->address_count) {
+        const struct sl_address *a = &d->addresses[d->address_next++];
+        int fd = open_socket(a, limit_ms);
+        if (fd >= 0 && (connect(fd, (const struct sockaddr *)&a->at, a->len) == 0 || errno == EINPROGRESS)) {
+            d->fd = fd;
+            d->watch = sl_watch_new(d->setup->loop, fd, d);
+            sl_watch_write(d->watch, on_connected);
+            sl_timer_start(d->setup->loop, &d->deadline, limit_ms * SL_NS_PER_MS);
+            if (first)
+                d->on_step(d->arg, SL_DIAL_CONNECTING);
+            return;
+        }
+        err = errno;
+        if (fd >= 0)
+            close(fd);
+    }
+    fail_dial(d, false, "cannot connect to Redis: %s", strerror(err));
+}
+
+/* ---- addresses */
 
 struct sl_resolve {
     struct sl_job job;    /* first: it comes back as mail */
-    struct sl_conn *conn; /* NULL: nobody waits any more */
+    struct sl_dial *dial; /* NULL: stopped meanwhile */
     char *host;
     char port[8];
     unsigned count;
@@ -23,8 +145,8 @@ struct sl_resolve {
     const char *why; /* a constant of the C library */
 };
 
-/* On the clerk's thread: touches the job alone. */
-static void work(struct sl_job *job, void *state)
+/* On the clerk's thread: touches the job only. */
+static void resolve_host(struct sl_job *job, void *state)
 {
     (void)state;
     struct sl_resolve *r = (struct sl_resolve *)job;
@@ -41,50 +163,40 @@ static void work(struct sl_job *job, void *state)
     freeaddrinfo(list);
 }
 
-void sl_store_mail(struct sl_mail *m)
+void sl_dial_mail(struct sl_mail *m)
 {
     struct sl_resolve *r = (struct sl_resolve *)m;
-    struct sl_conn *c = r->conn;
-    if (c != NULL) {
-        sl_conn_hold(c);
-        c->resolve = NULL;
-        memcpy(c->addresses, r->found, sizeof c->addresses);
-        c->address_count = r->count;
+    struct sl_dial *d = r->dial;
+    if (d != NULL) {
+        d->resolve = NULL;
+        memcpy(d->addresses, r->found, sizeof d->addresses);
+        d->address_count = r->count;
         if (r->count > 0)
-            sl_conn_next_address(c);
+            try_next_address(d);
         else
-            sl_conn_drop(c, false, "cannot resolve %.100s: %s", r->host,
-                         r->why != NULL ? r->why : "no address");
-        sl_conn_release(c);
+            fail_dial(d, false, "cannot resolve %.100s: %s", r->host, r->why != NULL ? r->why : "no address");
     }
     free(r->host);
     free(r);
 }
 
-void sl_conn_forget(struct sl_conn *c)
-{
-    if (c->resolve != NULL)
-        c->resolve->conn = NULL;
-    c->resolve = NULL;
-}
-
-static void resolve(struct sl_conn *c)
+static void start_resolving(struct sl_dial *d)
 {
     struct sl_resolve *r = sl_xcalloc(1, sizeof *r);
-    r->job = (struct sl_job){.mail.kind = SL_STORE_MAIL, .work = work, .reply_to = c->setup.mail};
-    r->host = sl_xstrdup(c->setup.options->host);
-    snprintf(r->port, sizeof r->port, "%u", c->setup.options->port);
-    r->conn = c;
-    c->resolve = r;
-    sl_crew_submit(c->setup.clerk, &r->job);
-    sl_conn_change(c, SL_STORE_RESOLVING);
+    r->job = (struct sl_job){.mail.kind = SL_STORE_MAIL, .work = resolve_host, .reply_to = d->setup->mail};
+    r->host = sl_xstrdup(d->setup->options->host);
+    snprintf(r->port, sizeof r->port, "%u", d->setup->options->port);
+    r->dial = d;
+    d->resolve = r;
+    sl_crew_submit(d->setup->clerk, &r->job);
+    d->on_step(d->arg, SL_DIAL_RESOLVING);
 }
 
 /* Needs no resolver: a socket path, or an address in digits. */
-static bool known_address(struct sl_conn *c)
+static bool address_in_options(struct sl_dial *d)
 {
-    const struct sl_redis_options *o = c->setup.options;
-    struct sl_address *a = &c->addresses[0];
+    const struct sl_redis_options *o = d->setup->options;
+    struct sl_address *a = &d->addresses[0];
     memset(a, 0, sizeof *a);
     struct sockaddr_un *un = (struct sockaddr_un *)&a->at;
     struct sockaddr_in *in = (struct sockaddr_in *)&a->at;
@@ -102,107 +214,35 @@ static bool known_address(struct sl_conn *c)
         in6->sin6_port = htons(o->port);
         a->len = sizeof *in6;
     }
-    c->address_count = 1;
+    d->address_count = 1;
     return a->len > 0;
 }
 
-void sl_conn_dial(struct sl_conn *c)
+/* ---- life */
+
+void sl_dial_init(struct sl_dial *d, const struct sl_store_setup *setup, sl_dial_cb *on_step, void *arg)
 {
-    const struct sl_redis_options *o = c->setup.options;
-    c->address_next = 0;
-    if (o->socket != NULL && strlen(o->socket) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        sl_conn_drop(c, true, "the path of the Redis socket is longer than %zu bytes",
-                     sizeof((struct sockaddr_un *)0)->sun_path - 1);
-    else if (known_address(c))
-        sl_conn_next_address(c);
+    *d = (struct sl_dial){.setup = setup, .on_step = on_step, .arg = arg, .fd = -1};
+    sl_timer_init(&d->deadline, on_deadline, d);
+}
+
+void sl_dial_start(struct sl_dial *d)
+{
+    const struct sl_redis_options *o = d->setup->options;
+    const size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
+    d->address_next = 0;
+    if (o->socket != NULL && strlen(o->socket) >= room)
+        fail_dial(d, true, "the path of the Redis socket is longer than %zu bytes", room - 1);
+    else if (address_in_options(d))
+        try_next_address(d);
     else
-        resolve(c);
+        start_resolving(d);
 }
 
-static void on_handshake(void *arg)
+void sl_dial_stop(struct sl_dial *d)
 {
-    struct sl_conn *c = arg;
-    sl_conn_hold(c);
-    int rc = sl_link_handshake(c->link);
-    if (rc < 0)
-        sl_conn_drop(c, sl_link_hopeless(c->link), "%s", sl_link_why(c->link));
-    else if (rc > 0)
-        sl_conn_attach(c, c->fd);
-    else if (sl_link_wants_room(c->link))
-        sl_watch_write(c->watch, on_handshake);
-    sl_conn_release(c);
-}
-
-/* The context in force now; a share of it goes with the link. */
-static void secure(struct sl_conn *c)
-{
-    struct ssl_ctx_st *ctx = atomic_load_explicit(&c->setup.tls->context, memory_order_acquire);
-    c->link = sl_link_new(ctx, c->fd, c->setup.options);
-    sl_watch_read(c->watch, on_handshake);
-    on_handshake(c);
-}
-
-void sl_conn_unplug(struct sl_conn *c)
-{
-    sl_link_free(c->link);
-    c->link = NULL;
-    sl_watch_free(c->watch);
-    c->watch = NULL;
-}
-
-static void on_connected(void *arg)
-{
-    struct sl_conn *c = arg;
-    int err = 0;
-    socklen_t len = sizeof err;
-    sl_conn_hold(c);
-    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
-        err = errno;
-    if (err == 0 && c->setup.options->tls.enabled) {
-        secure(c);
-    } else if (err == 0) {
-        sl_conn_attach(c, c->fd);
-    } else if (c->address_next < c->address_count) {
-        sl_conn_next_address(c);
-    } else {
-        sl_conn_drop(c, false, "cannot connect to Redis: %s", strerror(err));
-    }
-    sl_conn_release(c);
-}
-
-static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
-{
-    int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int on = 1;
-    unsigned gone_ms = timeout_ms * 2;
-    if (fd >= 0 && a->at.ss_family != AF_UNIX) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof gone_ms);
-    }
-    return fd;
-}
-
-void sl_conn_next_address(struct sl_conn *c)
-{
-    int err = 0;
-    sl_conn_unplug(c);
-    while (c->address_next < c->address_count) {
-        const struct sl_address *a = &c->addresses[c->address_next++];
-        int fd = open_socket(a, c->setup.options->command_timeout_ms);
-        if (fd >= 0 && (connect(fd, (const struct sockaddr *)&a->at, a->len) == 0 || errno == EINPROGRESS)) {
-            c->fd = fd;
-            c->watch = sl_watch_new(c->setup.loop, fd, c);
-            c->progress_ns = sl_conn_now(c);
-            sl_watch_write(c->watch, on_connected);
-            sl_conn_watch_deadline(c);
-            if (c->state != SL_STORE_CONNECTING)
-                sl_conn_change(c, SL_STORE_CONNECTING);
-            return;
-        }
-        err = errno;
-        if (fd >= 0)
-            close(fd);
-    }
-    sl_conn_drop(c, false, "cannot connect to Redis: %s", strerror(err));
+    if (d->resolve != NULL)
+        d->resolve->dial = NULL;
+    d->resolve = NULL;
+    close_attempt(d);
 }

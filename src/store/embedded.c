@@ -17,7 +17,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "store/embedded_int.h"
+#include "store/embedded_child_int.h"
 
 #define LOCK_WAIT_MS 10000
 #define STOP_WAIT_MS 10000

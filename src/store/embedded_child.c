@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "store/embedded_int.h"
+#include "store/embedded_child_int.h"
 
 #define LOCK_AT 3 /* where the child finds the lock: the first after the standard ones */
 

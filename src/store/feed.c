@@ -5,13 +5,16 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "store/ops_int.h"
+#include "store/conn_int.h"
+#include "store/decode_int.h"
+#include "store/greet_int.h"
+#include "store/names_int.h"
 
 struct sl_feed {
     struct sl_conn conn; /* first */
     const char *const *pools;
     const uint64_t *fingerprints;
-    void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
+    sl_feed_version_cb *on_version;
     void *arg;
     unsigned awaited; /* subscriptions that are not confirmed */
 };
@@ -23,9 +26,9 @@ static bool is_word(const struct redisReply *r, const char *word)
 
 static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
 {
-    char name[512];
+    char name[SL_NAME_MAX];
     for (const char *const *p = f->pools; *p != NULL; p++) {
-        size_t n = sl_store_channel(f->conn.setup.options->database, *p, name, sizeof name);
+        size_t n = sl_name_channel(f->conn.setup.options->database, *p, name);
         if (sl_span_eq(channel, sl_span(name, n)))
             return *p;
     }
@@ -44,7 +47,7 @@ static bool news(struct sl_conn *c, const struct redisReply *r)
         channel->type == REDIS_REPLY_STRING ? pool_of(f, sl_span(channel->str, channel->len)) : NULL;
     if (pool == NULL || payload->type != REDIS_REPLY_STRING ||
         !sl_decode_news(sl_span(payload->str, payload->len), &list, &version)) {
-        sl_log(SL_WARN, "redis", "a message of the subscription has not the shape it must have");
+        sl_log(SL_WARN, "redis", "unexpected message on the subscription");
         return true;
     }
     if (c->state == SL_STORE_UP)
@@ -61,22 +64,22 @@ static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
         sl_conn_up(c);
 }
 
-static void shown(const struct sl_feed *f, size_t pool, uint64_t fingerprint, char *name, size_t cap)
+static void shown(const struct sl_feed *f, size_t pool, uint64_t fingerprint, char name[static SL_NAME_MAX])
 {
     const struct sl_store_setup *s = &f->conn.setup;
-    sl_store_shown(s->options->database, f->pools[pool], fingerprint, s->identity->instance, name, cap);
+    sl_name_shown(s->options->database, f->pools[pool], fingerprint, s->identity->instance, name);
 }
 
-static void prepare(struct sl_conn *c)
+static void subscribe(struct sl_conn *c)
 {
     struct sl_feed *f = (struct sl_feed *)c;
-    char name[512];
+    char name[SL_NAME_MAX];
     f->awaited = 0;
     for (const char *const *p = f->pools; *p != NULL; p++) {
-        sl_store_channel(c->setup.options->database, *p, name, sizeof name);
+        sl_name_channel(c->setup.options->database, *p, name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
-        shown(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name, sizeof name);
+        shown(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
     }
@@ -101,8 +104,13 @@ static void destroy(struct sl_conn *c)
     free(c);
 }
 
+static void greet_then_subscribe(struct sl_conn *c)
+{
+    sl_conn_greet(c, subscribe);
+}
+
 static const struct sl_conn_hooks hooks = {
-    .prepare = prepare, .news = news, .beat = beat, .destroy = destroy};
+    .connected = greet_then_subscribe, .news = news, .beat = beat, .destroy = destroy};
 
 struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
 {
@@ -124,12 +132,12 @@ static void on_shown(struct sl_conn *c, const struct redisReply *r)
 void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)
 {
     struct sl_conn *c = &f->conn;
-    char name[512];
+    char name[SL_NAME_MAX];
     if (c->state != SL_STORE_VERIFYING && c->state != SL_STORE_UP)
         return; /* the next connection shows it */
-    shown(f, pool, f->fingerprints[pool], name, sizeof name);
+    shown(f, pool, f->fingerprints[pool], name);
     sl_conn_ask(c, on_shown, (const char *const[]){"SUBSCRIBE", name, NULL});
-    shown(f, pool, before, name, sizeof name);
+    shown(f, pool, before, name);
     sl_conn_ask(c, on_shown, (const char *const[]){"UNSUBSCRIBE", name, NULL});
 }
 

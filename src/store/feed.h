@@ -5,11 +5,13 @@
 
 struct sl_feed;
 
+typedef void(sl_feed_version_cb)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
+
 struct sl_feed_setup {
     struct sl_store_setup connection; /* role "feed"; on_state: UP = subscribed */
     const char *const *pools;         /* NULL-terminated; outlives the feed */
     const uint64_t *fingerprints;     /* fingerprint of each one's options, shown while connected; likewise */
-    void (*on_version)(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version);
+    sl_feed_version_cb *on_version;
     void *arg;
 };
 

@@ -1,11 +1,11 @@
-/* The first commands of a connection: who we are, which database, and the end of our predecessors. */
+#include "store/greet_int.h"
+
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "store/conn_int.h"
 #include "store/decode_int.h"
 #include "store/metrics.h"
 
@@ -42,13 +42,13 @@ static void on_id(struct sl_conn *c, const struct redisReply *r)
         c->client_id = r->integer;
 }
 
-static void greeted(struct sl_conn *c)
+static void finish_greeting(struct sl_conn *c)
 {
     if (c->state != SL_STORE_GREETING)
         return;
-    sl_conn_change(c, SL_STORE_VERIFYING);
+    sl_conn_verifying(c);
     if (c->state == SL_STORE_VERIFYING) /* on_state may have freed or drained us */
-        c->hooks->prepare(c);
+        c->greeted(c);
 }
 
 static void on_kill(struct sl_conn *c, const struct redisReply *r)
@@ -61,7 +61,7 @@ static void on_kill(struct sl_conn *c, const struct redisReply *r)
     if (r->integer > 0 && c->setup.metrics != NULL)
         sl_metric_add(c->setup.metrics, SL_STORE_M_KILLED, (uint64_t)r->integer);
     if (--c->kills == 0)
-        greeted(c);
+        finish_greeting(c);
 }
 
 static void kill_client(void *arg, int64_t id)
@@ -85,13 +85,14 @@ static void on_clients(struct sl_conn *c, const struct redisReply *r)
     c->kills = 0;
     sl_decode_predecessors(sl_span(r->str, r->len), me, c->setup.role, c->client_id, kill_client, c);
     if (c->kills == 0)
-        greeted(c);
+        finish_greeting(c);
 }
 
-void sl_conn_greet(struct sl_conn *c)
+void sl_conn_greet(struct sl_conn *c, sl_conn_cb *then)
 {
     const struct sl_redis_options *o = c->setup.options;
     char name[160], database[16];
+    c->greeted = then;
     snprintf(name, sizeof name, "statuslistd:%s:%s:%.64s", c->setup.identity->instance,
              c->setup.identity->run, c->setup.role);
     snprintf(database, sizeof database, "%u", o->database);

@@ -4,14 +4,15 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "store/files_int.h"
 
 static void new_run(const struct sl_clock *clock, char out[static 17])
 {
     uint8_t nonce[8];
     sl_random(clock, nonce, sizeof nonce);
-    for (size_t i = 0; i < sizeof nonce; i++)
-        snprintf(out + 2 * i, 3, "%02x", nonce[i]);
+    sl_hex_encode(nonce, sizeof nonce, out);
+    out[2 * sizeof nonce] = '\0';
 }
 
 bool sl_store_identity_load(const char *storage, const struct sl_clock *clock, struct sl_buf *why,

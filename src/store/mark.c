@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/span.h"
-#include "store/decode_int.h"
+#include "base/number.h"
 #include "store/files_int.h"
 
 /* "mark 1 " + 20 digits + " " + 16 hex digits of checksum + "\n": always as long, so that it is written in
@@ -49,7 +48,7 @@ bool sl_mark_read(const char *storage, const char *pool, uint64_t *ret)
         len != MARK_LEN)
         return false;
     const char *digits = have + sizeof MARK_HEAD - 1;
-    if (*digits != '0' || !sl_decode_decimal(sl_span(digits + 1, MARK_DIGITS - 1), INT64_MAX, &v))
+    if (*digits != '0' || !sl_number_parse(sl_span(digits + 1, MARK_DIGITS - 1), INT64_MAX, &v))
         return false;
     compose(v, want);
     if (memcmp(have, want, MARK_LEN) != 0)

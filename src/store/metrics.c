@@ -1,11 +1,14 @@
 #include "store/metrics.h"
 
-#include "store/store.h"
+#include "store/state.h"
 
-static const char *const state_names[] = {"down", "resolving", "connecting", "greeting", "verifying",
-                                          "up",   "draining",  "closed",     NULL};
+static const char *const state_names[] = {
+#define X(id, name) name,
+    SL_STORE_STATES(X)
+#undef X
+        NULL};
 static const char *const op_names[] = {
-#define X(id, name, writes, script) #name,
+#define X(id, name, callback, flags) #name,
     SL_STORE_OPS(X)
 #undef X
         NULL};
@@ -20,8 +23,3 @@ static const struct sl_metric_def defs[] = {
 };
 
 const struct sl_metric_table sl_store_metric_table = {defs, SL_STORE_M_COUNT};
-
-const char *sl_store_state_name(enum sl_store_state s)
-{
-    return state_names[s];
-}

@@ -1,33 +1,7 @@
 /* Metrics of the store layer; a slab per connection, labelled role="...". */
 #pragma once
 #include "base/metric.h"
-
-/* Operations: enum, name (of script or command, and the value of the label), whether it writes, whether a
- * script. */
-#define SL_STORE_OPS(X)                                                                                      \
-    X(AGREE, agree, true, true)                                                                              \
-    X(OPEN_POOL, open_pool, true, true)                                                                      \
-    X(ADOPT, adopt, true, true)                                                                              \
-    X(TAKE, take, true, true)                                                                                \
-    X(PRECREATE, precreate, true, true)                                                                      \
-    X(GIVE_BACK, give_back, true, true)                                                                      \
-    X(MEND, mend, true, true)                                                                                \
-    X(RETIRE, retire, true, true)                                                                            \
-    X(CHANGES, changes, false, true)                                                                         \
-    X(DESCRIBE, describe, false, true)                                                                       \
-    X(UPDATE, update, true, true)                                                                            \
-    X(BATCH, batch, true, true)                                                                              \
-    X(REMEMBER, remember, true, true)                                                                        \
-    X(STATUS, status, false, true)                                                                           \
-    X(LOAD, load, false, false)                                                                              \
-    X(POOL_NAMES, pool_names, false, false)
-
-enum sl_store_op {
-#define X(id, name, writes, script) SL_OP_##id,
-    SL_STORE_OPS(X)
-#undef X
-        SL_OP_COUNT
-};
+#include "store/operations.h"
 
 /* Errors of operations, as a label. */
 enum sl_store_failure { SL_FAIL_UNAVAILABLE, SL_FAIL_UNKNOWN, SL_FAIL_REPLY, SL_FAIL_BOUND };
@@ -60,3 +34,5 @@ enum sl_store_metric {
 #undef X
         SL_STORE_M_COUNT
 };
+
+extern const struct sl_metric_table sl_store_metric_table;

@@ -1,21 +1,26 @@
 #include "store/ops_int.h"
 
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "store/metrics.h"
+#include "store/names_int.h"
 
 static const struct {
     const char *name;
-    bool writes, script;
+    unsigned flags;
 } kinds[] = {
-#define X(id, name, writes, script) {#name, writes, script},
+#define X(id, name, callback, flags) {#name, flags},
     SL_STORE_OPS(X)
 #undef X
 };
+
+static bool op_writes(const struct sl_operation *op)
+{
+    return (kinds[op->kind].flags & SL_OP_WRITES) != 0;
+}
 
 static void count_failure(struct sl_store *s, enum sl_store_failure kind)
 {
@@ -58,21 +63,20 @@ static enum sl_err judge(struct sl_operation *op, const struct redisReply *r, en
     }
     sl_log(SL_ERROR, "redis", "an operation failed", SL_KS("operation", kinds[op->kind].name),
            SL_KN("reply", r->str, r->len < 200 ? r->len : 200));
-    return kinds[op->kind].writes ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
+    return op_writes(op) ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
 }
 
 enum sl_err sl_op_bad_shape(struct sl_operation *op)
 {
-    sl_log(SL_ERROR, "redis", "a reply has not the shape it must have",
-           SL_KS("operation", kinds[op->kind].name));
-    return kinds[op->kind].writes ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
+    sl_log(SL_ERROR, "redis", "unexpected reply shape", SL_KS("operation", kinds[op->kind].name));
+    return op_writes(op) ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
 }
 
 static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const struct redisReply *first,
                            const struct redisReply *last, enum consequence *ret_then)
 {
     if (first == NULL) {
-        bool unknown = kinds[op->kind].writes && op->call.sent > 0;
+        bool unknown = op_writes(op) && op->call.sent > 0;
         count_failure(s, unknown ? SL_FAIL_UNKNOWN : SL_FAIL_UNAVAILABLE);
         return unknown ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
     }
@@ -109,7 +113,7 @@ static bool again_after_noscript(struct sl_store *s, struct sl_operation *op, co
     op->call.awaits = op->waits ? 2 : 1;
     if (s->conn.setup.metrics != NULL)
         sl_metric_add(s->conn.setup.metrics, SL_STORE_M_SCRIPT_LOADS, 1);
-    sl_store_reload(s, op->kind);
+    sl_store_load_script(s, op->kind);
     sl_conn_send(&s->conn, &op->call);
     return true;
 }
@@ -127,10 +131,11 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
     count_inflight(s);
     if (first != NULL)
         measure(s, op);
-    op->deliver(op, err, err != SL_OK ? NULL : op->waits ? first : last);
+    op->give(op, err, err != SL_OK ? NULL : op->waits ? first : last);
     if (then != NOTHING && c->watch != NULL)
         sl_conn_drop(c, then == GIVE_UP, "Redis answered %.100s",
                      first->type == REDIS_REPLY_ERROR ? first->str : last->str);
+    sl_decoded_free(&op->decoded);
     free(op->positions);
     free(op->group_first);
     free(op->call.bytes);
@@ -139,98 +144,63 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
 
 /* ---- sending */
 
-size_t sl_store_channel(unsigned database, const char *pool, char *out, size_t cap)
+void sl_op_channel(struct sl_operation *op, const char *pool)
 {
-    int n = snprintf(out, cap, "statuslist:%u:{%s}", database, pool);
-    sl_assert(n > 0 && (size_t)n < cap);
-    return (size_t)n;
+    char name[SL_NAME_MAX];
+    sl_wire_arg(&op->wire, name, sl_name_channel(op->store->conn.setup.options->database, pool, name));
 }
 
-size_t sl_store_shown(unsigned database, const char *pool, uint64_t fingerprint, const char *instance,
-                      char *out, size_t cap)
-{
-    int n = snprintf(out, cap, "statuslist:%u:{%s}:%016" PRIx64 ":%s", database, pool, fingerprint, instance);
-    sl_assert(n > 0 && (size_t)n < cap);
-    return (size_t)n;
-}
-
-size_t sl_store_pool_key(const char *pool, char *out, size_t cap)
-{
-    int n = snprintf(out, cap, "statuslist:{%s}:config", pool);
-    sl_assert(n > 0 && (size_t)n < cap);
-    return (size_t)n;
-}
-
-void sl_op_channel(struct sl_store *s, const char *pool, struct sl_wire *w)
-{
-    char name[512];
-    sl_wire_arg(w, name, sl_store_channel(s->conn.setup.options->database, pool, name, sizeof name));
-}
-
-void sl_op_uuid(struct sl_wire *w, const struct sl_uuid *id)
+void sl_op_uuid(struct sl_operation *op, const struct sl_uuid *id)
 {
     char text[SL_UUID_TEXT];
     sl_uuid_text(id, text);
-    sl_wire_arg(w, text, sizeof text);
+    sl_wire_arg(&op->wire, text, sizeof text);
 }
 
-void sl_op_pack(struct sl_wire *w, const struct sl_change *changes, uint32_t n)
+static void begin_script(struct sl_operation *op, const char *pool, unsigned argc)
 {
-    uint8_t *at = sl_wire_room(w, (size_t)n * 5);
-    for (uint32_t i = 0; i < n; i++, at += 5) {
-        uint32_t index = changes[i].index;
-        at[0] = (uint8_t)index;
-        at[1] = (uint8_t)(index >> 8);
-        at[2] = (uint8_t)(index >> 16);
-        at[3] = (uint8_t)(index >> 24);
-        at[4] = changes[i].value;
-    }
+    char key[SL_NAME_MAX];
+    bool names = (kinds[op->kind].flags & SL_OP_NAMES) != 0;
+    sl_wire_command(&op->wire, argc + (names ? 5 : 4));
+    sl_wire_text(&op->wire, "EVALSHA");
+    sl_wire_arg(&op->wire, op->store->sha[op->kind], SL_SHA);
+    sl_wire_number(&op->wire, names ? 2 : 1);
+    sl_wire_arg(&op->wire, key, sl_name_pool(pool, "config", key));
+    if (names)
+        sl_wire_text(&op->wire, SL_NAME_POOLS);
 }
 
-enum sl_err sl_op_plain(struct sl_store *s, enum sl_store_op kind, struct sl_operation **ret_op)
+struct sl_operation *sl_op_begin(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc,
+                                 sl_op_give *give, void *arg)
 {
     if (s->conn.state != SL_STORE_UP || s->inflight >= SL_STORE_INFLIGHT) {
         count_failure(s, s->conn.state == SL_STORE_UP ? SL_FAIL_BOUND : SL_FAIL_UNAVAILABLE);
-        return SL_ERR_UNAVAILABLE;
+        return NULL;
     }
     struct sl_operation *op = sl_xcalloc(1, sizeof *op);
+    op->store = s;
     op->kind = kind;
-    *ret_op = op;
-    return SL_OK;
+    op->give = give;
+    op->arg = arg;
+    if (kinds[kind].flags & SL_OP_SCRIPT)
+        begin_script(op, pool, argc);
+    return op;
 }
 
-enum sl_err sl_op_new(struct sl_store *s, enum sl_store_op kind, const char *pool, unsigned argc,
-                      struct sl_wire *w, struct sl_operation **ret_op)
+enum sl_err sl_op_send_commands(struct sl_operation *op, unsigned replies)
 {
-    enum sl_err err = sl_op_plain(s, kind, ret_op);
-    if (err != SL_OK)
-        return err;
-    char key[512];
-    bool names = kind == SL_OP_OPEN_POOL;
-    sl_wire_command(w, argc + (names ? 5 : 4));
-    sl_wire_text(w, "EVALSHA");
-    sl_wire_arg(w, s->sha[kind], SL_SHA);
-    sl_wire_number(w, names ? 2 : 1);
-    sl_wire_arg(w, key, sl_store_pool_key(pool, key, sizeof key));
-    if (names)
-        sl_wire_text(w, "statuslist:pools");
-    return SL_OK;
-}
-
-void sl_op_send(struct sl_store *s, struct sl_operation *op, struct sl_wire *w, unsigned replies)
-{
+    struct sl_store *s = op->store;
     const struct sl_redis_options *o = s->conn.setup.options;
-    if (o->wait_replicas > 0 &&
-        (op->kind == SL_OP_UPDATE || op->kind == SL_OP_BATCH || op->kind == SL_OP_REMEMBER)) {
-        sl_wire_command(w, 3);
-        sl_wire_text(w, "WAIT");
-        sl_wire_number(w, o->wait_replicas);
-        sl_wire_number(w, o->command_timeout_ms / 2 + 1);
-        op->waits = true;
+    op->waits = o->wait_replicas > 0 && (kinds[op->kind].flags & SL_OP_WAITS);
+    if (op->waits) {
+        sl_wire_command(&op->wire, 3);
+        sl_wire_text(&op->wire, "WAIT");
+        sl_wire_number(&op->wire, o->wait_replicas);
+        sl_wire_number(&op->wire, o->command_timeout_ms / 2 + 1);
         replies++;
     }
-    op->call.bytes = w->data;
-    op->call.len = w->len;
+    op->call.bytes = op->wire.data;
+    op->call.len = op->wire.len;
     op->call.awaits = replies;
     op->call.on_reply = on_reply;
     s->inflight++;
@@ -238,4 +208,10 @@ void sl_op_send(struct sl_store *s, struct sl_operation *op, struct sl_wire *w, 
     if (s->conn.setup.metrics != NULL)
         sl_metric_add_label(s->conn.setup.metrics, SL_STORE_M_OPERATIONS, op->kind, 1);
     sl_conn_send(&s->conn, &op->call);
+    return SL_OK;
+}
+
+enum sl_err sl_op_send(struct sl_operation *op)
+{
+    return sl_op_send_commands(op, 1);
 }

@@ -1,342 +1,239 @@
-/* Operations on pools and lists: the keeper's. */
+/* The keeper's operations: pools and lists. */
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "store/names_int.h"
 #include "store/ops_int.h"
 
-static void give_agreed(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_agreed a = {0};
-    if (err == SL_OK && !sl_decode_agreed(r, &a))
-        err = sl_op_bad_shape(op);
-    op->done.agreed(op->arg, err, err == SL_OK ? &a : NULL);
-}
+SL_OP_GIVES(agree, sl_agreed, sl_decode_agreed(r, &v))
 
 enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl_shared_options *mine,
-                           bool write, void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
-                           void *arg)
+                           bool write, sl_agreed_cb *done, void *arg)
 {
     char fingerprint[17];
-    struct sl_wire w = {0};
-    struct sl_operation *op;
     sl_assert(mine->text.len <= SL_SHARED_MAX);
-    enum sl_err err = sl_op_new(s, SL_OP_AGREE, pool, 7, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_agreed;
-    op->done.agreed = done;
-    op->arg = arg;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_AGREE, pool, 7, give_agree, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.agree = done;
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, mine->fingerprint);
-    sl_op_channel(s, pool, &w);
-    sl_wire_text(&w, s->conn.setup.identity->instance);
-    sl_wire_text(&w, fingerprint);
-    sl_wire_arg(&w, mine->text.at, mine->text.len);
-    sl_wire_number(&w, mine->size);
-    sl_wire_number(&w, mine->bits);
-    sl_wire_number(&w, write);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    sl_op_channel(op, pool);
+    sl_wire_text(&op->wire, s->conn.setup.identity->instance);
+    sl_wire_text(&op->wire, fingerprint);
+    sl_wire_arg(&op->wire, mine->text.at, mine->text.len);
+    sl_wire_number(&op->wire, mine->size);
+    sl_wire_number(&op->wire, mine->bits);
+    sl_wire_number(&op->wire, write);
+    return sl_op_send(op);
 }
 
-static void give_pool(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_pool_opened p = {0};
-    if (err == SL_OK && !sl_decode_pool(r, &p))
-        err = sl_op_bad_shape(op);
-    op->done.pool(op->arg, err, err == SL_OK ? &p : NULL);
-}
+SL_OP_GIVES(open_pool, sl_pool_opened, sl_decode_pool(r, &v))
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                               void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r),
-                               void *arg)
+                               sl_pool_opened_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_OPEN_POOL, pool, 3, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_pool;
-    op->done.pool = done;
-    op->arg = arg;
-    sl_wire_text(&w, pool);
-    sl_wire_number(&w, size);
-    sl_wire_number(&w, bits);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_OPEN_POOL, pool, 3, give_open_pool, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.open_pool = done;
+    sl_wire_text(&op->wire, pool);
+    sl_wire_number(&op->wire, size);
+    sl_wire_number(&op->wire, bits);
+    return sl_op_send(op);
 }
 
-static void give_names(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_pool_names(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     const struct sl_span *names = NULL;
     size_t n = 0;
-    struct sl_decoded d = {0};
-    if (err == SL_OK && !sl_decode_names(r, &names, &n, &d))
+    if (err == SL_OK && !sl_decode_names(r, &names, &n, &op->decoded))
         err = sl_op_bad_shape(op);
-    op->done.names(op->arg, err, names, n);
-    sl_decoded_free(&d);
+    op->done.pool_names(op->arg, err, names, n);
 }
 
-enum sl_err sl_store_pool_names(struct sl_store *s,
-                                void (*done)(void *arg, enum sl_err err, const struct sl_span *names,
-                                             size_t n),
-                                void *arg)
+enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_plain(s, SL_OP_POOL_NAMES, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_names;
-    op->done.names = done;
-    op->arg = arg;
-    sl_wire_command(&w, 2);
-    sl_wire_text(&w, "SMEMBERS");
-    sl_wire_text(&w, "statuslist:pools");
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_POOL_NAMES, NULL, 0, give_pool_names, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.pool_names = done;
+    sl_wire_command(&op->wire, 2);
+    sl_wire_text(&op->wire, "SMEMBERS");
+    sl_wire_text(&op->wire, SL_NAME_POOLS);
+    return sl_op_send(op);
 }
 
-static void give_adopted(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_adopt(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     int64_t adopted = 0;
     if (err == SL_OK && !sl_decode_integer(r, -1, UINT32_MAX, &adopted))
         err = sl_op_bad_shape(op);
-    op->done.adopted(op->arg, err, adopted);
+    op->done.adopt(op->arg, err, adopted);
 }
 
-enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
-                           void (*done)(void *arg, enum sl_err err, int64_t adopted), void *arg)
+enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark, sl_adopted_cb *done,
+                           void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_ADOPT, pool, 1, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_adopted;
-    op->done.adopted = done;
-    op->arg = arg;
-    sl_wire_number(&w, (int64_t)mark);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_ADOPT, pool, 1, give_adopt, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.adopt = done;
+    sl_wire_number(&op->wire, (int64_t)mark);
+    return sl_op_send(op);
 }
 
-static void put_draft(struct sl_wire *w, const struct sl_list_draft *d)
+static void put_draft(struct sl_operation *op, const struct sl_list_draft *d)
 {
-    sl_op_uuid(w, &d->id);
-    sl_wire_arg(w, d->uri.at, d->uri.len);
-    sl_wire_arg(w, d->seed, sizeof d->seed);
+    sl_op_uuid(op, &d->id);
+    sl_wire_arg(&op->wire, d->uri.at, d->uri.len);
+    sl_wire_arg(&op->wire, d->seed, sizeof d->seed);
 }
 
-static void give_taken(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_taken t = {0};
-    struct sl_decoded d = {0};
-    if (err == SL_OK && !sl_decode_taken(r, op->want, &t, &d))
-        err = sl_op_bad_shape(op);
-    op->done.taken(op->arg, err, err == SL_OK ? &t : NULL);
-    sl_decoded_free(&d);
-}
+SL_OP_GIVES(take, sl_taken, sl_decode_taken(r, op->want, &v, &op->decoded))
 
 enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                          const struct sl_list_draft drafts[static 2],
-                          void (*done)(void *arg, enum sl_err err, const struct sl_taken *r), void *arg)
+                          const struct sl_list_draft drafts[static 2], sl_taken_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_TAKE, pool, 9, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_taken;
-    op->done.taken = done;
-    op->arg = arg;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_TAKE, pool, 9, give_take, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.take = done;
     op->want = want;
-    sl_op_channel(s, pool, &w);
-    sl_wire_number(&w, want);
-    sl_wire_number(&w, min_age_ms);
-    put_draft(&w, &drafts[0]);
-    put_draft(&w, &drafts[1]);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    sl_op_channel(op, pool);
+    sl_wire_number(&op->wire, want);
+    sl_wire_number(&op->wire, min_age_ms);
+    put_draft(op, &drafts[0]);
+    put_draft(op, &drafts[1]);
+    return sl_op_send(op);
 }
 
-static void give_made(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_precreate(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     const struct sl_list_record *made = NULL;
     size_t n = 0;
-    struct sl_decoded d = {0};
-    if (err == SL_OK && !sl_decode_records(r, &made, &n, &d))
+    if (err == SL_OK && !sl_decode_records(r, &made, &n, &op->decoded))
         err = sl_op_bad_shape(op);
-    op->done.made(op->arg, err, made, n);
-    sl_decoded_free(&d);
+    op->done.precreate(op->arg, err, made, n);
 }
 
-enum sl_err sl_store_precreate(
-    struct sl_store *s, const char *pool, uint32_t spares, const struct sl_list_draft *drafts, size_t n,
-    void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n), void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
+                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
+                               void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_PRECREATE, pool, 2 + 3 * (unsigned)n, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_made;
-    op->done.made = done;
-    op->arg = arg;
-    sl_op_channel(s, pool, &w);
-    sl_wire_number(&w, spares);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_PRECREATE, pool, 2 + 3 * (unsigned)n, give_precreate, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.precreate = done;
+    sl_op_channel(op, pool);
+    sl_wire_number(&op->wire, spares);
     for (size_t i = 0; i < n; i++)
-        put_draft(&w, &drafts[i]);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+        put_draft(op, &drafts[i]);
+    return sl_op_send(op);
 }
 
-static void give_accepted(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_give_back(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     int64_t accepted = 0;
     if (err == SL_OK && !sl_decode_integer(r, 0, op->want, &accepted))
         err = sl_op_bad_shape(op);
-    op->done.accepted(op->arg, err, (uint32_t)accepted);
+    op->done.give_back(op->arg, err, (uint32_t)accepted);
 }
 
 enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                               const uint32_t *indices, uint32_t n,
-                               void (*done)(void *arg, enum sl_err err, uint32_t accepted), void *arg)
+                               const uint32_t *indices, uint32_t n, sl_given_back_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_GIVE_BACK, pool, 2, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_accepted;
-    op->done.accepted = done;
-    op->arg = arg;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_GIVE_BACK, pool, 2, give_give_back, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.give_back = done;
     op->want = n;
-    sl_op_uuid(&w, list);
-    uint8_t *at = sl_wire_room(&w, (size_t)n * 4);
+    sl_op_uuid(op, list);
+    uint8_t *at = sl_wire_room(&op->wire, (size_t)n * 4);
     for (uint32_t i = 0; i < n; i++, at += 4)
         for (unsigned b = 0; b < 4; b++)
             at[b] = (uint8_t)(indices[i] >> 8 * b);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    return sl_op_send(op);
 }
 
-static void give_mended(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_mend(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     uint64_t version = 0;
     enum sl_mended what = SL_MENDED_NOT;
     if (err == SL_OK && !sl_decode_mended(r, &version, &what))
         err = sl_op_bad_shape(op);
-    op->done.mended(op->arg, err, version, what);
+    op->done.mend(op->arg, err, version, what);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
-                          void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what),
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m, sl_mended_cb *done,
                           void *arg)
 {
     static const char seed[SL_ORDER_SEED]; /* nothing is ever taken from the list again */
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_MEND, pool, 7, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_mended;
-    op->done.mended = done;
-    op->arg = arg;
-    sl_op_channel(s, pool, &w);
-    sl_op_uuid(&w, &m->list);
-    sl_wire_arg(&w, m->uri.at, m->uri.len);
-    sl_wire_arg(&w, seed, sizeof seed);
-    sl_wire_number(&w, (int64_t)m->least);
-    sl_wire_number(&w, (int64_t)m->source);
-    sl_wire_arg(&w, m->bytes.at, m->bytes.len);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 7, give_mend, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.mend = done;
+    sl_op_channel(op, pool);
+    sl_op_uuid(op, &m->list);
+    sl_wire_arg(&op->wire, m->uri.at, m->uri.len);
+    sl_wire_arg(&op->wire, seed, sizeof seed);
+    sl_wire_number(&op->wire, (int64_t)m->least);
+    sl_wire_number(&op->wire, (int64_t)m->source);
+    sl_wire_arg(&op->wire, m->bytes.at, m->bytes.len);
+    return sl_op_send(op);
 }
 
-static void give_retired(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_retired t = {0};
-    struct sl_decoded d = {0};
-    if (err == SL_OK && !sl_decode_retired(r, op->want, &t, &d))
-        err = sl_op_bad_shape(op);
-    op->done.retired(op->arg, err, err == SL_OK ? &t : NULL);
-    sl_decoded_free(&d);
-}
+SL_OP_GIVES(retire, sl_retired, sl_decode_retired(r, op->want, &v, &op->decoded))
 
 enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
-                            void (*done)(void *arg, enum sl_err err, const struct sl_retired *r), void *arg)
+                            sl_retired_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_RETIRE, pool, 5 + r->held + r->asked, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_retired;
-    op->done.retired = done;
-    op->arg = arg;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_RETIRE, pool, 5 + r->held + r->asked, give_retire, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.retire = done;
     op->want = r->asked;
-    sl_op_channel(s, pool, &w);
-    sl_wire_number(&w, (int64_t)r->after_ms);
-    sl_wire_number(&w, (int64_t)r->lease_ms);
-    sl_wire_number(&w, (int64_t)r->keep_ms);
-    sl_wire_number(&w, r->held);
+    sl_op_channel(op, pool);
+    sl_wire_number(&op->wire, (int64_t)r->after_ms);
+    sl_wire_number(&op->wire, (int64_t)r->lease_ms);
+    sl_wire_number(&op->wire, (int64_t)r->keep_ms);
+    sl_wire_number(&op->wire, r->held);
     for (uint32_t i = 0; i < r->held + r->asked; i++)
-        sl_op_uuid(&w, &r->ids[i]);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+        sl_op_uuid(op, &r->ids[i]);
+    return sl_op_send(op);
 }
 
-static void give_changes(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_changes c = {0};
-    struct sl_decoded d = {0};
-    if (err == SL_OK && !sl_decode_changes(r, &c, &d))
-        err = sl_op_bad_shape(op);
-    op->done.changes(op->arg, err, err == SL_OK ? &c : NULL);
-    sl_decoded_free(&d);
-}
+SL_OP_GIVES(changes, sl_changes, sl_decode_changes(r, &v, &op->decoded))
 
 enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
-                             void (*done)(void *arg, enum sl_err err, const struct sl_changes *r), void *arg)
+                             sl_changes_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_CHANGES, pool, 2, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_changes;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_CHANGES, pool, 2, give_changes, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
     op->done.changes = done;
-    op->arg = arg;
-    sl_wire_number(&w, (int64_t)since);
-    sl_wire_number(&w, limit);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    sl_wire_number(&op->wire, (int64_t)since);
+    sl_wire_number(&op->wire, limit);
+    return sl_op_send(op);
 }
 
-static void give_record(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_describe(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     struct sl_list_record l = {0};
     bool there = err == SL_OK && r->type != REDIS_REPLY_NIL;
     if (there && !sl_decode_record(r, &l))
         err = sl_op_bad_shape(op);
-    op->done.record(op->arg, err, there && err == SL_OK ? &l : NULL);
+    op->done.describe(op->arg, err, there && err == SL_OK ? &l : NULL);
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                              void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r),
-                              void *arg)
+                              sl_described_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_DESCRIBE, pool, 1, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_record;
-    op->done.record = done;
-    op->arg = arg;
-    sl_op_uuid(&w, list);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_DESCRIBE, pool, 1, give_describe, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.describe = done;
+    sl_op_uuid(op, list);
+    return sl_op_send(op);
 }

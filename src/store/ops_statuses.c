@@ -1,98 +1,95 @@
-/* Operations on statuses: the workers', and the loads that publishing needs. */
+/* The workers' operations, on statuses; and the load that publishing needs. */
 #include <hiredis/hiredis.h>
-#include <stdio.h>
 
 #include "base/assert.h"
+#include "base/hex.h"
+#include "store/names_int.h"
 #include "store/ops_int.h"
 
-static void give_loaded(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_load(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     bool gone = false;
     uint64_t version = 0;
     struct sl_span bytes = {0};
     if (err == SL_OK && !sl_decode_loaded(r, &gone, &version, &bytes))
         err = sl_op_bad_shape(op);
-    op->done.loaded(op->arg, err == SL_OK && gone ? SL_ERR_NO_SUCH_LIST : err, version, bytes);
+    op->done.load(op->arg, err == SL_OK && gone ? SL_ERR_NO_SUCH_LIST : err, version, bytes);
 }
 
 /* A transaction, not a script: a hundred megabytes need not become a Lua string first. */
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                          void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes),
-                          void *arg)
+                          sl_loaded_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_plain(s, SL_OP_LOAD, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_loaded;
-    op->done.loaded = done;
-    op->arg = arg;
-    char id[SL_UUID_TEXT], key[600];
-    sl_uuid_text(list, id);
-    int n = snprintf(key, sizeof key, "statuslist:{%s}:list:%.*s:config", pool, SL_UUID_TEXT, id);
-    sl_assert(n > 0 && (size_t)n < sizeof key);
-    sl_wire_command(&w, 1);
-    sl_wire_text(&w, "MULTI");
-    sl_wire_command(&w, 3);
-    sl_wire_text(&w, "HGET");
-    sl_wire_arg(&w, key, (size_t)n);
-    sl_wire_text(&w, "version");
-    n = snprintf(key, sizeof key, "statuslist:{%s}:list:%.*s:data", pool, SL_UUID_TEXT, id);
-    sl_wire_command(&w, 2);
-    sl_wire_text(&w, "GET");
-    sl_wire_arg(&w, key, (size_t)n);
-    sl_wire_command(&w, 1);
-    sl_wire_text(&w, "EXEC");
-    sl_op_send(s, op, &w, 4);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_LOAD, NULL, 0, give_load, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.load = done;
+    char key[SL_NAME_MAX];
+    sl_wire_command(&op->wire, 1);
+    sl_wire_text(&op->wire, "MULTI");
+    sl_wire_command(&op->wire, 3);
+    sl_wire_text(&op->wire, "HGET");
+    sl_wire_arg(&op->wire, key, sl_name_list(pool, list, "config", key));
+    sl_wire_text(&op->wire, "version");
+    sl_wire_command(&op->wire, 2);
+    sl_wire_text(&op->wire, "GET");
+    sl_wire_arg(&op->wire, key, sl_name_list(pool, list, "data", key));
+    sl_wire_command(&op->wire, 1);
+    sl_wire_text(&op->wire, "EXEC");
+    return sl_op_send_commands(op, 4);
 }
 
-static void give_updated(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+/* Five bytes a change, which the scripts unpack: index as little-endian uint32, value. */
+static void pack_changes(struct sl_wire *w, const struct sl_change *changes, uint32_t n)
+{
+    uint8_t *at = sl_wire_room(w, (size_t)n * 5);
+    for (uint32_t i = 0; i < n; i++, at += 5) {
+        uint32_t index = changes[i].index;
+        at[0] = (uint8_t)index;
+        at[1] = (uint8_t)(index >> 8);
+        at[2] = (uint8_t)(index >> 16);
+        at[3] = (uint8_t)(index >> 24);
+        at[4] = changes[i].value;
+    }
+}
+
+static void give_update(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     struct sl_updated u = {0};
     if (err == SL_OK && r->type == REDIS_REPLY_NIL)
         err = SL_ERR_NO_SUCH_LIST;
     if (err == SL_OK && !sl_decode_updated(r, op->want, &u))
         err = sl_op_bad_shape(op);
-    op->done.updated(op->arg, err, err == SL_OK ? &u : NULL);
+    op->done.update(op->arg, err, err == SL_OK ? &u : NULL);
 }
 
 enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
-                            const struct sl_change *changes, uint32_t n,
-                            void (*done)(void *arg, enum sl_err err, const struct sl_updated *r), void *arg)
+                            const struct sl_change *changes, uint32_t n, sl_updated_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_UPDATE, pool, 4, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_updated;
-    op->done.updated = done;
-    op->arg = arg;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_UPDATE, pool, 4, give_update, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.update = done;
     op->want = n;
-    sl_op_channel(s, pool, &w);
-    sl_op_uuid(&w, list);
-    sl_wire_number(&w, final);
-    sl_op_pack(&w, changes, n);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    sl_op_channel(op, pool);
+    sl_op_uuid(op, list);
+    sl_wire_number(&op->wire, final);
+    pack_changes(&op->wire, changes, n);
+    return sl_op_send(op);
 }
 
-static void give_batched(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_batch(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
 {
     struct sl_batched b = {0};
-    struct sl_decoded d = {0};
     uint32_t group = 0, at = 0;
-    bool good = err == SL_OK && sl_decode_batched(r, op->want, &b, &group, &at, &d);
+    bool good = err == SL_OK && sl_decode_batched(r, op->want, &b, &group, &at, &op->decoded);
     if (good && b.refused != SL_OK) {
         good = at < op->group_first[group + 1] - op->group_first[group];
         b.refused_position = good ? op->positions[op->group_first[group] + at] : 0;
     }
     if (err == SL_OK && !good)
         err = sl_op_bad_shape(op);
-    op->done.batched(op->arg, err, good ? &b : NULL);
-    sl_decoded_free(&d);
+    op->done.batch(op->arg, err, good ? &b : NULL);
 }
 
 /* The positions outlive the call: the reply names group and entry, the caller wants its own number. */
@@ -110,12 +107,8 @@ static void keep_positions(struct sl_operation *op, const struct sl_batch_group 
 
 static void record_arg(struct sl_wire *w, const struct sl_record_key *key)
 {
-    static const char digits[] = "0123456789abcdef";
     char hex[2 * SL_RECORD_ID];
-    for (size_t i = 0; i < SL_RECORD_ID; i++) {
-        hex[2 * i] = digits[key->id[i] >> 4];
-        hex[2 * i + 1] = digits[key->id[i] & 15];
-    }
+    sl_hex_encode(key->id, SL_RECORD_ID, hex);
     sl_wire_arg(w, hex, sizeof hex);
     sl_wire_arg(w, key->fingerprint, sizeof key->fingerprint);
     sl_wire_number(w, key->keep_ms);
@@ -123,57 +116,40 @@ static void record_arg(struct sl_wire *w, const struct sl_record_key *key)
 
 enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                            const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
-                           void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
+                           sl_batched_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_BATCH, pool, (key != NULL ? 5 : 3) + 2 * n, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_batched;
-    op->done.batched = done;
-    op->arg = arg;
+    struct sl_operation *op =
+        sl_op_begin(s, SL_OP_BATCH, pool, (key != NULL ? 5 : 3) + 2 * n, give_batch, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.batch = done;
     op->want = n;
     keep_positions(op, groups, n);
-    sl_op_channel(s, pool, &w);
-    sl_wire_number(&w, final);
+    sl_op_channel(op, pool);
+    sl_wire_number(&op->wire, final);
     if (key != NULL)
-        record_arg(&w, key);
+        record_arg(&op->wire, key);
     else
-        sl_wire_text(&w, "");
+        sl_wire_text(&op->wire, "");
     for (uint32_t i = 0; i < n; i++) {
-        sl_op_uuid(&w, &groups[i].list);
-        sl_op_pack(&w, groups[i].changes, groups[i].count);
+        sl_op_uuid(op, &groups[i].list);
+        pack_changes(&op->wire, groups[i].changes, groups[i].count);
     }
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    return sl_op_send(op);
 }
 
-static void give_remembered(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
-{
-    struct sl_remembered m = {0};
-    if (err == SL_OK && !sl_decode_remembered(r, &m))
-        err = sl_op_bad_shape(op);
-    op->done.remembered(op->arg, err, err == SL_OK ? &m : NULL);
-}
+SL_OP_GIVES(remember, sl_remembered, sl_decode_remembered(r, &v))
 
 enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
-                              struct sl_span answer,
-                              void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r),
-                              void *arg)
+                              struct sl_span answer, sl_remembered_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_REMEMBER, pool, 4, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_remembered;
-    op->done.remembered = done;
-    op->arg = arg;
-    record_arg(&w, key);
-    sl_wire_arg(&w, answer.at, answer.len);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_REMEMBER, pool, 4, give_remember, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.remember = done;
+    record_arg(&op->wire, key);
+    sl_wire_arg(&op->wire, answer.at, answer.len);
+    return sl_op_send(op);
 }
 
 static void give_status(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
@@ -189,19 +165,13 @@ static void give_status(struct sl_operation *op, enum sl_err err, const struct r
 }
 
 enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                            void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
-                            void *arg)
+                            sl_status_cb *done, void *arg)
 {
-    struct sl_wire w = {0};
-    struct sl_operation *op;
-    enum sl_err err = sl_op_new(s, SL_OP_STATUS, pool, 2, &w, &op);
-    if (err != SL_OK)
-        return err;
-    op->deliver = give_status;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_STATUS, pool, 2, give_status, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
     op->done.status = done;
-    op->arg = arg;
-    sl_op_uuid(&w, list);
-    sl_wire_number(&w, index);
-    sl_op_send(s, op, &w, 1);
-    return SL_OK;
+    sl_op_uuid(op, list);
+    sl_wire_number(&op->wire, index);
+    return sl_op_send(op);
 }

@@ -1,3 +1,6 @@
+/* The life of a store: its connection is greeted, gets the scripts, and is UP once the server is what the
+ * options ask for; then typed operations (ops_*.c) use it. The keeper's store repeats the check every ten
+ * seconds. */
 #include "store/store.h"
 
 #include <hiredis/hiredis.h>
@@ -5,9 +8,133 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "store/dial_int.h"
+#include "store/greet_int.h"
 #include "store/ops_int.h"
+#include "store/scripts.h"
+#include "store/verify_int.h"
 
 #define VERIFY_EVERY_NS (10 * SL_NS_PER_S)
+
+/* ---- scripts */
+
+static const char *const script_names[] = {
+#define X(id, name, callback, flags) ((flags)&SL_OP_SCRIPT) ? #name : NULL,
+    SL_STORE_OPS(X)
+#undef X
+};
+
+struct script_load {
+    struct sl_call call; /* first */
+    enum sl_store_op kind;
+};
+
+static void on_script_loaded(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
+                             const struct redisReply *last)
+{
+    struct sl_store *s = (struct sl_store *)c;
+    struct script_load *l = (struct script_load *)call;
+    if (last != NULL && first->type == REDIS_REPLY_STRING && first->len == SL_SHA)
+        memcpy(s->sha[l->kind], first->str, SL_SHA);
+    else if (last != NULL)
+        sl_conn_refused(c, "SCRIPT LOAD", first);
+    free(call->bytes);
+    free(l);
+}
+
+void sl_store_load_script(struct sl_store *s, enum sl_store_op kind)
+{
+    struct sl_wire w = {0};
+    size_t len;
+    char *text = sl_script_text(script_names[kind], &len);
+    sl_wire_command(&w, 3);
+    sl_wire_text(&w, "SCRIPT");
+    sl_wire_text(&w, "LOAD");
+    sl_wire_arg(&w, text, len);
+    free(text);
+    struct script_load *l = sl_xcalloc(1, sizeof *l);
+    l->kind = kind;
+    l->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_script_loaded};
+    sl_conn_send(&s->conn, &l->call);
+}
+
+/* ---- the server */
+
+static void note_verification(struct sl_store *s, bool ok)
+{
+    if (s->conn.setup.metrics != NULL)
+        sl_metric_add_label(s->conn.setup.metrics, SL_STORE_M_VERIFICATIONS, ok ? 0 : 1, 1);
+    s->verified_ns = sl_conn_now(&s->conn);
+    s->verifying = false;
+}
+
+/* CONFIG GET is the last question, so every script is loaded by now. */
+static void on_config(struct sl_conn *c, const struct redisReply *r)
+{
+    struct sl_store *s = (struct sl_store *)c;
+    char text[200];
+    struct sl_buf why;
+    bool hopeless;
+    sl_buf_over(&why, text, sizeof text);
+    bool ok = sl_verify_server(c->setup.options, s->info, r, &why, &hopeless);
+    note_verification(s, ok);
+    if (!ok)
+        sl_conn_drop(c, hopeless, "%s", sl_buf_cstr(&why));
+    else if (c->state == SL_STORE_VERIFYING)
+        sl_conn_up(c);
+}
+
+static void on_info(struct sl_conn *c, const struct redisReply *r)
+{
+    struct sl_store *s = (struct sl_store *)c;
+    if (r->type != REDIS_REPLY_STRING) {
+        sl_conn_refused(c, "INFO", r);
+        return;
+    }
+    struct sl_span role = {"", 0}, cluster = {"", 0};
+    if (c->setup.verifies) { /* judged when CONFIG GET has answered */
+        char *copy = sl_xcalloc(1, r->len + 1);
+        memcpy(copy, r->str, r->len);
+        free((char *)s->info.at);
+        s->info = sl_span(copy, r->len);
+        return;
+    }
+    sl_decode_info(sl_span(r->str, r->len), "role", &role);
+    sl_decode_info(sl_span(r->str, r->len), "cluster_enabled", &cluster);
+    if (sl_span_eq(cluster, SL_SPAN("1")))
+        sl_conn_drop(c, true, "Redis runs in cluster mode, which is not supported: one primary is needed");
+    else if (!sl_span_eq(role, SL_SPAN("master")))
+        sl_conn_drop(c, false, "the role of the server is %.*s, must be master",
+                     (int)(role.len < 32 ? role.len : 32), role.at);
+    else if (c->state == SL_STORE_VERIFYING)
+        sl_conn_up(c);
+}
+
+static void verify_server(struct sl_store *s)
+{
+    struct sl_conn *c = &s->conn;
+    s->verifying = true;
+    sl_conn_ask(c, on_info, (const char *const[]){"INFO", NULL});
+    if (c->setup.verifies)
+        sl_conn_ask(c, on_config,
+                    (const char *const[]){"CONFIG", "GET", "appendonly", "appendfsync",
+                                          "no-appendfsync-on-rewrite", "maxmemory-policy", NULL});
+}
+
+static void prepare_store(struct sl_conn *c)
+{
+    struct sl_store *s = (struct sl_store *)c;
+    s->verifying = false;
+    for (unsigned i = 0; i < SL_OP_COUNT; i++)
+        if (script_names[i] != NULL)
+            sl_store_load_script(s, (enum sl_store_op)i);
+    verify_server(s);
+}
+
+static void greet_then_prepare(struct sl_conn *c)
+{
+    sl_conn_greet(c, prepare_store);
+}
 
 static void on_pong(struct sl_conn *c, const struct redisReply *r)
 {
@@ -20,15 +147,9 @@ static void beat(struct sl_conn *c)
 {
     struct sl_store *s = (struct sl_store *)c;
     if (c->setup.verifies && !s->verifying && sl_conn_now(c) - s->verified_ns >= VERIFY_EVERY_NS)
-        sl_store_verify(s);
+        verify_server(s);
     else if (c->head == NULL)
         sl_conn_ask(c, on_pong, (const char *const[]){"PING", NULL});
-}
-
-static void prepare(struct sl_conn *c)
-{
-    ((struct sl_store *)c)->verifying = false;
-    sl_store_prepare(c);
 }
 
 static void destroy(struct sl_conn *c)
@@ -39,7 +160,14 @@ static void destroy(struct sl_conn *c)
     free(s);
 }
 
-static const struct sl_conn_hooks hooks = {.prepare = prepare, .beat = beat, .destroy = destroy};
+static const struct sl_conn_hooks hooks = {.connected = greet_then_prepare, .beat = beat, .destroy = destroy};
+
+/* ---- life */
+
+void sl_store_mail(struct sl_mail *m)
+{
+    sl_dial_mail(m);
+}
 
 struct sl_store *sl_store_new(const struct sl_store_setup *setup)
 {

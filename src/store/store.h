@@ -16,32 +16,18 @@
  * Bounded: at most SL_STORE_INFLIGHT operations await replies; beyond that SL_ERR_UNAVAILABLE at once. */
 #pragma once
 #include "base/err.h"
-#include "base/metric.h"
 #include "base/uuid.h"
 #include "core/order.h"
 #include "loop/crew.h"
 #include "loop/loop.h"
+#include "store/metrics.h"
 #include "store/options.h"
+#include "store/state.h"
 
 #define SL_STORE_INFLIGHT 4096
 #define SL_REPLID_MAX 40 /* hex characters of master_replid */
 
 /* ---- connection */
-
-/* DOWN -> RESOLVING -> CONNECTING -> GREETING (AUTH, SELECT, name, kill predecessors) -> VERIFYING
- * (persistence, role, scripts) -> UP; any -> DOWN (with backoff and jitter); UP -> DRAINING -> CLOSED. One
- * function changes it. */
-enum sl_store_state {
-    SL_STORE_DOWN,
-    SL_STORE_RESOLVING,
-    SL_STORE_CONNECTING,
-    SL_STORE_GREETING,
-    SL_STORE_VERIFYING,
-    SL_STORE_UP,
-    SL_STORE_DRAINING,
-    SL_STORE_CLOSED
-};
-const char *sl_store_state_name(enum sl_store_state s);
 
 struct sl_store_identity {
     char instance[SL_UUID_TEXT + 1]; /* kept in the storage directory: the same over restarts */
@@ -55,6 +41,8 @@ struct sl_store_tls {
     struct ssl_ctx_st *_Atomic context; /* SSL_CTX, immutable */
 };
 
+typedef void(sl_store_state_cb)(void *arg, enum sl_store_state state);
+
 struct sl_store_setup {
     struct sl_loop *loop;
     const struct sl_redis_options *options; /* outlives the store */
@@ -65,7 +53,7 @@ struct sl_store_setup {
     struct sl_mailbox *mail; /* of the loop's thread: resolver jobs come back as mail of kind SL_STORE_MAIL */
     struct sl_metric_slab *metrics; /* of sl_store_metric_table; one writer, this loop */
     bool verifies;                  /* checks persistence at every connect and every 10 s (the keeper's) */
-    void (*on_state)(void *arg, enum sl_store_state state);
+    sl_store_state_cb *on_state;
     void *arg;
 };
 
@@ -87,8 +75,6 @@ uint64_t sl_store_rtt_ns(const struct sl_store *s); /* smoothed round trip of up
 /* Waits for replies that are due (at most `deadline_ns` from now), then closes; on_state(CLOSED) ends it. */
 void sl_store_drain(struct sl_store *s, uint64_t deadline_ns);
 void sl_store_free(struct sl_store *s); /* at once: callbacks get OUTCOME_UNKNOWN / UNAVAILABLE; NULL ok */
-
-extern const struct sl_metric_table sl_store_metric_table;
 
 /* ---- records */
 
@@ -133,9 +119,9 @@ struct sl_agreed {
     struct sl_span other; /* a living instance whose options are others; empty: none */
 };
 /* Compares, and with `write` puts the options down unless `other`, size or bits speak against it. */
+typedef void(sl_agreed_cb)(void *arg, enum sl_err err, const struct sl_agreed *r);
 SL_CHECKED enum sl_err sl_store_agree(struct sl_store *s, const char *pool,
-                                      const struct sl_shared_options *mine, bool write,
-                                      void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
+                                      const struct sl_shared_options *mine, bool write, sl_agreed_cb *done,
                                       void *arg);
 
 /* Opens a pool: registers its name, fixes size and bits at the first call ever.
@@ -149,21 +135,20 @@ struct sl_pool_opened {
     struct sl_span replid;
     uint32_t foreign; /* open lists of another epoch: the next take seals them, unless they are adopted */
 };
-SL_CHECKED enum sl_err
-sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                   void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r), void *arg);
+typedef void(sl_pool_opened_cb)(void *arg, enum sl_err err, const struct sl_pool_opened *r);
+SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
+                                          sl_pool_opened_cb *done, void *arg);
 
 /* All pool names that were ever opened in this database. */
-SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s,
-                                           void (*done)(void *arg, enum sl_err err,
-                                                        const struct sl_span *names, size_t n),
-                                           void *arg);
+typedef void(sl_pool_names_cb)(void *arg, enum sl_err err, const struct sl_span *names, size_t n);
+SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg);
 
 /* Embedded Redis only: gives the open lists of other epochs the present one, if the pool's take counter is
  * not behind `mark`; answers how many, or -1 when Redis is behind (the lists are then sealed by the next
  * take). */
+typedef void(sl_adopted_cb)(void *arg, enum sl_err err, int64_t adopted);
 SL_CHECKED enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
-                                      void (*done)(void *arg, enum sl_err err, int64_t adopted), void *arg);
+                                      sl_adopted_cb *done, void *arg);
 
 /* Takes up to `want` indices: of each open list its returned ones first, then from the cursor on; moves on to
  * the next open list; creates the first draft that is not used where none is left (and the second where that
@@ -183,21 +168,22 @@ struct sl_taken {
     const struct sl_block *blocks;
     uint32_t block_count;
 };
+typedef void(sl_taken_cb)(void *arg, enum sl_err err, const struct sl_taken *r);
 SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                                     const struct sl_list_draft drafts[static 2],
-                                     void (*done)(void *arg, enum sl_err err, const struct sl_taken *r),
+                                     const struct sl_list_draft drafts[static 2], sl_taken_cb *done,
                                      void *arg);
 
 /* Creates lists until `spares` open ones of this epoch are untouched; at most `n` drafts. Answers the new
  * records. */
-SL_CHECKED enum sl_err sl_store_precreate(
-    struct sl_store *s, const char *pool, uint32_t spares, const struct sl_list_draft *drafts, size_t n,
-    void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n), void *arg);
+typedef void(sl_precreated_cb)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
+SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
+                                          const struct sl_list_draft *drafts, size_t n,
+                                          sl_precreated_cb *done, void *arg);
 
 /* Gives indices of one list back; refused (accepted = 0) when the list is sealed or of another epoch. */
+typedef void(sl_given_back_cb)(void *arg, enum sl_err err, uint32_t accepted);
 SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                          const uint32_t *indices, uint32_t n,
-                                          void (*done)(void *arg, enum sl_err err, uint32_t accepted),
+                                          const uint32_t *indices, uint32_t n, sl_given_back_cb *done,
                                           void *arg);
 
 /* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
@@ -215,9 +201,9 @@ struct sl_mend {
 /* A mended list's version is above all from before by this: whoever has seen those knows that it was mended.
  * src/store/lua/mend.lua has the same number. */
 #define SL_MEND_JUMP (1u << 20)
-SL_CHECKED enum sl_err
-sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
-              void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what), void *arg);
+typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
+SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
+                                     sl_mended_cb *done, void *arg);
 
 /* Retires lists: says of which the caller still holds references, and looks at others. A list that is full or
  * sealed is retired when `after_ms` have passed since anybody said so, and since a time began in which
@@ -233,9 +219,9 @@ struct sl_retired {
     const struct sl_uuid *retired, *gone;
     size_t retired_count, gone_count;
 };
+typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *r);
 SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
-                                       void (*done)(void *arg, enum sl_err err, const struct sl_retired *r),
-                                       void *arg);
+                                       sl_retired_cb *done, void *arg);
 
 /* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change.
  * `newest`: the pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads
@@ -246,19 +232,19 @@ struct sl_changes {
     const struct sl_list_record *lists;
     size_t count;
 };
+typedef void(sl_changes_cb)(void *arg, enum sl_err err, const struct sl_changes *r);
 SL_CHECKED enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
-                                        void (*done)(void *arg, enum sl_err err, const struct sl_changes *r),
-                                        void *arg);
+                                        sl_changes_cb *done, void *arg);
 
 /* One list by id; NULL record: the pool has no such list. */
-SL_CHECKED enum sl_err
-sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                  void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r), void *arg);
+typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_list_record *r);
+SL_CHECKED enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                                         sl_described_cb *done, void *arg);
 
 /* The status list bytes with their version, atomically. SL_ERR_NO_SUCH_LIST when it is gone. */
-SL_CHECKED enum sl_err
-sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-              void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes), void *arg);
+typedef void(sl_loaded_cb)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
+SL_CHECKED enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                                     sl_loaded_cb *done, void *arg);
 
 /* ---- operations of the workers */
 
@@ -318,10 +304,10 @@ struct sl_updated {
     uint32_t count;
     const uint8_t *results; /* an enum sl_result per change */
 };
+typedef void(sl_updated_cb)(void *arg, enum sl_err err, const struct sl_updated *r);
 SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                        int final, const struct sl_change *changes, uint32_t n,
-                                       void (*done)(void *arg, enum sl_err err, const struct sl_updated *r),
-                                       void *arg);
+                                       sl_updated_cb *done, void *arg);
 
 /* What binds a request to its first answer. The record is kept in Redis under `id` for `keep_ms` from the
  * first answer on; `fingerprint` tells another request under the same id. */
@@ -339,10 +325,10 @@ struct sl_remembered {
     bool bound;            /* by this call */
     struct sl_span answer; /* bound before; empty: nothing was */
 };
-SL_CHECKED enum sl_err
-sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
-                  struct sl_span answer,
-                  void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r), void *arg);
+typedef void(sl_remembered_cb)(void *arg, enum sl_err err, const struct sl_remembered *r);
+SL_CHECKED enum sl_err sl_store_remember(struct sl_store *s, const char *pool,
+                                         const struct sl_record_key *key, struct sl_span answer,
+                                         sl_remembered_cb *done, void *arg);
 
 /* All or nothing over many lists of one pool: validated whole, as if applied in order, then written. With a
  * key (NULL: none) a batch that was written is bound to it in the same step; one that comes again writes
@@ -361,13 +347,12 @@ struct sl_batched {
     const bool *changed;       /* per group */
     bool repeated;             /* an earlier batch under the same key was written, this one was not */
 };
+typedef void(sl_batched_cb)(void *arg, enum sl_err err, const struct sl_batched *r);
 SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                                       const struct sl_batch_group *groups, uint32_t n,
-                                      const struct sl_record_key *key,
-                                      void (*done)(void *arg, enum sl_err err, const struct sl_batched *r),
-                                      void *arg);
+                                      const struct sl_record_key *key, sl_batched_cb *done, void *arg);
 
 /* The status as Redis has it. */
-SL_CHECKED enum sl_err
-sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version), void *arg);
+typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, uint64_t version);
+SL_CHECKED enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                                       uint32_t index, sl_status_cb *done, void *arg);

@@ -7,20 +7,16 @@
 #include "core/status_list.h"
 #include "fake_store.h"
 
-static void give_agreed(struct op *op)
-{
-    op->done.agreed(op->arg, op->err, op->err == SL_OK ? &op->result.agreed : NULL);
-}
+FAKE_GIVES(agree, agreed)
 
 enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl_shared_options *mine,
-                           bool write, void (*done)(void *arg, enum sl_err err, const struct sl_agreed *r),
-                           void *arg)
+                           bool write, sl_agreed_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_AGREE, arg, give_agreed, &execute);
+    struct op *op = fake_op_new(s, SL_OP_AGREE, arg, give_agree, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.agreed = done;
+    op->done.agree = done;
     if (execute) {
         struct fake_pool *p = fake_pool(s->f, pool);
         char *before = sl_xcalloc(1, sizeof p->shared);
@@ -37,20 +33,16 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
     return fake_op_sent(s, op);
 }
 
-static void give_pool(struct op *op)
-{
-    op->done.pool(op->arg, op->err, op->err == SL_OK ? &op->result.pool : NULL);
-}
+FAKE_GIVES(open_pool, pool)
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                               void (*done)(void *arg, enum sl_err err, const struct sl_pool_opened *r),
-                               void *arg)
+                               sl_pool_opened_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_OPEN_POOL, arg, give_pool, &execute);
+    struct op *op = fake_op_new(s, SL_OP_OPEN_POOL, arg, give_open_pool, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.pool = done;
+    op->done.open_pool = done;
     if (execute) {
         struct fake_pool *p = fake_pool(s->f, pool);
         if (p->size == 0) {
@@ -67,21 +59,18 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
     return fake_op_sent(s, op);
 }
 
-static void give_names(struct op *op)
+static void give_pool_names(struct op *op)
 {
-    op->done.names(op->arg, op->err, op->bytes, op->len);
+    op->done.pool_names(op->arg, op->err, op->bytes, op->len);
 }
 
-enum sl_err sl_store_pool_names(struct sl_store *s,
-                                void (*done)(void *arg, enum sl_err err, const struct sl_span *names,
-                                             size_t n),
-                                void *arg)
+enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_POOL_NAMES, arg, give_names, &execute);
+    struct op *op = fake_op_new(s, SL_OP_POOL_NAMES, arg, give_pool_names, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.names = done;
+    op->done.pool_names = done;
     struct sl_span *names = op->bytes = sl_xcalloc(s->f->pool_count + 1, sizeof *names);
     op->len = op->err == SL_OK ? s->f->pool_count : 0;
     for (size_t i = 0; i < op->len; i++)
@@ -89,19 +78,19 @@ enum sl_err sl_store_pool_names(struct sl_store *s,
     return fake_op_sent(s, op);
 }
 
-static void give_adopted(struct op *op)
+static void give_adopt(struct op *op)
 {
-    op->done.adopted(op->arg, op->err, op->result.number);
+    op->done.adopt(op->arg, op->err, op->result.number);
 }
 
-enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
-                           void (*done)(void *arg, enum sl_err err, int64_t adopted), void *arg)
+enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark, sl_adopted_cb *done,
+                           void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_ADOPT, arg, give_adopted, &execute);
+    struct op *op = fake_op_new(s, SL_OP_ADOPT, arg, give_adopt, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.adopted = done;
+    op->done.adopt = done;
     struct fake_pool *p = fake_pool(s->f, pool);
     if (execute && p->now.taken < mark) {
         op->result.number = -1;
@@ -114,20 +103,16 @@ enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
     return fake_op_sent(s, op);
 }
 
-static void give_taken(struct op *op)
-{
-    op->done.taken(op->arg, op->err, op->err == SL_OK ? &op->result.taken : NULL);
-}
+FAKE_GIVES(take, taken)
 
 enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                          const struct sl_list_draft drafts[static 2],
-                          void (*done)(void *arg, enum sl_err err, const struct sl_taken *r), void *arg)
+                          const struct sl_list_draft drafts[static 2], sl_taken_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_TAKE, arg, give_taken, &execute);
+    struct op *op = fake_op_new(s, SL_OP_TAKE, arg, give_take, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.taken = done;
+    op->done.take = done;
     if (execute) {
         struct fake_pool *p = fake_pool(s->f, pool);
         op->blocks = sl_xcalloc(p->now.lists + 3, sizeof *op->blocks);
@@ -138,20 +123,20 @@ enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, u
     return fake_op_sent(s, op);
 }
 
-static void give_made(struct op *op)
+static void give_precreate(struct op *op)
 {
-    op->done.made(op->arg, op->err, op->records, op->err == SL_OK ? op->record_count : 0);
+    op->done.precreate(op->arg, op->err, op->records, op->err == SL_OK ? op->record_count : 0);
 }
 
-enum sl_err sl_store_precreate(
-    struct sl_store *s, const char *pool, uint32_t spares, const struct sl_list_draft *drafts, size_t n,
-    void (*done)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n), void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
+                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
+                               void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_PRECREATE, arg, give_made, &execute);
+    struct op *op = fake_op_new(s, SL_OP_PRECREATE, arg, give_precreate, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.made = done;
+    op->done.precreate = done;
     struct fake_pool *p = fake_pool(s->f, pool);
     op->records = sl_xcalloc(n + 1, sizeof *op->records);
     for (size_t i = 0; execute && i < n && fake_spares(s->f, p) < spares; i++)
@@ -159,61 +144,56 @@ enum sl_err sl_store_precreate(
     return fake_op_sent(s, op);
 }
 
-static void give_accepted(struct op *op)
+static void give_give_back(struct op *op)
 {
-    op->done.accepted(op->arg, op->err, (uint32_t)op->result.number);
+    op->done.give_back(op->arg, op->err, (uint32_t)op->result.number);
 }
 
 enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                               const uint32_t *indices, uint32_t n,
-                               void (*done)(void *arg, enum sl_err err, uint32_t accepted), void *arg)
+                               const uint32_t *indices, uint32_t n, sl_given_back_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
-    struct op *op = fake_op_new(s, SL_OP_GIVE_BACK, arg, give_accepted, &execute);
+    struct op *op = fake_op_new(s, SL_OP_GIVE_BACK, arg, give_give_back, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.accepted = done;
+    op->done.give_back = done;
     struct fake_list *l = fake_find(s->f, list);
     if (execute && l != NULL)
         op->result.number = fake_give_back(s->f, l, indices, n);
     return fake_op_sent(s, op);
 }
 
-static void give_retired(struct op *op)
-{
-    op->done.retired(op->arg, op->err, op->err == SL_OK ? &op->result.retired : NULL);
-}
+FAKE_GIVES(retire, retired)
 
 enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
-                            void (*done)(void *arg, enum sl_err err, const struct sl_retired *r), void *arg)
+                            sl_retired_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_RETIRE, arg, give_retired, &execute);
+    struct op *op = fake_op_new(s, SL_OP_RETIRE, arg, give_retire, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.retired = done;
+    op->done.retire = done;
     op->bytes = sl_xcalloc(r->asked + 1, sizeof(struct sl_uuid));
     if (execute)
         fake_retire(s->f, fake_pool(s->f, pool), r, op->bytes, &op->result.retired);
     return fake_op_sent(s, op);
 }
 
-static void give_mended(struct op *op)
+static void give_mend(struct op *op)
 {
-    op->done.mended(op->arg, op->err, op->version, (enum sl_mended)op->result.number);
+    op->done.mend(op->arg, op->err, op->version, (enum sl_mended)op->result.number);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
-                          void (*done)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what),
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m, sl_mended_cb *done,
                           void *arg)
 {
     bool execute;
     enum sl_mended what;
-    struct op *op = fake_op_new(s, SL_OP_MEND, arg, give_mended, &execute);
+    struct op *op = fake_op_new(s, SL_OP_MEND, arg, give_mend, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.mended = done;
+    op->done.mend = done;
     if (execute) {
         op->version = fake_mend(s->f, fake_pool(s->f, pool), m, &what);
         op->result.number = what;
@@ -234,7 +214,7 @@ static int by_change(const void *a, const void *b)
 }
 
 enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
-                             void (*done)(void *arg, enum sl_err err, const struct sl_changes *r), void *arg)
+                             sl_changes_cb *done, void *arg)
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_CHANGES, arg, give_changes, &execute);
@@ -252,20 +232,19 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
     return fake_op_sent(s, op);
 }
 
-static void give_record(struct op *op)
+static void give_describe(struct op *op)
 {
-    op->done.record(op->arg, op->err, op->err == SL_OK ? op->records : NULL);
+    op->done.describe(op->arg, op->err, op->err == SL_OK ? op->records : NULL);
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                              void (*done)(void *arg, enum sl_err err, const struct sl_list_record *r),
-                              void *arg)
+                              sl_described_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_DESCRIBE, arg, give_record, &execute);
+    struct op *op = fake_op_new(s, SL_OP_DESCRIBE, arg, give_describe, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.record = done;
+    op->done.describe = done;
     struct fake_list *l = fake_find(s->f, list);
     if (execute && l != NULL && strcmp(l->pool->name, pool) == 0) {
         op->records = sl_xcalloc(1, sizeof *op->records);
@@ -274,21 +253,20 @@ enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct
     return fake_op_sent(s, op);
 }
 
-static void give_loaded(struct op *op)
+static void give_load(struct op *op)
 {
-    op->done.loaded(op->arg, op->err, op->version, sl_span(op->bytes, op->len));
+    op->done.load(op->arg, op->err, op->version, sl_span(op->bytes, op->len));
 }
 
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                          void (*done)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes),
-                          void *arg)
+                          sl_loaded_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
-    struct op *op = fake_op_new(s, SL_OP_LOAD, arg, give_loaded, &execute);
+    struct op *op = fake_op_new(s, SL_OP_LOAD, arg, give_load, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.loaded = done;
+    op->done.load = done;
     struct fake_list *l = fake_find(s->f, list);
     if (execute && l == NULL) {
         op->err = SL_ERR_NO_SUCH_LIST;
@@ -303,21 +281,17 @@ enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_
     return fake_op_sent(s, op);
 }
 
-static void give_updated(struct op *op)
-{
-    op->done.updated(op->arg, op->err, op->err == SL_OK ? &op->result.updated : NULL);
-}
+FAKE_GIVES(update, updated)
 
 enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
-                            const struct sl_change *changes, uint32_t n,
-                            void (*done)(void *arg, enum sl_err err, const struct sl_updated *r), void *arg)
+                            const struct sl_change *changes, uint32_t n, sl_updated_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
-    struct op *op = fake_op_new(s, SL_OP_UPDATE, arg, give_updated, &execute);
+    struct op *op = fake_op_new(s, SL_OP_UPDATE, arg, give_update, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.updated = done;
+    op->done.update = done;
     struct fake_list *l = fake_find(s->f, list);
     op->bytes = sl_xcalloc(n + 1, 1);
     if (execute && l == NULL) {
@@ -329,21 +303,18 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
     return fake_op_sent(s, op);
 }
 
-static void give_batched(struct op *op)
-{
-    op->done.batched(op->arg, op->err, op->err == SL_OK ? &op->result.batched : NULL);
-}
+FAKE_GIVES(batch, batched)
 
 enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                            const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
-                           void (*done)(void *arg, enum sl_err err, const struct sl_batched *r), void *arg)
+                           sl_batched_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
-    struct op *op = fake_op_new(s, SL_OP_BATCH, arg, give_batched, &execute);
+    struct op *op = fake_op_new(s, SL_OP_BATCH, arg, give_batch, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.batched = done;
+    op->done.batch = done;
     op->bytes = sl_xcalloc(n + 1, sizeof(uint64_t));
     op->more = sl_xcalloc(n + 1, sizeof(bool));
     struct fake_answer *known = execute && key != NULL ? fake_recall(s->f, pool, key) : NULL;
@@ -356,21 +327,16 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
     return fake_op_sent(s, op);
 }
 
-static void give_remembered(struct op *op)
-{
-    op->done.remembered(op->arg, op->err, op->err == SL_OK ? &op->result.remembered : NULL);
-}
+FAKE_GIVES(remember, remembered)
 
 enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
-                              struct sl_span answer,
-                              void (*done)(void *arg, enum sl_err err, const struct sl_remembered *r),
-                              void *arg)
+                              struct sl_span answer, sl_remembered_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_REMEMBER, arg, give_remembered, &execute);
+    struct op *op = fake_op_new(s, SL_OP_REMEMBER, arg, give_remember, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.remembered = done;
+    op->done.remember = done;
     struct fake_answer *known = execute ? fake_recall(s->f, pool, key) : NULL;
     struct sl_remembered *r = &op->result.remembered;
     if (known != NULL && memcmp(known->key.fingerprint, key->fingerprint, sizeof key->fingerprint) != 0) {
@@ -392,8 +358,7 @@ static void give_status(struct op *op)
 }
 
 enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                            void (*done)(void *arg, enum sl_err err, uint8_t value, uint64_t version),
-                            void *arg)
+                            sl_status_cb *done, void *arg)
 {
     bool execute;
     (void)pool;

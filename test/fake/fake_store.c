@@ -12,7 +12,7 @@ const struct sl_metric_table sl_store_metric_table = {no_metrics, 1};
 static bool writes(enum sl_store_op kind)
 {
     static const bool table[] = {
-#define X(id, name, does_write, script) does_write,
+#define X(id, name, callback, flags) ((flags)&SL_OP_WRITES) != 0,
         SL_STORE_OPS(X)
 #undef X
     };
@@ -40,7 +40,7 @@ static void finish(struct sl_store *s, struct op *op)
         uint64_t took = sl_mono_ns(s->f->clock) - op->sent_ns;
         s->rtt_ns = s->rtt_ns == 0 ? took : s->rtt_ns - s->rtt_ns / 8 + took / 8;
     }
-    op->deliver(op);
+    op->give(op);
     op_free(op);
     if (s->state == SL_STORE_DRAINING && s->inflight == 0) {
         s->state = SL_STORE_CLOSED;
@@ -164,11 +164,6 @@ void sl_store_drain(struct sl_store *s, uint64_t deadline_ns)
         s->setup.on_state(s->setup.arg, SL_STORE_CLOSED);
 }
 
-const char *sl_store_state_name(enum sl_store_state s)
-{
-    return s == SL_STORE_UP ? "up" : "down";
-}
-
 enum sl_store_state sl_store_state(const struct sl_store *s)
 {
     return s->state;
@@ -203,7 +198,7 @@ void sl_store_mail(struct sl_mail *m)
 /* ---- sending ---------------------------------------------------------------------------------------------
  */
 
-struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, void (*deliver)(struct op *op),
+struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fake_give *give,
                        bool *ret_execute)
 {
     struct fake_redis *f = s->f;
@@ -217,7 +212,7 @@ struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, voi
     struct op *op = sl_xcalloc(1, sizeof *op);
     op->kind = kind;
     op->arg = arg;
-    op->deliver = deliver;
+    op->give = give;
     op->sent_ns = sl_mono_ns(f->clock);
     op->due_ns = op->sent_ns + atomic_load(&f->delay_ns);
     atomic_fetch_add(&f->counts[kind], 1);

@@ -3,30 +3,20 @@
 #pragma once
 #include "fake_redis.h"
 
+struct op;
+typedef void(fake_give)(struct op *op);
+
 struct op {
     struct op *next;
     enum sl_store_op kind;
     uint64_t due_ns, sent_ns;
     enum sl_err err;
-    void (*deliver)(struct op *op);
+    fake_give *give;
     void *arg;
     union {
-        void (*agreed)(void *, enum sl_err, const struct sl_agreed *);
-        void (*pool)(void *, enum sl_err, const struct sl_pool_opened *);
-        void (*names)(void *, enum sl_err, const struct sl_span *, size_t);
-        void (*adopted)(void *, enum sl_err, int64_t);
-        void (*taken)(void *, enum sl_err, const struct sl_taken *);
-        void (*made)(void *, enum sl_err, const struct sl_list_record *, size_t);
-        void (*accepted)(void *, enum sl_err, uint32_t);
-        void (*mended)(void *, enum sl_err, uint64_t, enum sl_mended);
-        void (*retired)(void *, enum sl_err, const struct sl_retired *);
-        void (*changes)(void *, enum sl_err, const struct sl_changes *);
-        void (*record)(void *, enum sl_err, const struct sl_list_record *);
-        void (*loaded)(void *, enum sl_err, uint64_t, struct sl_span);
-        void (*updated)(void *, enum sl_err, const struct sl_updated *);
-        void (*batched)(void *, enum sl_err, const struct sl_batched *);
-        void (*remembered)(void *, enum sl_err, const struct sl_remembered *);
-        void (*status)(void *, enum sl_err, uint8_t, uint64_t);
+#define X(id, name, callback, flags) callback *name;
+        SL_STORE_OPS(X)
+#undef X
     } done;
     union {
         struct sl_agreed agreed;
@@ -64,6 +54,13 @@ struct sl_store {
 
 /* NULL: refused. Otherwise the caller has the lock until fake_op_sent; *ret_execute: whether it is to happen.
  */
-struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, void (*deliver)(struct op *op),
+struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fake_give *give,
                        bool *ret_execute);
 enum sl_err fake_op_sent(struct sl_store *s, struct op *op);
+
+/* give_NAME for a callback that gets op->result.MEMBER, or NULL with the error. */
+#define FAKE_GIVES(name, member)                                                                             \
+    static void give_##name(struct op *op)                                                                   \
+    {                                                                                                        \
+        op->done.name(op->arg, op->err, op->err == SL_OK ? &op->result.member : NULL);                       \
+    }

@@ -3,7 +3,9 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include "fuzz_help.h"
+#include "base/number.h"
 #include "store/decode_int.h"
+#include "store/verify_int.h"
 
 #define WANT 12
 
@@ -129,7 +131,7 @@ static void texts(struct sl_span text)
     (void)sl_decode_news(text, &id, &v);
     if (sl_decode_info(text, "role", &value))
         sl_assert(fuzz_inside(value, text));
-    if (sl_decode_decimal(text, 1000, &v))
+    if (sl_number_parse(text, 1000, &v))
         sl_assert(v <= 1000);
 }
 

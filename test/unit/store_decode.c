@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
+#include "base/number.h"
 #include "store/decode_int.h"
+#include "store/verify_int.h"
 
 #define ID "11111111-2222-4333-8444-555555555555"
 #define RECORD                                                                                               \
@@ -255,11 +257,11 @@ static void news_and_numbers(void **state)
     assert_false(sl_decode_news(SL_SPAN(ID "x42"), &id, &v));
     assert_false(sl_decode_news(SL_SPAN(ID " 4x"), &id, &v));
     assert_false(sl_decode_news(SL_SPAN(""), &id, &v));
-    assert_true(sl_decode_decimal(SL_SPAN("9223372036854775807"), INT64_MAX, &v));
-    assert_false(sl_decode_decimal(SL_SPAN("9223372036854775808"), INT64_MAX, &v));
-    assert_false(sl_decode_decimal(SL_SPAN("92233720368547758070"), UINT64_MAX, &v));
-    assert_false(sl_decode_decimal(SL_SPAN(""), 9, &v));
-    assert_false(sl_decode_decimal(SL_SPAN("-1"), 9, &v));
+    assert_true(sl_number_parse(SL_SPAN("9223372036854775807"), INT64_MAX, &v));
+    assert_false(sl_number_parse(SL_SPAN("9223372036854775808"), INT64_MAX, &v));
+    assert_false(sl_number_parse(SL_SPAN("92233720368547758070"), UINT64_MAX, &v));
+    assert_false(sl_number_parse(SL_SPAN(""), 9, &v));
+    assert_false(sl_number_parse(SL_SPAN("-1"), 9, &v));
 }
 
 struct verdict {
