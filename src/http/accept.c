@@ -28,8 +28,7 @@ static bool parse_weight(struct sl_span text, int *ret)
     return true;
 }
 
-/* Reads a member's parameters to its end. *ret_others counts those that are neither the weight nor
- * charset=utf-8. */
+/* Reads the parameters of a member, to its end. *ret_others counts all but the weight and charset=utf-8. */
 static bool parse_parameters(struct sl_span rest, int *ret_weight, unsigned *ret_others)
 {
     struct sl_field_parameter p;

@@ -18,7 +18,7 @@ bool sl_audit_stops(const struct sl_http *h)
            sl_journal_full(h->journal);
 }
 
-/* ---- what */
+/* ---- what was done */
 
 struct lines {
     struct sl_buf text; /* grows */
@@ -61,8 +61,8 @@ static void end_line(struct lines *w)
     w->in_line = 0;
 }
 
-/* Indices that follow one another become a pair of the first and the last. */
-static void add(struct lines *w, struct sl_span list, uint32_t index, int64_t value)
+/* Consecutive indices become a pair of the first and the last. */
+static void add_index(struct lines *w, struct sl_span list, uint32_t index, int64_t value)
 {
     bool same = (w->running || w->in_line > 0) && sl_span_eq(list, w->list) && value == w->value &&
                 w->in_line < INDICES;
@@ -91,16 +91,16 @@ static struct sl_span id_of(struct sl_span uri)
     return sl_span(uri.at + uri.len - n, n);
 }
 
-static void begin(struct lines *w)
+static void begin_lines(struct lines *w)
 {
     *w = (struct lines){.value = -1};
     sl_buf_init(&w->text, SIZE_MAX);
 }
 
-static struct sl_span finish(const struct sl_call *c, struct lines *w)
+static struct sl_span finish_lines(const struct sl_call *c, struct lines *w)
 {
-    static const char lacking[] =
-        "\"list\":null,\"indices\":null}\n"; /* no memory: that something was done is said */
+    /* Without memory the line says at least that something was done. */
+    static const char lacking[] = "\"list\":null,\"indices\":null}\n";
     struct sl_span what = sl_span(lacking, sizeof lacking - 1);
     end_line(w);
     if (!w->text.failed) {
@@ -113,7 +113,7 @@ static struct sl_span finish(const struct sl_call *c, struct lines *w)
     return what;
 }
 
-static struct sl_audit about(const struct sl_identity *who, const struct sl_pool *p, const char *action)
+static struct sl_audit audit_of(const struct sl_identity *who, const struct sl_pool *p, const char *action)
 {
     struct sl_audit a = {.pool = p, .action = action};
     memcpy(a.credential, who->hash, sizeof a.credential);
@@ -127,10 +127,10 @@ struct sl_audit sl_audit_update(const struct sl_call *c, const struct sl_identit
     struct lines w;
     if (!sl_audits(c))
         return a;
-    a = about(who, l->pool, "update");
-    begin(&w);
-    add(&w, id_of(l->uri), index, value);
-    a.what = finish(c, &w);
+    a = audit_of(who, l->pool, "update");
+    begin_lines(&w);
+    add_index(&w, id_of(l->uri), index, value);
+    a.what = finish_lines(c, &w);
     return a;
 }
 
@@ -141,11 +141,11 @@ struct sl_audit sl_audit_batch(const struct sl_call *c, const struct sl_identity
     struct lines w;
     if (!sl_audits(c))
         return a;
-    a = about(who, p, "batch-update");
-    begin(&w);
+    a = audit_of(who, p, "batch-update");
+    begin_lines(&w);
     for (size_t i = 0; i < n; i++)
-        add(&w, id_of(entries[i].list->uri), entries[i].index, entries[i].value);
-    a.what = finish(c, &w);
+        add_index(&w, id_of(entries[i].list->uri), entries[i].index, entries[i].value);
+    a.what = finish_lines(c, &w);
     return a;
 }
 
@@ -155,7 +155,7 @@ struct sl_audit sl_audit_reserve(const struct sl_call *c, const struct sl_identi
     struct sl_audit a = {0};
     if (!sl_audits(c))
         return a;
-    a = about(who, p, "reserve");
+    a = audit_of(who, p, "reserve");
     char *text = sl_call_alloc(c, 32);
     a.what = sl_span(text, (size_t)snprintf(text, 32, "\"amount\":%u}\n", amount));
     return a;
@@ -166,11 +166,11 @@ void sl_audit_slots(const struct sl_call *c, struct sl_audit *a, const uint64_t 
     struct lines w;
     if (!sl_audits(c))
         return;
-    begin(&w);
+    begin_lines(&w);
     for (uint32_t i = 0; i < n; i++)
-        add(&w, id_of(sl_table_at(c->t->http->shared->table, sl_ring_slot_list(slots[i]))->uri),
-            sl_ring_slot_index(slots[i]), -1);
-    a->what = finish(c, &w);
+        add_index(&w, id_of(sl_table_at(c->t->http->shared->table, sl_ring_slot_list(slots[i]))->uri),
+                  sl_ring_slot_index(slots[i]), -1);
+    a->what = finish_lines(c, &w);
 }
 
 void sl_audit_answer(const struct sl_call *c, struct sl_audit *a, struct sl_span answer)
@@ -179,11 +179,11 @@ void sl_audit_answer(const struct sl_call *c, struct sl_audit *a, struct sl_span
     struct sl_answer_run run;
     if (!sl_audits(c))
         return;
-    begin(&w);
+    begin_lines(&w);
     while (sl_answer_next(&answer, &run))
         for (uint32_t i = 0; i < run.count; i++)
-            add(&w, id_of(run.uri), sl_answer_index(&run, i), -1);
-    a->what = finish(c, &w);
+            add_index(&w, id_of(run.uri), sl_answer_index(&run, i), -1);
+    a->what = finish_lines(c, &w);
 }
 
 void sl_audit_gone(const struct sl_call *c, const struct sl_audit *a)
@@ -193,7 +193,7 @@ void sl_audit_gone(const struct sl_call *c, const struct sl_audit *a)
     sl_audit_write(&gone, a, SL_ERR_OUTCOME_UNKNOWN);
 }
 
-/* ---- who and when */
+/* ---- by whom, when, and with which outcome */
 
 static void put_time(struct sl_buf *b)
 {

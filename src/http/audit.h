@@ -1,33 +1,34 @@
-/* The audit record: who reserved and set what and when, a line of JSON per list (docs/audit.md). Nothing
- * about holders: we know of none. Never a credential, but the first 8 bytes of its SHA-256. The thread's that
- * has the call; nothing here waits for the file (loop/journal.h). */
+/* The audit record: who reserved or set what, and when; a line of JSON for each list (docs/audit.md). It has
+ * no holders, because we know of none, and no credential, only the first 8 bytes of its SHA-256. In the
+ * call's thread; nothing here waits for the file (loop/journal.h). */
 #pragma once
 #include "http/auth.h"
 #include "http/call.h"
 #include "worker/update.h"
 
-/* What will be written of a call once its outcome is known: in the request's pool. */
+/* What will be written once the outcome of the call is known. */
 struct sl_audit {
-    struct sl_span what; /* an object's end per list: `"list":..,"indices":[..]`, with line feeds; empty:
-                            nothing is recorded */
+    /* The end of a JSON object for each list, `"list":..,"indices":[..]}`, each with a line feed; in the
+     * request's pool. Empty: nothing is recorded. */
+    struct sl_span what;
     uint8_t credential[8];
     const struct sl_pool *pool;
     const char *action;
 };
 
-/* Issuers are served only while their calls can be recorded, unless the configuration says otherwise. */
+/* Whether the record is full and the configuration wants issuers refused until it can be written again. */
 bool sl_audit_stops(const struct sl_http *h);
 static inline bool sl_audits(const struct sl_call *c)
 {
     return c->t->http->journal != NULL;
 }
 
-/* The parts that are known before; nothing is done unless sl_audits. */
+/* The parts that are known before the outcome. They do nothing unless sl_audits. */
 struct sl_audit sl_audit_update(const struct sl_call *c, const struct sl_identity *who,
                                 const struct sl_list *l, uint32_t index, uint32_t value);
 struct sl_audit sl_audit_batch(const struct sl_call *c, const struct sl_identity *who,
                                const struct sl_pool *p, const struct sl_batch_entry *entries, size_t n);
-/* `amount`: until it is known which. */
+/* With the amount, until it is known which references they are: then call one of the next two. */
 struct sl_audit sl_audit_reserve(const struct sl_call *c, const struct sl_identity *who,
                                  const struct sl_pool *p, uint32_t amount);
 void sl_audit_slots(const struct sl_call *c, struct sl_audit *a, const uint64_t *slots, uint32_t n);

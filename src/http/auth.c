@@ -7,16 +7,17 @@
 #include "http/respond.h"
 #include "http/verified.h"
 
-#define TOKENS_KEPT 1024 /* verified ones that a thread remembers */
-/* Checking a signature costs as much as a hundred fetches, and anybody can send a forged token. So forged
- * ones may take a quarter of a thread's time; beyond that, tokens that are not remembered are put off. */
+#define TOKENS_KEPT 1024 /* verified tokens that a thread remembers */
+/* Verifying a signature costs as much as a hundred fetches, and any client can send a forged token. So forged
+ * tokens may take a quarter of a thread's time; beyond that, a token that the thread does not remember is
+ * refused with 503. */
 #define FORGED_SHARE 4
 #define FORGED_BURST_NS (SL_NS_PER_S / 4)
 
 struct sl_bearers {
     struct sl_verified *verified; /* NULL: no token was verified yet */
     uint64_t generation;          /* of the credentials that they were verified with */
-    /* Time that went into forged tokens and is not paid off yet; and until when it was paid off. */
+    /* Time spent on forged tokens that is not paid off yet, and until when it was paid off. */
     uint64_t forged_ns, paid_ns;
 };
 
@@ -35,8 +36,8 @@ void sl_bearers_free(struct sl_bearers *b)
 
 enum refusal { NO_CREDENTIAL, TWO_CREDENTIALS, MALFORMED, EXPIRED, TOO_EARLY, NOT_ACCEPTED, PUT_OFF };
 
-/* RFC 6750 section 3.1. What is said to the caller is said of every bad token alike, whatever we are set up
- * for. */
+/* RFC 6750 section 3.1. The answer to a bad token does not depend on the keys and issuers that are
+ * configured. */
 static const struct {
     enum sl_err err;
     const char *challenge, *detail;
@@ -57,7 +58,7 @@ static const struct {
 #undef BEARER
 };
 
-static bool refuse(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
+static bool refuse_caller(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
 {
     const char *challenge = refusals[r].challenge, *detail = refusals[r].detail;
     bool bearers = sl_keyring_takes_bearers(k);
@@ -84,11 +85,11 @@ static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, en
 {
     count_bearer(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
     sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail));
-    return refuse(c, k, r);
+    return refuse_caller(c, k, r);
 }
 
-/* What was verified with other credentials than those in force is forgotten. */
-static struct sl_verified *verified(struct sl_http_thread *t, const struct sl_credentials *all)
+/* Forgets tokens that were verified with credentials that are no longer in force. */
+static struct sl_verified *verified_now(struct sl_http_thread *t, const struct sl_credentials *all)
 {
     struct sl_bearers *b = t->bearers;
     if (b->verified != NULL && b->generation != all->generation) {
@@ -102,7 +103,7 @@ static struct sl_verified *verified(struct sl_http_thread *t, const struct sl_cr
 }
 
 /* Time spent on forged tokens is a debt that passing time pays off. */
-static uint64_t debt(struct sl_bearers *b, uint64_t now_ns)
+static uint64_t forgery_debt(struct sl_bearers *b, uint64_t now_ns)
 {
     uint64_t paid = (now_ns - b->paid_ns) / FORGED_SHARE;
     b->paid_ns = now_ns;
@@ -110,7 +111,7 @@ static uint64_t debt(struct sl_bearers *b, uint64_t now_ns)
     return b->forged_ns;
 }
 
-/* Tokens are short-lived; what a caller did with an older one is still this caller's. */
+/* By issuer and subject, not by token: tokens are short-lived, and a caller goes on with the next one. */
 static void name_caller(const struct sl_call *c, const struct sl_bearer *b, uint8_t out[static SL_SHA256])
 {
     const char *issuer = b->issuer != NULL ? b->issuer : "", *subject = b->subject != NULL ? b->subject : "";
@@ -122,13 +123,13 @@ static void name_caller(const struct sl_call *c, const struct sl_bearer *b, uint
     sl_sha256(c->t->hasher, text, n + m + sizeof "bearer", out);
 }
 
-/* Whether the token, which is in its time, is signed; pays for it where it is not. */
+/* Whether a key of ours signed the token. The time of a failed check is added to the debt. */
 static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const struct sl_bearer *b,
                       struct sl_span token, uint64_t *pools)
 {
     struct sl_http_thread *t = c->t;
     uint64_t begun_ns = sl_mono_ns(t->clock);
-    if (debt(t->bearers, begun_ns) > FORGED_BURST_NS)
+    if (forgery_debt(t->bearers, begun_ns) > FORGED_BURST_NS)
         return refuse_token(c, k, PUT_OFF);
     if (sl_keyring_bearer(k, b, token, pools) == SL_BEARER_GOOD)
         return true;
@@ -136,9 +137,9 @@ static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const
     return refuse_token(c, k, NOT_ACCEPTED);
 }
 
-/* A token that is not remembered. */
-static bool verify(const struct sl_call *c, const struct sl_keyring *k, struct sl_span token,
-                   const uint8_t hash[static SL_SHA256], struct sl_identity *ret)
+/* A token that the thread does not remember. */
+static bool verify_token(const struct sl_call *c, const struct sl_keyring *k, struct sl_span token,
+                         const uint8_t hash[static SL_SHA256], struct sl_identity *ret)
 {
     int64_t now_ms = sl_wall_ms(c->t->clock);
     size_t bytes = sl_keyring_words(k) * sizeof(uint64_t);
@@ -165,23 +166,24 @@ static bool verify(const struct sl_call *c, const struct sl_keyring *k, struct s
     return ok;
 }
 
-static bool bearer(const struct sl_call *c, const struct sl_credentials *all, struct sl_span token,
-                   struct sl_identity *ret)
+static bool authenticate_bearer(const struct sl_call *c, const struct sl_credentials *all,
+                                struct sl_span token, struct sl_identity *ret)
 {
     uint8_t hash[SL_SHA256];
     if (token.len > SL_BEARER_BYTES)
         return refuse_token(c, all->keyring, MALFORMED);
     sl_sha256(c->t->hasher, token.at, token.len, hash);
-    const struct sl_verified_token *v = sl_verified_find(verified(c->t, all), hash, sl_wall_ms(c->t->clock));
+    const struct sl_verified_token *v =
+        sl_verified_find(verified_now(c->t, all), hash, sl_wall_ms(c->t->clock));
     if (v == NULL)
-        return verify(c, all->keyring, token, hash, ret);
+        return verify_token(c, all->keyring, token, hash, ret);
     count_bearer(c->t, SL_BO_REMEMBERED);
     memcpy(ret->hash, v->caller, SL_SHA256);
     ret->pools = v->pools;
     return true;
 }
 
-/* ---- either */
+/* ---- the credential of a call */
 
 bool sl_authenticate(const struct sl_call *c, struct sl_identity *ret)
 {
@@ -189,18 +191,18 @@ bool sl_authenticate(const struct sl_call *c, struct sl_identity *ret)
     const struct sl_keyring *k = all->keyring;
     const struct sl_fields *f = c->f;
     struct sl_span token;
-    /* Where nobody takes bearer tokens, Authorization is not ours: a proxy may have put it there. */
+    /* While no pool takes bearer tokens, Authorization is ignored: a proxy may have put it there. */
     bool bears = sl_keyring_takes_bearers(k) && f->authorizations > 0 &&
                  (f->authorizations > 1 || sl_bearer_field(f->authorization, &token));
     if (f->api_keys > 1 || (bears && f->authorizations > 1) || (bears && f->api_keys > 0))
-        return refuse(c, k, TWO_CREDENTIALS);
+        return refuse_caller(c, k, TWO_CREDENTIALS);
     if (bears)
-        return bearer(c, all, token, ret);
+        return authenticate_bearer(c, all, token, ret);
     if (f->api_keys == 0)
-        return refuse(c, k, NO_CREDENTIAL);
+        return refuse_caller(c, k, NO_CREDENTIAL);
     sl_sha256(c->t->hasher, f->api_key.at, f->api_key.len, ret->hash);
     ret->pools = sl_keyring_api_key(k, ret->hash);
-    return ret->pools != NULL || refuse(c, k, NO_CREDENTIAL);
+    return ret->pools != NULL || refuse_caller(c, k, NO_CREDENTIAL);
 }
 
 struct sl_identity sl_identity_keep(const struct sl_call *c, const struct sl_identity *who)

@@ -7,7 +7,7 @@
 #include "http/field.h"
 
 #define DEPTH_MAX 16
-#define SECONDS_MAX 253402300799 /* the last of the year 9999 */
+#define SECONDS_MAX 253402300799 /* the last second of the year 9999 */
 
 const char *sl_jwt_alg_name(enum sl_jwt_alg alg)
 {
@@ -35,8 +35,8 @@ bool sl_bearer_field(struct sl_span field, struct sl_span *ret)
 
 /* ---- JSON */
 
-/* The parser calls itself for every level, so the levels are counted first. Brackets inside strings do not
- * count; a string that is never closed ends the text. */
+/* jansson recurses once for each level, so levels are counted first. Brackets inside strings do not count; an
+ * unclosed string ends the text. */
 static bool is_shallow(const char *text, size_t n)
 {
     unsigned depth = 0;
@@ -55,7 +55,7 @@ static bool is_shallow(const char *text, size_t n)
     return true;
 }
 
-/* An object without a member that is named twice; NULL: it is something else. */
+/* An object whose members have different names; NULL: the part is something else. */
 static json_t *read_object(struct sl_span part)
 {
     uint8_t text[SL_BEARER_BYTES];
@@ -105,7 +105,7 @@ static bool read_header(struct sl_span part, enum sl_jwt_alg *ret)
 
 /* ---- the claims */
 
-/* A NumericDate (RFC 7519 section 2) in milliseconds; true as well where there is none. */
+/* A NumericDate (RFC 7519 section 2) in milliseconds. An absent one is fine and leaves *ret. */
 static bool read_date(const json_t *value, int64_t *ret)
 {
     if (json_is_integer(value)) {
@@ -153,9 +153,9 @@ static bool read_claims(struct sl_bearer *b)
     return true;
 }
 
-/* ---- the whole */
+/* ---- tokens */
 
-static bool cut(struct sl_span *rest, struct sl_span *ret)
+static bool cut_part(struct sl_span *rest, struct sl_span *ret)
 {
     const char *dot = rest->len > 0 ? memchr(rest->at, '.', rest->len) : NULL;
     if (dot == NULL)
@@ -165,7 +165,7 @@ static bool cut(struct sl_span *rest, struct sl_span *ret)
     return true;
 }
 
-/* Of RSA the key says how long; the others have one length (RFC 7518 sections 3.2 and 3.4). */
+/* An RSA signature is as long as the key; the others have one length (RFC 7518 sections 3.2 and 3.4). */
 static bool is_signature(enum sl_jwt_alg alg, struct sl_span part)
 {
     static const size_t lengths[SL_JWT_ALG_COUNT] = {
@@ -182,7 +182,7 @@ bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret)
 {
     struct sl_span header, payload;
     struct sl_bearer b = {.claims = NULL};
-    if (token.len > SL_BEARER_BYTES || !cut(&token, &header) || !cut(&token, &payload) ||
+    if (token.len > SL_BEARER_BYTES || !cut_part(&token, &header) || !cut_part(&token, &payload) ||
         !read_header(header, &b.alg) || !is_signature(b.alg, token))
         return false;
     b.claims = read_object(payload);

@@ -1,6 +1,5 @@
 /* A bearer token (JWT in compact form, RFC 7515 section 3.1 and RFC 7519), read strictly before any library
- * sees it. Nothing here checks a signature: what a token claims counts only once http/jwt.h has. Any thread.
- */
+ * sees it. Nothing here checks the signature: until http/jwt.h has, a token only claims. Any thread. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +10,7 @@
 #define SL_BEARER_BYTES 4096 /* of a token */
 #define SL_BEARER_LEEWAY_MS 30000
 
-/* What libjwt 1.10 can verify (RFC 7518 section 3.1). The name is the `alg` of the token, to the letter. */
+/* What libjwt 1.10 can verify (RFC 7518 section 3.1). The name is exactly the token's `alg`. */
 #define SL_JWT_ALGS(X) X(RS256) X(RS384) X(RS512) X(ES256) X(ES384) X(ES512) X(HS256) X(HS384) X(HS512)
 enum sl_jwt_alg {
 #define X(name) SL_JWT_##name,
@@ -21,8 +20,8 @@ enum sl_jwt_alg {
 };
 const char *sl_jwt_alg_name(enum sl_jwt_alg alg);
 
-/* Whether an Authorization field is of the scheme Bearer (RFC 6750 section 2.1), and if so what follows it:
- * any text, without the spaces around it. */
+/* Whether an Authorization field has the scheme Bearer (RFC 6750 section 2.1). *ret: what follows it, any
+ * text, without the spaces around it. */
 bool sl_bearer_field(struct sl_span field, struct sl_span *ret);
 
 struct json_t;
@@ -37,12 +36,12 @@ struct sl_bearer {
 /* False, *ret untouched, unless all of this holds: at most SL_BEARER_BYTES; three parts of strict base64url;
  * a header that is a JSON object with a known `alg`, no other `typ` than JWT, and nothing that brings a key,
  * changes what is signed or must be understood (crit); a payload that is a JSON object, in which the claims
- * that are looked at have their types and `exp` is there; a signature of the length that the algorithm has
- * (of RSA, not none). No object may name a member twice. */
+ * that are read have their types and `exp` is present; a signature of the algorithm's length (for RSA: not
+ * empty). No object may name a member twice. */
 bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret);
 /* Frees what sl_bearer_read allocated. */
 void sl_bearer_free(struct sl_bearer *b);
 
-/* RFC 7519 section 4.1.3: a token with an audience is for those whom it names only. `audience` NULL: we have
- * no name, so the token must have no audience. */
+/* RFC 7519 section 4.1.3: a token with an audience is only for those whom it names. `audience` NULL: we have
+ * no name, so the token must not have an audience. */
 bool sl_bearer_is_for(const struct sl_bearer *b, const char *audience);

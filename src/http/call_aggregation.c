@@ -1,6 +1,6 @@
-/* The lists of a pool in one answer, which each thread keeps for itself: no request writes what another core
- * writes, and only the first one after the pool has gained lists costs more than a look at the table's
- * count. */
+/* The lists of a pool in one answer. Each thread keeps the text for itself, so no request writes what another
+ * core writes. Only the first request after the pool has gained or lost a list builds a new text; all others
+ * compare two counters. */
 #include "http/call_aggregation.h"
 
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include "http/respond.h"
 #include "http/routes.h"
 
-#define ETAG_LEN 24 /* as of the tokens: 128 bits of a hash, in quotes */
+#define ETAG_LEN 24 /* like that of a token: 128 bits of a hash, in quotes */
 
-/* Immutable; counted by h2o's plain shared memory, so that an answer under way keeps its own. */
+/* Immutable, and counted by h2o's plain shared memory, so an answer that is being sent keeps its text. */
 struct catalog {
     size_t len;
     char etag[ETAG_LEN];
@@ -23,8 +23,8 @@ struct catalog {
 /* The catalog of one pool. */
 struct entry {
     struct catalog *catalog; /* NULL: not asked for yet */
-    uint32_t seen;           /* lists of the table that it takes account of */
-    uint32_t ended;          /* retired lists of the pool that it leaves out */
+    uint32_t seen;           /* lists of the table that were considered */
+    uint32_t ended;          /* retired lists of the pool at that time, which are left out */
 };
 
 struct sl_catalogs {
@@ -34,49 +34,49 @@ struct sl_catalogs {
 
 static const char opening[] = "{\"status_lists\":[", closing[] = "]}";
 
-static bool has_ended(const struct sl_list *l)
+static bool is_retired(const struct sl_list *l)
 {
     return atomic_load_explicit(&l->retired, memory_order_relaxed);
 }
 
-/* Bytes that the pool's lists from `from` on add to the text, each with a comma. */
+/* How many bytes the pool's lists from number `from` on add to the text, each with a comma. */
 static size_t added_bytes(const struct sl_table *table, const struct sl_pool *pool, uint32_t from,
                           uint32_t end)
 {
     size_t n = 0;
     for (uint32_t i = from; i < end; i++) {
         const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool == pool && !has_ended(l))
+        if (l->pool == pool && !is_retired(l))
             n += sl_list_json_uri(l).len + 1;
     }
     return n;
 }
 
-static char *put(char *at, const char *bytes, size_t n)
+static char *put_bytes(char *at, const char *bytes, size_t n)
 {
     memcpy(at, bytes, n);
     return at + n;
 }
 
-/* The old text, if there is one, goes on with the lists that are new. */
-static struct catalog *extend(struct sl_http_thread *t, const struct sl_pool *pool, const struct entry *old,
-                              uint32_t end, size_t added)
+/* The old text, if there is one, and the new lists after it. */
+static struct catalog *extend_catalog(struct sl_http_thread *t, const struct sl_pool *pool,
+                                      const struct entry *old, uint32_t end, size_t added)
 {
     const struct sl_table *table = t->http->shared->table;
     size_t head = old->catalog != NULL ? old->catalog->len - strlen(closing) : strlen(opening);
     const char *from = old->catalog != NULL ? old->catalog->json : opening;
     struct catalog *c = h2o_mem_alloc_shared(NULL, sizeof *c + head + added + strlen(closing), NULL);
-    char *at = put(c->json, from, head);
+    char *at = put_bytes(c->json, from, head);
     for (uint32_t i = old->seen; i < end; i++) {
         const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool != pool || has_ended(l))
+        if (l->pool != pool || is_retired(l))
             continue;
         if (at[-1] != '[')
             *at++ = ',';
         struct sl_span uri = sl_list_json_uri(l);
-        at = put(at, uri.at, uri.len);
+        at = put_bytes(at, uri.at, uri.len);
     }
-    at = put(at, closing, strlen(closing));
+    at = put_bytes(at, closing, strlen(closing));
     c->len = (size_t)(at - c->json);
     uint8_t digest[SL_SHA256];
     sl_sha256(t->hasher, c->json, c->len, digest);
@@ -91,7 +91,7 @@ static struct catalog *current_catalog(struct sl_http_thread *t, const struct sl
     struct entry *a = &t->catalogs->entries[pool->number];
     uint32_t count = sl_table_count(table);
     uint32_t ended = atomic_load_explicit(&pool->ended, memory_order_acquire);
-    if (a->catalog != NULL && a->ended != ended) { /* lists are fewer: from the beginning */
+    if (a->catalog != NULL && a->ended != ended) { /* a list was retired: build the text anew */
         h2o_mem_release_shared(a->catalog);
         a->catalog = NULL;
         a->seen = 0;
@@ -101,7 +101,7 @@ static struct catalog *current_catalog(struct sl_http_thread *t, const struct sl
         return a->catalog;
     size_t added = added_bytes(table, pool, a->seen, count);
     if (a->catalog == NULL || added > 0) {
-        struct catalog *c = extend(t, pool, a, count, added);
+        struct catalog *c = extend_catalog(t, pool, a, count, added);
         if (a->catalog != NULL)
             h2o_mem_release_shared(a->catalog);
         a->catalog = c;

@@ -84,22 +84,22 @@ static void hold_token(const struct sl_call *c, const struct sl_list *list, stru
 
 enum { OFFER_JWT, OFFER_CWT, OFFERS };
 static const struct sl_span offers[OFFERS] = {
-    [OFFER_JWT] = SL_SPAN("application/statuslist+jwt"), /* the first is the default */
+    [OFFER_JWT] = SL_SPAN("application/statuslist+jwt"), /* the default */
     [OFFER_CWT] = SL_SPAN("application/statuslist+cwt"),
 };
 
-static enum sl_err choose(const struct sl_fields *f, enum sl_variant *ret)
+static enum sl_err choose_variant(const struct sl_fields *f, enum sl_variant *ret)
 {
     int offer = f->accepts > 0 ? sl_accept_media(f->accept, f->accepts, offers, OFFERS) : OFFER_JWT;
     if (offer < 0)
         return SL_ERR_NOT_ACCEPTABLE;
-    if (offer == OFFER_CWT) { /* never encoded: a compressed list does not shrink again */
+    if (offer == OFFER_CWT) { /* never encoded: a compressed list does not get smaller */
         *ret = SL_VARIANT_CWT;
         return SL_OK;
     }
     bool identity = true;
     bool gzip = f->accept_encodings > 0 && sl_accept_gzip(f->accept_encoding, f->accept_encodings, &identity);
-    /* Where neither is acceptable the plain form is sent all the same (RFC 9110 section 12.5.3 allows it). */
+    /* If the client accepts neither, it gets the plain form (RFC 9110 section 12.5.3 allows that). */
     *ret = gzip ? SL_VARIANT_JWT_GZIP : SL_VARIANT_JWT;
     return SL_OK;
 }
@@ -120,7 +120,7 @@ static bool not_modified(const struct sl_fields *f, const struct sl_token *token
     if (f->if_none_matches > 0)
         return sl_etag_matches(f->if_none_match, f->if_none_matches, body->etag);
     int64_t since;
-    /* A date tells tokens apart only when no other one had this second, nor can still get it. */
+    /* A date identifies the token only if no other token had, or can still get, the same second. */
     return f->has_modified_since && !token->iat_shared && token->iat < now &&
            sl_http_date(f->if_modified_since, &since) && token->iat <= since;
 }
@@ -157,7 +157,7 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *f, cons
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The token has expired and a new one is not signed yet");
         return;
     }
-    if (choose(f, &variant) != SL_OK) {
+    if (choose_variant(f, &variant) != SL_OK) {
         sl_respond_error(c, SL_ERR_NOT_ACCEPTABLE,
                          "A list is served as application/statuslist+jwt or application/statuslist+cwt");
         return;
@@ -189,7 +189,7 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *f, cons
 
 struct fetch_call {
     struct sl_pending_call pending;
-    struct sl_fields f; /* its spans point into the request, which waits with us */
+    struct sl_fields f; /* its spans point into the request, which is kept while it waits */
     struct sl_list *list;
 };
 

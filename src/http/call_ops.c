@@ -1,5 +1,4 @@
-/* Operations: liveness, readiness, metrics, version. Served by the keeper's thread on a listener of its own.
- */
+/* Liveness, readiness, metrics and version, which the keeper's thread serves on a listener of its own. */
 #include "http/audit.h"
 #include "http/edge_query.h"
 #include "http/respond.h"
@@ -9,7 +8,7 @@
 
 #include "base/version.h"
 
-static void plain(const struct sl_call *c, int status, const char *type, const struct sl_buf *b)
+static void respond_no_store(const struct sl_call *c, int status, const char *type, const struct sl_buf *b)
 {
     char *body = sl_call_alloc(c, b->len + 1);
     if (b->len > 0)
@@ -19,7 +18,7 @@ static void plain(const struct sl_call *c, int status, const char *type, const s
     sl_respond_body(c, status, sl_span(body, b->len));
 }
 
-static bool audited(const struct sl_call *c, struct sl_buf *why)
+static bool can_record(const struct sl_call *c, struct sl_buf *why)
 {
     const struct sl_http *h = c->t->http;
     if (!sl_audit_stops(h))
@@ -30,7 +29,7 @@ static bool audited(const struct sl_call *c, struct sl_buf *why)
     return false;
 }
 
-static void readyz(struct sl_call *c)
+static void respond_readyz(struct sl_call *c)
 {
     struct sl_span who;
     enum sl_err err = sl_query_get(c->query, "for", &who);
@@ -41,19 +40,19 @@ static void readyz(struct sl_call *c)
     struct sl_buf why, out;
     sl_buf_init(&why, 1024);
     sl_buf_init(&out, 8192);
-    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) && audited(c, &why)
+    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) && can_record(c, &why)
                               : sl_keeper_ready_fetch(c->t->keeper, &why);
     sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
     if (!ready)
         sl_buf_json(&out, sl_span(why.data, why.len));
     sl_buf_puts(&out, "}\n");
-    plain(c, ready ? 200 : 503, "application/json", &out);
+    respond_no_store(c, ready ? 200 : 503, "application/json", &out);
     sl_buf_free(&why);
     sl_buf_free(&out);
 }
 
-/* Those in force now; nothing for a listener without TLS. */
-static void certificate_gauges(const struct sl_call *c)
+/* Of the certificates in force; a listener without TLS has no such gauge. */
+static void set_certificate_gauges(const struct sl_call *c)
 {
     const struct sl_http *h = c->t->http;
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
@@ -63,17 +62,17 @@ static void certificate_gauges(const struct sl_call *c)
     }
 }
 
-static void metrics(struct sl_call *c)
+static void respond_metrics(struct sl_call *c)
 {
     struct sl_buf out;
     sl_buf_init(&out, 64u << 20);
-    certificate_gauges(c);
+    set_certificate_gauges(c);
     sl_keeper_gauges(c->t->keeper);
     sl_metric_render(&out);
     if (out.failed)
         sl_respond_error(c, SL_ERR_INTERNAL, "The metrics are too large to render");
     else
-        plain(c, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+        respond_no_store(c, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
     sl_buf_free(&out);
 }
 
@@ -81,11 +80,11 @@ void sl_call_ops(struct sl_call *c)
 {
     struct sl_buf out;
     if (c->route == SL_ROUTE_READYZ) {
-        readyz(c);
+        respond_readyz(c);
         return;
     }
     if (c->route == SL_ROUTE_METRICS) {
-        metrics(c);
+        respond_metrics(c);
         return;
     }
     sl_buf_init(&out, 256);
@@ -93,6 +92,6 @@ void sl_call_ops(struct sl_call *c)
         sl_buf_puts(&out, "{\"alive\":true}\n");
     else
         sl_buf_printf(&out, "{\"name\":\"statuslistd\",\"version\":\"%s\"}\n", sl_version());
-    plain(c, 200, "application/json", &out);
+    respond_no_store(c, 200, "application/json", &out);
     sl_buf_free(&out);
 }

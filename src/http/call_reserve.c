@@ -52,7 +52,7 @@ struct keyed_call {
     struct sl_audit audit;
 };
 
-/* The same bytes as respond_slots makes, from what is bound to the key. */
+/* The same bytes as respond_slots sends, from the answer that is bound to the key. */
 static void respond_bound(const struct sl_call *c, struct sl_span answer)
 {
     struct sl_buf body;
@@ -136,7 +136,7 @@ static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who
     }
 }
 
-/* ---- without */
+/* ---- without a key */
 
 /* In the keeper's queue. Nothing is recorded when the client leaves: the references stay with the pool. */
 struct queued_call {

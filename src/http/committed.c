@@ -13,7 +13,7 @@ static void add_field(const struct sl_call *c, const char *name, size_t name_len
     h2o_add_header_by_str(&c->req->pool, &c->req->res.headers, name, name_len, 0, NULL, value.at, value.len);
 }
 
-/* A List of Integers (RFC 8941), in order of the lists' first entries. */
+/* A List of Integers (RFC 8941), in the order of the lists' first entries. */
 static void add_versions(const struct sl_call *c, const uint64_t *versions, uint32_t n)
 {
     if (n > VERSIONS_SHOWN)
@@ -36,7 +36,7 @@ static void add_visible_by(const struct sl_call *c, int64_t second)
     add_field(c, H2O_STRLIT("status-visible-by"), sl_span(text, SL_HTTP_DATE));
 }
 
-/* For all of them; 0: nothing can be promised. */
+/* When verifiers see the change of every list; 0: nothing can be promised. */
 static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists, const uint64_t *versions,
                           uint32_t n)
 {
@@ -64,8 +64,8 @@ static void respond_now(const struct sl_call *c, const uint64_t *versions, uint3
 struct held {
     struct sl_pending_call *pending;
     uint64_t deadline_ns;
-    uint32_t seconds; /* preferred, as far as they are allowed */
-    int64_t by;       /* promised when it was committed */
+    uint32_t seconds; /* of the preference, at most limits.wait */
+    int64_t by;       /* the promise when the change was committed */
     uint32_t n, at;   /* the lists before `at` are published */
     struct sl_list **lists;
     uint64_t *versions;
@@ -83,7 +83,7 @@ static void respond_held(struct held *h, bool published)
     const struct sl_call *c = &h->pending->call;
     int64_t by = h->by;
     if (published) {
-        /* From now on the change itself is given out. Both promises hold. */
+        /* From now on every token has the change, so both promises hold: the earlier one is sent. */
         int64_t now = visible_by(c, h->lists, h->versions, h->n);
         by = by == 0 || (now != 0 && now < by) ? now : by;
         add_field(c, H2O_STRLIT("preference-applied"), sl_call_decimal(c, "wait=", h->seconds));
@@ -91,7 +91,7 @@ static void respond_held(struct held *h, bool published)
     respond_now(c, h->versions, h->n, by);
 }
 
-static void go_on(struct held *h)
+static void wait_for_next(struct held *h)
 {
     const struct sl_call *c = &h->pending->call;
     uint64_t now = sl_mono_ns(c->t->clock);
@@ -111,7 +111,7 @@ static void on_followed(void *arg, bool published)
     struct held *h = arg;
     sl_pending_arrived(h->pending, SL_OK);
     if (published)
-        go_on(h);
+        wait_for_next(h);
     else
         respond_held(h, false);
 }
@@ -130,10 +130,10 @@ static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *
     h->versions = sl_call_alloc(c, n * sizeof *versions);
     memcpy(h->lists, lists, n * sizeof(struct sl_list *));
     memcpy(h->versions, versions, n * sizeof *versions);
-    go_on(h);
+    wait_for_next(h);
 }
 
-/* 0: answers at once. */
+/* In seconds, at most limits.wait; 0: the answer is sent at once. */
 static uint32_t preferred_wait(const struct sl_call *c)
 {
     struct sl_span lines[PREFER_LINES];

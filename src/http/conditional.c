@@ -30,8 +30,8 @@ static size_t skip_weak(struct sl_span s)
     return s.len >= 2 && s.at[0] == 'W' && s.at[1] == '/' ? 2 : 0;
 }
 
-/* Walks one line. *members counts those that are not empty, well-formed or not. Compared strongly, a weak tag
- * is none that could match. */
+/* Walks one line. *members counts the members that are not empty, well-formed or not. A weak tag never
+ * matches strongly. */
 static bool line_matches(struct sl_span line, struct sl_span opaque, bool strongly, size_t *members)
 {
     size_t i = 0;
@@ -95,7 +95,7 @@ struct reader {
     bool bad;
 };
 
-static void expect(struct reader *r, struct sl_span text)
+static void expect_text(struct reader *r, struct sl_span text)
 {
     if (r->bad || r->rest.len < text.len || memcmp(r->rest.at, text.at, text.len) != 0) {
         r->bad = true;
@@ -105,7 +105,7 @@ static void expect(struct reader *r, struct sl_span text)
 }
 
 /* Exactly that many digits. */
-static int number(struct reader *r, size_t digits)
+static int read_digits(struct reader *r, size_t digits)
 {
     uint64_t v = 0;
     if (r->bad || r->rest.len < digits || !sl_number_parse(sl_span(r->rest.at, digits), INT_MAX, &v)) {
@@ -143,11 +143,11 @@ struct moment {
 
 static int time_of_day(struct reader *r)
 {
-    int hour = number(r, 2);
-    expect(r, SL_SPAN(":"));
-    int minute = number(r, 2);
-    expect(r, SL_SPAN(":"));
-    int second = number(r, 2);
+    int hour = read_digits(r, 2);
+    expect_text(r, SL_SPAN(":"));
+    int minute = read_digits(r, 2);
+    expect_text(r, SL_SPAN(":"));
+    int second = read_digits(r, 2);
     bool leap = hour == 23 && minute == 59 && second == 60;
     if (hour > 23 || minute > 59 || (second > 59 && !leap))
         r->bad = true;
@@ -165,8 +165,8 @@ static bool day_exists(const struct moment *m)
     return m->day >= 1 && m->day <= days[m->month - 1] + (m->month == 2 && is_leap(m->year));
 }
 
-/* Seconds since 1970 of the proleptic Gregorian calendar. Counting years from March puts the leap day last.
- */
+/* Seconds since 1970 of the proleptic Gregorian calendar. With years from March the leap
+ * day is the last. */
 static int64_t to_seconds(const struct moment *m)
 {
     int64_t year = m->month > 2 ? m->year : m->year - 1;
@@ -190,30 +190,30 @@ static int full_year(struct moment m, int two_digits, int64_t now)
 static struct moment imf_fixdate(struct reader *r)
 {
     struct moment m;
-    expect(r, SL_SPAN(", "));
-    m.day = number(r, 2);
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN(", "));
+    m.day = read_digits(r, 2);
+    expect_text(r, SL_SPAN(" "));
     m.month = month_name(r);
-    expect(r, SL_SPAN(" "));
-    m.year = number(r, 4);
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN(" "));
+    m.year = read_digits(r, 4);
+    expect_text(r, SL_SPAN(" "));
     m.second = time_of_day(r);
-    expect(r, SL_SPAN(" GMT"));
+    expect_text(r, SL_SPAN(" GMT"));
     return m;
 }
 
 static struct moment rfc850_date(struct reader *r, int64_t now)
 {
     struct moment m = {.year = 0};
-    expect(r, SL_SPAN(", "));
-    m.day = number(r, 2);
-    expect(r, SL_SPAN("-"));
+    expect_text(r, SL_SPAN(", "));
+    m.day = read_digits(r, 2);
+    expect_text(r, SL_SPAN("-"));
     m.month = month_name(r);
-    expect(r, SL_SPAN("-"));
-    int two_digits = number(r, 2);
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN("-"));
+    int two_digits = read_digits(r, 2);
+    expect_text(r, SL_SPAN(" "));
     m.second = time_of_day(r);
-    expect(r, SL_SPAN(" GMT"));
+    expect_text(r, SL_SPAN(" GMT"));
     if (!r->bad)
         m.year = full_year(m, two_digits, now);
     return m;
@@ -222,19 +222,19 @@ static struct moment rfc850_date(struct reader *r, int64_t now)
 static struct moment asctime_date(struct reader *r)
 {
     struct moment m;
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN(" "));
     m.month = month_name(r);
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN(" "));
     if (r->rest.len > 0 && r->rest.at[0] == ' ') {
-        expect(r, SL_SPAN(" "));
-        m.day = number(r, 1);
+        expect_text(r, SL_SPAN(" "));
+        m.day = read_digits(r, 1);
     } else {
-        m.day = number(r, 2);
+        m.day = read_digits(r, 2);
     }
-    expect(r, SL_SPAN(" "));
+    expect_text(r, SL_SPAN(" "));
     m.second = time_of_day(r);
-    expect(r, SL_SPAN(" "));
-    m.year = number(r, 4);
+    expect_text(r, SL_SPAN(" "));
+    m.year = read_digits(r, 4);
     return m;
 }
 

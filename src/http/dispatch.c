@@ -8,7 +8,7 @@
 #define TARGET_BYTES 2048
 #define PIPELINE_BYTES 16384 /* of requests that may wait behind one */
 
-/* Which listeners serve a route, with which methods, and who answers. */
+/* For each route: the listeners that serve it, its methods, and its handler. */
 static const struct row {
     bool on_public, on_issuer, on_ops;
     const char *methods[4];
@@ -44,13 +44,13 @@ static bool served_on(enum sl_route r, enum sl_listener_kind kind)
     return false;
 }
 
-static void line(struct sl_span *lines, unsigned *n, struct sl_span value)
+static void add_line(struct sl_span *lines, unsigned *n, struct sl_span value)
 {
     if (*n < SL_FIELD_LINES)
         lines[(*n)++] = value;
 }
 
-static void gather(struct sl_fields *f, const h2o_req_t *req)
+static void gather_fields(struct sl_fields *f, const h2o_req_t *req)
 {
     f->accepts = f->accept_encodings = f->if_none_matches = f->if_matches = 0;
     f->has_modified_since = f->has_unmodified_since = f->has_content_type = false;
@@ -61,11 +61,11 @@ static void gather(struct sl_fields *f, const h2o_req_t *req)
         struct sl_span value = sl_span(h->value.base, h->value.len);
         f->bytes += h->name->len + value.len;
         if (h->name == &H2O_TOKEN_ACCEPT->buf) {
-            line(f->accept, &f->accepts, value);
+            add_line(f->accept, &f->accepts, value);
         } else if (h->name == &H2O_TOKEN_ACCEPT_ENCODING->buf) {
-            line(f->accept_encoding, &f->accept_encodings, value);
+            add_line(f->accept_encoding, &f->accept_encodings, value);
         } else if (h->name == &H2O_TOKEN_IF_NONE_MATCH->buf) {
-            line(f->if_none_match, &f->if_none_matches, value);
+            add_line(f->if_none_match, &f->if_none_matches, value);
         } else if (h->name == &H2O_TOKEN_IF_MODIFIED_SINCE->buf) {
             f->if_modified_since = value;
             f->has_modified_since = true;
@@ -73,7 +73,7 @@ static void gather(struct sl_fields *f, const h2o_req_t *req)
             f->content_type = value;
             f->has_content_type = true;
         } else if (h->name == &H2O_TOKEN_IF_MATCH->buf) {
-            line(f->if_match, &f->if_matches, value);
+            add_line(f->if_match, &f->if_matches, value);
         } else if (h->name == &H2O_TOKEN_IF_UNMODIFIED_SINCE->buf) {
             f->if_unmodified_since = value;
             f->has_unmodified_since = true;
@@ -87,8 +87,8 @@ static void gather(struct sl_fields *f, const h2o_req_t *req)
     }
 }
 
-/* The path without the query, as it came; an absolute-form target (RFC 9112 section 3.2.2) loses its scheme
- * and authority. */
+/* The path as received, without the query. A target in absolute form (RFC 9112 section 3.2.2) loses its
+ * scheme and authority. */
 static struct sl_span path_of(const h2o_req_t *req)
 {
     size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
@@ -104,7 +104,7 @@ static struct sl_span path_of(const h2o_req_t *req)
     return p;
 }
 
-static bool allowed(const struct sl_call *c, const struct row *row)
+static bool is_allowed(const struct sl_call *c, const struct row *row)
 {
     for (unsigned i = 0; row->methods[i] != NULL; i++)
         if (sl_call_is_method(c, row->methods[i]))
@@ -132,7 +132,7 @@ static void route(struct sl_call *c, enum sl_listener_kind kind)
         sl_respond_error(c, SL_ERR_NOT_FOUND, NULL);
     } else if (row->on_public && sl_call_is_method(c, "OPTIONS")) {
         sl_call_preflight(c);
-    } else if (!allowed(c, row)) {
+    } else if (!is_allowed(c, row)) {
         sl_respond_not_allowed(c, row->allow);
     } else {
         row->handle(c);
@@ -144,12 +144,12 @@ void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t
     struct sl_fields f;
     struct sl_call c = {
         .t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
-    gather(&f, req);
-    /* Until the route is known: what may be a public answer can be read by pages of other origins. */
+    gather_fields(&f, req);
+    /* Until the route is known: pages of other origins may read an answer that may be a public one. */
     c.public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
     if (req->query_at != SIZE_MAX)
         c.query = sl_span(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
-    /* libh2o serves all that has come on a connection before it looks at another one. */
+    /* libh2o serves everything that a connection has sent before it turns to the next connection. */
     if (req->conn->callbacks->get_socket(req->conn)->input->size >
         PIPELINE_BYTES + HEADER_BYTES + req->entity.len)
         req->http1_is_persistent = 0;

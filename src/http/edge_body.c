@@ -1,4 +1,5 @@
-/* JSON bodies of updates: from members to entries. */
+/* A body that the scanner does not recognise becomes a tree of jansson, whose members are checked one by one;
+ * so every refusal can name the member and what would be right. */
 #include "http/edge_body.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #define BATCH_SHAPE "{\"statusListReferences\": [{\"uri\", \"index\"}, ...], \"value\": integer}"
 
 struct sl_body {
-    json_t *root; /* holds the memory that the spans point into; NULL: that is the caller's */
+    json_t *root; /* has the memory that the spans point into; NULL: they point into the caller's */
     size_t count;
     struct sl_update_entry entries[];
 };
@@ -48,14 +49,14 @@ static enum sl_err unknown_member(const char *name, const char *shape, const cha
     return SL_ERR_MALFORMED_REQUEST;
 }
 
-/* The members of an object of which nothing else is allowed. */
+/* A member that an object may have. */
 struct member {
     const char *name;
     json_t *value; /* NULL: absent */
 };
 
-static enum sl_err members(json_t *object, struct member *known, size_t n, const char *shape,
-                           const char *place, char why[static SL_WHY])
+static enum sl_err find_members(json_t *object, struct member *known, size_t n, const char *shape,
+                                const char *place, char why[static SL_WHY])
 {
     size_t found = 0;
     for (size_t i = 0; i < n; i++) {
@@ -74,11 +75,12 @@ static enum sl_err members(json_t *object, struct member *known, size_t n, const
         if (!is_known)
             return unknown_member(name, shape, place, why);
     }
-    sl_assert(false); /* fewer found than there are, so one is unknown */
+    sl_assert(false); /* fewer were found than there are, so one is unknown */
     return SL_ERR_INTERNAL;
 }
 
-static enum sl_err refuse(char why[static SL_WHY], const char *place, const char *name, const char *what)
+static enum sl_err refuse_member(char why[static SL_WHY], const char *place, const char *name,
+                                 const char *what)
 {
     snprintf(why, SL_WHY, "%s\"%s\" %s", place, name, what);
     return SL_ERR_MALFORMED_REQUEST;
@@ -88,13 +90,13 @@ static enum sl_err read_uri(json_t *uri, const char *place, char why[static SL_W
                             struct sl_update_entry *e)
 {
     if (uri == NULL)
-        return refuse(why, place, "uri", "is missing; send " UPDATE_SHAPE);
+        return refuse_member(why, place, "uri", "is missing; send " UPDATE_SHAPE);
     if (!json_is_string(uri))
-        return refuse(why, place, "uri", "must be a string");
+        return refuse_member(why, place, "uri", "must be a string");
     e->uri = sl_span(json_string_value(uri), json_string_length(uri));
     if (e->uri.len <= SL_UUID_TEXT || e->uri.at[e->uri.len - SL_UUID_TEXT - 1] != '/' ||
         !sl_uuid_parse(sl_span(e->uri.at + e->uri.len - SL_UUID_TEXT, SL_UUID_TEXT), &e->list)) {
-        refuse(why, place, "uri", "must end in / and the id of a list, a UUID in lower case");
+        refuse_member(why, place, "uri", "must end in / and the id of a list, a UUID in lower case");
         return SL_ERR_NO_SUCH_REFERENCE;
     }
     return SL_OK;
@@ -104,12 +106,12 @@ static enum sl_err read_index(json_t *index, const char *place, char why[static 
                               struct sl_update_entry *e)
 {
     if (index == NULL)
-        return refuse(why, place, "index", "is missing; send " UPDATE_SHAPE);
+        return refuse_member(why, place, "index", "is missing; send " UPDATE_SHAPE);
     if (!json_is_integer(index))
-        return refuse(why, place, "index", "must be an integer");
+        return refuse_member(why, place, "index", "must be an integer");
     json_int_t i = json_integer_value(index);
     if (i < 0 || i > UINT32_MAX) {
-        refuse(why, place, "index", "must be from 0 to 4294967295");
+        refuse_member(why, place, "index", "must be from 0 to 4294967295");
         return SL_ERR_INDEX_OUT_OF_BOUNDS;
     }
     e->index = (uint32_t)i;
@@ -119,17 +121,17 @@ static enum sl_err read_index(json_t *index, const char *place, char why[static 
 static enum sl_err read_value(json_t *value, const char *place, char why[static SL_WHY], uint32_t *ret)
 {
     if (!json_is_integer(value))
-        return refuse(why, place, "value", "must be an integer");
+        return refuse_member(why, place, "value", "must be an integer");
     json_int_t v = json_integer_value(value);
     if (v < 0 || v > 255) {
-        refuse(why, place, "value", "must be from 0 to 255, and fit the bits of the list");
+        refuse_member(why, place, "value", "must be from 0 to 255, and fit the bits of the list");
         return SL_ERR_VALUE_OUT_OF_RANGE;
     }
     *ret = (uint32_t)v;
     return SL_OK;
 }
 
-/* `outer`: the batch's own value, NULL when there is none. */
+/* `outer`: the value beside the entries; NULL: the body has none. */
 static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char *place,
                               char why[static SL_WHY], struct sl_update_entry *e)
 {
@@ -138,7 +140,7 @@ static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char 
         snprintf(why, SL_WHY, "%smust be an object " UPDATE_SHAPE, place);
         return SL_ERR_MALFORMED_REQUEST;
     }
-    enum sl_err err = members(object, m, 3, UPDATE_SHAPE, place, why);
+    enum sl_err err = find_members(object, m, 3, UPDATE_SHAPE, place, why);
     if (err == SL_OK)
         err = read_uri(m[0].value, place, why, e);
     if (err == SL_OK)
@@ -148,10 +150,10 @@ static enum sl_err read_entry(json_t *object, const uint32_t *outer, const char 
     if (m[2].value != NULL)
         return read_value(m[2].value, place, why, &e->value);
     if (outer == NULL)
-        return refuse(why, place, "value",
-                      place[0] == '\0'
-                          ? "is missing; send " UPDATE_SHAPE
-                          : "is missing; send it in each entry, or once beside \"statusListReferences\"");
+        return refuse_member(
+            why, place, "value",
+            place[0] == '\0' ? "is missing; send " UPDATE_SHAPE
+                             : "is missing; send it in each entry, or once beside \"statusListReferences\"");
     e->value = *outer;
     return SL_OK;
 }
@@ -206,7 +208,7 @@ static enum sl_err read_batch(struct sl_body *b, json_t *array, const uint32_t *
     return SL_OK;
 }
 
-/* The batch as most clients send it. NULL: not recognised, or no memory for it. */
+/* The batch as most clients send it. NULL: not recognised, or no memory. */
 static struct sl_body *scan_batch(struct sl_span json, size_t max_entries)
 {
     size_t room = sl_scan_batch_room(json.len);
@@ -235,11 +237,11 @@ enum sl_err sl_body_batch(struct sl_span json, size_t max_entries, char why[stat
     enum sl_err err = sl_json_object(json, BATCH_SHAPE, why, &root);
     if (err != SL_OK)
         return err;
-    err = members(root, m, 2, BATCH_SHAPE, "", why);
+    err = find_members(root, m, 2, BATCH_SHAPE, "", why);
     if (err == SL_OK && m[0].value == NULL)
-        err = refuse(why, "", m[0].name, "is missing; send " BATCH_SHAPE);
+        err = refuse_member(why, "", m[0].name, "is missing; send " BATCH_SHAPE);
     else if (err == SL_OK && !json_is_array(m[0].value))
-        err = refuse(why, "", m[0].name, "must be an array");
+        err = refuse_member(why, "", m[0].name, "must be an array");
     else if (err == SL_OK && json_array_size(m[0].value) > max_entries) {
         snprintf(why, SL_WHY, "\"statusListReferences\" has %zu entries; at most %zu are allowed",
                  json_array_size(m[0].value), max_entries);

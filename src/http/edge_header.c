@@ -12,7 +12,7 @@ static struct sl_span trim_spaces(struct sl_span s)
     return s;
 }
 
-/* RFC 8941 section 4.2.5; what follows the string stays in `s`. */
+/* A String of RFC 8941 section 4.2.5; `s` keeps what follows it. */
 static bool read_string(struct sl_span *s, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
 {
     size_t n = 0, i = 1;
@@ -80,7 +80,7 @@ static bool read_seconds(struct sl_span s, uint32_t *ret)
     return true;
 }
 
-/* `wait` "=" value, and after a semicolon whatever there is. */
+/* `wait` "=" value, then perhaps a semicolon and parameters, which are ignored. */
 static bool is_wait(struct sl_span member, uint32_t *ret)
 {
     struct sl_span name;

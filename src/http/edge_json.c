@@ -1,6 +1,6 @@
-/* jansson parses (RFC 8259, duplicate members and bad UTF-8 refused). What it does not bound, the nesting, is
- * bounded here before it sees the text; and integers that it could not hold are cut to ones that are still
- * out of every range. */
+/* jansson parses (RFC 8259; it refuses duplicate members and bad UTF-8). It does not bound the nesting, so
+ * that is bounded here before it sees the text. And integers that do not fit its type are cut to 18 digits,
+ * which is still out of every range that we accept. */
 #include "http/edge_json.h"
 
 #include <stdio.h>
@@ -8,17 +8,17 @@
 
 #include "base/assert.h"
 
-#define DEPTH_MAX 4   /* of arrays and objects; a batch needs 3 */
-#define DIGITS_MAX 18 /* of an integer that surely fits json_int_t */
+#define DEPTH_MAX 4   /* levels of arrays and objects; a batch needs 3 */
+#define DIGITS_MAX 18 /* of an integer that certainly fits json_int_t */
 
-/* What the bytes show before they are parsed. Both findings hold for every text that is lexically JSON up to
- * where the parser stops: a text that is not makes it stop no later than here. */
+/* What can be said of a text before it is parsed. Both members are right for a text that is lexically JSON up
+ * to where the parser stops; where it is not, the parser stops no later than this survey is wrong. */
 struct survey {
     bool deep;          /* nested deeper than DEPTH_MAX */
     bool long_integers; /* some integer has more than DIGITS_MAX digits */
 };
 
-/* Where the string that begins at `i` ends: at its closing quote, or behind the text. */
+/* Where the string that begins at `i` ends: at its closing quote, or after the text. */
 static size_t string_end(struct sl_span text, size_t i)
 {
     const char *at = text.at + i + 1, *quote = memchr(at, '"', text.len - i - 1);
@@ -50,7 +50,7 @@ static size_t number_end(struct sl_span text, size_t i, bool *ret_long)
     return end > i ? end : i + 1;
 }
 
-static struct survey look_over(struct sl_span text)
+static struct survey survey_text(struct sl_span text)
 {
     struct survey s = {.deep = false};
     size_t depth = 0;
@@ -71,8 +71,8 @@ static struct survey look_over(struct sl_span text)
     return s;
 }
 
-/* A copy in which every long integer is cut to DIGITS_MAX digits and filled up with spaces: still far out of
- * any range that we accept, and now the range check can say so. NULL: no memory. */
+/* A copy in which every long integer is cut to DIGITS_MAX digits and padded with spaces. It is still far out
+ * of any range that we accept, and now the range check can say so. NULL: no memory. */
 static char *cut_integers(struct sl_span text)
 {
     char *copy = malloc(text.len);
@@ -95,7 +95,7 @@ static char *cut_integers(struct sl_span text)
     return copy;
 }
 
-/* In our words: jansson's own quote the input. */
+/* In our words, because jansson's own messages quote the input. */
 static enum sl_err syntax_error(const json_error_t *e, char why[static SL_WHY])
 {
     const char *what = "the body is not valid JSON";
@@ -129,7 +129,7 @@ static enum sl_err syntax_error(const json_error_t *e, char why[static SL_WHY])
     return SL_ERR_MALFORMED_REQUEST;
 }
 
-static enum sl_err load(struct sl_span text, bool long_integers, char why[static SL_WHY], json_t **ret)
+static enum sl_err parse_text(struct sl_span text, bool long_integers, char why[static SL_WHY], json_t **ret)
 {
     json_error_t e;
     char *copy = NULL;
@@ -153,12 +153,12 @@ enum sl_err sl_json_object(struct sl_span json, const char *shape, char why[stat
         snprintf(why, SL_WHY, "the body is empty; send %s", shape);
         return SL_ERR_MALFORMED_REQUEST;
     }
-    struct survey s = look_over(json);
+    struct survey s = survey_text(json);
     if (s.deep) {
         snprintf(why, SL_WHY, "the body is nested deeper than %d levels; send %s", DEPTH_MAX, shape);
         return SL_ERR_MALFORMED_REQUEST;
     }
-    enum sl_err err = load(json, s.long_integers, why, &root);
+    enum sl_err err = parse_text(json, s.long_integers, why, &root);
     if (err != SL_OK)
         return err;
     if (!json_is_object(root)) {

@@ -2,7 +2,7 @@
 
 #define POOL_MAX 64
 
-static bool take(struct sl_span *path, struct sl_span prefix)
+static bool take_prefix(struct sl_span *path, struct sl_span prefix)
 {
     if (path->len < prefix.len || (prefix.len > 0 && memcmp(path->at, prefix.at, prefix.len) != 0))
         return false;
@@ -11,7 +11,7 @@ static bool take(struct sl_span *path, struct sl_span prefix)
     return true;
 }
 
-static bool take_end(struct sl_span *path, struct sl_span suffix)
+static bool take_suffix(struct sl_span *path, struct sl_span suffix)
 {
     if (path->len < suffix.len || memcmp(path->at + path->len - suffix.len, suffix.at, suffix.len) != 0)
         return false;
@@ -49,7 +49,7 @@ struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)
     struct sl_target t = {.route = SL_ROUTE_NONE};
     struct sl_span rest = path;
     /* Fetches first: they are nearly all of the traffic, and a list id is no other route. */
-    if (take(&rest, base) && take(&rest, SL_SPAN("/")) && sl_uuid_parse(rest, &t.list)) {
+    if (take_prefix(&rest, base) && take_prefix(&rest, SL_SPAN("/")) && sl_uuid_parse(rest, &t.list)) {
         t.route = SL_ROUTE_LIST;
         return t;
     }
@@ -59,13 +59,14 @@ struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)
             return t;
         }
     rest = path;
-    if (take(&rest, SL_SPAN("/pools/")) && take_end(&rest, SL_SPAN("/new-references")) && is_pool(rest)) {
+    if (take_prefix(&rest, SL_SPAN("/pools/")) && take_suffix(&rest, SL_SPAN("/new-references")) &&
+        is_pool(rest)) {
         t.route = SL_ROUTE_RESERVE;
         t.pool = rest;
         return t;
     }
     rest = path;
-    if (take(&rest, base) && take(&rest, SL_SPAN("/aggregation/")) && is_pool(rest)) {
+    if (take_prefix(&rest, base) && take_prefix(&rest, SL_SPAN("/aggregation/")) && is_pool(rest)) {
         t.route = SL_ROUTE_AGGREGATION;
         t.pool = rest;
     }

@@ -16,7 +16,7 @@ static void skip_space(struct scan *s)
         s->at++;
 }
 
-static bool take(struct scan *s, char c)
+static bool take_char(struct scan *s, char c)
 {
     skip_space(s);
     if (s->at == s->end || *s->at != c)
@@ -28,7 +28,7 @@ static bool take(struct scan *s, char c)
 /* A string without escapes, of characters that are one byte in UTF-8. */
 static bool take_string(struct scan *s, struct sl_span *ret)
 {
-    if (!take(s, '"'))
+    if (!take_char(s, '"'))
         return false;
     const char *begin = s->at;
     while (s->at < s->end && *s->at >= ' ' && *s->at <= '~' && *s->at != '"' && *s->at != '\\')
@@ -60,11 +60,11 @@ static bool take_uri(struct scan *s, struct sl_update_entry *e)
     return e->uri.at[slash] == '/' && sl_uuid_parse(sl_span(e->uri.at + slash + 1, SL_UUID_TEXT), &e->list);
 }
 
-/* One member; *seen gathers which there were. */
+/* One member; *seen collects which ones there were. */
 static bool take_member(struct scan *s, struct sl_update_entry *e, unsigned *seen)
 {
     struct sl_span name;
-    if (!take_string(s, &name) || !take(s, ':'))
+    if (!take_string(s, &name) || !take_char(s, ':'))
         return false;
     unsigned which = sl_span_eq(name, SL_SPAN("uri"))     ? URI
                      : sl_span_eq(name, SL_SPAN("index")) ? INDEX
@@ -81,14 +81,14 @@ static bool take_member(struct scan *s, struct sl_update_entry *e, unsigned *see
 static bool take_entry(struct scan *s, struct sl_update_entry *e, unsigned *ret_seen)
 {
     unsigned seen = 0;
-    if (!take(s, '{'))
+    if (!take_char(s, '{'))
         return false;
     do {
         if (!take_member(s, e, &seen))
             return false;
-    } while (take(s, ','));
+    } while (take_char(s, ','));
     *ret_seen = seen;
-    return take(s, '}') && (seen & (URI | INDEX)) == (URI | INDEX);
+    return take_char(s, '}') && (seen & (URI | INDEX)) == (URI | INDEX);
 }
 
 static bool at_end(struct scan *s)
@@ -122,27 +122,27 @@ struct batch {
 
 static bool take_entries(struct scan *s, struct batch *b)
 {
-    if (!take(s, '['))
+    if (!take_char(s, '['))
         return false;
-    if (take(s, ']'))
+    if (take_char(s, ']'))
         return true;
     do {
         unsigned seen;
         if (b->count == b->max || !take_entry(s, &b->entries[b->count], &seen))
             return false;
         if ((seen & VALUE) == 0) {
-            b->entries[b->count].value = UINT32_MAX; /* the outer one, which may come behind */
+            b->entries[b->count].value = UINT32_MAX; /* the outer one, which may follow the entries */
             b->all_have_value = false;
         }
         b->count++;
-    } while (take(s, ','));
-    return take(s, ']');
+    } while (take_char(s, ','));
+    return take_char(s, ']');
 }
 
 static bool take_batch_member(struct scan *s, struct batch *b, bool *seen_entries)
 {
     struct sl_span name;
-    if (!take_string(s, &name) || !take(s, ':'))
+    if (!take_string(s, &name) || !take_char(s, ':'))
         return false;
     if (sl_span_eq(name, SL_SPAN("statusListReferences")) && !*seen_entries) {
         *seen_entries = true;
@@ -159,13 +159,13 @@ bool sl_scan_batch(struct sl_span json, size_t max, struct sl_update_entry *ret,
     struct scan s = {json.at, json.at + json.len};
     struct batch b = {.entries = ret, .max = max, .all_have_value = true};
     bool seen_entries = false;
-    if (!take(&s, '{'))
+    if (!take_char(&s, '{'))
         return false;
     do {
         if (!take_batch_member(&s, &b, &seen_entries))
             return false;
-    } while (take(&s, ','));
-    if (!take(&s, '}') || !at_end(&s) || !seen_entries || !(b.all_have_value || b.has_outer))
+    } while (take_char(&s, ','));
+    if (!take_char(&s, '}') || !at_end(&s) || !seen_entries || !(b.all_have_value || b.has_outer))
         return false;
     for (size_t i = 0; i < b.count; i++)
         if (b.entries[i].value == UINT32_MAX)

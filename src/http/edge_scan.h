@@ -1,4 +1,4 @@
-/* The bodies that clients really send, read without building a tree. Recognises a subset of what edge_body.c
+/* Reads the bodies that clients usually send without building a tree. Recognises a subset of what edge_body.c
  * accepts, with the same values: members by their plain names, once each, strings of printable ASCII without
  * escapes, integers in their ranges. Any other body is "not recognised" and left to the JSON
  * library, which says what is wrong with it. Pure; the spans point into `json`. */

@@ -31,7 +31,7 @@ static void skip_space(struct sl_span *rest)
     *rest = advance(*rest, n);
 }
 
-static struct sl_span trim(struct sl_span s)
+static struct sl_span trim_spaces(struct sl_span s)
 {
     skip_space(&s);
     while (s.len > 0 && is_space(s.at[s.len - 1]))
@@ -65,7 +65,7 @@ bool sl_field_next(struct sl_field_list *list, struct sl_span *ret)
         }
         size_t begin = list->at, end = member_end(line, begin);
         list->at = end + 1;
-        struct sl_span member = trim(sl_span(line.at + begin, end - begin));
+        struct sl_span member = trim_spaces(sl_span(line.at + begin, end - begin));
         if (member.len > 0) {
             *ret = member;
             return true;
@@ -148,7 +148,7 @@ bool sl_field_value_is(const struct sl_field_parameter *p, const char *lower)
     size_t at = 0, n = strlen(lower);
     for (size_t i = 0; i < p->value.len; i++) {
         if (p->quoted && p->value.at[i] == '\\')
-            i++; /* the reader made sure that something follows */
+            i++; /* the reader has made sure that a character follows */
         if (at == n || to_lower(p->value.at[i]) != lower[at])
             return false;
         at++;

@@ -1,6 +1,5 @@
 /* The grammar that HTTP field values share (RFC 9110 section 5.6): list members, tokens, quoted strings,
- * parameters. Readers over memory of the caller; nothing is allocated, nothing is remembered between calls.
- */
+ * parameters. Readers over the caller's memory, which allocate nothing and keep nothing between calls. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -27,7 +27,7 @@ void sl_claims_free(struct sl_claims *all)
 }
 
 struct sl_claim {
-    _Atomic uint64_t *slot; /* NULL: released, or there was no room */
+    _Atomic uint64_t *slot; /* NULL: released, or there was no free slot */
 };
 
 void sl_claim_release(struct sl_claim *claim)
@@ -76,7 +76,7 @@ static bool read_key(const struct sl_call *c, const h2o_header_t *line, char out
     return false;
 }
 
-/* One key means one request of one caller on one route; the pool is in the record's name. */
+/* A key means one request of one caller on one route. The name of the record in Redis has the pool. */
 static void record_id(const struct sl_call *c, const struct sl_identity *who, const char *key, size_t len,
                       uint8_t out[static SL_RECORD_ID])
 {

@@ -1,8 +1,8 @@
-/* The signature of a bearer token. libjwt ends here. */
+/* The signature of a bearer token. Only this file knows libjwt. */
 #pragma once
 #include "http/bearer.h"
 
-/* Whether `key` signed the token, which sl_bearer_read has accepted with just this `alg`. `key` is of the
+/* Whether `key` signed the token, which sl_bearer_read has accepted with exactly this `alg`. `key` is of the
  * kind that the algorithm wants: the PEM text of a public RSA or EC key, or the bytes of a secret for HS.
  * Costs a signature check and the parsing of the key, up to 2 ms. Any thread; leaves OpenSSL's error queue
  * empty. */

@@ -9,18 +9,18 @@
 #include "http/jwt.h"
 
 struct api_key {
-    const uint8_t *hash; /* NULL: a free place */
+    const uint8_t *hash; /* NULL: the place is free */
     uint64_t *pools;
 };
 
-/* A rule of one pool, before equal ones are put together. */
-struct use {
+/* A rule of one pool, before equal rules become one grant. */
+struct pool_rule {
     const struct sl_jwt_rule *rule;
     size_t pool;
 };
 
-/* What several pools have in common: one key, one issuer, one audience. In the order of `compare`, so those
- * with the same algorithm and key are neighbours. */
+/* A key, an issuer and an audience, and the pools that have this rule. In the order of compare_rules, so
+ * grants with the same algorithm and key are neighbours. */
 struct grant {
     const struct sl_jwt_rule *rule;
     uint64_t *pools;
@@ -42,7 +42,7 @@ static void add_pool(uint64_t *pools, size_t pool)
 
 /* ---- API keys */
 
-/* The place of the hash, or the free one where it would go. */
+/* The place of the hash, or the free place where it would go. */
 static struct api_key *place_of(const struct sl_keyring *k, const uint8_t *hash)
 {
     size_t i = sl_siphash(k->seed, hash, SL_SHA256) & k->mask;
@@ -103,21 +103,23 @@ static int compare_rules(const struct sl_jwt_rule *a, const struct sl_jwt_rule *
 
 static int by_key(const void *a, const void *b)
 {
-    return compare_rules(((const struct use *)a)->rule, ((const struct use *)b)->rule);
+    return compare_rules(((const struct pool_rule *)a)->rule, ((const struct pool_rule *)b)->rule);
 }
 
 /* By algorithm and issuer; then equal keys are neighbours. */
 static int by_issuer(const void *a, const void *b)
 {
-    const struct sl_jwt_rule *x = ((const struct use *)a)->rule, *y = ((const struct use *)b)->rule;
+    const struct sl_jwt_rule *x = ((const struct pool_rule *)a)->rule,
+                             *y = ((const struct pool_rule *)b)->rule;
     int order = x->alg != y->alg ? (x->alg < y->alg ? -1 : 1) : compare_text(x->issuer, y->issuer);
     return order != 0 ? order : compare_keys(x, y);
 }
 
-/* For each algorithm: the keys of rules without an issuer, and the most that any issuer has besides. */
-static size_t count_tries(struct use *uses, size_t n)
+/* The most keys that one token can make us try: those of rules without an issuer, and those of the issuer
+ * that has the most, for the algorithm for which that is most. */
+static size_t count_tries(struct pool_rule *uses, size_t n)
 {
-    size_t most = 0, anybody = 0, keys = 0;
+    size_t most = 0, any_issuer = 0, keys = 0;
     qsort(uses, n, sizeof *uses, by_issuer);
     for (size_t i = 0; i < n; i++) {
         const struct sl_jwt_rule *r = uses[i].rule, *last = i > 0 ? uses[i - 1].rule : NULL;
@@ -126,12 +128,12 @@ static size_t count_tries(struct use *uses, size_t n)
         if (!same_issuer)
             keys = 0;
         if (!same_alg)
-            anybody = 0;
+            any_issuer = 0;
         if (!same_issuer || compare_keys(last, r) != 0)
             keys++;
         if (r->issuer == NULL)
-            anybody = keys;
-        size_t tries = r->issuer == NULL ? keys : anybody + keys;
+            any_issuer = keys;
+        size_t tries = r->issuer == NULL ? keys : any_issuer + keys;
         most = tries > most ? tries : most;
     }
     return most;
@@ -144,11 +146,11 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
         n += c->pools[p]->rule_count;
     if (n == 0)
         return;
-    struct use *uses = sl_xcalloc(n, sizeof *uses);
+    struct pool_rule *uses = sl_xcalloc(n, sizeof *uses);
     n = 0;
     for (size_t p = 0; p < c->pool_count; p++)
         for (size_t i = 0; i < c->pools[p]->rule_count; i++)
-            uses[n++] = (struct use){&c->pools[p]->rules[i], p};
+            uses[n++] = (struct pool_rule){&c->pools[p]->rules[i], p};
     k->tries = count_tries(uses, n);
     qsort(uses, n, sizeof *uses, by_key);
     k->grants = sl_xcalloc(n, sizeof *k->grants);
@@ -161,7 +163,7 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
     free(uses);
 }
 
-static bool wants(const struct sl_jwt_rule *r, const struct sl_bearer *b)
+static bool rule_is_for(const struct sl_jwt_rule *r, const struct sl_bearer *b)
 {
     return r->alg == b->alg &&
            (r->issuer == NULL || (b->issuer != NULL && strcmp(r->issuer, b->issuer) == 0)) &&
@@ -178,8 +180,8 @@ enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct s
         const struct grant *g = &k->grants[i];
         bool same = tried != NULL && compare_keys(tried, g->rule) == 0;
         if (fate == SL_BEARER_GOOD && !same)
-            break; /* no other key signed it as well */
-        if (!wants(g->rule, b))
+            break; /* a token has one signature, so no other key can have made it */
+        if (!rule_is_for(g->rule, b))
             continue;
         if (!same) {
             tried = g->rule;
@@ -202,7 +204,7 @@ size_t sl_keyring_tries(const struct sl_keyring *k)
     return k->tries;
 }
 
-/* ---- the whole */
+/* ---- keyrings */
 
 struct sl_keyring *sl_keyring_new(const struct sl_credentials *c, const struct sl_clock *clock)
 {
@@ -232,7 +234,7 @@ void sl_keyring_free(struct sl_keyring *k)
     free(k);
 }
 
-/* ---- the credentials behind it */
+/* ---- credentials */
 
 struct sl_credentials *sl_credentials_new(size_t pools)
 {

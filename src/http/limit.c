@@ -19,8 +19,8 @@ static uint64_t name_of(const struct sl_limits *l, const uint8_t *credential, un
     return name != 0 ? name : 1;
 }
 
-/* The name's place; else a free one, or one whose time has passed, which becomes its; else one that it
- * shares. */
+/* The place of the name; else a free place, or one whose time has passed, which the name takes; else a place
+ * that it shares with another name. */
 static struct sl_limit_place *place_of(struct sl_limits *l, uint64_t name, uint64_t now_ns)
 {
     struct sl_limit_place *set = l->places[name % SL_LIMIT_SETS];

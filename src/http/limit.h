@@ -8,21 +8,21 @@
  * nothing.
  *
  * The numbers are in a table of fixed size. A TAT that has passed says nothing, so its place is free for
- * others. Where all places of a credential are taken it shares one, which makes the limit narrower for both.
- * It is never wider, but for first calls that come in the same instant as others' times run out. Names are
- * 64-bit keyed hashes, so nobody can choose with whom they share. */
+ * others. If all places of its set are taken, a credential shares one, which makes the limit narrower for
+ * both. The limit is never wider, except for a first call in the very moment in which another credential's
+ * time runs out. Names are 64-bit keyed hashes, so a client cannot choose with whom it shares. */
 #pragma once
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "token/digest.h"
 
-#define SL_LIMIT_WAYS 8    /* places in which a credential may be */
-#define SL_LIMIT_SETS 2048 /* times as many: 256 KiB */
+#define SL_LIMIT_WAYS 8    /* places of a set: a credential is in one of them */
+#define SL_LIMIT_SETS 2048 /* 256 KiB in all */
 
 enum sl_limit_kind { SL_LIMIT_RESERVATIONS, SL_LIMIT_UPDATES };
 
-/* Zeroed memory, but for the seed. Any thread. */
+/* Zeroed, except the seed. Any thread. */
 struct sl_limits {
     uint64_t seed[2]; /* random */
     struct sl_limit_place {
@@ -36,7 +36,7 @@ struct sl_limit_rate {
     uint32_t burst_ms;
 };
 
-/* Takes n uses; false: they do not conform, and would in *ret_wait_ns if nobody else came. */
+/* Takes n uses. False: they do not conform; they would after *ret_wait_ns without other calls. */
 bool sl_limit_take(struct sl_limits *l, const uint8_t credential[static SL_SHA256], unsigned pool,
                    enum sl_limit_kind kind, struct sl_limit_rate rate, uint32_t n, uint64_t now_ns,
                    uint64_t *ret_wait_ns);

@@ -25,14 +25,14 @@ struct sl_tls_options {
 struct sl_http_limits {
     uint32_t body;           /* bytes of a request body */
     uint32_t batch_entries;  /* of one batch-update */
-    uint32_t wait_ms;        /* that Prefer: wait may hold an answer */
+    uint32_t wait_ms;        /* longest that Prefer: wait can hold an answer */
     uint32_t connections;    /* over all listeners and workers */
-    uint32_t request_ms;     /* for a request to come in whole, and between two */
-    uint32_t send_ms;        /* for a client to take an answer */
-    uint32_t request_memory; /* bytes of requests that are coming in, over all workers */
+    uint32_t request_ms;     /* for a request to arrive completely, and between two requests */
+    uint32_t send_ms;        /* for a client to read an answer */
+    uint32_t request_memory; /* bytes of requests that have not arrived completely, over all workers */
 };
 
-/* What becomes of reservations and updates while the audit record cannot be written. */
+/* What happens to reservations and updates while the audit record cannot be written. */
 enum sl_audit_failure { SL_AUDIT_REFUSE, SL_AUDIT_CONTINUE };
 
 struct sl_http_options {
@@ -41,7 +41,7 @@ struct sl_http_options {
     char *listen_issuer; /* likewise, or "same" */
     char *listen_ops;
     struct sl_http_limits limits;
-    bool shared_cache; /* stands between us and verifiers */
+    bool shared_cache; /* one stands between us and verifiers */
     char *audit_file;  /* NULL: no audit record */
     uint32_t audit_max_size, audit_keep, audit_flush_ms;
     enum sl_audit_failure audit_on_failure;
@@ -49,7 +49,7 @@ struct sl_http_options {
     struct sl_tls_options tls[SL_TLS_LISTENERS];
 };
 
-/* The credential keys of one pool's map, as read; daemon/ turns them into struct sl_pool_credentials and
+/* The credential keys of one pool's map, as read; the daemon makes struct sl_pool_credentials of them and
  * wipes the secrets. */
 struct sl_key_options {
     char *api_key;                 /* plain */

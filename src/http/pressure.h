@@ -1,6 +1,6 @@
-/* What clients may hold of a thread that serves them: places for connections, memory for requests that are
- * still coming in, and time for taking an answer. Nothing here is on a request's own path: connections are
- * looked at when a place is short, and by a timer. */
+/* Overload: what clients may hold of a thread. Bounds the connections, the memory of requests that have not
+ * arrived completely, and the time that a client takes to read its answer. Nothing of it is on the path of a
+ * request: a thread checks its connections when it has no place for a new one, and by a timer. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,9 +10,9 @@ struct sl_http_thread;
 /* Why a connection was ended; the values of http_connections_shed_total. */
 enum sl_shed { SL_SHED_IDLE, SL_SHED_HANDSHAKE, SL_SHED_MEMORY, SL_SHED_SLOW };
 
-/* In the thread, once its context is there; stopped before the context goes. */
+/* In the thread, after its context was made; stop it before the context is disposed of. */
 void sl_pressure_start(struct sl_http_thread *t);
 void sl_pressure_stop(struct sl_http_thread *t);
-/* Ends the connection that has been without a complete request, or without one at all, for longest; one that
- * is new is left alone. False: there is none. Its place is free now, with TLS perhaps a little later. */
+/* Closes the connection that has waited longest for a request or for the rest of one, but no new connection.
+ * False: there is none. Its place is free at once, or a little later with TLS. */
 bool sl_pressure_shed(struct sl_http_thread *t);

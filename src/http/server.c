@@ -21,7 +21,8 @@
 #include "worker/worker.h"
 
 #define ACCEPTS_PER_TURN 16
-#define WRITE_STALL_MS 30000 /* TCP_USER_TIMEOUT: h2o itself waits for a reader for ever */
+/* TCP_USER_TIMEOUT: h2o itself would wait forever for a client that stopped reading. */
+#define WRITE_STALL_MS 30000
 
 struct handler {
     h2o_handler_t super;
@@ -137,7 +138,7 @@ static void on_connection_closed(void *data)
         accept_more(t, true);
 }
 
-/* The context in force for such a listener, to be used until the present loop turn ends; NULL: plain HTTP. */
+/* The TLS in force for listeners of this kind, to be used until this loop turn ends; NULL: plain HTTP. */
 static struct sl_tls *tls_of(const struct sl_http *h, enum sl_listener_kind kind)
 {
     static const enum sl_tls_listener of[SL_LISTEN_KINDS] = {[SL_LISTEN_PUBLIC] = SL_TLS_PUBLIC,
@@ -153,7 +154,7 @@ static bool accept_one(struct sl_listener *l)
     h2o_socket_t *sock = h2o_evloop_socket_accept(l->sock);
     if (sock == NULL)
         return false;
-    int ms = WRITE_STALL_MS; /* refused by unix sockets, which have no such stall to bound */
+    int ms = WRITE_STALL_MS; /* a Unix socket refuses the option, and cannot stall like this */
     (void)setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = t;
@@ -174,7 +175,7 @@ static void on_accept(h2o_socket_t *sock, const char *err)
     struct sl_http_thread *t = l->thread;
     if (err != NULL)
         return;
-    /* Somebody waits, so one may have to go for him; whether there are more is known in the next turn. */
+    /* A client waits, so an idle connection is closed for it; the next turn shows whether more wait. */
     if (t->connections >= t->max_connections && !sl_pressure_shed(t)) {
         sl_metric_add(t->metrics, SL_HT_AT_LIMIT, 1);
         sl_log(SL_WARN, "http", "connection limit reached", SL_KU("connections", t->connections));
@@ -217,7 +218,7 @@ void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind
     h2o_socket_read_start(l->sock, on_accept);
 }
 
-/* ---- the end */
+/* ---- shutdown */
 
 static int end_connection(h2o_req_t *req, void *arg)
 {

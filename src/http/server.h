@@ -15,16 +15,16 @@ struct sl_loop;
 struct sl_pool_worker;
 struct sl_shared;
 
-/* `options`, `shared` outlive it; there have to be credentials before the threads start. */
+/* `options` and `shared` outlive it. Set credentials before the threads start. */
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared);
-/* Main thread: requests are judged by these, which are sealed, from now on. Those before may be freed once
- * every thread has finished the loop turn it is in. */
+/* Main thread: from now on requests are authenticated by these, which are sealed. The ones before may be
+ * freed once every thread has finished the loop turn it is in. */
 void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
-/* Main thread: connections that are accepted from now on speak TLS as this says, or none with NULL; those
- * that are open stay as they are. Takes over a share of `t`, and returns the caller's what was there before:
- * to be let go of once every thread has finished the loop turn it is in. */
+/* Main thread: connections that are accepted from now on use `t`, or plain HTTP with NULL; open connections
+ * stay as they are. Takes over the caller's share of `t`. Returns the one before, whose share the caller
+ * releases once every thread has finished the loop turn it is in. */
 struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t);
-/* Before the threads start: calls of issuers are recorded there. It outlives them. */
+/* Before the threads start: records the calls of issuers in `j`, which outlives the threads. */
 void sl_http_audit(struct sl_http *h, struct sl_journal *j);
 void sl_http_free(struct sl_http *h); /* after the threads */
 
@@ -39,7 +39,7 @@ void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind
 /* Stops accepting; idle connections are closed, busy ones after their answer. Call again until no connection
  * is left. */
 void sl_http_drain(struct sl_http_thread *t);
-/* Ends every connection that is left, whatever it is at; they are gone after a turn or two of the loop. */
+/* Closes every connection, in whatever state; they are gone after one or two turns of the loop. */
 void sl_http_cut(struct sl_http_thread *t);
 uint32_t sl_http_connections(const struct sl_http_thread *t);
 /* The thread's own loop, at its end. Connections that are still open are abandoned to process exit. */

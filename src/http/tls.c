@@ -16,11 +16,11 @@ struct sl_tls {
     _Atomic uint32_t refs;
     SSL_CTX *ctx;
     struct sl_pem_pair pair;
-    STACK_OF(X509) * anchors; /* NULL: clients are not asked for certificates */
+    STACK_OF(X509) * anchors; /* NULL: clients need no certificate */
     bool required;
 };
 
-/* Whoever speaks only another protocol is told so here (RFC 7301 section 3.2). */
+/* A client that offers only other protocols gets an alert (RFC 7301 section 3.2). */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                    unsigned in_len, void *arg)
 {
@@ -63,8 +63,8 @@ static bool demand_certificates(SSL_CTX *ctx, const STACK_OF(X509) * anchors, bo
            SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) == 1;
 }
 
-/* Takes over what it is given, also where it fails: then NULL, and libssl's error stays in its queue. */
-static struct sl_tls *build(struct sl_pem_pair pair, STACK_OF(X509) * anchors, bool required)
+/* Takes over the pair and the anchors, also when it fails (NULL; libssl's error stays in its queue). */
+static struct sl_tls *build_tls(struct sl_pem_pair pair, STACK_OF(X509) * anchors, bool required)
 {
     struct sl_tls *t = sl_xcalloc(1, sizeof *t);
     atomic_init(&t->refs, 1);
@@ -96,7 +96,7 @@ bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, s
         return false;
     }
     ERR_clear_error();
-    struct sl_tls *t = build(pair, anchors, o->client_certificates == SL_CLIENTS_REQUIRED);
+    struct sl_tls *t = build_tls(pair, anchors, o->client_certificates == SL_CLIENTS_REQUIRED);
     if (t == NULL) {
         *ret_key = "certificate";
         sl_tls_explain_show(why);
@@ -114,7 +114,7 @@ struct sl_tls *sl_tls_renew(const struct sl_tls *t)
     EVP_PKEY_up_ref(pair.key);
     pair.chain = X509_chain_up_ref(pair.chain);
     sl_assert(pair.chain != NULL && (anchors != NULL || t->anchors == NULL)); /* else memory is short */
-    struct sl_tls *made = build(pair, anchors, t->required);
+    struct sl_tls *made = build_tls(pair, anchors, t->required);
     ERR_clear_error();
     return made;
 }

@@ -1,9 +1,9 @@
-/* TLS of one listener: certificate, key and rules as one SSL_CTX that all threads share. Immutable and
+/* The TLS of one listener: certificate, key and rules as one SSL_CTX that all threads use. Immutable and
  * counted atomically: any thread may hold a share. TLS 1.2 and 1.3, HTTP/1.1 as the only protocol of ALPN.
  *
- * Resumption is by tickets, which need no memory and no lock here. Each struct sl_tls draws the key of its
- * tickets for itself, so a connection is resumed by whichever thread accepts it, and never past a reload.
- * Where clients show certificates nothing is resumed: each connection shows its own. */
+ * Sessions are resumed by tickets, which need no memory and no lock here. Each struct sl_tls has a random
+ * ticket key of its own, so any thread can resume a session, but not after a reload. Listeners with client
+ * certificates resume nothing: every connection shows its certificate. */
 #pragma once
 #include "base/buf.h"
 #include "base/clock.h"
@@ -13,8 +13,8 @@
 struct sl_tls;
 struct ssl_ctx_st; /* SSL_CTX */
 
-/* Makes what `o` says (TLS is on in it). False: a sentence in `why` (what is wrong and what would be right),
- * and *ret_key is the key of the listener's map that it is about. */
+/* From options in which TLS is on. False: `why` gets a sentence (what is wrong and what would be right), and
+ * *ret_key is the key of the listener's map that has to change. */
 SL_CHECKED bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, struct sl_buf *why,
                             const char **ret_key, struct sl_tls **ret);
 /* The same certificate, key and rules with other ticket keys; NULL when memory is short. */
@@ -25,5 +25,5 @@ struct ssl_ctx_st *sl_tls_context(const struct sl_tls *t);
 
 /* The end of the certificate, or of one of its chain, in seconds since 1970. */
 int64_t sl_tls_not_after(const struct sl_tls *t);
-/* From when on somebody should be told that it ends (base/ending.h). */
+/* When to begin to warn of that end (base/ending.h). */
 int64_t sl_tls_warn_from(const struct sl_tls *t);

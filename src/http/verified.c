@@ -8,11 +8,11 @@
 
 #define NONE UINT32_MAX
 
-/* In three lists by index: one of its bucket, and either that of all by use or that of the free ones (by
- * `next`). */
+/* Entries are linked by index: a used one in its bucket (`next`) and in the order of use, a free one in the
+ * list of the free (`next`). */
 struct entry {
     uint8_t hash[SL_SHA256];
-    struct sl_verified_token token; /* its pools in `pools` of all */
+    struct sl_verified_token token; /* its pools are in sl_verified.pools */
     uint32_t next;                  /* in the bucket, or free */
     uint32_t newer, older;          /* by last use */
 };
@@ -81,7 +81,7 @@ static uint32_t *bucket_of(const struct sl_verified *v, const uint8_t *hash)
     return &v->buckets[sl_siphash(v->seed, hash, SL_SHA256) & v->mask];
 }
 
-/* Where the index of the entry stands, or the NONE at the end. */
+/* The link that has the index of the entry, or NONE at the end of its bucket. */
 static uint32_t *link_of(const struct sl_verified *v, const uint8_t *hash)
 {
     uint32_t *link = bucket_of(v, hash);
@@ -90,7 +90,7 @@ static uint32_t *link_of(const struct sl_verified *v, const uint8_t *hash)
     return link;
 }
 
-static void drop(struct sl_verified *v, uint32_t *link)
+static void drop_entry(struct sl_verified *v, uint32_t *link)
 {
     uint32_t i = *link;
     struct entry *e = &v->entries[i];
@@ -109,7 +109,7 @@ const struct sl_verified_token *sl_verified_find(struct sl_verified *v, const ui
         return NULL;
     struct entry *e = &v->entries[i];
     if (now_ms < e->token.from_ms || now_ms >= e->token.until_ms) {
-        drop(v, link);
+        drop_entry(v, link);
         return NULL;
     }
     leave_order(v, e);
@@ -121,7 +121,7 @@ void sl_verified_add(struct sl_verified *v, const uint8_t hash[static SL_SHA256]
                      const struct sl_verified_token *token)
 {
     if (v->count == v->capacity)
-        drop(v, link_of(v, v->entries[v->oldest].hash));
+        drop_entry(v, link_of(v, v->entries[v->oldest].hash));
     uint32_t i = v->free, *bucket = bucket_of(v, hash);
     struct entry *e = &v->entries[i];
     v->free = e->next;
