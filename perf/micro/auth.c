@@ -1,4 +1,4 @@
-/* Who calls: an API key among many, a bearer token that is remembered, and one that is not. */
+/* Authentication: an API key among many, a bearer token that was verified before, and one that was not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 #define POOLS 1000
 #define REMEMBERED 1000
 
-struct calling {
+struct callers {
     struct sl_hasher *hasher;
     struct sl_keyring *keyring;
     struct sl_verified *verified;
@@ -25,9 +25,9 @@ struct calling {
     size_t token_len;
 };
 
-static void api_key(void *arg, uint64_t n)
+static void find_api_key(void *arg, uint64_t n)
 {
-    struct calling *c = arg;
+    struct callers *c = arg;
     uint8_t hash[SL_SHA256];
     for (uint64_t i = 0; i < n; i++) {
         sl_sha256(c->hasher, c->key, strlen(c->key), hash);
@@ -36,9 +36,9 @@ static void api_key(void *arg, uint64_t n)
     }
 }
 
-static void remembered(void *arg, uint64_t n)
+static void find_remembered_token(void *arg, uint64_t n)
 {
-    struct calling *c = arg;
+    struct callers *c = arg;
     uint8_t hash[SL_SHA256];
     for (uint64_t i = 0; i < n; i++) {
         sl_sha256(c->hasher, c->token, c->token_len, hash);
@@ -47,9 +47,9 @@ static void remembered(void *arg, uint64_t n)
     }
 }
 
-static void parse(void *arg, uint64_t n)
+static void read_bearer_token(void *arg, uint64_t n)
 {
-    struct calling *c = arg;
+    struct callers *c = arg;
     struct sl_bearer b;
     for (uint64_t i = 0; i < n; i++) {
         if (!sl_bearer_read(sl_span(c->token, c->token_len), &b))
@@ -58,9 +58,9 @@ static void parse(void *arg, uint64_t n)
     }
 }
 
-static void verify(void *arg, uint64_t n)
+static void verify_bearer_token(void *arg, uint64_t n)
 {
-    struct calling *c = arg;
+    struct callers *c = arg;
     struct sl_bearer b;
     uint64_t pools[POOLS / 64 + 1] = {0};
     for (uint64_t i = 0; i < n; i++) {
@@ -71,7 +71,8 @@ static void verify(void *arg, uint64_t n)
     }
 }
 
-static size_t sign(EVP_PKEY *key, enum sl_jwt_alg alg, const char *text, size_t n, uint8_t out[static 512])
+static size_t sign_text(EVP_PKEY *key, enum sl_jwt_alg alg, const char *text, size_t n,
+                        uint8_t out[static 512])
 {
     uint8_t der[512];
     size_t len = sizeof der;
@@ -96,7 +97,7 @@ static size_t sign(EVP_PKEY *key, enum sl_jwt_alg alg, const char *text, size_t 
 }
 
 /* A token of some 700 bytes, as identity providers make them. */
-static void make_token(struct calling *c, EVP_PKEY *key, enum sl_jwt_alg alg)
+static void make_token(struct callers *c, EVP_PKEY *key, enum sl_jwt_alg alg)
 {
     char header[64], payload[600], more[301];
     uint8_t signature[512];
@@ -109,12 +110,12 @@ static void make_token(struct calling *c, EVP_PKEY *key, enum sl_jwt_alg alg)
     size_t n = sl_base64url_encode(c->token, header, (size_t)h);
     c->token[n++] = '.';
     n += sl_base64url_encode(c->token + n, payload, (size_t)p);
-    size_t s = sign(key, alg, c->token, n, signature);
+    size_t s = sign_text(key, alg, c->token, n, signature);
     c->token[n++] = '.';
     c->token_len = n + sl_base64url_encode(c->token + n, signature, s);
 }
 
-static struct sl_jwt_rule rule_of(EVP_PKEY *key, enum sl_jwt_alg alg)
+static struct sl_jwt_rule new_rule(EVP_PKEY *key, enum sl_jwt_alg alg)
 {
     struct sl_jwt_rule r = {
         .alg = alg, .issuer = sl_xstrdup("https://issuer.example"), .audience = sl_xstrdup("us")};
@@ -133,9 +134,9 @@ static struct sl_jwt_rule rule_of(EVP_PKEY *key, enum sl_jwt_alg alg)
     return r;
 }
 
-static void one_algorithm(EVP_PKEY *key, enum sl_jwt_alg alg)
+static void measure_algorithm(EVP_PKEY *key, enum sl_jwt_alg alg)
 {
-    struct calling c = {.hasher = sl_hasher_new()};
+    struct callers c = {.hasher = sl_hasher_new()};
     struct sl_credentials *all = sl_credentials_new(POOLS);
     char name[80];
     for (unsigned i = 0; i < POOLS; i++) {
@@ -145,7 +146,7 @@ static void one_algorithm(EVP_PKEY *key, enum sl_jwt_alg alg)
         sl_sha256(c.hasher, c.key, strlen(c.key), all->pools[i]->hashes[0]);
     }
     all->pools[0]->rules = sl_xcalloc(1, sizeof *all->pools[0]->rules);
-    all->pools[0]->rules[0] = rule_of(key, alg);
+    all->pools[0]->rules[0] = new_rule(key, alg);
     all->pools[0]->rule_count = 1;
     sl_credentials_seal(all, &sl_clock_system);
     c.keyring = all->keyring;
@@ -161,12 +162,12 @@ static void one_algorithm(EVP_PKEY *key, enum sl_jwt_alg alg)
             hash[1] ^= (uint8_t)(i >> 8);
             sl_verified_add(c.verified, hash, &v);
         }
-        micro_rate("API key, one of 1000", api_key, &c, "keys/s");
-        micro_rate("bearer token, remembered with 1000", remembered, &c, "tokens/s");
-        micro_rate("bearer token, read only", parse, &c, "tokens/s");
+        micro_rate("API key, one of 1000", find_api_key, &c, "keys/s");
+        micro_rate("bearer token, remembered with 1000", find_remembered_token, &c, "tokens/s");
+        micro_rate("bearer token, read only", read_bearer_token, &c, "tokens/s");
     }
     snprintf(name, sizeof name, "bearer token, %s verified by libjwt", sl_jwt_alg_name(alg));
-    micro_rate(name, verify, &c, "tokens/s");
+    micro_rate(name, verify_bearer_token, &c, "tokens/s");
     sl_verified_free(c.verified);
     sl_credentials_free(all);
     sl_hasher_free(c.hasher);
@@ -176,9 +177,9 @@ void micro_auth(void)
 {
     EVP_PKEY *ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"),
              *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-    one_algorithm(NULL, SL_JWT_HS256);
-    one_algorithm(rsa, SL_JWT_RS256);
-    one_algorithm(ec, SL_JWT_ES256);
+    measure_algorithm(NULL, SL_JWT_HS256);
+    measure_algorithm(rsa, SL_JWT_RS256);
+    measure_algorithm(ec, SL_JWT_ES256);
     EVP_PKEY_free(ec);
     EVP_PKEY_free(rsa);
 }

@@ -1,4 +1,5 @@
-/* micro [--quick] [--json FILE] [--redis SOCKET] [ring|core|token|table|auth|update]... */
+/* micro [--quick] [--json FILE] [--redis SOCKET] [ring|core|token|table|auth|update]...: measures the named
+ * parts, or all. update needs a Redis. */
 #include "micro.h"
 
 #include <stdio.h>
@@ -7,21 +8,22 @@
 #include <time.h>
 
 static struct {
-    uint64_t span;
+    uint64_t length_ns;
     FILE *json;
+    const char *redis_socket;
     unsigned rows;
-} run = {.span = 500000000};
+} run = {.length_ns = 500000000};
 
-uint64_t micro_now(void)
+uint64_t micro_now_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-uint64_t micro_span(void)
+uint64_t micro_run_ns(void)
 {
-    return run.span;
+    return run.length_ns;
 }
 
 void micro_report(const char *name, double figure, const char *unit, const char *detail)
@@ -33,16 +35,16 @@ void micro_report(const char *name, double figure, const char *unit, const char 
                 run.rows++ > 0 ? "," : "", name, figure, unit, detail);
 }
 
-void micro_rate(const char *name, void (*work)(void *arg, uint64_t n), void *arg, const char *unit)
+void micro_rate(const char *name, micro_work *work, void *arg, const char *unit)
 {
     char detail[64];
     uint64_t n = 1, took = 0;
     work(arg, 1);
-    for (;; n *= took > run.span / 100 ? run.span / took + 1 : 10) {
-        uint64_t begun = micro_now();
+    for (;; n *= took > run.length_ns / 100 ? run.length_ns / took + 1 : 10) {
+        uint64_t begun = micro_now_ns();
         work(arg, n);
-        took = micro_now() - begun;
-        if (took >= run.span * 9 / 10)
+        took = micro_now_ns() - begun;
+        if (took >= run.length_ns * 9 / 10)
             break;
     }
     snprintf(detail, sizeof detail, "%.1f ns each", (double)took / (double)n);
@@ -58,7 +60,7 @@ uint64_t micro_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-void micro_list(uint8_t *bytes, uint32_t entries, double share)
+void micro_fill_list(uint8_t *bytes, uint32_t entries, double share)
 {
     uint64_t state = entries;
     memset(bytes, 0, entries / 8);
@@ -68,37 +70,45 @@ void micro_list(uint8_t *bytes, uint32_t entries, double share)
     }
 }
 
-int main(int argc, char **argv)
+static void update_if_redis(void)
 {
-    const char *redis = NULL;
-    unsigned named = 0;
-    bool want[6] = {0};
-    static const char *const names[] = {"ring", "core", "token", "table", "auth", "update"};
+    if (run.redis_socket != NULL)
+        micro_update(run.redis_socket);
+}
+
+static struct part {
+    const char *name;
+    void (*measure)(void);
+    bool wanted;
+} parts[] = {{"ring", micro_ring, false},   {"core", micro_core, false}, {"token", micro_token, false},
+             {"table", micro_table, false}, {"auth", micro_auth, false}, {"update", update_if_redis, false}};
+
+/* Whether a part was named; without one all are measured. */
+static bool parse_arguments(int argc, char **argv)
+{
+    bool named = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
-            run.span = 50000000;
+            run.length_ns = 50000000;
         else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
             run.json = fopen(argv[++i], "w");
         else if (strcmp(argv[i], "--redis") == 0 && i + 1 < argc)
-            redis = argv[++i];
-        for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strcmp(argv[i], names[k]) == 0)
-                want[k] = ++named > 0;
+            run.redis_socket = argv[++i];
+        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
+            if (strcmp(argv[i], parts[k].name) == 0)
+                parts[k].wanted = named = true;
     }
+    return named;
+}
+
+int main(int argc, char **argv)
+{
+    bool named = parse_arguments(argc, argv);
     if (run.json != NULL)
         fprintf(run.json, "[");
-    if (want[0] || named == 0)
-        micro_ring();
-    if (want[1] || named == 0)
-        micro_core();
-    if (want[2] || named == 0)
-        micro_token();
-    if (want[3] || named == 0)
-        micro_table();
-    if (want[4] || named == 0)
-        micro_auth();
-    if ((want[5] || named == 0) && redis != NULL)
-        micro_update(redis);
+    for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
+        if (parts[k].wanted || !named)
+            parts[k].measure();
     if (run.json != NULL) {
         fprintf(run.json, "\n]\n");
         fclose(run.json);

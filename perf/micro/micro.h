@@ -4,31 +4,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Monotonic nanoseconds. */
-uint64_t micro_now(void);
+/* Monotonic. */
+uint64_t micro_now_ns(void);
 /* How long one measurement runs, in nanoseconds; shorter with --quick. */
-uint64_t micro_span(void);
+uint64_t micro_run_ns(void);
 /* A row: what was measured, the figure and its unit; `detail` may be "". */
 void micro_report(const char *name, double figure, const char *unit, const char *detail);
 
-/* Runs `work(arg, n)` with growing n until one call takes micro_span; reports n per second as `unit` and the
- * time of one in `detail`. */
-void micro_rate(const char *name, void (*work)(void *arg, uint64_t n), void *arg, const char *unit);
+/* Does a piece of work n times. */
+typedef void(micro_work)(void *arg, uint64_t n);
 
-/* Keeps a result alive against the optimiser. */
-static inline void micro_use(const void *p)
+/* Calls `work` with a growing n until one call takes micro_run_ns; reports n a second as `unit`, and the time
+ * of one piece. */
+void micro_rate(const char *name, micro_work *work, void *arg, const char *unit);
+
+/* Keeps the optimiser from removing the computation of a result. */
+static inline void micro_keep(const void *p)
 {
     __asm__ __volatile__("" : : "r"(p) : "memory");
 }
 
 /* Random bytes that are the same at every run. */
 uint64_t micro_random(uint64_t *state);
-/* Status list bytes with a share of one-bit entries set. */
-void micro_list(uint8_t *bytes, uint32_t entries, double share);
+/* Sets a share of the one-bit entries of a list. */
+void micro_fill_list(uint8_t *bytes, uint32_t entries, double share);
 
 void micro_ring(void);
-void micro_core(void);  /* index order, base64url, Accept */
-void micro_token(void); /* compression by density and level, signing, a whole token */
+/* Index order, base64url, Accept. */
+void micro_core(void);
+/* Compression by density and level, signing, a whole token. */
+void micro_token(void);
 void micro_table(void);
 void micro_auth(void);
-void micro_update(const char *socket); /* the update script on the Redis behind the unix socket */
+/* The update script, on the Redis at a Unix socket. */
+void micro_update(const char *socket);

@@ -5,24 +5,24 @@
 #include "micro.h"
 #include "pool/list.h"
 
-struct finding {
+struct table_run {
     struct sl_table *table;
     struct sl_list *lists;
     uint32_t *order;
     uint32_t count;
 };
 
-static void find(void *arg, uint64_t n)
+static void find_known_list(void *arg, uint64_t n)
 {
-    const struct finding *f = arg;
+    const struct table_run *f = arg;
     for (uint64_t i = 0; i < n; i++)
         if (sl_table_find(f->table, &f->lists[f->order[i % f->count]].id) == NULL)
             abort();
 }
 
-static void miss(void *arg, uint64_t n)
+static void find_unknown_list(void *arg, uint64_t n)
 {
-    const struct finding *f = arg;
+    const struct table_run *f = arg;
     for (uint64_t i = 0; i < n; i++) {
         struct sl_uuid id = f->lists[f->order[i % f->count]].id;
         id.bytes[15] ^= 0xff;
@@ -35,8 +35,8 @@ void micro_table(void)
 {
     static const uint32_t counts[] = {1, 1000, 10000, 100000, 1000000};
     for (unsigned k = 0; k < sizeof counts / sizeof counts[0]; k++) {
-        struct finding f = {sl_table_new(), calloc(counts[k], sizeof(struct sl_list)),
-                            calloc(counts[k], sizeof(uint32_t)), counts[k]};
+        struct table_run f = {sl_table_new(), calloc(counts[k], sizeof(struct sl_list)),
+                              calloc(counts[k], sizeof(uint32_t)), counts[k]};
         uint64_t state = 1;
         char name[64];
         for (uint32_t i = 0; i < counts[k]; i++) {
@@ -46,9 +46,9 @@ void micro_table(void)
                 abort();
         }
         snprintf(name, sizeof name, "table of %u lists: find", counts[k]);
-        micro_rate(name, find, &f, "finds/s");
+        micro_rate(name, find_known_list, &f, "finds/s");
         snprintf(name, sizeof name, "table of %u lists: no such id", counts[k]);
-        micro_rate(name, miss, &f, "finds/s");
+        micro_rate(name, find_unknown_list, &f, "finds/s");
         sl_table_free(f.table);
         free(f.lists);
         free(f.order);

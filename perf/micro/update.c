@@ -1,4 +1,5 @@
-/* The update script on a real Redis: changes per second by how many one call carries, one call in flight. */
+/* The update script on a real Redis: calls a second by the number of changes in one; one call is in flight.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #define ENTRIES 1000000u
 #define MOST 5000u
 
-struct bench {
+struct update_run {
     struct sl_loop *loop;
     struct sl_store *store;
     struct sl_uuid list;
@@ -21,7 +22,7 @@ struct bench {
     bool done;
 };
 
-static void must(enum sl_err err, const char *what)
+static void require_ok(enum sl_err err, const char *what)
 {
     if (err == SL_OK)
         return;
@@ -29,7 +30,7 @@ static void must(enum sl_err err, const char *what)
     exit(1);
 }
 
-static void await(struct bench *b)
+static void wait_reply(struct update_run *b)
 {
     while (!b->done)
         sl_loop_turn(b->loop, 100);
@@ -39,34 +40,35 @@ static void await(struct bench *b)
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r)
 {
     (void)r;
-    must(err, "opening the pool");
-    ((struct bench *)arg)->done = true;
+    require_ok(err, "opening the pool");
+    ((struct update_run *)arg)->done = true;
 }
 
 static void on_made(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n)
 {
     (void)made, (void)n;
-    must(err, "creating the list");
-    ((struct bench *)arg)->done = true;
+    require_ok(err, "creating the list");
+    ((struct update_run *)arg)->done = true;
 }
 
 static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
 {
-    must(err, "updating");
+    require_ok(err, "updating");
     if (!r->changed)
         abort();
-    ((struct bench *)arg)->done = true;
+    ((struct update_run *)arg)->done = true;
 }
 
-static void update(void *arg, uint64_t calls)
+static void update_statuses(void *arg, uint64_t calls)
 {
-    struct bench *b = arg;
+    struct update_run *b = arg;
     for (uint64_t i = 0; i < calls; i++) {
         b->turn ^= 1;
         for (uint32_t k = 0; k < b->n; k++)
             b->changes[k] = (struct sl_change){k * (ENTRIES / MOST), (uint8_t)b->turn};
-        must(sl_store_update(b->store, POOL, &b->list, -1, b->changes, b->n, on_updated, b), "updating");
-        await(b);
+        require_ok(sl_store_update(b->store, POOL, &b->list, -1, b->changes, b->n, on_updated, b),
+                   "updating");
+        wait_reply(b);
     }
 }
 
@@ -76,17 +78,17 @@ static void on_mail(void *arg, struct sl_mail *m)
     sl_store_mail(m);
 }
 
-static void prepare(struct bench *b)
+static void create_list(struct update_run *b)
 {
     struct sl_list_draft draft = {.id = sl_uuid_v4(&sl_clock_system),
                                   .uri = SL_SPAN("http://localhost/micro")};
     b->list = draft.id;
     while (sl_store_state(b->store) != SL_STORE_UP)
         sl_loop_turn(b->loop, 20);
-    must(sl_store_open_pool(b->store, POOL, ENTRIES, 1, on_opened, b), "opening the pool");
-    await(b);
-    must(sl_store_precreate(b->store, POOL, 1000, &draft, 1, on_made, b), "creating the list");
-    await(b);
+    require_ok(sl_store_open_pool(b->store, POOL, ENTRIES, 1, on_opened, b), "opening the pool");
+    wait_reply(b);
+    require_ok(sl_store_precreate(b->store, POOL, 1000, &draft, 1, on_made, b), "creating the list");
+    wait_reply(b);
 }
 
 void micro_update(const char *socket)
@@ -96,7 +98,7 @@ void micro_update(const char *socket)
     struct sl_mailbox mail;
     snprintf(path, sizeof path, "%s", socket);
     sl_log_set_level(SL_ERROR);
-    struct bench *b = calloc(1, sizeof *b);
+    struct update_run *b = calloc(1, sizeof *b);
     b->loop = sl_loop_new(&sl_clock_system);
     struct sl_redis_options options = {.socket = path, .command_timeout_ms = 10000};
     struct sl_store_identity identity = {.run = "0123456789abcdef"};
@@ -113,11 +115,11 @@ void micro_update(const char *socket)
                                    .mail = &mail};
     setup.metrics = sl_metric_slab_new(&sl_store_metric_table, "role=\"micro\"");
     b->store = sl_store_new(&setup);
-    prepare(b);
+    create_list(b);
     for (unsigned i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         b->n = counts[i];
         snprintf(name, sizeof name, "update script, %u changes a call", b->n);
-        micro_rate(name, update, b, "calls/s");
+        micro_rate(name, update_statuses, b, "calls/s");
     }
     sl_store_free(b->store);
     sl_loop_turn(b->loop, 0);
