@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """script/perf [quick|full] [scenario...]: the performance runs. See docs/performance.md for the method.
 
-  quick     every bar once, in five minutes; the k6 scenarios that the seed service names at its higher load
+  quick     every bar, in five minutes
   full      (default) more and longer rounds, all scenarios, micro-benchmarks and the curves
-  scenario  http update stall k6 stampede visible many micro curves: only these
+  scenario  http update stall stampede visible many seed micro curves: only these
+  k6        a scenario that runs only when it is named: the scripts of perf/k6 on your own k6 (K6, or on the PATH)
 
 script/perf compare COMMIT: processor time, instructions and allocations of this tree beside those of COMMIT, in one run.
 
@@ -15,7 +16,7 @@ import sys
 import time
 import types
 
-from bench import machine, report, rows_http, rows_k6, rows_life, rows_stall, rows_update
+from bench import machine, report, rows_http, rows_k6, rows_life, rows_seed, rows_stall, rows_update
 from bench.load import BadAnswers
 from bench.machine import RESULTS, say
 from bench.rounds import failed_row
@@ -28,7 +29,8 @@ SCENARIOS = {
     "stampede": ("a cold list", rows_life.stampede),
     "visible": ("update to visible", rows_life.visible),
     "many": ("ten thousand lists", rows_life.many),
-    "k6": ("k6 scenarios", rows_k6.rows),
+    "seed": ("the seed service's load test", rows_seed.rows),
+    "k6": ("k6 scripts", rows_k6.rows),
 }
 
 
@@ -50,7 +52,7 @@ def measure(mode, names):
     plan, rows, begun = plan_of(mode), [], time.monotonic()
     extra = {"micro": [], "curves": []}
     for name, (title, function) in SCENARIOS.items():
-        if names and name not in names:
+        if name not in (names or SCENARIOS.keys() - {"k6"}):
             continue
         say(f"== {title} ({time.monotonic() - begun:.0f} s)")
         with Fixture() as fixture:
@@ -102,7 +104,7 @@ def main(arguments):
         say("perf: two cores are needed: one for the service, one for the load")
         return 2
     rows, extra, took = measure(mode, arguments)
-    report.table(rows)
+    report.print_tables(rows)
     where = report.write(rows, extra, machine.describe(), mode, arguments, took)
     missed = [r for r in rows if not r.reached]
     print(f"\n{len(rows) - len(missed)} bars reached, {len(missed)} missed; {took:.0f} s; report: {where}")

@@ -1,4 +1,5 @@
 """Load generators: wrk (a closed loop), vegeta (an open one), and k6 where the user has it."""
+import base64
 import json
 import os
 import re
@@ -45,6 +46,27 @@ def wrk(process, port, path="/", connections=64, duration=2, headers=(), script=
     for percent, value in re.findall(r"^\s+(50|90|99)%\s+(\S+)$", text, re.M):
         result[f"p{percent}_ms"] = seconds(value) * 1e3
     return result
+
+
+def vegeta(process, method, path, rate, duration, key, check=None):
+    """One run at a constant rate of arrivals. Any answer but a 200 is an error; check: looks at each body."""
+    with tempfile.TemporaryDirectory(prefix="vegeta-") as directory:
+        results = f"{directory}/results"
+        target = f"{method} http://127.0.0.1:{process.port}{path}\nX-Api-Key: {key}\n"
+        before = processor_seconds(process.pid)
+        subprocess.run(pinned([LOAD_CORE], [tool("vegeta"), "attack", f"-rate={rate:g}/1s", f"-duration={duration}s", "-timeout=30s",
+                                            "-redirects=-1", f"-output={results}"]), input=target, text=True, check=True)
+        used = processor_seconds(process.pid) - before
+        report = json.loads(subprocess.run([tool("vegeta"), "report", "-type=json", results], capture_output=True, check=True).stdout)
+        if report["status_codes"].keys() != {"200"}:
+            raise BadAnswers(f"{method} {path}: {report['status_codes']} {report['errors'][:3]}")
+        if check is not None:
+            encoded = subprocess.run([tool("vegeta"), "encode", "-to=json", results], capture_output=True, check=True).stdout
+            for line in encoded.splitlines():
+                check(base64.b64decode(json.loads(line)["body"]))
+    ms = {name: value / 1e6 for name, value in report["latencies"].items()}
+    return {"rate": report["rate"], "requests": report["requests"], "mean_ms": ms["mean"], "p50_ms": ms["50th"], "p95_ms": ms["95th"],
+            "p99_ms": ms["99th"], "max_ms": ms["max"], "processor_us": used / report["requests"] * 1e6}
 
 
 def k6_command():

@@ -95,6 +95,6 @@ def describe():
     return {
         "processor": model, "cores": len(CORES), "kernel": platform.release(),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-        "redis": version("redis-server", "--version"), "k6": version(tool("k6"), "version"),
+        "redis": version("redis-server", "--version"), "vegeta": (TOOLS / "vegeta.version").read_text().strip(),
         "commit": version("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
     }

@@ -9,6 +9,9 @@ from bench import chart, rounds
 from bench.machine import RESULTS
 
 HEAD = ("work", "ours", "baseline", "ratio (spread)", "seed", "bar", "")
+# The load test's rows: figures of closed and of open loops mean different things, so they never share a column.
+LOAD_HEAD = ("work", "closed loop: ours", "closed loop: bare h2o", "open loop: ours", "open loop: bare h2o", "ratio (spread)",
+             "seed (k6)", "bar", "")
 
 
 def number(value, unit=""):
@@ -21,13 +24,29 @@ def number(value, unit=""):
 def cells(row):
     spread = "" if row.ratio is None else f"{row.ratio:.2f} ({row.low:.2f}-{row.high:.2f})"
     base = "" if row.base is None else f"{number(row.base, row.unit)} {row.baseline}"
-    return (row.work, number(row.ours, row.unit), base, spread, number(row.seed, row.unit) if row.seed else "", row.bar,
-            "reached" if row.reached else "MISSED")
+    ours, rest = number(row.ours, row.unit), (spread, number(row.seed, row.unit) if row.seed else "", row.bar,
+                                              "reached" if row.reached else "MISSED")
+    if not row.loop:
+        return (row.work, ours, base, *rest)
+    figures = (ours, number(row.base, row.unit))
+    return (row.work, *(figures if row.loop == "closed" else ("", "")), *(figures if row.loop == "open" else ("", "")), *rest)
 
 
-def table(rows):
-    lines = [HEAD, *(cells(r) for r in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+def tables(rows):
+    """(head, rows) of each table that has rows."""
+    for head, some in ((HEAD, [r for r in rows if not r.loop]), (LOAD_HEAD, [r for r in rows if r.loop])):
+        if some:
+            yield head, some
+
+
+def print_tables(rows):
+    for head, some in tables(rows):
+        print_table(head, some)
+
+
+def print_table(head, rows):
+    lines = [head, *(cells(r) for r in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     print()
     for i, line in enumerate(lines):
         print("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip())
@@ -58,14 +77,16 @@ def page(rows, extra, machine, mode, took, when):
     out = [f"<!doctype html><meta charset='utf-8'><title>statuslistd: performance</title><style>{STYLE}</style>",
            "<h1>statuslistd: performance</h1>",
            f"<p>{e(when)}, {e(mode)}, {took:.0f} s. " + "; ".join(f"{e(k)}: {e(str(v))}" for k, v in machine.items()) + "</p>"]
-    out.append("<p>Medians of alternating rounds; the spread is the least and greatest ratio of a round.</p><table><tr>"
-               + "".join(f"<th>{e(h)}</th>" for h in HEAD) + "</tr>")
-    for r in rows:
-        c = cells(r)
-        out.append(f"<tr><td>{e(c[0])}{f'<br><small>{e(r.note)}</small>' if r.note else ''}</td>"
-                   + "".join(f"<td class='n'>{e(x)}</td>" for x in c[1:5])
-                   + f"<td>{e(c[5])}</td><td class='{'reached' if r.reached else 'missed'}'>{e(c[6])}</td></tr>")
-    out.append("</table><h2>Ours beside the baseline, round by round</h2>")
+    out.append("<p>Medians of alternating rounds; the spread is the least and greatest ratio of a round.</p>")
+    for head, some in tables(rows):
+        out.append("<table><tr>" + "".join(f"<th>{e(h)}</th>" for h in head) + "</tr>")
+        for r in some:
+            c = cells(r)
+            out.append(f"<tr><td>{e(c[0])}{f'<br><small>{e(r.note)}</small>' if r.note else ''}</td>"
+                       + "".join(f"<td class='n'>{e(x)}</td>" for x in c[1:-2])
+                       + f"<td>{e(c[-2])}</td><td class='{'reached' if r.reached else 'missed'}'>{e(c[-1])}</td></tr>")
+        out.append("</table>")
+    out.append("<h2>Ours beside the baseline, round by round</h2>")
     for r in rows:
         if len(r.rounds) > 1:
             out.append(f"<figure><figcaption>{e(r.work)}</figcaption>{chart.bars(r.rounds, r.unit)}</figure>")
@@ -92,8 +113,9 @@ def markdown_row(values):
 
 def markdown(rows, extra):
     """The tables alone."""
-    out = [markdown_row(HEAD), markdown_row("---" for _ in HEAD)]
-    out += [markdown_row(cells(r)) for r in rows]
+    out = []
+    for head, some in tables(rows):
+        out += ["", markdown_row(head), markdown_row("---" for _ in head), *(markdown_row(cells(r)) for r in some)]
     for c in extra["curves"]:
         names = list(c["series"])
         points = {}

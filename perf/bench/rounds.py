@@ -41,6 +41,7 @@ class Row:
     high: float | None = None
     seed: float | None = None
     note: str = ""
+    loop: str = ""  # of the load test's rows: closed or open
     rounds: dict = dataclasses.field(default_factory=dict)
 
 
