@@ -1,4 +1,4 @@
-"""What all tests have: the fixture, and that a test which was skipped, or was expected to fail, has not passed."""
+"""The fixtures of all tests. A test that was skipped, or was expected to fail, counts as failed."""
 import pathlib
 import sys
 

@@ -5,7 +5,7 @@ Each reference has one writer, who writes 1, 2, 3, ... one after the other and n
 can be read off the values and every check is exact:
 
   twice       a reference was given out twice: over all instances, restarts and losses, in every mode
-  phantom     a value was read that nobody wrote, or whose write was refused ("has not happened"), or that was not sent yet
+  phantom     a value was read that no client wrote, or whose write was refused ("has not happened"), or that was not sent yet
   lost        an acknowledged write is not visible: a status read, or a final fetch, shows an older value. Excused only if Redis
               went back behind it (event loss), never otherwise. With it goes the rule on unknown outcomes: once a later write
               is acknowledged, an earlier one of unknown outcome may not appear any more (so clients write no more to a reference
@@ -71,7 +71,7 @@ class Checker:
                 self.alive[x["instance"]] = x["life"]
             elif x["event"] == "kill" and self.alive.get(x["instance"]) == x["life"]:
                 del self.alive[x["instance"]]
-        # What an earlier history has left: {(uri, index): value}, of references that nobody writes any more.
+        # What an earlier history has left: {(uri, index): value}, of references that no client writes any more.
         self.before = {(uri, int(i)): v for x in self.events if x["event"] == "before"
                        for uri, statuses in x["lists"].items() for i, v in statuses.items()}
         self.writes, self.batches = collections.defaultdict(list), []
@@ -99,7 +99,7 @@ class Checker:
         self.report.references = len(given)
 
     def _excused(self, write, at):
-        """Whether Redis had gone back behind that write when somebody read at that time."""
+        """Whether Redis had gone back behind that write at the time of a read."""
         return any(since <= write.t1 and write.t0 <= t <= at for since, t in self.losses)
 
     def _gather(self):
@@ -124,7 +124,7 @@ class Checker:
                     self.report.violate("record", f"writes of {reference} are not one after the other")
 
     def _newest(self, writes, call):
-        """The newest write that whoever makes this call has to see."""
+        """The newest write that this call has to see."""
         for w in reversed(writes):
             if w.outcome == "ok" and w.t1 <= call["t0"] and not self._excused(w, call["t1"]):
                 return w.value
@@ -140,7 +140,7 @@ class Checker:
         return i < len(writes) and writes[i].value == value and writes[i].outcome != "no" and writes[i].t0 <= until
 
     def _statuses(self):
-        """Redis is one store: whoever reads a status later reads nothing older."""
+        """Redis is one store: a later read of a status returns nothing older."""
         seen = collections.defaultdict(list)  # reference -> [(t1, value)]
         for call in self.calls:
             if call["op"] != "status" or call["outcome"] != "ok":
@@ -180,7 +180,7 @@ class Checker:
     def _in_order(self, where, fetches):
         """Fetches come sorted by their begin. What those showed that had ended before is the least for the next."""
         ended = sorted(fetches, key=lambda f: f[0]["t1"])
-        least, iat, at, told = {}, 0, 0, set()
+        least, iat, at, reported = {}, 0, 0, set()
         for call, statuses in fetches:
             while at < len(ended) and ended[at][0]["t1"] <= call["t0"]:
                 iat = max(iat, ended[at][0]["iat"])
@@ -190,8 +190,8 @@ class Checker:
             if call["iat"] < iat:
                 self.report.violate("back", f"{where}: iat {call['iat']} after {iat}")
             for index, value in least.items():
-                if statuses.get(index, 0) < value and index not in told:
-                    told.add(index)
+                if statuses.get(index, 0) < value and index not in reported:
+                    reported.add(index)
                     self.report.violate("back", f"{where}: index {index} is {statuses.get(index, 0)} after {value}")
 
     def _whole(self, uri, statuses):
@@ -201,7 +201,7 @@ class Checker:
                 self.report.violate("half", f"a token of {uri} shows a batch in part: {inside}")
 
     def _shown_by(self, uri, statuses):
-        """The batches of which a token shows a value."""
+        """The batches that have a value in the token."""
         if not hasattr(self, "_by_value"):
             self._by_value = {(*r, v): b for b in self.batches if not b.excused for r, v in b.sets.items()}
         found = (self._by_value.get((uri, i, v)) for i, v in statuses.items())

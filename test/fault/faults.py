@@ -166,7 +166,7 @@ def compiled(fixture, source):
 
 
 def fill_disk(fixture):
-    """The store's directory on a disk of its own, already mounted by `small_disk`; what is left of it is taken."""
+    """Fills the disk that `small_disk` has mounted at the store's directory."""
     filler = fixture.redis.directory / "filler"
     fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
     try:
@@ -241,14 +241,14 @@ def older(fixture):
 
 
 for mode in ("always", "everysec", "none"):
-    told = {"none": "disabled"}.get(mode, mode)
-    fault(f"empty-{told}", f"Redis restarted without its data, {told}", persistence=mode)(empty)
-    fault(f"older-{told}", f"Redis restarted with older data, {told}", persistence=mode)(older)
+    name = {"none": "disabled"}.get(mode, mode)
+    fault(f"empty-{name}", f"Redis restarted without its data, {name}", persistence=mode)(empty)
+    fault(f"older-{name}", f"Redis restarted with older data, {name}", persistence=mode)(older)
 
 
 @fault("older-all", "Redis and the service killed, and Redis restarted with older data", rounds=2)
 def older_all(fixture):
-    """Nobody is left who knows what was given: only the epoch of the lists says that more was."""
+    """No instance is left that knows what was given out: only the epoch of the lists says that more was."""
     taken = fixture.snapshot()
     fixture.sleep(0.5, 1.5)
     for i in range(len(fixture.services)):
@@ -292,7 +292,7 @@ def follow(replica, primary):
 
 
 def fail_over(fixture, to):
-    """The replica takes over as it was a moment ago: what came since is lost."""
+    """The replica takes over with its data of a moment ago: later writes are lost."""
     at = now()
     to.client.execute_command("REPLICAOF", "NO", "ONE")
     fixture.sleep(0.2, 0.6)
@@ -333,7 +333,7 @@ def false_clock(fixture):
 @fault("clock", "the wall clock steps back and forth by up to an hour", prepare=false_clock,
        options={"list-lifetime": "20s", "ttl": "5s"})
 def clock(fixture):
-    """Tokens live for 20 s here: a step forward outlives all of them, and none of those may be served."""
+    """Tokens live for 20 s here: a step forward makes all of them expire, and an expired one may not be served."""
     for _ in range(2):
         set_clock(fixture, fixture.order.choice([-3600, -60, -5, 5, 60, 1200]))
         fixture.sleep(2, 3)
@@ -347,7 +347,7 @@ def set_clock(fixture, seconds):
     fixture.wall_offset, fixture.wall_moved_ns = seconds, now()
 
 
-@fault("no-descriptors", "no file descriptor left (EMFILE), and Redis restarted meanwhile")
+@fault("no-descriptors", "no file descriptor left (EMFILE), and Redis restarted at that time")
 def no_descriptors(fixture):
     pid = fixture.services[0].process.pid
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)

@@ -125,7 +125,7 @@ class Fixture(processes.Fixture):
         return self.history.event("loss", since=since)
 
     def snapshot(self):
-        """A backup of what Redis has now, taken while it works; its time."""
+        """Backs up what Redis has now, while it works; returns the time."""
         taken = now()
         to = self.directory / "backup"
         shutil.rmtree(to, ignore_errors=True)
@@ -182,7 +182,7 @@ class Fixture(processes.Fixture):
         caller.close()
 
     def _read_token(self, caller, instance, uri, expected):
-        """The token once it shows what Redis has; after a while as it is, for the checker to judge."""
+        """Records the token once it shows what Redis has, or as it is after 15 s, for the checker to judge."""
         deadline = time.monotonic() + 15
         while True:
             line = caller.fetch(instance, uri)

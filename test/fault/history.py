@@ -1,7 +1,7 @@
-"""What clients did and were told, and what was done to the service: one JSON object a line, times monotonic in ns.
+"""What clients did, which answers they got, and what was done to the service: one JSON object a line, times monotonic in ns.
 
 A call has `op` (reserve, update, batch, status, fetch), `t0`, `t1`, `instance`, `life` (which start of that instance; null
-when it changed meanwhile), `code` and `outcome`:
+when it changed during the call), `code` and `outcome`:
   ok       answered with success
   no       refused, or never sent: it has not happened
   unknown  503 OUTCOME_UNKNOWN, a cut connection, or no answer in time: it may have happened, or may yet

@@ -91,7 +91,7 @@ class Caller:
         if line["outcome"] == "ok":
             line |= {"value": r.json()["value"], "version": r.json()["version"]}
         elif fields.get("final") and line["code"].startswith(("400", "404")):
-            line |= {"outcome": "ok", "value": 0, "version": 0, "gone": True}  # nobody knows the list: nothing is set
+            line |= {"outcome": "ok", "value": 0, "version": 0, "gone": True}  # the list does not exist: nothing is set
         return line
 
     def fetch(self, instance, uri, **fields):
@@ -167,7 +167,7 @@ class Load:
             leave = order.random() < 0.01
             outcome, code = caller.write(instance, sets, leave)
             if code in ("left", "TimeoutError"):
-                # Nobody has ended this request: it may still come after whatever is sent next, so nothing is.
+                # The service may still be at this request, and finish it after the next one: so none is sent.
                 for reference in chosen:
                     owned.pop(reference, None)
             if outcome == "unknown":

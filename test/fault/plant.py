@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""plant.py NAME OUT: a copy of a source file with a bug planted in it, for a program that only tests of the checker run.
+"""plant.py NAME OUT: a copy of a source file with a bug planted in it, for a program that only the checker's tests run.
 plant.py NAME --file: which file that is. The product's own files are never touched; a plant whose place is gone is an error."""
 import pathlib
 import sys
@@ -38,7 +38,7 @@ PLANTS = {
     "predecessor": ("src/store/greet.c", [
         ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "9007199254740991", NULL}'),
     ]),
-    # An outcome that is not known is told as a refusal.
+    # An unknown outcome is reported as a refusal.
     "refusal": ("src/store/ops.c", [
         ("        return unknown ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;\n    }\n    const",
          "        return SL_ERR_UNAVAILABLE;\n    }\n    const"),

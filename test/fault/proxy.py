@@ -1,4 +1,5 @@
-"""Stands between the service and Redis, on unix sockets or TCP ports: delays, cuts, truncates, keeps back, leads elsewhere."""
+"""Stands between the service and Redis, on unix sockets or TCP ports: delays, cuts or truncates connections, keeps bytes back, leads to
+another server."""
 import asyncio
 import os
 import threading
@@ -45,7 +46,7 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
 
     def keep(self):
-        """What comes on the present connections is kept back, even beyond their end, until it is released."""
+        """Bytes that arrive on the present connections are kept back until release(), even after the connections have ended."""
         self._now(lambda: self._keeping.update(self._pairs))
 
     def release(self):
@@ -109,7 +110,7 @@ class Proxy:
                 await asyncio.sleep(self.delay)
             how_much = self.truncate(data) if self.truncate is not None else None
             if client.transport.is_closing():
-                continue  # nobody listens: go on reading, so that Redis takes what was sent to it
+                continue  # the client has gone: go on reading, so that Redis takes what was sent to it
             client.write(data if how_much is None else data[:how_much])
             if how_much is not None:
                 await client.drain()

@@ -26,7 +26,7 @@ def one_round(f, fault, number):
 
 
 def run(fault, rounds, seed, keep=None, **more):
-    """The report and history lines, after so many rounds."""
+    """The report and the history's lines after `rounds` rounds."""
     options = {**fault.options, **more}
     prepare = options.pop("prepare", None)
     f = Fixture(seed, keep=keep, **options)
@@ -65,7 +65,7 @@ def windows(lines):
 
 
 def seen(lines):
-    """What was answered from the fault until readiness, but for success: {op: Counter of codes}."""
+    """Answers between the fault and readiness that were no success, {op: Counter of codes}; and the successes, Counter of op."""
     out, fine = collections.defaultdict(collections.Counter), collections.Counter()
     for began, _, ready in windows(lines):
         for x in lines:
@@ -91,10 +91,10 @@ def recovery(lines):
 
 def row(fault, rounds, report, lines):
     answers, _ = seen(lines)
-    told = "; ".join(f"{op}: " + ", ".join(f"{code} × {n}" for code, n in counter.most_common(4))
+    codes = "; ".join(f"{op}: " + ", ".join(f"{code} × {n}" for code, n in counter.most_common(4))
                      for op, counter in sorted(answers.items())) or "nothing: every call succeeds"
     writes, ready = recovery(lines)
-    return (f"| {fault.what} | {rounds} | {told} | {writes:.2f} s, {ready:.2f} s | {report.lost} of {report.acknowledged} | "
+    return (f"| {fault.what} | {rounds} | {codes} | {writes:.2f} s, {ready:.2f} s | {report.lost} of {report.acknowledged} | "
             f"{len(report.violations)} |")
 
 

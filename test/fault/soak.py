@@ -21,7 +21,7 @@ SEGMENT = 4  # faults between two checks
 
 
 def memory(fixture):
-    """MiB that each instance has resident."""
+    """Resident memory of each instance, in MiB."""
     out = []
     for s in fixture.services:
         with open(f"/proc/{s.process.pid}/status") as f:
@@ -99,7 +99,7 @@ class Soak:
         return n
 
     def compare(self):
-        """What a process needs that has just been started on the same lists: more than that would be a leak."""
+        """Measures the memory of a process that was just started on the same lists: more than that would be a leak."""
         fixture = self.fixture
         service = fixture.services[0]
         self.lists = len(fixture.redis.client.smembers(f"statuslist:{{{POOL}}}:lists"))

@@ -1,4 +1,4 @@
-"""The checker itself: histories that are right pass, and each way in which one can be wrong is found, by its name."""
+"""The checker itself: it accepts right histories, and names each mistake that a wrong one has."""
 import pytest
 
 from checker import check
@@ -7,7 +7,7 @@ A, B = "http://s/a", "http://s/b"
 
 
 class Book:
-    """A history written by hand; each call takes one unit of time unless told otherwise."""
+    """A history written by hand; each call takes one unit of time unless the test says otherwise."""
 
     def __init__(self):
         self.lines, self.t = [{"event": "start", "t": 0, "instance": 0, "life": 1}], 10

@@ -1,4 +1,4 @@
-"""Each fault a few times under load; what clients were told and what is there in the end has to agree."""
+"""Each fault a few times under load; the answers to clients have to agree with what is there in the end."""
 import os
 import random
 

@@ -1,4 +1,4 @@
-"""The service with a bug in it, under the same load and faults: the checker has to find out."""
+"""The service with a bug in it, under the same load and faults: the checker has to find it."""
 import pytest
 
 from faults import FAULTS

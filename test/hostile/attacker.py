@@ -76,7 +76,7 @@ class Crowd:
 
 
 def keep(address, seconds, count, first, read=True, receive=None, again=True, rate=400):
-    """`count` connections that send `first(number)` as far as it goes, made anew when they are closed."""
+    """`count` connections that send as much of `first(number)` as the server takes, opened again when they are closed."""
     crowd, rest = Crowd(address, receive), {}
     until = time.monotonic() + seconds
 

@@ -1,6 +1,6 @@
 """One attack at a time on a service of its own, while a well-behaved client goes on.
 
-Nothing here measures: what has to hold holds on a slow machine too. Every call of the well-behaved client succeeds, memory
+Nothing is timed here: the conditions hold on a slow machine too. Every call of the well-behaved client succeeds, memory
 stays below a bound, and when the attack is over its connections are gone."""
 import json
 import pathlib
@@ -43,7 +43,7 @@ def big(service):
 
 
 def attack(kind, service, seconds, *rest):
-    """Runs an attacker to its end; what it says of itself."""
+    """Runs an attacker to its end; returns the line that it prints."""
     done = subprocess.run([sys.executable, str(HERE / "attacker.py"), kind, "%s:%d" % service.public, str(seconds), *map(str, rest)],
                           capture_output=True, text=True, timeout=seconds + 120)
     assert done.returncode == 0, done.stderr
@@ -77,7 +77,7 @@ def test_slow_readers(service, big, table, seconds):
 
 
 def test_readers_that_never_read(service, big, table, seconds):
-    """What nobody takes is ended after limits.send-timeout."""
+    """An answer that the client does not read is given up after limits.send-timeout."""
     with Attack("deaf readers", service, table, most_mib=100 * ROOM) as s:
         s.came = attack("never-read", service, seconds + 4, 200, big)
         assert s.shed().get("slow", 0) >= 50
@@ -87,7 +87,7 @@ def test_readers_that_never_read(service, big, table, seconds):
 
 
 def test_ten_thousand_idle_connections(service, table, seconds):
-    """More than there may be: the well-behaved client finds a place all the same."""
+    """More connections than the limit: the well-behaved client is served all the same."""
     service.stop()
     service.config["limits"]["request-timeout"] = "%ds" % (seconds + 20)
     service.start()
@@ -107,7 +107,7 @@ def test_half_a_head_on_every_place(service, table, seconds):
 
 @pytest.mark.parametrize("kind", ["head-bomb", "many-heads", "body-bomb", "chunk-bomb"])
 def test_bombs(service, table, seconds, kind):
-    """400 requests of up to a megabyte that never end: 400 MB, for which there are 64."""
+    """400 requests of up to a megabyte that never end: 400 MB, and limits.request-memory is 64 MiB."""
     with Attack(kind, service, table, most_mib=450 * ROOM) as s:
         s.came = attack(kind, service, seconds, 400)
         if kind != "many-heads":  # 98 headers of 4 KB are read, and refused
@@ -126,7 +126,7 @@ def test_pipelines(service, table, seconds, kind, path):
 
 
 def test_tls_noise(fixture, table, seconds, tmp_path):
-    """Handshakes that never come, end, or make sense, and plain HTTP, on a listener with TLS."""
+    """On a listener with TLS: no handshake, half a handshake, nonsense, and plain HTTP."""
     authority = Authority(tmp_path)
     service = fixture.service(fixture.redis(), limits=dict(LIMITS), tls={"public": pair(authority.issue("server"))}).start()
     context = authority.context()
@@ -152,7 +152,7 @@ TARGETS = [
 
 
 def answer(service, request):
-    """The statuses of what came back until the service closed the connection, or said nothing more."""
+    """The statuses of all answers until the service closes the connection or falls silent."""
     c = Connection(service.public, timeout=5).open()
     try:
         c.send(request)
@@ -168,7 +168,7 @@ def answer(service, request):
 
 
 def test_paths(service, table):
-    """Nothing but refusals comes of them, and what they contain is not in any answer as it was sent."""
+    """They are all refused, and no answer repeats their contents unescaped."""
     methods = ["GET", "HEAD", "POST", "PATCH", "OPTIONS", "TRACE", "CONNECT", "G@T", "\x80"]
     wanted = {204, 400, 401, 403, 404, 405, 409, 411, 413, 414, 417, 431, 501}
     with Attack("paths, UTF-8, methods", service, table, most_mib=80 * ROOM) as s:
@@ -185,7 +185,7 @@ def test_paths(service, table):
 
 
 def shapes(key):
-    """Requests that are not quite requests, with a valid key where it could help them."""
+    """Malformed requests, with a valid key where that could help them."""
     head = b"POST /pools/tests/new-references HTTP/1.1\r\nHost: x\r\nX-Api-Key: " + key + b"\r\n"
     return {
         "two lengths": head + b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
@@ -223,7 +223,7 @@ def shapes(key):
 
 
 def test_shapes(service, table):
-    """What libh2o's parser takes and what it does not; neither ends the service, and no upgrade is taken."""
+    """Requests that libh2o's parser accepts or refuses: neither ends the service, and no upgrade is accepted."""
     key = service.key("tests").encode()
     with Attack("malformed requests", service, table, most_mib=80 * ROOM) as s:
         for round_ in range(5):
@@ -250,7 +250,7 @@ def bombs(uri):
 
 
 def test_json(service, table, seconds):
-    """From an issuer with a credential, or nothing of it would be read."""
+    """Sent with an issuer's credential: without one the service would not read the body."""
     with service.client() as c:
         uri = c.reserve()[0][0]
     headers = {"X-Api-Key": service.key("tests"), "Content-Type": "application/json"}

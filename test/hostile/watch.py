@@ -1,4 +1,4 @@
-"""A well-behaved client that goes on during an attack, and what the service needs meanwhile."""
+"""A well-behaved client that goes on during an attack, and the memory and descriptors of the service."""
 import os
 import threading
 import time
@@ -32,7 +32,7 @@ class WellBehaved(threading.Thread):
             self.uri = r.json()["references"][0]["uri"]
 
     def once(self, c, number, is_new):
-        """The client to go on with."""
+        """One call; returns the client for the next one."""
         begun = time.monotonic()
         try:
             self.call(c, number)
@@ -93,7 +93,7 @@ class Watch(threading.Thread):
 
 
 class Attack:
-    """`with Attack(...)`: the attack is in the block. Afterwards connections have to be back to what they were."""
+    """`with Attack(...)`: the block is the attack. After it, the number of connections has to be back to what it was."""
 
     def __init__(self, name, service, table, make=None, most_mib=None):
         self.name, self.service, self.table, self.most_mib = name, service, table, most_mib

@@ -1,4 +1,4 @@
-"""Instances of one pool must have the same options where it matters: the second refuses, and names what differs."""
+"""Instances of one pool must agree on some options: a second instance that differs refuses to start, and names the difference."""
 import signal
 
 import pytest
@@ -77,7 +77,7 @@ def test_once_the_others_have_ended_the_new_options_are_those(fixture, end):
 
 
 def test_a_sole_instance_comes_back_with_other_options(fixture):
-    """Also over a kill, and from a database of a version that wrote no options down."""
+    """Also after a kill, and with a database of a version that did not store its options."""
     redis = fixture.redis()
     service = fixture.service(redis, options()).start()
     for end, ttl in (("stop", "30s"), ("kill", "40s")):

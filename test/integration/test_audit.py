@@ -64,7 +64,7 @@ def test_what_a_line_says(fixture):
         c.update(*refs[1], 3)
         assert c.try_update(*refs[1], 1).status == 403
         c.batch([(refs[0][0], i, 2) for i in (10, 11, 12, 7)])
-        # Without effect, and nobody's business.
+        # Without effect: they leave no record.
         assert c.try_update(refs[0][0], 10**7, 1).status == 400
         assert c.status(*refs[0]) == 1
         assert c.try_reserve(10**6).status == 400
@@ -92,17 +92,17 @@ def test_what_a_line_says(fixture):
 
 def busy(service, worker, rounds):
     """References that this client got, and what was acknowledged as set."""
-    mine, told = [], []
+    mine, changed = [], []
     with service.client() as c:
         for n in range(rounds):
             new = c.reserve(1 + (n + worker) % 5 * 30)
             mine += new
             for r in new[:3]:
                 c.update(*r, 1 + n % 2)
-                told.append((r[0][-36:], r[1], 1 + n % 2))
+                changed.append((r[0][-36:], r[1], 1 + n % 2))
             c.batch([(*r, 2) for r in new[3:9]])
-            told += [(r[0][-36:], r[1], 2) for r in new[3:9]]
-    return mine, told
+            changed += [(r[0][-36:], r[1], 2) for r in new[3:9]]
+    return mine, changed
 
 
 def test_under_load_with_rotation_everything_is_there_once(fixture):
@@ -113,8 +113,8 @@ def test_under_load_with_rotation_everything_is_there_once(fixture):
     found = lines(*files(path))
     assert len(files(path)) > 5
     assert sorted(references(found)) == sorted(ids(r for mine, _ in results for r in mine))
-    told = [t for _, mine in results for t in mine]
-    assert sorted(references(found, "update") + references(found, "batch-update")) == sorted(told)
+    changed = [t for _, mine in results for t in mine]
+    assert sorted(references(found, "update") + references(found, "batch-update")) == sorted(changed)
     assert {r["outcome"] for r in found} == {"acknowledged"}
 
 
@@ -144,10 +144,10 @@ def test_whoever_renames_it_sends_sighup(fixture):
 
 
 def test_kill_loses_no_more_than_the_last_moment(fixture):
-    """What was acknowledged one flush interval before the kill is there, and a line that broke off does not spoil the next."""
+    """Calls that were acknowledged one flush interval before the kill are recorded, and a truncated line does not spoil the next."""
     service, path = record(fixture)
     service.start()
-    mine, told = busy(service, 1, 10)
+    mine, changed = busy(service, 1, 10)
     until(lambda: len(references(lines(path))) == len(mine) and service.metric("audit_backlog_bytes", pool=None) == 0, PATIENCE, "lines")
     service.kill()
     assert sorted(references(lines(path))) == sorted(ids(mine))
@@ -162,18 +162,18 @@ def test_kill_loses_no_more_than_the_last_moment(fixture):
 
 
 def test_kill_under_load(fixture):
-    """Nothing twice, and nothing lost but of the last moment: a generous one, for a busy machine."""
+    """No record stands twice, and only those of the last moments may be lost: generously measured, for a busy machine."""
     moment = 4 if instrumented() else 2
     service, path = record(fixture)
     service.start()
-    told, stop = [], threading.Event()
+    reserved, stop = [], threading.Event()
 
     def issue(n):
         try:
             with service.client() as c:
                 while not stop.is_set():
                     new = c.reserve(1 + n * 9)
-                    told.append((time.monotonic(), ids(new)))
+                    reserved.append((time.monotonic(), ids(new)))
         except (OSError, AssertionError):
             assert stop.is_set()
 
@@ -188,7 +188,7 @@ def test_kill_under_load(fixture):
         t.join()
     found = references([json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")])
     assert len(set(found)) == len(found)
-    early = [r for when, mine in told if when < killed - moment for r in mine]
+    early = [r for when, mine in reserved if when < killed - moment for r in mine]
     assert len(early) > 50 and set(early) <= set(found)
 
 

@@ -1,4 +1,4 @@
-"""A pool out of Redis into a file and back: what is there afterwards, and that no reference is given out twice."""
+"""Export of a pool into a file, and import: the data afterwards, and that no reference is given out twice."""
 import hashlib
 import json
 import os
@@ -76,16 +76,16 @@ def test_disaster_recovery(fixture):
         for n, (uri, index) in enumerate(given[:20]):
             statuses[uri, index] = n % 3 + 1
             c.update(uri, index, n % 3 + 1)
-        told = ctl_json(redis, "export", "tests", backup)
-        assert told["changesMeanwhile"] == 0 and told["lists"] == redis.client.scard("statuslist:{tests}:lists")
+        report = ctl_json(redis, "export", "tests", backup)
+        assert report["changesMeanwhile"] == 0 and report["lists"] == redis.client.scard("statuslist:{tests}:lists")
         given += c.reserve(200) + c.reserve(200)  # of the same lists, and perhaps of new ones
         c.update(*given[50], 3)  # lost with Redis: the backup does not have it
     service.stop()
     emptied(redis)
     assert keys(redis) == []
     done = ctl_json(redis, "import", backup)
-    assert done["imported"] == {"made": told["lists"], "raised": 0, "kept": 0, "again": 0, "retired": 0, "changedSince": 0}
-    assert done["checksum"] == told["checksum"] == records(backup.read_bytes())[1]
+    assert done["imported"] == {"made": report["lists"], "raised": 0, "kept": 0, "again": 0, "retired": 0, "changedSince": 0}
+    assert done["checksum"] == report["checksum"] == records(backup.read_bytes())[1]
     for life in range(2):
         service.start()
         with service.client() as c:
@@ -256,8 +256,8 @@ def test_a_list_that_has_ended_is_left_out(fixture):
     service.stop()
     id, lists = uri.rsplit("/", 1)[1], redis.client.scard("statuslist:{tests}:lists")
     redis.client.hset(f"statuslist:{{tests}}:list:{id}:config", mapping={"state": "retired", "retired": 1})
-    told = ctl_json(redis, "export", "tests", backup)
-    assert told["retiredLeftOut"] == 1 and told["lists"] == lists - 1
+    report = ctl_json(redis, "export", "tests", backup)
+    assert report["retiredLeftOut"] == 1 and report["lists"] == lists - 1
     assert id not in {head.get("id") for _, head, *_ in records(backup.read_bytes())[0]}
 
 
@@ -276,7 +276,7 @@ def test_an_export_amid_batches(fixture):
                 while not stop.is_set():
                     value = value % 3 + 1
                     mine.batch([(uri, i, value) for i in range(2000)])
-        except Exception as e:  # noqa: B902 - told by the test's own thread
+        except Exception as e:  # noqa: B902 - raised again in the test's own thread
             failures.append(e)
 
     writer = threading.Thread(target=write)
@@ -284,14 +284,14 @@ def test_an_export_amid_batches(fixture):
     try:
         seen = set()
         for _ in range(400):
-            told = ctl_json(redis, "export", "tests", backup)
+            report = ctl_json(redis, "export", "tests", backup)
             for kind, head, body, _ in records(backup.read_bytes())[0]:
                 if kind == b"L" and head["uri"] == uri:
                     assert len(set(body)) <= 1, "half of a batch"
                     seen.add((head["version"], bytes(body[:1])))
             if len(seen) > 3:
                 break
-        assert len(seen) > 3 and told["lists"] >= 1
+        assert len(seen) > 3 and report["lists"] >= 1
     finally:
         stop.set()
         writer.join()

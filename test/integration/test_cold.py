@@ -82,7 +82,7 @@ def test_five_hundred_lists_are_known_after_a_start(fixture):
 
 
 def test_a_cold_list_without_redis(fixture):
-    """Known, and Redis is gone before it is signed: the answer comes soon, and says that it is not the client's fault."""
+    """A list is known, and Redis goes away before it is signed: the client gets a 503 soon."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"size": 80, "prefetch": {"threshold": 2, "capacity": 4}}}).start()
     with service.client() as c:
@@ -100,7 +100,7 @@ def test_a_cold_list_without_redis(fixture):
 
 
 def test_clients_who_leave_while_they_wait(fixture):
-    """Half of a waiting crowd hangs up: the others are answered, nothing is left behind."""
+    """Half of a waiting crowd hangs up: the others are answered, and nothing leaks."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10}}}).start()
     with service.client() as c:

@@ -1,4 +1,4 @@
-"""Starting: what is refused and with which words, what is shown and what is hidden."""
+"""Start: which configurations are refused and with which words; which values are printed and which are hidden."""
 import hashlib
 import re
 import subprocess
@@ -72,7 +72,7 @@ def test_check_of_a_good_file_starts_nothing(tmp_path):
     assert run("--help").returncode == 0 and run("--version").stdout.startswith("statuslistd ")
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
+def test_all_mistakes_are_reported_at_once(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("app:\n  workers: x\n  status-list-pools:\n    p:\n      api-key: k\n      size: 7\n      bits: 3\n      nonsense: 1\n")
     r = run("--config", path, "--check")
@@ -112,7 +112,7 @@ def test_print_config_shows_sources_and_no_secret(tmp_path):
 
 @pytest.mark.parametrize("name", ["seed_delay.yaml", "seed_fail_word.yaml"])
 def test_the_configuration_of_the_load_scenarios(fixture, name):
-    """As printed, started for real: only the addresses are put into it."""
+    """The printed configuration starts; the test changes only the addresses."""
     redis, base = fixture.redis(), fixture.service()
     text = (ROOT / "test" / "data" / "config" / name).read_text()
     host, port = base.public
@@ -301,7 +301,7 @@ def test_a_generated_key_stays(fixture):
 
 
 def test_a_redis_that_comes_later(fixture):
-    """Started before Redis: alive, not ready, names the reason, and goes on by itself."""
+    """A service that starts before Redis is alive and not ready, names the reason, and becomes ready by itself."""
     redis = fixture.redis()
     redis.stop()
     service = fixture.service(redis, {"tests": {"prefetch": {"underflow-timeout": "300ms"}}}).spawn()

@@ -64,7 +64,7 @@ def test_the_tag_of_another_form_is_no_strong_match(wallet, uri):
 
 
 def test_if_unmodified_since(wallet, uri, form):
-    """RFC 9110 section 13.1.4: what is no date is no condition; the date of the answer itself holds."""
+    """RFC 9110 section 13.1.4: an invalid date is ignored; the date of the answer itself matches."""
     r = wallet.fetch(uri, form)
     for method in ("GET", "HEAD"):
         for value, status in ((after(60), 200), (r["last-modified"], 200), (after(-86400), 412), ("yesterday", 200), ("", 200)):
@@ -107,7 +107,7 @@ def test_a_range_is_answered_with_the_whole(wallet, uri, form):
 
 
 def test_a_token_is_served_unchanged_until_the_next_one(wallet, uri, form):
-    """RFC 9110 section 8.8.1: as long as the tag is the same, so are the bytes, whichever worker answers."""
+    """RFC 9110 section 8.8.1: equal tags mean equal bytes, whichever worker answers."""
     seen = {}
     for _ in range(30):
         r = wallet.fetch(uri, form)

@@ -1,4 +1,4 @@
-"""Ends in the middle of the work: what was acknowledged is there, what was handed out is not handed out again."""
+"""Processes end during work: acknowledged statuses are kept, and no reference is given out twice."""
 import random
 import signal
 import threading
@@ -15,7 +15,7 @@ POOL = {"size": 3000, "bits": 4, "update-interval": "100ms", "prefetch": {"thres
 
 
 class Crowd:
-    """Clients who reserve and update without pause, over every loss of their connection, and keep what they were told."""
+    """Clients who reserve and update without pause, over every loss of their connection, and record the answers."""
 
     def __init__(self, service, clients=6):
         self.service, self.stopping = service, threading.Event()
@@ -80,7 +80,7 @@ class Crowd:
                 return
 
     def check(self):
-        """Each reference once; each status is the acknowledged one, or one of those whose outcome nobody was told."""
+        """Each reference once; each status is the acknowledged one, or one whose outcome stayed unknown."""
         assert len(set(self.references)) == len(self.references) > 100
         assert len(self.acknowledged) > 20
         by_list = {}
@@ -136,7 +136,7 @@ def test_the_embedded_redis_is_killed_in_the_middle(fixture):
 
 
 def test_redis_stands_still_in_the_middle(fixture):
-    """Longer than the deadline of a command: writes that were given up do not arrive after later ones."""
+    """Redis stands still for longer than a command's deadline: writes that were given up do not arrive after later ones."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": POOL}, redis={"command-timeout": "150ms" if not instrumented() else "400ms"}).start()
     with Crowd(service) as crowd:
@@ -168,7 +168,7 @@ def test_an_orderly_end_in_the_middle_loses_nothing(fixture):
 
 
 def test_redis_lost_everything(fixture):
-    """Nothing is given out any more that Redis does not know: whoever gets a reference can set its status."""
+    """References that Redis does not know are not given out: a client that gets one can set its status."""
     redis = fixture.redis("none")
     pool = {"size": 1000, "prefetch": {"threshold": 30, "capacity": 60}}
     service = fixture.service(redis, {"tests": pool}, redis={"persistence-strategy": "disabled"}).start()
@@ -190,7 +190,7 @@ def test_redis_lost_everything(fixture):
 
 
 def test_a_primary_that_becomes_a_replica_and_back(fixture):
-    """No write while it is one; afterwards its data may be another's, so no list of before is used."""
+    """No write while Redis is a replica; afterwards its data may be those of another server, so no earlier list is used."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {**POOL, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "300ms"}}}).start()
     with service.client() as c:

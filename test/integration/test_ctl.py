@@ -1,4 +1,4 @@
-"""statuslistctl as a person or a script runs it, against the real service and against one that is wrong on purpose."""
+"""statuslistctl as a person or a script runs it, against the real service and against a provider with planted defects."""
 import json
 import os
 import subprocess

@@ -218,7 +218,7 @@ def test_one_signing_counts_both_forms(service):
 
 
 def test_both_forms_change_together(service):
-    """Whoever has seen a status in one form never sees an older one in the other."""
+    """A client that has seen a status in one form never sees an older one in the other."""
     with service.client() as issuer:
         uri, index = issuer.reserve()[0]
         stop = time.monotonic() + 2
@@ -278,7 +278,7 @@ def test_aggregation_of_an_empty_pool(wallet):
 
 
 def test_aggregation_grows_from_nothing(fixture):
-    """A thread that has answered for an empty pool answers for a full one; all threads answer with the same bytes."""
+    """A worker that has answered for an empty pool answers for a full one; all workers send the same bytes."""
     pools = {"tests": {"size": 8, "prefetch": {"threshold": 1, "capacity": 8}, "precreation": {"lists": 2, "check-delay": "1s"}}}
     service = fixture.service(fixture.redis(), pools).start()
     with service.client() as issuer:

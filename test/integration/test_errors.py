@@ -18,7 +18,7 @@ def service(shared_fixture):
 
 @pytest.fixture(scope="module")
 def facts(service):
-    """What the wrong requests need: a list, a final reference, a foreign list."""
+    """A list, a reference with a final status, and a list of another pool, for the wrong requests."""
     with service.client() as c, service.client("two") as other:
         (uri, index), (_, final) = c.reserve(2)
         c.update(uri, final, 1)

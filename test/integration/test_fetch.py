@@ -1,4 +1,4 @@
-"""What a wallet or verifier gets: the token itself, its conditional and negotiated forms, and what is no list."""
+"""Fetching a list: the token, conditional requests, negotiated forms, and unknown lists."""
 import calendar
 import email.utils
 import gzip
@@ -112,7 +112,7 @@ def test_the_tag_of_the_other_variant_does_not_match(wallet, uri):
 
 
 def test_if_modified_since(service, wallet):
-    """By date only where the date tells this token from every other of its list."""
+    """A date matches only where no other token of the list has it."""
     with service.client("wide") as issuer:
         uri = issuer.reserve()[0][0]
     t = fetch_token(wallet, uri)
@@ -253,7 +253,7 @@ def test_what_is_no_list(service, wallet, uri):
     for target in malformed:
         r = wallet.get(target)
         assert r.status == 404 and r.problem()["code"] in ("NOT_FOUND", "NO_SUCH_LIST"), (target, r)
-    # While the subscription is healthy nobody asks Redis for what it does not know.
+    # While the subscription is healthy the service does not ask Redis about unknown lists.
     assert service.metric("store_operations_total", pool=None, operation="describe") == operations
 
 

@@ -9,7 +9,7 @@ from tokens import Token, fetch_token
 
 
 def test_no_reader_goes_back_in_time(fixture):
-    """The list counts upwards, one status after another: a reader who saw n set never sees fewer, on any connection."""
+    """A writer sets one status after another: a reader that saw n of them never sees fewer, on any connection."""
     service = fixture.service(fixture.redis(), {"tests": {"size": 800, "update-interval": "0s",
                                                      "prefetch": {"threshold": 100, "capacity": 200}}}).start()
     with service.client() as issuer:
@@ -46,7 +46,7 @@ def test_no_reader_goes_back_in_time(fixture):
 
 
 def test_a_slow_reader_gets_the_token_that_he_asked_for(fixture):
-    """A large token stays whole while it is sent, though it was replaced many times meanwhile."""
+    """A large token stays whole while it is sent, though it is replaced many times during that."""
     service = fixture.service(fixture.redis(), {"tests": {"size": 8_000_000, "update-interval": "0s",
                                                      "prefetch": {"threshold": 4000, "capacity": 9000}}},
                             limits={"body": "4MiB"}).start()
@@ -74,7 +74,7 @@ def test_a_slow_reader_gets_the_token_that_he_asked_for(fixture):
 
 
 def test_an_expired_token_is_never_sent(fixture):
-    """With Redis gone nothing is signed again: fetches go on until exp, and then say so, whatever the condition."""
+    """With Redis gone nothing is signed again: fetches succeed until exp and are refused from then on, conditional ones too."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"list-lifetime": "6s", "ttl": "1s", "size": 80,
                                               "prefetch": {"threshold": 5, "capacity": 10}}}).start()

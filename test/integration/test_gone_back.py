@@ -1,4 +1,4 @@
-"""A Redis that comes back with less than readers have seen: what an instance knows better is mended, and nothing twice."""
+"""Redis comes back with older data than readers have seen: an instance mends what it has shown, and no reference is given out twice."""
 import shutil
 
 import pytest
@@ -95,7 +95,7 @@ def test_intact_data_needs_no_mending(fixture):
 
 
 def test_a_flushed_database(fixture):
-    """Redis lives on, and is empty: no epoch tells it, the numbers of changes do."""
+    """Redis goes on running, without its data: not the epoch, but the numbers of changes show it."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": dict(POOL)}).start()
     with service.client() as c:

@@ -105,7 +105,7 @@ def test_pipelines_keep_their_order(service):
 
 
 def test_connections_cut_at_any_byte(service, reference):
-    """Half requests, resets, and answers that nobody reads: the next client is served as ever."""
+    """Half requests, resets, and answers that the client does not read: the next client is served as before."""
     body = update_of(reference, 1)
     whole = (HEAD + f"Content-Length: {len(body)}\r\n\r\n").encode() + body
     order = random.Random(1)

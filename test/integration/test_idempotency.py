@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that comes again, whatever became of its first answer, gets that answer and nothing twice."""
+"""Idempotency-Key: a repeated request gets the first answer, whether or not that arrived, and has its effect once."""
 import json
 import random
 import threading
@@ -133,7 +133,7 @@ def test_a_batch_that_was_refused_is_not_remembered(issuer):
 
 
 def test_many_clients_with_one_key(service):
-    """Whoever comes while the first is answered is told so, all others get one answer."""
+    """A call during the first one with its key is refused for that reason; all later ones get one answer."""
     for amount in (1, 5, 150, 400):  # from the ring, and through the keeper's queue
         key = fresh()
 
@@ -233,7 +233,7 @@ def test_two_instances(fixture):
 
         keys = [fresh() for _ in range(10)]
         answers = set(parallel(40, ask))
-        assert len(answers) == 10  # one per key, whoever was asked
+        assert len(answers) == 10  # one per key, at either instance
         given = [r for _, refs in answers for r in refs]
         assert len(set(given)) == 30 and not seen & set(given)
         # What the losers gave back is handed out once.
@@ -248,7 +248,7 @@ def test_two_instances(fixture):
 
 
 class Stubborn:
-    """Clients who ask with one key until they have an answer, over every loss; the key's first answer is the only one."""
+    """Clients repeat each call with one key until they have an answer, over every loss; all answers to a key are the same."""
 
     def __init__(self, service, clients=4):
         self.service, self.stopping = service, threading.Event()
@@ -362,7 +362,7 @@ def test_replicas_confirm_what_is_repeated(fixture):
         replica.pause()
         r = reserve(c, lost)
         assert r.status == 503, r
-        assert reserve(c, key).status == 503  # nobody confirms that the record is there
+        assert reserve(c, key).status == 503  # nothing confirms that the record is there
         replica.resume()
         until(lambda: reserve(c, lost).status == 200, 10, "the replica's word")
         assert reserve(c, key).body == first.body

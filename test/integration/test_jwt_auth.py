@@ -1,4 +1,4 @@
-"""Bearer tokens of issuers: every algorithm with its key, and every trick to get in without one."""
+"""Bearer tokens of issuers: every algorithm with its key, and every known way to forge one."""
 import base64
 import datetime
 import hashlib
@@ -73,7 +73,7 @@ def keys():
 
 
 def write_keys(directory, keys):
-    """{algorithm: path} of what a service is given: public keys, and secrets."""
+    """{algorithm: path} of the public keys and secrets in the service's configuration."""
     paths = {}
     for alg, key in keys.items():
         paths[alg] = directory / f"{alg}.pem"
@@ -102,7 +102,7 @@ def service(shared_fixture, keys):
 
 
 def ask(service, fields, pool="es256", connection=None):
-    """Asks for a reference, again while the service has too much to do with forged tokens."""
+    """Asks for a reference, once more whenever the service is too busy with forged tokens."""
     fields = fields if isinstance(fields, list) else [("Authorization", f"Bearer {fields}")]
 
     def once(c):
@@ -202,7 +202,7 @@ def test_payloads_that_are_refused(service, keys, name):
 
 
 def test_a_public_key_is_no_secret(service, keys):
-    """HS256, signed with what everybody can know: the public keys in all their forms, nothing, the pool's name."""
+    """HS256, signed with public knowledge: the public keys in all their forms, nothing, the pool's name."""
     for alg in ("ES256", "RS256"):
         pem = public_pem(keys[alg])
         der = keys[alg].public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -294,7 +294,7 @@ def test_times_are_checked_with_leeway(service, keys):
 def test_audiences(service, keys):
     for aud, status in (([AUDIENCE], 200), (["a", "b", AUDIENCE], 200), (["a", "b"], 401), (AUDIENCE, 200)):
         assert ask(service, crafted("ES256", keys["ES256"], claims(aud=aud))).status == status, aud
-    # A pool without issuer and audience: whoever signed, but for tokens that are for somebody.
+    # A pool without issuer and audience: any subject is accepted, unless the token names an audience.
     for change, status in (({"aud": None}, 200), ({"aud": None, "iss": None}, 200), ({"aud": None, "iss": "x"}, 200), ({}, 404),
                            ({"aud": []}, 401), ({"aud": ["x"]}, 401)):
         r = ask(service, crafted("ES384", keys["ES384"], claims(**change)), "anybody")
@@ -313,7 +313,7 @@ def test_a_key_opens_all_pools_that_name_it(service, keys):
 
 
 def test_another_pools_list_is_like_no_list(service, keys):
-    """Status, header fields and body are the same, byte for byte, for a list of somebody else and for none at all."""
+    """Status, header fields and body are the same, byte for byte, for a list of another pool and for none at all."""
     with service.client("rs256") as owner:
         uri, index = owner.reserve()[0]
     nowhere = uri[:-36] + "00000000-0000-4000-8000-000000000000"
@@ -335,7 +335,7 @@ def test_another_pools_list_is_like_no_list(service, keys):
                 assert a.status in (400, 404)
                 strip = lambda r: (r.version, r.status, [f for f in r.fields if f[0] != "date"], r.body)  # noqa: E731
                 assert strip(a) == strip(b), (theirs, a, b)
-        # Unauthenticated, nothing is told apart either.
+        # Without authentication the answers do not differ either.
         for fields in ([], [("X-Api-Key", "nobody's")], [("Authorization", "Bearer a.b.c")]):
             a, b = (c.request("POST", f"/pools/{p}/new-references", fields, b"") for p in ("rs256", "rs999"))
             assert a.status == b.status == 401 and a.body == b.body and len(a.fields) == len(b.fields)
@@ -377,7 +377,7 @@ def test_bearer_tokens_do_everything(service, keys):
 
 
 def test_an_idempotency_key_belongs_to_issuer_and_subject(service, keys):
-    """Whichever token they come with: the first may have expired when the answer is asked for again."""
+    """A repeated call may carry another token: the first one may have expired."""
     def references(**more):
         fields = [("Authorization", f"Bearer {crafted('ES256', keys['ES256'], claims(**more))}"), ("Idempotency-Key", '"again"')]
         r = ask(service, fields)

@@ -1,4 +1,4 @@
-"""Lists that end: retired after their last reservation, served until their token expires, unknown, and never made again."""
+"""The life of a list: retired some time after its last reservation, served until its token expires, then unknown for ever."""
 import os
 import signal
 import time
@@ -42,7 +42,7 @@ def waiting(redis, given):
 
 @pytest.fixture
 def frozen():
-    """Processes that stand still; they go on in the end, whatever happens."""
+    """Processes that the test has stopped; they are continued at its end, also when it fails."""
     pids = []
     yield pids
     for pid in pids:
@@ -63,7 +63,7 @@ def test_the_life_of_a_list(fixture, frozen):
         while not (full := [u for u in waiting(redis, given) if u not in held_elsewhere]):
             given += c.reserve()
         frozen.append(other.process.pid)
-        os.kill(other.process.pid, signal.SIGSTOP)  # it hears nothing of what comes
+        os.kill(other.process.pid, signal.SIGSTOP)  # it learns nothing of what follows
 
         until(lambda: state(redis, uri) == "retired", LONG, "the end of the list")
         assert time.monotonic() - last > AFTER

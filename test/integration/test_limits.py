@@ -1,4 +1,4 @@
-"""Reservations and updates per credential: 429 beyond the rate, for all workers together, and nothing where it is off."""
+"""Reservations and updates per credential: 429 beyond the rate, counted over all workers, and never where the limit is off."""
 import signal
 import time
 

@@ -20,7 +20,7 @@ AMOUNTS = [1, 1, 1, 5, 25, 100, 400, CAPACITY // 10 + 1, CAPACITY // 2, CAPACITY
 
 
 def seed_service(fixture, store):
-    """The seed's pool as it is printed, scaled; what it leaves out has its defaults."""
+    """The pool of the load scenarios, scaled; options that it leaves out have their defaults."""
     text = (ROOT / "test" / "data" / "config" / "seed_delay.yaml").read_text()
     pool = yaml.safe_load(re.sub(r"^\.\.\.$", "", text, flags=re.M))["app"]["status-list-pools"]["tests"]
     assert pool["size"] == 50_000 and pool["prefetch"] == {"threshold": 1000, "capacity": 10000, "on-underflow": "delay"}
@@ -74,7 +74,7 @@ def test_main_job(fixture, embedded):
     references, want = [], collections.defaultdict(set)
 
     def round_of(total):
-        """Reserves, sets one in a hundred, checks all: whatever happened before, nothing comes twice."""
+        """Reserves, sets one in a hundred and checks all; no reference may have come before."""
         fresh = reserve_all(service, total)
         references.extend(fresh)
         assert len(set(references)) == len(references) and all(0 <= i < SIZE for _, i in fresh)

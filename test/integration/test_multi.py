@@ -59,7 +59,7 @@ def test_what_one_missed_is_swept_up(pair, fixture):
 
 
 def test_an_unknown_list_is_looked_up_while_news_do_not_come(fixture):
-    """A list that the other made a moment ago, and the subscription is down: it is asked for, not denied."""
+    """A list that the other instance has just made, while the subscription is down: the service asks Redis instead of answering 404."""
     redis = fixture.redis()
     first = fixture.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()
     second = fixture.service(redis, {"tests": {"prefetch": {"threshold": 5, "capacity": 10}}}).start()

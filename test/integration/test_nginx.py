@@ -104,7 +104,7 @@ def client(front, authority):
 
 
 def served(front, route="list"):
-    """Requests of that kind that the service itself has answered."""
+    """How many requests of that kind the service itself has answered."""
     return front.service.metric("http_requests_total", pool=None, route=route)
 
 
@@ -153,14 +153,14 @@ def test_http2(front, authority, client):
 
 
 def fresh_list(front):
-    """A list that nobody has fetched through the cache yet."""
+    """A list that has not been fetched through the cache yet."""
     with front.service.client() as direct:
         uri = until(lambda: next((u for u in direct.lists() if u not in front.used), None), 20, "another list")
     front.used.add(uri)
     return uri
 
 
-def test_variants_are_cached_and_told_apart(front, client):
+def test_variants_are_cached_apart(front, client):
     uri = fresh_list(front)
     variants = {"jwt": {}, "gzip": {"Accept-Encoding": "br, gzip"}, "cwt": {"Accept": CWT, "Accept-Encoding": "gzip"}}
     before = served(front)
@@ -277,7 +277,7 @@ def smuggling(head):
 
 
 def answers(address, context, request):
-    """The status of each answer until the server closes the connection, which it is asked to."""
+    """The status of each answer until the server closes the connection, as the last request asks."""
     with socket.create_connection(address, timeout=20) as raw, context.wrap_socket(raw, server_hostname="localhost") as s:
         s.sendall(request)
         data = b""
@@ -303,7 +303,7 @@ def test_no_request_hides_in_another(front, authority, client, name):
         assert len(got) <= 2 and 200 not in got, got
         # nginx refuses it, or ends it where the service never saw the rest as a request of its own
         assert got[0] in (400, 401, 404, 501), got
-    with TlsConnection(front.issuer, context) as c:  # what comes next is not answered with what was left behind
+    with TlsConnection(front.issuer, context) as c:  # the next answer is not made of bytes that were left behind
         assert c.request("GET", "/status-lists/status?uri=x&index=1").problem()["code"] == "UNAUTHORIZED"
 
 
@@ -316,7 +316,7 @@ def test_bodies_end_at_nginx_on_the_readers_side(front, client):
 
 
 def test_the_service_comes_and_goes(front, client):
-    """Copies go on being served while the service is away, everything else says so, and all is well afterwards."""
+    """While the service is away nginx serves its copies and answers everything else with an error; afterwards all works again."""
     uri = fresh_list(front)
     tag = client.fetch(uri)["etag"]
     front.service.stop()

@@ -1,4 +1,4 @@
-"""What the service manager is told: ready, reloading and ready again, stopping; by a path and by a name of no directory."""
+"""Messages to the service manager: ready, reloading and ready again, stopping; to a socket with a path and to an abstract one."""
 import socket
 import time
 
@@ -18,7 +18,7 @@ class Manager:
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_service_manager_is_told(fixture, kind):
+def test_service_manager_gets_each_state(fixture, kind):
     service = fixture.service()
     name = str(service.directory / "notify") if kind == "path" else f"@sl-notify-{service.directory}"
     manager = Manager(name if kind == "path" else "\0" + name[1:])
@@ -30,26 +30,26 @@ def test_service_manager_is_told(fixture, kind):
 
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     service.process.send_signal(1)
-    told = manager.next()
-    assert told["RELOADING"] == "1" and before <= int(told["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    message = manager.next()
+    assert message["RELOADING"] == "1" and before <= int(message["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     assert manager.next() == {"READY": "1", "STATUS": "serving; reloaded"}
 
     service.config["no-such-key"] = 1
     service.write_config()
     service.process.send_signal(1)
     assert manager.next()["RELOADING"] == "1"
-    told = manager.next()
-    assert told["READY"] == "1" and "refused" in told["STATUS"]
+    message = manager.next()
+    assert message["READY"] == "1" and "refused" in message["STATUS"]
 
     service.stop()
-    told = manager.next()
-    assert told["STOPPING"] == "1" and int(told["EXTEND_TIMEOUT_USEC"]) > 10_000_000
+    message = manager.next()
+    assert message["STOPPING"] == "1" and int(message["EXTEND_TIMEOUT_USEC"]) > 10_000_000
     assert not SANITIZER.search(service.log())
 
 
 @pytest.mark.parametrize("name", ["", "relative", "/" + "x" * 200, "/nowhere/at/all"])
 def test_nobody_listens(fixture, name):
-    """A name that nothing can be sent to harms nothing."""
+    """A socket that does not exist does no harm."""
     service = fixture.service()
     service.extra_environment = {"NOTIFY_SOCKET": name}
     service.start()

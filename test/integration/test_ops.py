@@ -1,4 +1,4 @@
-"""What an operator sees: liveness, readiness with its reason, metrics, version, logs; limits; and the end."""
+"""What an operator sees: liveness, readiness with its reason, metrics, version, logs, limits, shutdown."""
 import contextlib
 import json
 import os
@@ -69,14 +69,14 @@ def test_readiness_names_what_fails(fixture, service):
 
 
 def test_wrong_persistence_at_run_time(fixture, service):
-    """Noticed within ten seconds; updates are not acknowledged meanwhile."""
+    """Noticed within ten seconds; until then updates are not acknowledged."""
     redis = fixture.store
     with service.client() as c:
         uri, index = c.reserve()[0]
         redis.client.config_set("appendfsync", "everysec")
         until(lambda: not service.readiness()[0], 14, "unready")
         assert "appendfsync is everysec" in service.readiness()[1]
-        c.close()  # it was idle for so long that the service may close it
+        c.close()  # idle long enough for the service to close it
         assert service.readiness("")[0] and c.fetch(uri).status == 200
         redis.client.config_set("appendfsync", "always")
         service.wait_ready()
@@ -169,7 +169,7 @@ def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(fixture,
     assert len(log.splitlines()) > 8
     for secret in ("key-of-tests", "a-guessed-key", "some-secret-path", "PRIVATE KEY"):
         assert secret not in log
-    # Where we listen is told; whoever comes is not.
+    # The log has the listening addresses, and no client's.
     assert "127.0.0.1" not in log.replace(f"127.0.0.1:{service.public[1]}", "")
     for before, after in (("serving", "ending"), ("ending", "ended")):
         assert log.index(f'msg="{before}"') < log.index(f'msg="{after}"')
@@ -255,7 +255,7 @@ def test_what_is_under_way_is_finished_before_the_end(fixture):
 
 
 def test_the_end_right_after_an_update(fixture):
-    """Whatever is loaded, signed or replaced at that moment: nothing is used that was freed, and all is freed."""
+    """Shutdown during loading, signing or replacing: nothing is used after it was freed, and everything is freed."""
     service = fixture.service(fixture.redis(), {"tests": {"size": 100000, "update-interval": "0s"}})
     for n in range(25):
         service.start()
@@ -267,7 +267,7 @@ def test_the_end_right_after_an_update(fixture):
 
 
 def test_the_order_of_the_end(fixture):
-    """First unready, then after the delay closed to newcomers; who is connected is answered until then."""
+    """First not ready; after the delay the listeners close. Connected clients are answered until then."""
     service = fixture.service(fixture.redis(), shutdown={"delay": "700ms", "deadline": "5s"}).start()
     with service.client() as c, Connection(service.public) as idle:
         uri = c.reserve()[0][0]
@@ -291,7 +291,7 @@ def test_the_order_of_the_end(fixture):
 
 
 def test_the_end_has_a_deadline(fixture):
-    """Clients who do not read their answers, fetches or metrics, do not hold the process."""
+    """Clients that do not read their answers, of fetches or of metrics, do not delay the shutdown."""
     pool = {"size": 8_000_000, "update-interval": "0s", "prefetch": {"threshold": 4000, "capacity": 9000}}
     service = fixture.service(fixture.redis(), {"tests": pool}, shutdown={"deadline": "1s"}).start()
     with service.client() as c:
@@ -314,7 +314,7 @@ def test_the_end_has_a_deadline(fixture):
 
 
 def test_an_end_while_everything_waits(fixture):
-    """Redis stands still and all kinds of calls are under way when the end comes: it comes in time, in order."""
+    """Redis stands still and calls of all kinds are in flight at the shutdown: it finishes in time and in order."""
     redis = fixture.redis()
     pool = {"size": 8_000_000, "prefetch": {"threshold": 5, "capacity": 10, "underflow-timeout": "60s"}}
     service = fixture.service(redis, {"tests": pool}, redis={"command-timeout": "60s"}, shutdown={"deadline": "500ms"}).start()
@@ -400,7 +400,7 @@ def test_an_idle_service_is_quiet(fixture):
 
 
 def test_how_full_lists_are(fixture):
-    """What the alerts on list fill and token age look at."""
+    """The metrics of the alerts on list fill and token age."""
     pool = {"size": 200, "prefetch": {"threshold": 5, "capacity": 10}, "precreation": {"lists": 2, "check-delay": "100ms"}}
     service = fixture.service(fixture.redis(), {"tests": pool}).start()
     assert service.metric("list_size") == 200 and service.metric("ring_capacity") == 10

@@ -1,4 +1,4 @@
-"""The Redis that the service finds: reached in other ways, guarded, full, without its scripts, with replicas."""
+"""Kinds of Redis: at other addresses, with a password, full, without the scripts, with replicas."""
 import threading
 
 import pytest
@@ -68,7 +68,7 @@ def test_scripts_that_were_flushed(fixture):
 
 
 def test_full_memory(fixture):
-    """What Redis refuses for want of memory has not happened, and is said so; nothing has to be restarted."""
+    """Writes that Redis refuses for lack of memory have not happened, and the answer says so; no restart is needed."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"update-interval": "0s"}}).start()
     with service.client() as c:
@@ -90,7 +90,7 @@ def test_replicas_that_must_have_an_update(fixture):
     with service.client() as c:
         uri, index = c.reserve()[0]
         r = c.try_update(uri, index, 1)
-        assert r.status == 503 and r.problem()["code"] == "OUTCOME_UNKNOWN", "nobody else has it"
+        assert r.status == 503 and r.problem()["code"] == "OUTCOME_UNKNOWN", "no other client has it"
         replica = fixture.redis(extra=["--replicaof", "127.0.0.1", str(port)])
         until(lambda: replica.client.info("replication")["master_link_status"] == "up", 10, "the replica")
         until(lambda: c.try_update(uri, index, 1).status == 204, 10, "the replica's answer")
@@ -115,7 +115,7 @@ def test_a_server_that_says_it_has_too_many_clients(fixture):
 
 
 def test_commands_are_not_sent_at_rest(fixture):
-    """An idle service asks Redis a little, not much: its sweeps and its heartbeat."""
+    """An idle service sends Redis few commands: its sweeps and its heartbeat."""
     redis = fixture.redis()
     fixture.service(redis).start()
     before = redis.client.info("stats")["total_commands_processed"]

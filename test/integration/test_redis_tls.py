@@ -1,4 +1,4 @@
-"""TLS to Redis: a real server with an authority of the test's own; who is let in, who is not, and what is said about it."""
+"""TLS to Redis: a real server with an authority of the test's own; which connections are accepted or refused, and the words for it."""
 import datetime
 import os
 import re
@@ -24,9 +24,9 @@ def authority(tmp_path):
 
 
 def over_tls(fixture, authority, *extra, pools=None, **more):
-    redis, told = tls_redis(fixture, authority, *extra, **more)
+    redis, options = tls_redis(fixture, authority, *extra, **more)
     service = fixture.service(redis, pools)
-    service.config["redis"] = told
+    service.config["redis"] = options
     return redis, service
 
 
@@ -169,13 +169,13 @@ def test_export_and_import(fixture, authority, tmp_path):
         c.update(*references[0], 1)
     shown = ["--client-cert", str(certificate), "--client-key", str(key)]
     options, backup = ["--cacert", str(authority.path), *shown], tmp_path / "tests.backup"
-    here, (_, told) = f"tls:localhost:{service.config['redis']['port']}", tls_redis(fixture, authority, clients="yes", name="other")
+    here, (_, other) = f"tls:localhost:{service.config['redis']['port']}", tls_redis(fixture, authority, clients="yes", name="other")
     lists = ctl_json(here, "export", "tests", backup, options=options)["lists"]
     assert lists > 0
-    assert ctl_json(f"tls:127.0.0.1:{told['port']}", "import", backup, options=options)["imported"]["made"] == lists
+    assert ctl_json(f"tls:127.0.0.1:{other['port']}", "import", backup, options=options)["imported"]["made"] == lists
 
     def said(options, code, where=here):
-        """What goes wrong is said in the words of the command line."""
+        """Errors name the options of the command line."""
         words = ctl(where, "export", "tests", backup, options=options, code=code).stderr
         assert "redis.tls" not in words and "redis.port" not in words, words
         return words
@@ -225,7 +225,7 @@ def test_redis_that_is_killed_under_load(fixture, authority):
         assert all(c.status(uri, index) == 1 for uri, index in references)
 
 
-def told(service):
+def warnings(service):
     return [line for line in service.log().splitlines() if 'shown-to="redis"' in line]
 
 
@@ -238,7 +238,7 @@ def test_the_end_of_our_certificate(fixture, authority):
     checked = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], text=True, capture_output=True)
     assert checked.returncode == 0 and "app.redis.tls: the certificate ends in 17 days" in checked.stderr
     works(service.start())
-    assert len(told(service)) == 1 and "ends soon" in told(service)[0] and "days=17" in told(service)[0]
+    assert len(warnings(service)) == 1 and "ends soon" in warnings(service)[0] and "days=17" in warnings(service)[0]
     end = service.metric("redis_certificate_not_after_seconds", pool=None)
     assert abs(end - time.time() - 17.9 * 86400) < 120
 
@@ -249,9 +249,9 @@ def test_the_end_of_our_certificate(fixture, authority):
         service.process.send_signal(signal.SIGHUP)
         until(lambda: service.metric("reloads_total", pool=None, result="done") > n, 30, "the reload")
     reload(days=3.5, before=before)
-    assert len(told(service)) == 2 and "days=3" in told(service)[1]
+    assert len(warnings(service)) == 2 and "days=3" in warnings(service)[1]
     reload(days=300)
-    assert len(told(service)) == 2 and service.metric("redis_certificate_not_after_seconds", pool=None) > end + 100 * 86400
+    assert len(warnings(service)) == 2 and service.metric("redis_certificate_not_after_seconds", pool=None) > end + 100 * 86400
 
 
 def test_renewed_while_it_runs(fixture, authority, tmp_path):

@@ -71,7 +71,7 @@ class Load:
                 while not self.stop.is_set():
                     iat = work(c, iat)
                     self.counts[work.__name__] = self.counts.get(work.__name__, 0) + 1
-        except BaseException as e:  # noqa: B902 - told by end()
+        except BaseException as e:  # noqa: B902 - raised again by end()
             self.errors.append(e)
 
     def fetch(self, c, iat):
@@ -198,7 +198,7 @@ def test_api_keys_roll_over(fixture):
 
 
 def test_keys_of_bearer_tokens_roll_over(fixture):
-    """A token that was verified, and is remembered, is worth nothing once its key is gone."""
+    """A verified token that is remembered is refused once its key is gone."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     paths = [fixture.directory / f"{n}.pem" for n in range(2)]
     for key, path in zip(keys, paths):
@@ -289,7 +289,7 @@ def test_a_bad_file_changes_nothing(fixture):
 
 @pytest.mark.tsan
 def test_options(fixture):
-    """What may change does; what may not is named in a warning, and stays."""
+    """Options that may change do; those that may not are named in a warning and stay."""
     service = fixture.service(fixture.redis(), {"tests": {"ttl": "60s"}, "gone": {}}, workers=2).start()
     options = service.options()
     with service.client() as c, service.client("gone") as gone:
@@ -337,7 +337,7 @@ def test_options(fixture):
 
 @pytest.mark.parametrize("renewed", ["before", "after"])
 def test_the_end_of_a_certificate(fixture, renewed):
-    """Nothing is signed beyond it; what was signed is served until it expires; another certificate ends the trouble."""
+    """No token is signed beyond the certificate's end; signed ones are served until they expire; a new certificate ends it."""
     life = 25 if instrumented() else 12
     short, long = Signer(fixture.directory / "short", "short", ends=life), Signer(fixture.directory / "long", "long")
     end = calendar.timegm(short.leaf.not_valid_after.timetuple())
@@ -359,7 +359,7 @@ def test_the_end_of_a_certificate(fixture, renewed):
             for query in ("", "?for=issuer"):
                 ready, reason = service.readiness(query)
                 assert not ready and "the certificate of pool tests has expired on" in reason, reason
-            c.update(uri, index, 1)  # Redis has it; nobody can be shown it yet
+            c.update(uri, index, 1)  # Redis has it; no token can show it yet
             assert c.fetch(uri).status == 503
             until(lambda: "nothing is signed until another is loaded" in service.log(), PATIENCE, "the log")
         service.options()["signer"] = long.pem()
@@ -376,7 +376,7 @@ def test_the_end_of_a_certificate(fixture, renewed):
 
 @pytest.mark.tsan
 def test_tls_changes(fixture, tmp_path):
-    """Certificates of a listener: connections that are open go on, new ones meet the new; TLS goes off and on again."""
+    """A listener's certificates: open connections go on, new ones get the new certificate; TLS goes off and on again."""
     authority = Authority(tmp_path / "authority")
     service = fixture.service(fixture.redis(), {"tests": {}})
     service.config["tls"] = {"public": pair(authority.issue("first"))}
@@ -436,7 +436,7 @@ def test_tls_stays_with_an_address_that_stays(fixture, tmp_path):
 
 
 def test_another_authority_of_client_certificates(fixture, tmp_path):
-    """Who came in goes on; who comes now is judged by the new one, and no ticket of before leads past it."""
+    """Connected clients go on; new ones are judged by the new authority, and no old session ticket gets past it."""
     authority = Authority(tmp_path / "authority")
     old, new = Authority(tmp_path / "old", "old"), Authority(tmp_path / "new", "new")
     service = fixture.service(fixture.redis(), {"tests": {}})
@@ -476,7 +476,7 @@ def test_tls_is_exchanged_under_load(fixture, tmp_path):
                     assert c.request("GET", "/x").status == 404
                     session = c.sock.session
                     counts[c.sock.session_reused] += 1
-        except BaseException as e:  # noqa: B902 - told below
+        except BaseException as e:  # noqa: B902 - raised again below
             errors.append(e)
 
     def idle():  # between accept and the first byte the context of the accept holds
@@ -506,7 +506,7 @@ def test_tls_is_exchanged_under_load(fixture, tmp_path):
 
 
 def test_refused_at_start(fixture):
-    """The same checks, and the same words; --check says them too."""
+    """The same checks with the same words as at the start; --check prints them too."""
     s = Signer(fixture.directory / "s", "s")
     service = fixture.service(fixture.redis(), {"tests": {"signer": s.keystore(b"secret")}}).start()
     assert check(service) == (0, "")
@@ -528,7 +528,7 @@ def test_refused_at_start(fixture):
 
 @pytest.mark.tsan
 def test_signals_at_any_time(fixture):
-    """During the start, in a burst, and together with the end: no harm, and nothing leaks."""
+    """Signals during the start, in a burst, and during the shutdown do no harm, and nothing leaks."""
     a, b = Signer(fixture.directory / "s", "a"), Signer(fixture.directory / "s", "b")
     service = fixture.service(fixture.redis(), {"tests": {"signer": a.keystore(b"secret")}})
     for _ in range(3):

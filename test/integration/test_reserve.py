@@ -1,4 +1,4 @@
-"""Reserving references: every one once, in every way in which they are handed out and given back."""
+"""Reservations: every reference is given out once, in all ways of giving out and giving back."""
 import collections
 import threading
 import time
@@ -14,7 +14,7 @@ def counted(references):
 
 
 def test_no_reference_twice_over_many_clients_and_lists(fixture):
-    """Twelve clients with mixed amounts run over many lists; each list is used wholly but for what is kept ready."""
+    """Twelve clients with mixed amounts run over many lists; each list is used up, except what the rings hold."""
     size = 400
     service = fixture.service(fixture.redis(), {"tests": {"size": size, "prefetch": {"threshold": 150, "capacity": 300}}}).start()
 
@@ -95,7 +95,7 @@ def test_a_reservation_waits_for_redis(fixture):
         assert len(done) == 6 and len(counted(first)) == 80
 
 
-def test_a_reservation_that_waits_too_long_is_told_so(fixture):
+def test_a_reservation_that_waits_too_long_is_refused_for_that(fixture):
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"prefetch": {"threshold": 10, "capacity": 20, "underflow-timeout": "300ms"}}},
                             redis={"command-timeout": "30s"}).start()
@@ -137,7 +137,7 @@ def test_underflow_under_fail(fixture):
 
 
 def test_large_amounts_do_not_starve(fixture):
-    """Eight clients take single references as fast as they can; one who wants the whole capacity is served meanwhile."""
+    """Eight clients take single references as fast as they can; a ninth, who wants the whole capacity, is served too."""
     service = fixture.service(fixture.redis(), {"tests": {"size": 20000, "prefetch": {"threshold": 20, "capacity": 200}}}).start()
     stop, references = threading.Event(), []
 
@@ -200,7 +200,7 @@ def test_a_kill_loses_what_was_ready_and_doubles_nothing(fixture):
 
 
 def test_an_external_redis_restart_seals_the_open_lists(fixture):
-    """Whatever Redis may have forgotten, no list of before is used any more."""
+    """When Redis may have lost data, no earlier list is used any more."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"size": 1000, "precreation": {"lists": 2},
                                               "prefetch": {"threshold": 5, "capacity": 10}}}).start()

@@ -1,4 +1,4 @@
-"""What a running service has in memory of the secrets that it was given; that it leaves no core."""
+"""Which configured secrets are left in the memory of a running service; and that it leaves no core."""
 import os
 import re
 import secrets as secrets_library
@@ -27,7 +27,7 @@ def found(memory, wanted):
 
 
 def mapped(pid):
-    """All that the process can write to: what it has in memory, and what others could find in a core."""
+    """All writable memory of the process: what would be in a core."""
     parts = []
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for line in maps:
@@ -72,7 +72,7 @@ def secrets(fixture, tmp_path):
 
 
 def test_secrets_are_wiped(secrets):
-    """Nobody has called yet: what is there came from the configuration. The password for Redis is needed for the next connection,
+    """No client has called yet: what is there came from the configuration. The password for Redis is needed for the next connection,
     and shows that the search finds what is there."""
     service, wanted, of_redis = secrets
     memory = mapped(service.process.pid)

@@ -1,4 +1,4 @@
-"""Listeners that speak TLS: who gets in, with what, and who does not."""
+"""Listeners with TLS: which clients are accepted, with which certificates, and which are refused."""
 import json
 import os
 import random
@@ -43,7 +43,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory):
-    """Another authority, whose certificates issuers show."""
+    """Another authority, which issues the issuers' client certificates."""
     return Authority(tmp_path_factory.mktemp("clients"), "clients")
 
 
@@ -55,7 +55,7 @@ def service(shared_fixture, authority, clients):
 
 @pytest.fixture(scope="module")
 def shown(clients):
-    """What an issuer shows."""
+    """An issuer's client certificate."""
     return clients.issue("an-issuer")
 
 
@@ -149,7 +149,7 @@ def test_ops_with_tls(fixture, authority, clients):
     with TlsConnection(("127.0.0.1", port), authority.context(shown)) as c:
         text = c.request("GET", "/metrics").body.decode()
     assert 'statuslist_tls_certificate_not_after_seconds{listener="ops"} 1' in text
-    assert 'not_after_seconds{listener="issuer"}' not in text, "there is no such listener"
+    assert 'not_after_seconds{listener="issuer"}' not in text, "there is no listener of that name"
     assert refused(("127.0.0.1", port), authority.context())
 
 
@@ -195,7 +195,7 @@ def test_http2_is_not_spoken_behind_another_protocols_back(service, authority):
 
 
 def s_client(service, steps, *arguments):
-    """What openssl's client prints while it is given line by line, each when it has said what comes first: it takes a letter
+    """Sends openssl's client one line at a time, each after an expected output, and returns what it prints: it takes a letter
     for a command only where a read begins with it."""
     p = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % service.public[1], *arguments],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -385,7 +385,7 @@ def test_kinds_of_keys(fixture, tmp_path, kind):
 
 
 @pytest.mark.parametrize("days,warned", [(5, True), (17.9, True), (18.1, False)])
-def test_a_certificate_that_ends_soon_is_told(fixture, tmp_path, days, warned):
+def test_a_certificate_that_ends_soon_is_reported(fixture, tmp_path, days, warned):
     authority = Authority(tmp_path)
     service = with_tls(fixture, authority)
     service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=54)))
@@ -490,7 +490,7 @@ class Wire:
         self.sock = socket.create_connection(address, timeout=20)
 
     def handshake(self, flights):
-        """Sends so many flights of the client; what comes next is returned unsent, None when all is done."""
+        """Sends that many flights of the client; returns the next one unsent, None when the handshake is done."""
         while True:
             try:
                 self.tls.do_handshake()

@@ -1,4 +1,4 @@
-"""All four paths at once for a while: what a data race would be found in."""
+"""All four paths at once for a while, for the thread sanitizer."""
 import threading
 import time
 

@@ -1,4 +1,4 @@
-"""Setting statuses: what is acknowledged is there, what is refused has changed nothing, and what is unknown says so."""
+"""Updates: acknowledged ones are in the token, refused ones have changed nothing, and an unknown outcome is reported as one."""
 import threading
 import time
 
@@ -239,7 +239,7 @@ def test_updates_become_visible_within_the_interval(fixture):
 
 
 def test_the_outcome_is_unknown_when_redis_stands_still(fixture):
-    """Sent, and no reply in time: the answer says that nobody knows; the same value can be set again."""
+    """Sent, and no reply in time: the answer says that the outcome is unknown; the same value can be set again."""
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": {"update-interval": "0s"}}, redis={"command-timeout": "400ms"}).start()
     with service.client() as c:

@@ -1,4 +1,4 @@
-"""Status-List-Version, Status-Visible-By and Prefer: wait: what an update promises about when it is seen."""
+"""Status-List-Version, Status-Visible-By and Prefer: wait: when an update promises to be visible."""
 import email.utils
 import json
 import threading
@@ -213,7 +213,7 @@ def test_forms_of_prefer(service, prefer, applied):
 
 
 def test_many_waiters(service):
-    """Each is told when its own change is there; others are served meanwhile."""
+    """Each waiter is answered when its own change is there; other clients are served during the wait."""
     with service.client("later") as c:
         references = c.reserve(150)
 
@@ -287,7 +287,7 @@ def test_two_instances_keep_the_promise(fixture):
 
 
 def test_nothing_is_promised_without_a_word_from_the_keeper(fixture):
-    """The keeper cannot reach Redis any more, the workers can: changes are committed, and nobody knows when they are seen."""
+    """The keeper cannot reach Redis any more, the workers can: changes are committed, and it is unknown when they will be seen."""
     redis = fixture.redis()
     service = fixture.service(redis, redis={"username": "lists", "password": "x"})
     acl = ["on", ">x", "~statuslist:*", "&statuslist:*", "+@all"]

@@ -1,4 +1,4 @@
-"""What a client sends, or does, while its request waits for Redis: the service neither reads ahead, nor spins, nor forgets."""
+"""Clients that send more, or leave, while their request waits for Redis: the service neither reads ahead, nor spins, nor leaks."""
 import json
 import pathlib
 import socket
@@ -95,7 +95,7 @@ def test_half_of_the_next_request_comes_early(world_of):
 
 
 def test_the_client_leaves(world_of):
-    """At once, or its sending side first: what it asked for happens, and nothing is left of it."""
+    """The client closes at once, or its sending side first: its request is carried out, and nothing leaks."""
     service, redis, connect = world_of
     gone, listening = reserved(connect, 2)
     redis.pause()

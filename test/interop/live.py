@@ -28,7 +28,7 @@ def real(entry):
 
 @schemathesis.hook
 def map_case(context, case):
-    """What was made up to be wrong stays wrong."""
+    """Cases that are wrong on purpose stay wrong."""
     if case.meta is None or case.meta.generation.mode.is_negative:
         return case
     for name in ("list-id", "pool"):

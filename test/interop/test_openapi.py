@@ -164,7 +164,7 @@ def walk_with_bearers(fixture):
 
 
 def unknown(walk, redis, number, method, target, body):
-    """While Redis stands still and the connection is up: the outcome of a call is unknown, an equal one is told to wait."""
+    """Redis stands still and the connection is up: the outcome of a call is unknown, and an equal call has to wait."""
     key = {**JSON, "Idempotency-Key": f'"{number}-{time.monotonic_ns()}"'}
     redis.pause()
     with Connection(walk.service.public) as first:
@@ -181,7 +181,7 @@ def unknown(walk, redis, number, method, target, body):
 
 
 def walk_without_a_store(fixture):
-    """Redis stands still, then is gone: until tokens expire, and until nobody knows which lists there are."""
+    """Redis stands still, then is gone: until tokens expire, and until no instance knows which lists there are."""
     redis = fixture.redis()
     short = {"size": 80, "list-lifetime": "6s", "ttl": "1s",
              "prefetch": {"threshold": 4, "capacity": 8, "underflow-timeout": "200ms"}}

@@ -1,4 +1,4 @@
-"""What other libraries read out of a list must be what was set: in JWT, in CWT, with one bit and with two."""
+"""Other libraries must read the statuses that were set: in JWT, in CWT, with one bit and with two."""
 import re
 import subprocess
 

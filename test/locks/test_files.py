@@ -1,4 +1,4 @@
-"""script/check-files and the limit of functions see what they are there for, planted into a copy of the tree."""
+"""script/check-files and the limit of functions find violations that are planted into a copy of the tree."""
 import shutil
 import subprocess
 from pathlib import Path

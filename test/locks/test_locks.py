@@ -1,4 +1,4 @@
-"""The locks on layers and on circles of files see what they are there for: violations planted into a copy of the tree."""
+"""The locks on layers and on circles of files find violations that are planted into a copy of the tree."""
 import shutil
 import subprocess
 from pathlib import Path

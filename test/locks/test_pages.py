@@ -1,4 +1,4 @@
-"""script/check-docs sees what it is there for: pages that name what is not there, planted into a copy of the tree."""
+"""script/check-docs finds pages that name missing things, planted into a copy of the tree."""
 import contextlib
 import shutil
 import subprocess

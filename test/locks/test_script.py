@@ -1,4 +1,4 @@
-"""script/test itself, on a small tree whose other scripts do nothing: what it adds up, what it says at its end, and what makes it fail."""
+"""script/test itself, on a small tree whose other scripts do nothing: its sums, the table at its end, and the reasons for which it fails."""
 import os
 import pathlib
 import re

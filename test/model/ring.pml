@@ -251,7 +251,7 @@ active [WORKERS] proctype worker()
        got = false;
        if
        :: queued == 0 -> pop()
-       :: queued != 0 /* nobody overtakes those who wait */
+       :: queued != 0 /* no request overtakes those that wait */
        fi;
        if
        :: got -> refill_wanted = true

@@ -1,7 +1,7 @@
 /* Handing over at the end (src/daemon/daemon.c, src/daemon/worker.c, src/keeper/drain.c, src/worker/reserve.c,
  * src/keeper/take.c): main tells the keeper, then the workers, to drain; workers answer their waiting requests,
  * wait until every message of theirs has come back, and end; only then the keeper, after a take under way,
- * empties the ring and gives back once what nobody has got.
+ * empties the ring and gives back, once, what no request has got.
  *
  * What moves: workers' messages to the keeper and its answers, requests that are gone when their answer comes
  * (their references go back), a take whose reply is still to come or never comes, a reply to the giving back that
@@ -228,7 +228,7 @@ proctype keeper()
               back = back | part;
               if
               :: ok = true
-              :: lost = true; ok = false /* it happened, and nobody knows */
+              :: lost = true; ok = false /* it happened, and its outcome is unknown */
               fi
           }
        :: lost = true; ok = false /* it did not happen */

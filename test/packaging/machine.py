@@ -14,7 +14,7 @@ APT_CACHE = ROOT / "build" / "cache" / "apt"
 
 
 def run(*command, seconds=300, **more):
-    """Its output; a failure says all of it."""
+    """Runs a command; returns its output, or fails with it."""
     done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           stdin=subprocess.DEVNULL, timeout=seconds, **more)
     assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout[-6000:]}"
@@ -39,7 +39,7 @@ class Fixture:
         run("tar", "-C", self.root, "-xf", tar)
 
     def prepare(self, *packages):
-        """What the machine needs to boot, and all that the packages will want: there is no network in it."""
+        """Installs what the machine needs to boot, and fetches what the packages depend on: there is no network in it."""
         for p in packages:
             self.put(p)
         self.in_root("apt-get", "-qq", "-y", "--no-install-recommends", "install", "systemd-sysv", "curl")

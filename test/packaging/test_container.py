@@ -88,7 +88,7 @@ def test_image_holds_no_secret(configuration):
 
 
 def test_image_serves(configuration, tmp_path):
-    """Reserves and fetches; started anew on the same volume it goes on, and gives nothing twice."""
+    """Reserves and fetches; started again on the same volume it goes on, and gives no reference out twice."""
     config, _ = configuration
     container = Container(tmp_path)
     given = set()

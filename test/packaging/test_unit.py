@@ -28,7 +28,7 @@ def test_no_core_dumps_and_the_journal():
 
 
 def test_filter_is_narrow():
-    """Of what systemd calls dangerous nothing is let through; of all system calls, well under the half."""
+    """No system call that systemd calls dangerous is permitted, and well under half of all."""
     calls = system_calls()
     assert {"read", "epoll_wait", "accept4", "fdatasync", "execve"} <= calls
     for name in ("@clock", "@cpu-emulation", "@debug", "@keyring", "@memlock", "@module", "@mount", "@obsolete", "@pkey",

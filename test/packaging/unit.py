@@ -20,5 +20,5 @@ def group(name):
 
 
 def system_calls():
-    """What the filter lets through; systemd itself adds @default to every such list."""
+    """The system calls that the filter permits; systemd itself adds @default to every list of permitted calls."""
     return {call for word in [*values("SystemCallFilter"), "@default"] for call in (group(word) if word.startswith("@") else {word})}

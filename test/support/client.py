@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client over sockets: what goes over the wire is exactly what a test says, and what comes back is all seen."""
+"""A small HTTP/1.1 client over sockets: a test decides every byte that is sent, and sees every byte that comes back."""
 import json
 import socket
 import threading
@@ -199,7 +199,7 @@ class Client:
         return s["value"]
 
     def lists(self):
-        """Complete or refused: while the subscription is being made again the answer is 503."""
+        """All lists of the pool. While the service subscribes again it answers 503: then this asks once more."""
         r = until(lambda: (r := self.get(f"/aggregation/{self.pool}")).status != 503 and r, 5, "the aggregation")
         assert r.status == 200 and r["content-type"] == "application/json", r
         assert set(r.json()) == {"status_lists"}
@@ -218,7 +218,7 @@ def until(condition, seconds=10, what="the condition", pause=0.02):
 
 
 def parallel(count, work):
-    """work(number) in so many threads; the results in order; the first exception is raised."""
+    """work(number) in `count` threads; the results in order; the first exception is raised."""
     results, errors = [None] * count, []
 
     def run(i):
