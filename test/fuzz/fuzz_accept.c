@@ -1,5 +1,5 @@
-/* Lines of Accept and of Accept-Encoding; what is chosen must not depend on white space, and must fit what
- * else is said. */
+/* Lines of Accept and of Accept-Encoding. The choice must not depend on white space, and choices among
+ * different offers must agree. */
 #include "fuzz_help.h"
 #include "http/accept.h"
 #include "http/edge_body.h"
@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lines[0] = SL_SPAN(" , ");
     int chosen = sl_accept_media(lines + 1, n, offers, 3);
     sl_assert(chosen >= -1 && chosen < 3);
-    sl_assert(sl_accept_media(lines, n + 1, offers, 3) == chosen); /* an empty line says nothing */
-    /* What wins against others wins alone, and what is refused alone wins against nobody. */
+    sl_assert(sl_accept_media(lines, n + 1, offers, 3) == chosen); /* an empty line changes nothing */
+    /* An offer that wins among others wins alone, and an offer that is refused alone never wins. */
     for (int i = 0; i < 3; i++) {
         int alone = sl_accept_media(lines + 1, n, offers + i, 1);
         sl_assert(alone == 0 || (alone == -1 && chosen != i));
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sl_assert(sl_accept_gzip(lines, n + 1, &again) == gzip && again == identity);
     lines[0] = SL_SPAN("gzip, identity;q=0");
     bool more = sl_accept_gzip(lines, n + 1, &again);
-    sl_assert(more || !gzip); /* saying yes to gzip, loudly, never loses it */
+    sl_assert(more || !gzip); /* a line that asks for gzip never loses it */
     if (n > 0)
         (void)sl_content_is_json(lines[1]);
     return 0;

@@ -1,5 +1,5 @@
 /* A bearer token: once the input as it is, as a field and as a token; once as the lines header, payload and
- * signature, which are encoded here, so that what is behind the encoding is reached too. */
+ * signature, which are encoded here, so that the code behind the decoder is reached too. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 #include "fuzz_help.h"
 #include "http/bearer.h"
 
-/* What a reader that is not strict sees in the part of that number has to be what the strict one went by. */
+/* A lax reader must see the same in this part of the token as the strict one. */
 static json_t *loosely(struct sl_span token, unsigned part)
 {
     uint8_t text[SL_BEARER_BYTES];

@@ -1,4 +1,4 @@
-/* Bodies of both kinds. Whatever comes: refused with a sentence, or understood within all limits. */
+/* Bodies of both kinds. Each input is refused with a sentence, or understood within all limits. */
 #include <jansson.h>
 
 #include "fuzz_help.h"

@@ -1,4 +1,4 @@
-/* Lines of If-None-Match, and dates. A date that is understood is one that its canonical form gives again. */
+/* Lines of If-None-Match, and dates. The canonical form of a date that is understood is the same date. */
 #include <stdio.h>
 #include <time.h>
 #include "fuzz_help.h"

@@ -1,5 +1,5 @@
-/* How a harness cuts its input: parts end at a newline, since none of what is parsed may contain one as a
- * byte of meaning. */
+/* How a harness cuts its input: parts end at a newline, because in none of the formats does a newline mean
+ * anything. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* The value of an Idempotency-Key field: what is understood is printable, within its length, and the same
- * when it is sent again as a quoted string. */
+/* The value of an Idempotency-Key field: a key that is understood is printable, within its bounds, and the
+ * same when it is sent as a quoted string. */
 #include "fuzz_help.h"
 #include "http/edge_header.h"
 

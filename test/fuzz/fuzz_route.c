@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sl_assert(strchr("abcdefghijklmnopqrstuvwxyz0123456789_-", t.pool.at[i]) != NULL &&
                       t.pool.at[i] != '\0');
     }
-    /* Without a base a path leads where it leads, or to what the base hides. */
+    /* Without the base the path leads to the same route, or to one that the base hides. */
     struct sl_target bare = sl_route_parse(path, SL_SPAN(""));
     if (t.route >= SL_ROUTE_RESERVE)
         sl_assert(bare.route == t.route);

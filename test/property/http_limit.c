@@ -123,8 +123,8 @@ static void as_a_plain_bucket(void **state)
     }
 }
 
-/* Far more credentials than places: whoever shares is held back by another, and nobody gets more than his
- * own. */
+/* Far more credentials than places: one that shares a place is held back by the other, and none gets more
+ * than its own rate. */
 static void when_all_places_are_taken(void **state)
 {
     (void)state;

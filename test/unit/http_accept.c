@@ -25,7 +25,7 @@ struct media_row {
 
 /* clang-format off */
 static const struct media_row media[] = {
-    /* nothing said */
+    /* no field */
     {{NULL}, JWT, CWT},
     {{""}, JWT, CWT},
     {{" \t "}, JWT, CWT},
@@ -50,7 +50,7 @@ static const struct media_row media[] = {
     {{"application/*"}, JWT, CWT},
     {{"APPLICATION/*"}, JWT, CWT},
     {{"text/*"}, NONE, NONE},
-    {{"*/statuslist+jwt"}, JWT, CWT},           /* junk, so nothing is said */
+    {{"*/statuslist+jwt"}, JWT, CWT},           /* junk: counts like no field */
     {{"text/html, */statuslist+jwt"}, NONE, NONE},
     {{"text/*, */*;q=0.1"}, JWT, CWT},
     {{C ", */*"}, JWT, CWT},                    /* both 1: ties go to the offer's order */
@@ -79,7 +79,7 @@ static const struct media_row media[] = {
     {{J ";q=.1, " C ";q=.2"}, CWT, CWT},
     {{J ";q=0.1, " J ";q=0.3, " C ";q=0.2"}, JWT, JWT}, /* the better of two equally specific */
     {{J ";q=0.3, " J ";q=0.1, " C ";q=0.2"}, JWT, JWT},
-    /* weights that are none: the member counts for nothing */
+    /* malformed weights: the member does not count */
     {{J ";q=1.0001, " C ";q=0.1"}, CWT, CWT},
     {{J ";q=1.001, " C ";q=0.1"}, CWT, CWT},
     {{J ";q=2, " C ";q=0.1"}, CWT, CWT},
@@ -96,8 +96,8 @@ static const struct media_row media[] = {
     {{J ";q=\"1\", " C ";q=0.1"}, CWT, CWT},
     {{J ";q=1;q=1, " C ";q=0.1"}, CWT, CWT},
     {{J ";q=1 x, " C ";q=0.1"}, CWT, CWT},
-    {{J ";q=1.0001"}, JWT, CWT},                /* nothing well-formed is left: as if nothing was said */
-    /* members that are none */
+    {{J ";q=1.0001"}, JWT, CWT},                /* no well-formed member is left: counts like no field */
+    /* malformed members */
     {{"application, " C}, CWT, CWT},
     {{"/, " C}, CWT, CWT},
     {{"application/, " C}, CWT, CWT},
@@ -122,7 +122,7 @@ static const struct media_row media[] = {
     {{"text/x;v=\"" J ", " J "\", " C}, CWT, CWT},
     {{"text/x;v=\"a\\\", " J ", \", " C}, CWT, CWT},
     {{"text/x;v=\"a, " J ", " C}, JWT, CWT},    /* never closed: one malformed member to the end of the line */
-    {{"text/x;v=\"a, " J, C}, CWT, CWT},        /* and no further */
+    {{"text/x;v=\"a, " J, C}, CWT, CWT},        /* but not into the next line */
     {{"text/x;v=\"a\x01\", " C}, CWT, CWT},
     {{J ";=x, " C ";q=0.1"}, CWT, CWT},
     {{J ";v=, " C ";q=0.1"}, CWT, CWT},
@@ -196,7 +196,7 @@ static const struct coding_row codings[] = {
 };
 /* clang-format on */
 
-/* Copies of the exact size, so that a read beyond a line is seen by the sanitizer. */
+/* Copies of the exact size, so that the sanitizer sees a read beyond a line. */
 static size_t spans(const char *const lines[LINES], struct sl_span out[LINES])
 {
     size_t n = 0;

@@ -11,7 +11,7 @@
 
 #define NOW 1700000000
 
-/* The token of a header, a payload and a signature of so many bytes; to be freed. */
+/* A token of a header, a payload and a signature of `signature` bytes; the caller frees it. */
 static char *make_bytes(const char *header, const char *payload, size_t payload_len, size_t signature)
 {
     size_t h = strlen(header);
@@ -57,7 +57,7 @@ static void test_algorithms(void **state)
     (void)state;
     static const struct {
         const char *name;
-        size_t signature; /* 0: any length but none */
+        size_t signature; /* 0: any length but 0 */
     } algs[SL_JWT_ALG_COUNT] = {{"RS256", 0},   {"RS384", 0},  {"RS512", 0},  {"ES256", 64}, {"ES384", 96},
                                 {"ES512", 132}, {"HS256", 32}, {"HS384", 48}, {"HS512", 64}};
     for (int i = 0; i < SL_JWT_ALG_COUNT; i++) {
@@ -88,7 +88,7 @@ static void test_headers(void **state)
         " {\"typ\" : \"jwt\", \"alg\":\"ES256\" } ",
         "{\"alg\":\"ES256\",\"typ\":\"Jwt\",\"kid\":\"../../../etc/passwd\",\"x5t\":\"a\",\"cty\":\"x\"}",
         "{\"alg\":\"ES256\",\"kid\":{\"a\":[1,2,{\"alg\":\"none\"}]},\"nonce\":null}",
-        "{\"\\u0061lg\":\"ES\\u0032\\u0035\\u0036\"}", /* the same object in other letters */
+        "{\"\\u0061lg\":\"ES\\u0032\\u0035\\u0036\"}", /* the same object, spelled differently */
     };
     static const char *const bad[] = {
         /* algorithms */
@@ -115,7 +115,7 @@ static void test_headers(void **state)
         "{\"alg\":\"dir\"}",
         "{\"alg\":\"ES256\\u0000\"}",
         "{\"ALG\":\"ES256\"}",
-        /* a member twice, in whatever letters */
+        /* a member twice, also spelled differently */
         "{\"alg\":\"ES256\",\"alg\":\"ES256\"}",
         "{\"alg\":\"none\",\"alg\":\"ES256\"}",
         "{\"alg\":\"ES256\",\"\\u0061lg\":\"none\"}",
@@ -130,7 +130,7 @@ static void test_headers(void **state)
         "{\"alg\":\"ES256\",\"typ\":1}",
         "{\"alg\":\"ES256\",\"typ\":\"statuslist+jwt\"}",
         "{\"alg\":\"ES256\",\"typ\":\"JWS\"}",
-        /* what brings a key, changes what is signed, or must be understood */
+        /* parameters that bring a key, change what is signed, or must be understood */
         "{\"alg\":\"ES256\",\"crit\":[]}",
         "{\"alg\":\"ES256\",\"crit\":[\"b64\"],\"b64\":false}",
         "{\"alg\":\"ES256\",\"crit\":[\"exp\"],\"exp\":1}",
@@ -144,7 +144,7 @@ static void test_headers(void **state)
         "{\"alg\":\"ES256\",\"zip\":\"DEF\"}",
         "{\"alg\":\"ES256\",\"epk\":{}}",
         "{\"alg\":\"ES256\",\"p2c\":1000000000}",
-        /* no object */
+        /* not an object */
         "",
         "null",
         "[]",
@@ -245,7 +245,7 @@ static void test_payloads(void **state)
         {"{\"exp\":1700000600,\"aud\":[\"a\",1]}", false, 0, 0},
         {"{\"exp\":1700000600,\"aud\":[[\"a\"]]}", false, 0, 0},
         {"{\"exp\":1700000600,\"aud\":[null]}", false, 0, 0},
-        /* no object; too deep */
+        /* not an object; too deep */
         {"", false, 0, 0},
         {"[]", false, 0, 0},
         {"1700000600", false, 0, 0},
@@ -330,7 +330,7 @@ static void test_forms(void **state)
     REFUSED("%.*s..%s", (int)head, good, last + 1);
     REFUSED("%s%s", dot, "");
     REFUSED("%.*s.%.*s%s", (int)(body - head - 1), dot + 1, (int)head, good, last);
-    /* what is not base64url to the letter: padding, another alphabet, white space, a byte more */
+    /* not strict base64url: padding, another alphabet, white space, an additional byte */
     REFUSED("%s=", good);
     REFUSED("%s==", good);
     REFUSED("%.*s=%s", (int)head, good, dot);
@@ -344,7 +344,7 @@ static void test_forms(void **state)
     REFUSED("%s+", good);
     REFUSED("%s/", good);
     REFUSED("%s,%s", good, good);
-    /* 64 bytes end in a character with four bits that mean nothing: they have to be zero */
+    /* 64 bytes end in a character with four unused bits: they have to be zero */
     for (const char *c = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; *c != '\0';
          c++) {
         snprintf(text, sizeof text, "%.*s%c", (int)n - 1, good, *c);

@@ -1,4 +1,4 @@
-/* Bodies of updates: what is refused and in which words, and what is understood. */
+/* Bodies of updates: which are refused and with which sentence, and which are understood. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ struct row {
 
 /* clang-format off */
 static const struct row updates[] = {
-    /* no JSON */
+    /* not JSON */
     {"", MALFORMED, "the body is empty" SEND},
     {" ", MALFORMED, ENDS_AT(1)},
     {"x", MALFORMED, JSON_AT(1)},
@@ -93,7 +93,7 @@ static const struct row updates[] = {
     {"{\"a\":\"[[[[[[[[\"}", MALFORMED, "unknown member \"a\"" SEND},
     {"{\"a\":\"\\\"[[[[[[[[\"}", MALFORMED, "unknown member \"a\"" SEND},
     {"{\"a\":\"\\\\\",\"b\":[[[[[[[[", MALFORMED, "the body is nested deeper than 4 levels" SEND},
-    /* something else than an object */
+    /* not an object */
     {"null", MALFORMED, "the body must be a JSON object" SEND},
     {"true", MALFORMED, "the body must be a JSON object" SEND},
     {"1", MALFORMED, "the body must be a JSON object" SEND},
@@ -148,7 +148,7 @@ static const struct row updates[] = {
     {"{" U ",\"index\":1,\"value\":-1}", SL_ERR_VALUE_OUT_OF_RANGE, VALUE_RANGE},
     {"{" U ",\"index\":1,\"value\":256}", SL_ERR_VALUE_OUT_OF_RANGE, VALUE_RANGE},
     {"{" U ",\"index\":1,\"value\":123456789012345678901234567890}", SL_ERR_VALUE_OUT_OF_RANGE, VALUE_RANGE},
-    /* no list's uri */
+    /* a uri that is no list's */
     {"{\"uri\":\"\",\"index\":1,\"value\":1}", SL_ERR_NO_SUCH_REFERENCE, NO_ID},
     {"{\"uri\":\"" ID "\",\"index\":1,\"value\":1}", SL_ERR_NO_SUCH_REFERENCE, NO_ID},
     {"{\"uri\":\"x" ID "\",\"index\":1,\"value\":1}", SL_ERR_NO_SUCH_REFERENCE, NO_ID},
@@ -232,7 +232,7 @@ static enum sl_err parse(bool batch, struct sl_span text, char why[static SL_WHY
 
 static char *last_text; /* bodies point into it */
 
-/* A copy of the exact size, so that a read beyond its end is seen by the sanitizer; until the next. */
+/* A copy of the exact size, so that the sanitizer sees a read beyond its end; until the next. */
 static enum sl_err parse_text(bool batch, const char *text, char why[static SL_WHY], struct sl_body **ret)
 {
     size_t n = strlen(text);
@@ -367,7 +367,7 @@ static void large_batch(void **state)
     free(text);
 }
 
-/* A megabyte of brackets costs one look, and no stack. */
+/* A megabyte of brackets costs one pass, and no stack. */
 static void depth_bombs(void **state)
 {
     (void)state;
@@ -389,7 +389,7 @@ static void depth_bombs(void **state)
     free(text);
 }
 
-/* Every byte string that a good body's front can be is refused, and none is read beyond its end. */
+/* Every proper prefix of a good body is refused, and none is read beyond its end. */
 static void cut_short(void **state)
 {
     (void)state;

@@ -278,7 +278,7 @@ static void dates_come_back(void **state)
     }
 }
 
-/* Whatever the time is: never more than 50 years ahead, never more than 50 years and a bit behind. */
+/* At any time: never more than 50 years ahead, never more than 50 years and a bit behind. */
 static void two_digits_stay_near(void **state)
 {
     (void)state;

@@ -14,7 +14,7 @@
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define ID "123e4567-e89b-42d3-a456-426614174000"
 
-/* A copy of the exact size, so that a read beyond its end is seen by the sanitizer. */
+/* A copy of the exact size, so that the sanitizer sees a read beyond its end. */
 static struct sl_span exact(const char *text, size_t n)
 {
     char *copy = malloc(n + (n == 0));

@@ -1,4 +1,4 @@
-/* libjwt behind its fence: what it would do by itself must not get through. */
+/* libjwt behind its fence: what libjwt alone would accept must not get through. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -147,7 +147,7 @@ static void test_bearers(void **state)
         {"one", ",\"iss\":\"i\"", "4"},
         {"one", ",\"iss\":\"j\",\"aud\":\"us\"", "3 5"},
         {"one", ",\"iss\":\"x\",\"aud\":\"us\"", "3"},
-        {"one", ",\"aud\":\"us\"", "3"}, /* who wants an issuer gets one */
+        {"one", ",\"aud\":\"us\"", "3"}, /* a rule with this issuer */
         {"one", ",\"aud\":\"nobody\"", "unwanted"},
         {"one", "", "forged"}, /* three's pool would take it */
         {"two", ",\"iss\":\"i\",\"aud\":\"us\"", "6"},

@@ -1,6 +1,6 @@
-/* Bodies without memory. A request of ours that fails refuses the body as our failure, not as the client's,
- * and leaves nothing behind; one of jansson's ends the process with a word. In no case is a body understood
- * that was not sent. */
+/* Bodies when memory is short. When an allocation of ours fails, the body is refused as our failure, not as
+ * the client's, and nothing leaks. When one of jansson's fails, the process ends with a message. In no case
+ * is a body understood that was not sent. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static const struct {
     enum sl_err err; /* with enough memory */
 } bodies[] = {
     {"{\"uri\":\"" URI "\",\"index\":7,\"value\":1}", false, SL_OK},
-    {"{\"\\u0075ri\":\"" URI "\",\"index\":7,\"value\":1}", false, SL_OK}, /* not by the short way */
+    {"{\"\\u0075ri\":\"" URI "\",\"index\":7,\"value\":1}", false, SL_OK}, /* not recognised by the scanner */
     {"{\"\\u0075ri\":\"" URI "\",\"index\":77777777777777777777777777777777777,\"value\":1}", false,
      SL_ERR_INDEX_OUT_OF_BOUNDS},
     {"{\"uri\":7,\"index\":7,\"value\":1}", false, SL_ERR_MALFORMED_REQUEST},
@@ -39,7 +39,7 @@ static const struct {
 };
 #define BODIES (sizeof bodies / sizeof bodies[0])
 
-/* What comes out, or a failed test. */
+/* The error, or a failed test. */
 static enum sl_err parse(unsigned i, char why[static SL_WHY])
 {
     struct sl_span json = sl_span(bodies[i].json, strlen(bodies[i].json));
@@ -67,7 +67,7 @@ static void ours_refuses_the_body(void **state)
             enum sl_err err = parse(i, why);
             met = short_was_met();
             short_of_memory(0);
-            /* Where the short way has no memory, the other may have. */
+            /* If the scanner has no memory, jansson may still have it. */
             if (err != bodies[i].err && !(met && err == SL_ERR_INTERNAL))
                 fail_msg("body %u, request %u: %s (%s)", i, nth, sl_err_code(err), why);
             assert_true(err == SL_OK || why[0] != '\0');

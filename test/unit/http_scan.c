@@ -139,8 +139,8 @@ static void batches_as_clients_send_them(void **state)
             fail_msg("recognised: %s", odd_batches[i]);
 }
 
-/* Every byte of a good text replaced by every other, every truncation: whatever is still recognised means the
- * same to the library. */
+/* A good text with each byte replaced by every other byte, and each of its prefixes: what the scanner still
+ * recognises means the same to the library. */
 static void neighbours_agree(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* TLS contexts: what is refused of their files, and handshakes in memory with what was made of the others. */
+/* TLS contexts: which files are refused, and handshakes in memory with contexts made from good ones. */
 #include <openssl/ssl.h>
 
 #include "http/tls.h"
@@ -97,7 +97,7 @@ static void test_authorities_that_are_refused(void **state)
 {
     struct files *f = *state;
     write_bytes(f->o.client_ca_file, "", 0, 0644);
-    sl_tls_unref(load(f)); /* it is not looked at */
+    sl_tls_unref(load(f)); /* it is not read */
     f->o.client_certificates = SL_CLIENTS_OPTIONAL;
     refused(f, "client-ca", "BEGIN CERTIFICATE");
     write_chain(f->o.client_ca_file, new_certificate("ca", f->ca_key, "ca", f->ca_key, -1000, 1000),

@@ -82,7 +82,7 @@ static void test_the_one_unused_longest_makes_room(void **state)
     add(v, 3, 0, 10); /* drives out 1 */
     assert_true(!found(v, 1, 5) && found(v, 0, 5) && found(v, 2, 5) && found(v, 3, 5));
     for (unsigned i = 10; i < 1000; i++) {
-        assert_true(found(v, 0, 5)); /* in use all the time: it stays */
+        assert_true(found(v, 0, 5)); /* it is used all the time, so it stays */
         add(v, i, 0, 10);
         assert_int_equal(sl_verified_count(v), 3);
     }
@@ -105,7 +105,7 @@ static void test_one_place(void **state)
     sl_verified_free(v);
 }
 
-/* Against a plain list of everything that was ever put in, with the times of its last use. */
+/* Against a plain list of all tokens that were ever added, with the times of their last use. */
 static void test_like_a_plain_list(void **state)
 {
     (void)state;
