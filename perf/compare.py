@@ -27,9 +27,11 @@ COUNTED = 1000  # requests of one kind under callgrind
 ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign"}
 
 
-def build(tree):
+def build(tree, copy):
+    """A copy of the service, so that another build of the tree does not change what is being measured."""
     subprocess.run([str(tree / "script" / "build"), "release"], check=True, stdout=subprocess.DEVNULL)
-    return tree / "build" / "release" / "bin" / "statuslistd"
+    shutil.copy(tree / "build" / "release" / "bin" / "statuslistd", ROOT / "build" / "compare" / copy)
+    return ROOT / "build" / "compare" / copy
 
 
 def checkout(commit):
@@ -216,7 +218,7 @@ def main(commit):
     begun = time.monotonic()
     name, tree = checkout(commit)
     say(f"== building {name[:12]} and this tree")
-    old, new = build(tree), build(ROOT)
+    old, new = build(tree, "old"), build(ROOT, "new")
     say(f"== processor time: old/old again/new in µs ({time.monotonic() - begun:.0f} s)")
     programs = {"old": [str(old)], "old again": [str(old)], "new": [str(new)]}
     rounds = [processor_round(programs, n) for n in range(ROUNDS)]

@@ -1,4 +1,4 @@
-"""How cost grows: one measurement per point, the service on one core unless said otherwise. Each curve is
+"""How cost grows. Each point is measured once, with the service on one core unless the curve says otherwise. Each curve is
 {"title", "x", "y", "series": {name: [[x, y], ...]}}."""
 import socket
 import statistics

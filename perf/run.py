@@ -58,7 +58,7 @@ def measure(mode, names):
         with Fixture() as fixture:
             try:
                 for row in function(fixture, plan):
-                    rows.append(row)  # those before an error stay
+                    rows.append(row)  # so that rows measured before an error are kept
             except (BadAnswers, RuntimeError, AssertionError, OSError) as error:
                 rows.append(failed_row(title, error))
     if "micro" in names or (not names and mode == "full"):

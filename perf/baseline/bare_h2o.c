@@ -1,9 +1,9 @@
-/* The physical limit that the service is measured beside: libh2o sending the same bytes and header fields
- * from memory, deciding nothing that a handler could leave out.
+/* The limit of the library that the service is measured beside: libh2o sends the same bytes and header fields
+ * from memory, and the handler makes no decision that it can avoid.
  *
- *   GET          --token FILE with the fields of --fields FILE (lines `name: value`)
- *   GET with If-None-Match: 304 with the same fields but for content-type (one comparison with the field
- * etag) POST         --json FILE as application/json PATCH        204 */
+ * GET answers the file --token with the header fields of the file --fields (lines `name: value`).
+ * GET with the If-None-Match of the field etag answers 304 with the same fields, without content-type.
+ * POST answers the file --json as application/json. PATCH answers 204. */
 #include "serve.h"
 
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #define MAX_FIELDS 16
 
 struct field {
-    const h2o_token_t *token; /* NULL: not one of h2o's */
+    /* NULL: h2o has no token for this name. */
+    const h2o_token_t *token;
     h2o_iovec_t name, value;
 };
 

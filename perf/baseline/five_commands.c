@@ -1,10 +1,8 @@
-/* The usual way to write this service: five Redis commands per update, each sent when the one before has
- * answered, all requests over one connection (hiredis pipelines what different requests send meanwhile).
+/* The usual way to write this service: an update sends five Redis commands, each after the reply to the one
+ * before. All requests share one connection, on which hiredis pipelines the commands of different requests.
  *
- *   PATCH {"uri","index","value"}: HGET pool config, HGET list config, BITFIELD GET, BITFIELD SET, HINCRBY
- * version; 204
- *
- * --redis PATH of the unix socket. */
+ * PATCH {"uri","index","value"} sends HGET pool config, HGET list config, BITFIELD GET, BITFIELD SET and
+ * HINCRBY version, and answers 204. --redis: the path of the Unix socket. */
 #include "serve.h"
 
 #include <jansson.h>

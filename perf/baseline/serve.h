@@ -1,5 +1,5 @@
-/* The least libh2o server: one loop and one SO_REUSEPORT listener per thread, the same socket options and
- * limits as the service sets. What a baseline answers is its handler's business. */
+/* A minimal libh2o server: one loop and one SO_REUSEPORT listener per thread, with the socket options and
+ * limits that the service sets. Each baseline brings its handler. */
 #pragma once
 #include <h2o.h>
 #include <stdbool.h>
@@ -8,13 +8,15 @@
 #define SERVE_THREADS 64
 
 struct serve_options {
-    uint16_t port; /* on 127.0.0.1 */
+    /* On 127.0.0.1. */
+    uint16_t port;
     unsigned threads;
-    int cpus[SERVE_THREADS]; /* -1: not pinned */
+    /* -1: not pinned. */
+    int cpus[SERVE_THREADS];
 };
 
 /* Takes `--port N`, `--threads N` and `--cpus A,B` (one thread for each) from the command line; ends the
- * process on anything wrong. Values of other `--name value` pairs are found with serve_argument. */
+ * process if they are wrong. Values of other `--name value` pairs are found with serve_argument. */
 void serve_parse(struct serve_options *o, int argc, char **argv);
 const char *serve_argument(int argc, char **argv, const char *name, const char *fallback);
 

@@ -1,5 +1,5 @@
 /* Preloaded into redis-server: fdatasync and fsync take SLOW_SYNC_US microseconds (2000 by default), or
- * longer where the disk takes longer, so that figures which hang on a sync mean the same on every disk. */
+ * longer where the disk takes longer. Figures that depend on a sync then mean the same on every disk. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-"""The machine: where things are, which cores a process may use, how much processor time it has used."""
+"""The machine: where programs are, which cores a process may use, and how much processor time it has used."""
 import os
 import pathlib
 import platform
@@ -31,7 +31,7 @@ def tool(name):
 
 
 def build():
-    """Configures and builds what is measured, optimised as the packages are."""
+    """Configures and builds the programs that are measured, optimised as in the packages."""
     log = BUILD / "configure.log"
     BUILD.mkdir(parents=True, exist_ok=True)
     with open(log, "w", encoding="utf-8") as out:

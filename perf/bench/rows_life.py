@@ -1,4 +1,5 @@
-"""What a rate does not show: the stampede on a cold list, how soon an update is seen, the start with ten thousand lists."""
+"""What a rate does not show: many clients that ask for a cold list at once, the time until an update is visible, and a start with ten
+thousand lists."""
 import collections
 import multiprocessing
 import os
@@ -156,7 +157,7 @@ def fill(redis, names, entries):
 
 
 def read_on(port, paths, over, answer):
-    """A reader, in a process of its own: fetches random lists, one after another, and tells how long each took."""
+    """A reader in a process of its own: it fetches random lists one after another and reports how long each fetch took."""
     times, errors = [], 0
     with socket.create_connection(("127.0.0.1", port), 30) as s:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -193,7 +194,7 @@ def first_answer(service, path):
 
 
 def start_with(fixture, lists, entries=100000):
-    """Starts a service that has so many lists already; what it took."""
+    """What a service that has this number of lists already needs to start."""
     redis = fixture.redis()
     per, count = (1000, lists // 1000) if lists >= 1000 else (lists, 1)
     pools = {f"pool{i}": pool(size=entries, lists=per, threshold=10, capacity=20) for i in range(count)}

@@ -1,4 +1,4 @@
-"""What others wait while a batch of 10,000 statuses is under way: a reader on the same worker, and Redis itself."""
+"""How long others wait during a batch of 10,000 statuses: a reader on the same worker, and another client of Redis."""
 import multiprocessing
 import socket
 import statistics
@@ -13,7 +13,7 @@ ENTRIES = 10000
 
 
 def ask_on(address, question, over, answer):
-    """In a process of its own: asks again and again; when each question began and how long its answer took."""
+    """In a process of its own, asks the same question again and again. answer gets when each began and how long it took."""
     times = []
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     with socket.socket(family) as s:

@@ -1,4 +1,4 @@
-"""Updates beside five commands in turn, with a slow sync and on the disk as it is; batches."""
+"""Updates beside the usual five commands, with a slow sync and on the disk as it is; batches beside single updates."""
 from bench.baselines import Bare, Five
 from bench.load import wrk
 from bench.machine import SERVER_CORE, say

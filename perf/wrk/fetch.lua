@@ -1,4 +1,4 @@
--- Arguments: a file of paths, one a line. Fetches one after another in random order.
+-- Argument: a file of paths, one a line. Fetches random ones of them.
 local requests = {}
 
 function init(args)

@@ -1,4 +1,4 @@
--- Argument: the API key. The same POST over and over: wrk formats it once.
+-- Argument: the API key. Repeats one POST, which wrk formats once.
 wrk.method = "POST"
 
 function init(args)

@@ -1,5 +1,5 @@
--- Arguments: a file of `uri index` lines, the API key, entries per request. Each visit turns a reference over, so that every
--- update is a change. One entry: PATCH update; more: PATCH batch-update.
+-- Arguments: a file of `uri index` lines, the API key, entries per request. Each visit flips a reference, so that every
+-- update is a change. One entry a request is PATCH update, more are PATCH batch-update.
 local requests, at, n, half = {}, 0, 0, 0
 
 function init(args)
