@@ -3,6 +3,8 @@ import gzip
 import threading
 import time
 
+import pytest
+
 from client import Connection, path_of, until
 from processes import instrumented
 from tokens import Token, fetch_token
@@ -45,6 +47,7 @@ def test_no_reader_goes_back_in_time(fixture):
         assert min(counts) > 10
 
 
+@pytest.mark.alone
 def test_a_slow_reader_gets_the_token_that_he_asked_for(fixture):
     """A large token stays whole while it is sent, though it is replaced many times during that."""
     service = fixture.service(fixture.redis(), {"tests": {"size": 8_000_000, "update-interval": "0s",

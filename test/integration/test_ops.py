@@ -313,6 +313,7 @@ def test_the_end_has_a_deadline(fixture):
             s.close()
 
 
+@pytest.mark.alone
 def test_an_end_while_everything_waits(fixture):
     """Redis stands still and calls of all kinds are in flight at the shutdown: it finishes in time and in order."""
     redis = fixture.redis()

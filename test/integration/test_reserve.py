@@ -3,6 +3,8 @@ import collections
 import threading
 import time
 
+import pytest
+
 from client import Connection, parallel, until
 from tokens import fetch_token
 
@@ -113,6 +115,7 @@ def test_a_reservation_that_waits_too_long_is_refused_for_that(fixture):
         assert len({u for u, _ in references}) == 1
 
 
+@pytest.mark.alone
 def test_underflow_under_fail(fixture):
     """Small amounts are refused at once when too few are ready; amounts over the threshold wait all the same."""
     redis = fixture.redis()
