@@ -11,7 +11,7 @@ static const char *origin_word(const struct sl_section *s, const char *key)
 static void exclude(struct sl_loading *l, const struct sl_section *s, const char *key, const char *other)
 {
     if (sl_config_given(s, key) && sl_config_given(s, other))
-        sl_config_refuse(l, s, other, "given beside %s; expected one of the two", key);
+        sl_config_refuse(l, s, other, "given together with %s; expected one of the two", key);
 }
 
 /* Keys that say nothing with the embedded Redis. */
@@ -50,11 +50,11 @@ static void check_embedded(struct sl_loading *l)
     for (size_t i = 0; i < sizeof external_only / sizeof *external_only; i++)
         if (sl_config_given(&l->app, external_only[i]))
             sl_config_refuse(l, &l->app, external_only[i],
-                             "has no meaning with mode embedded; expected it only with mode external");
+                             "is not used with mode embedded; expected it only with mode external");
     if (!sl_config_bad(&l->app, "redis.persistence-strategy") &&
         l->config->redis.persistence != SL_PERSIST_ALWAYS)
         sl_config_refuse(l, &l->app, "redis.persistence-strategy",
-                         "the embedded Redis always syncs; expected append-fsync-always");
+                         "the embedded Redis syncs every write; expected append-fsync-always");
 }
 
 static bool is_redis_host(const char *host)
@@ -109,10 +109,9 @@ static void check_size(struct sl_loading *l, const struct sl_section *s, const s
             l, s, "size", "%u entries of %u bits are not whole bytes; expected a multiple of %u, like %u",
             o->size, o->bits, (unsigned)per_byte, (unsigned)((o->size / per_byte + 1) * per_byte));
     else if (o->size / per_byte > INFLATED_MAX)
-        sl_config_warn(
-            l, s, "size",
-            "a list of %u entries is %u bytes when it is inflated: some verifiers refuse more than %u",
-            o->size, (unsigned)(o->size / per_byte), INFLATED_MAX);
+        sl_config_warn(l, s, "size",
+                       "a list of %u entries has %u bytes uncompressed; some verifiers refuse more than %u",
+                       o->size, (unsigned)(o->size / per_byte), INFLATED_MAX);
 }
 
 static void check_prefetch(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
@@ -159,7 +158,7 @@ static unsigned count_keys(struct sl_loading *l, const struct sl_section *s, str
     bool pem = sl_config_given(s, "signer.pem.key"), keystore = sl_config_given(s, "signer.pkcs12.keystore");
     exclude(l, s, "signer.pem.key", "signer.pkcs12.keystore");
     if ((pem || keystore) && o->signer.generate)
-        sl_config_refuse(l, s, "signer.generate", "true beside %s; expected one of the two",
+        sl_config_refuse(l, s, "signer.generate", "true together with %s; expected one of the two",
                          pem ? "pem.key" : "pkcs12.keystore");
     return (unsigned)pem + keystore + o->signer.generate;
 }
@@ -187,18 +186,18 @@ static void check_signer(struct sl_loading *l, const struct sl_section *s, struc
     if (sl_config_given(s, "signer.pem.key") && !sl_config_given(s, "signer.pem.certificate") &&
         sl_config_given(s, "signer.header.x5c") && o->signer.x5c && !sl_config_bad(s, "signer.header.x5c"))
         sl_config_refuse(l, s, "signer.header.x5c",
-                         "there is no certificate; expected signer.pem.certificate or false");
+                         "needs a certificate; expected signer.pem.certificate or false");
     if (keys > 0 || !fine)
         return;
     if (!sl_config_given(s, "signer.generate")) {
         o->signer.generate = true;
-        sl_config_warn(
-            l, s, "signer.generate",
-            "no key is named: one is generated in storage-directory; verifiers have to be told to trust it");
+        sl_config_warn(l, s, "signer.generate",
+                       "names no key: the service generates one in storage-directory, which verifiers must "
+                       "be told to trust");
     } else if (!sl_config_bad(s, "signer.generate")) {
         sl_config_refuse(
             l, s, "signer.generate",
-            "false, and no key is named; expected signer.pem.key, signer.pkcs12.keystore or true");
+            "false without another key; expected signer.pem.key, signer.pkcs12.keystore or true");
     }
 }
 

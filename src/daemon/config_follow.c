@@ -44,7 +44,7 @@ static void keep(struct follow *f, const struct sl_section *to, const struct sl_
     sl_option_show(row.option, had, &shown);
     snprintf(path, sizeof path, "%.250s.%.250s", to->path, key);
     sl_config_report_add(&f->warnings, to->origins[i].line ? to->origins[i].line : to->line, path,
-                         "a change takes effect at the next start only; until then it stays %s",
+                         "takes effect only at the next start; until then the value stays %s",
                          sl_option_absent(row.option, had) ? "absent" : sl_buf_cstr(&shown));
     sl_option_copy(row.option, had, sl_section_options(to, row));
 }
@@ -126,8 +126,8 @@ static void keep_pool(struct follow *f, struct pools *p, size_t i)
     snprintf(path, sizeof path, "app.status-list-pools.%.64s", now->pools[i].name);
     sl_config_report_add(
         &f->warnings, 0, path,
-        "is gone from the file, which takes effect at the next start only; until then the pool goes on "
-        "as it was");
+        "is gone from the file, which takes effect only at the next start; until then the pool stays as it "
+        "was");
 }
 
 static void take_pool(struct follow *f, struct pools *p, size_t i, size_t at)
@@ -159,7 +159,7 @@ static void drop_pools(struct follow *f)
             continue;
         char path[128];
         snprintf(path, sizeof path, "app.status-list-pools.%.64s", next->pools[i].name);
-        sl_config_report_add(&f->warnings, 0, path, "is new, which takes effect at the next start only");
+        sl_config_report_add(&f->warnings, 0, path, "is new, which takes effect only at the next start");
         struct sl_section pool = {.scope = &sl_pool_scope, .objects = {&next->pools[i], &next->keys[i]}};
         sl_section_release(&pool);
         free(next->pools[i].name);

@@ -135,9 +135,10 @@ void sl_config_jwt(struct sl_loading *l, size_t pool)
     if (sl_config_bad(s, "jwt-auth.algorithm"))
         return;
     if (o->jwt_issuer == NULL && o->jwt_audience == NULL)
-        sl_config_warn(l, s, KEYS,
-                       "without issuer and audience every token without `aud` that these keys sign opens "
-                       "the pool, whatever it was made for");
+        sl_config_warn(
+            l, s, KEYS,
+            "without issuer and audience, every token without `aud` that one of these keys signed opens the "
+            "pool, whatever it was made for");
     for (size_t i = 0; i < o->jwt_keys.count; i++) {
         struct key_file f = {l, s, o->jwt_keys.at[i], o->jwt_algorithm - 1};
         struct sl_jwt_rule rule = {.alg = SL_JWT_HS256};

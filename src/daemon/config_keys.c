@@ -40,11 +40,12 @@ static void add_key(struct keyring *k, const char *key, struct sl_span text)
         }
     }
     if (sl_span_eq(text, SL_SPAN("***"))) {
-        sl_config_refuse(k->l, s, key, "*** stands for a key that was not printed; expected the key itself");
+        sl_config_refuse(k->l, s, key,
+                         "*** is what --print-config shows instead of a key; expected the key itself");
         return;
     }
     if (text.len < WEAK_KEY)
-        sl_config_warn(k->l, s, key, "an API key shorter than %d characters can be guessed", WEAK_KEY);
+        sl_config_warn(k->l, s, key, "an API key of fewer than %d characters can be guessed", WEAK_KEY);
     uint8_t hash[SL_SHA256];
     sl_sha256(k->hasher, text.at, text.len, hash);
     add_hash(k, key, hash);
@@ -98,9 +99,9 @@ void sl_config_credentials(struct sl_loading *l)
     sl_credentials_seal(l->config->credentials, &sl_clock_system);
     size_t tries = sl_keyring_tries(l->config->credentials->keyring);
     if (tries > SL_KEYRING_TRIES)
-        sl_config_refuse(
-            l, &l->app, "status-list-pools",
-            "up to %zu keys would have to be tried for one bearer token; expected at most %d of one "
-            "algorithm for one jwt-auth.issuer, those of pools without an issuer included",
-            tries, SL_KEYRING_TRIES);
+        sl_config_refuse(l, &l->app, "status-list-pools",
+                         "one bearer token could require trying %zu keys; expected at most %d keys of one "
+                         "algorithm for one "
+                         "jwt-auth.issuer, including the keys of pools without an issuer",
+                         tries, SL_KEYRING_TRIES);
 }

@@ -91,7 +91,7 @@ static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
                              .line = n->key_line};
     if (!is_pool_name(n->key))
         sl_config_report_add(&l->errors, n->key_line, path,
-                             "not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -");
+                             "is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ and -");
     struct sl_node *none;
     static const struct sl_node empty = {.kind = SL_NODE_MAP};
     if (n->kind != SL_NODE_MAP && !sl_yaml_is_null(n))
@@ -125,7 +125,7 @@ static void load_pools(struct sl_loading *l)
         retired += c->pools[i].retired;
     if (retired == n)
         sl_config_warn(l, &l->app, "status-list-pools",
-                       "every pool is retired: no references will be given out");
+                       "every pool is retired: the service gives out no references");
     sl_config_credentials(l);
 }
 

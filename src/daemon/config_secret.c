@@ -40,7 +40,7 @@ bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, con
     const char *error = sl_config_read_line(path, text, ret_len, &exposed);
     if (error == NULL) {
         if (exposed)
-            sl_config_warn(l, s, key, "the file can be read by everybody; expected mode 0600 or 0640");
+            sl_config_warn(l, s, key, "every user can read the file; expected mode 0600 or 0640");
         return true;
     }
     char mem[128];

@@ -36,13 +36,16 @@ static void check_clients(struct sl_loading *l, enum sl_tls_listener listener, b
     if (sl_config_bad(&l->app, clients))
         return;
     if (asks && !has_ca)
-        sl_config_refuse(l, &l->app, clients, "has nothing to check them with; expected %s beside it", ca);
+        sl_config_refuse(l, &l->app, clients,
+                         "needs certificates to check clients against; expected %s beside it", ca);
     if (has_ca && !sl_config_given(&l->app, clients))
-        sl_config_refuse(l, &l->app, ca,
-                         "nobody is asked for a certificate; expected %s: optional or required", clients);
+        sl_config_refuse(
+            l, &l->app, ca,
+            "is not used, because clients are not asked for a certificate; expected %s: optional or required",
+            clients);
     if ((asks || has_ca) && !on)
-        sl_config_refuse(l, &l->app, asks ? clients : ca, "there is no TLS; expected %s and key beside it",
-                         certificate);
+        sl_config_refuse(l, &l->app, asks ? clients : ca,
+                         "is used with TLS only; expected %s and key beside it", certificate);
 }
 
 /* All keys of the issuer's map, when it has no listener. */
@@ -56,10 +59,12 @@ static void refuse_issuer(struct sl_loading *l)
             continue;
         sl_config_refuse(
             l, &l->app, key,
-            i < 3 ? "listen.issuer is the same as public, where tls.public holds; expected an address "
-                    "of its own in listen.issuer"
-                  : "listen.issuer is the same as public, where nobody is asked for a certificate; "
-                    "expected an address of its own in listen.issuer");
+            i < 3
+                ? "listen.issuer is the public listener, which uses tls.public; expected an address of its "
+                  "own in "
+                  "listen.issuer"
+                : "listen.issuer is the public listener, which asks no client for a certificate; expected an "
+                  "address of its own in listen.issuer");
     }
 }
 
@@ -77,9 +82,10 @@ void sl_config_check_tls(struct sl_loading *l)
             check_clients(l, i, on);
     }
     if (h->tls[SL_TLS_PUBLIC].key_file != NULL && strncmp(h->public_url, "http:", 5) == 0)
-        sl_config_warn(l, &l->app, "public-url",
-                       "begins with http:// while tls.public is on: wallets that follow it meet a listener "
-                       "that speaks TLS only");
+        sl_config_warn(
+            l, &l->app, "public-url",
+            "begins with http:// although the public listener accepts only TLS: wallets that follow it "
+            "will fail");
 }
 
 /* Keys of redis.tls that need another one, or say nothing. */
@@ -95,8 +101,7 @@ void sl_config_check_redis_tls(struct sl_loading *l)
         char path[64];
         snprintf(path, sizeof path, "redis.tls.%s", names[i]);
         if (sl_config_given(s, path))
-            sl_config_refuse(l, s, path,
-                             "there is no TLS to Redis; expected redis.tls.enabled: true beside it");
+            sl_config_refuse(l, s, path, "is used with TLS only; expected redis.tls.enabled: true beside it");
     }
     if (!r->tls.enabled)
         return;
@@ -111,8 +116,9 @@ void sl_config_check_redis_tls(struct sl_loading *l)
     if (!key && sl_config_given(s, "redis.tls.password-file"))
         sl_config_refuse(l, s, "redis.tls.password-file", "has no key; expected redis.tls.key beside it");
     if (!sl_config_bad(s, "redis.tls.verify") && r->tls.verify == SL_VERIFY_NONE)
-        sl_config_warn(l, s, "redis.tls.verify",
-                       "none: whoever is in between can be Redis and learns its password; expected full");
+        sl_config_warn(
+            l, s, "redis.tls.verify",
+            "none: anyone on the network path can impersonate Redis and learn its password; expected full");
 }
 
 bool sl_config_tls_idle(const struct sl_config *c, const char *path)

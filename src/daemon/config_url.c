@@ -27,7 +27,7 @@ static const char *authority_error(const char *authority, size_t n)
     if (colon == NULL || (bracket != NULL && bracket > colon))
         memcpy(text + n, ":80", 4);
     if (strncmp(text, "unix:", 5) == 0 || !sl_address_parse(text, &a))
-        return "has a host or port that is none";
+        return "has an invalid host or port";
     return NULL;
 }
 
@@ -44,7 +44,7 @@ static const char *url_error(const char *url)
     const char *error = authority_error(host, n);
     if (error == NULL &&
         (!is_path(host + n) || strstr(host + n, "//") != NULL || strstr(host + n, "/.") != NULL))
-        error = "has a path that is not plain";
+        error = "has a path with an empty or dot segment, or with other characters than RFC 3986 allows";
     return error;
 }
 
@@ -84,10 +84,10 @@ static void check_pair(struct sl_loading *l, const struct sl_address *a, const c
     if (!sl_address_conflict(a, b))
         return;
     if (strcmp(b_key, "listen.issuer") == 0)
-        sl_config_refuse(l, &l->app, b_key, "takes the same address as %s; expected another one, or same",
+        sl_config_refuse(l, &l->app, b_key, "has the same address as %s; expected another one, or same",
                          a_key);
     else
-        sl_config_refuse(l, &l->app, b_key, "takes the same address as %s; expected another one", a_key);
+        sl_config_refuse(l, &l->app, b_key, "has the same address as %s; expected another one", a_key);
 }
 
 void sl_config_check_listen(struct sl_loading *l)

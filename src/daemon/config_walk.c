@@ -58,7 +58,7 @@ static void set_scalar(struct walk *w, struct given *g, const struct sl_node *n)
     struct sl_buf why;
     sl_buf_over(&why, mem, sizeof mem);
     if (n->quoted && is_number(g->row.option)) {
-        refuse_kind(w, g, n->line, "is in quotes, which makes it a text");
+        refuse_kind(w, g, n->line, "is in quotes and therefore a text");
         return;
     }
     struct sl_span text = sl_yaml_is_null(n) ? sl_span(n->text, 0) : sl_span(n->text, n->len);
@@ -86,7 +86,7 @@ static void set_word_map(struct walk *w, struct given *g)
             chosen = c;
             count++;
         } else if (c->kind != SL_NODE_SCALAR || c->quoted || !sl_span_eq(text, SL_SPAN("false"))) {
-            refuse_kind(w, g, c->line, "is a map with something else than true or false");
+            refuse_kind(w, g, c->line, "is a map with a value other than true or false");
         }
     }
     if (g->origin->bad)

@@ -191,10 +191,10 @@ static void on_signal(void *arg)
             continue;
         }
         if (s->daemon->state > DAEMON_RUNNING) {
-            sl_log(SL_WARN, "daemon", "second signal: ending at once");
+            sl_log(SL_WARN, "daemon", "second signal: exiting at once");
             _exit(1);
         }
-        sl_log(SL_INFO, "daemon", "ending", SL_KU("signal", info.ssi_signo));
+        sl_log(SL_INFO, "daemon", "shutting down", SL_KU("signal", info.ssi_signo));
         shut_down(s->daemon, 0);
     }
 }
@@ -261,6 +261,6 @@ int sl_daemon_run(const struct sl_config *config)
     sl_mailbox_close(&d.mail);
     sl_loop_free(d.loop);
     if (code == 0)
-        sl_log(SL_INFO, "daemon", "ended");
+        sl_log(SL_INFO, "daemon", "shut down");
     return code;
 }

@@ -19,17 +19,17 @@ struct sl_dumps sl_dumps_forbid(void)
     before.known = getrlimit(RLIMIT_CORE, &before.limit) == 0;
     struct rlimit none = {.rlim_cur = 0, .rlim_max = before.limit.rlim_max};
     if (before.known && setrlimit(RLIMIT_CORE, &none) != 0)
-        complain("the limit cannot be set");
+        complain("cannot set the limit of core dumps");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
-        complain("cannot be forbidden");
+        complain("cannot forbid core dumps");
     return before;
 }
 
 void sl_dumps_allow(const struct sl_dumps *before)
 {
     if (before->known && setrlimit(RLIMIT_CORE, &before->limit) != 0)
-        complain("the limit cannot be set");
+        complain("cannot set the limit of core dumps");
     /* 2 is set by the kernel alone, for programs that changed who they are. */
     if (before->dumpable == 1 && prctl(PR_SET_DUMPABLE, 1) != 0)
-        complain("cannot be allowed");
+        complain("cannot allow core dumps");
 }

@@ -13,7 +13,8 @@ static void check_end(const struct sl_config *c, size_t i, const struct sl_key *
 {
     int64_t left = sl_key_not_after(key) - sl_wall_ms(&sl_clock_system) / 1000;
     if (left < 30 * 86400)
-        fprintf(stderr, "%s: app.status-list-pools.%s.signer: the certificate ends in %lld days: renew it\n",
+        fprintf(stderr,
+                "%s: app.status-list-pools.%s.signer: the certificate expires in %lld days: renew it\n",
                 c->path, c->pools[i].name, (long long)left / 86400);
 }
 

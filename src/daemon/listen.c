@@ -123,7 +123,7 @@ static void fit_descriptors(const struct sl_config *c)
     r.rlim_cur = r.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &r);
     if (c->http.limits.connections + OWN_DESCRIPTORS > r.rlim_cur)
-        sl_log(SL_ERROR, "listen", "limits.connections does not fit the limit of open files",
+        sl_log(SL_ERROR, "listen", "limits.connections exceeds what the limit of open files allows",
                SL_KU("connections", c->http.limits.connections), SL_KU("open-files", r.rlim_cur),
                SL_KU("most", r.rlim_cur > OWN_DESCRIPTORS ? r.rlim_cur - OWN_DESCRIPTORS : 0));
 }

@@ -18,9 +18,9 @@ static const char usage[] =
     "       statuslistd --version | --help\n"
     "\n"
     "  --config FILE        run with this configuration (docs/configuration.md)\n"
-    "  --check              only check it: every error with its line, exit status 1 when there is one\n"
-    "  --print-config       print the effective values with their sources; secrets are not shown\n"
-    "  --print-docs PAGE    print the reference page that is generated from the tables\n";
+    "  --check              only check it: print every mistake with its line; exit status 1 if there is one\n"
+    "  --print-config       print the values in effect and where each comes from; secrets are not shown\n"
+    "  --print-docs PAGE    print the reference page of all options or all metrics\n";
 
 struct arguments {
     const char *config, *docs;
@@ -77,7 +77,8 @@ static int print_docs(const char *page)
     if (known)
         put(&out, stdout);
     else
-        fprintf(stderr, "statuslistd: --print-docs: \"%s\" is no page, use configuration or metrics\n", page);
+        fprintf(stderr,
+                "statuslistd: --print-docs: \"%s\" is not a page; expected configuration or metrics\n", page);
     sl_buf_free(&out);
     return known ? 0 : 2;
 }

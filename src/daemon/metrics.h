@@ -6,15 +6,14 @@ enum sl_reload_result { SL_RELOAD_DONE, SL_RELOAD_REFUSED };
 
 #define SL_DAEMON_METRICS(X)                                                                                 \
     X(RELOADS, "reloads_total", SL_COUNTER,                                                                  \
-      "Times that the configuration was read again (SIGHUP): put in force, or refused because something "    \
-      "was "                                                                                                 \
-      "wrong with it.",                                                                                      \
-      "result", sl_reload_results, NULL, 0)                                                                  \
+      "Reloads of the configuration (SIGHUP): done, or refused because of a mistake in it.", "result",       \
+      sl_reload_results, NULL, 0)                                                                            \
     X(CONFIG_SINCE, "configuration_since_seconds", SL_GAUGE,                                                 \
-      "When the configuration in force was put in force, in seconds since 1970.", NULL, NULL, NULL, 0)       \
+      "When the current configuration took effect, in seconds since 1970.", NULL, NULL, NULL, 0)             \
     X(REDIS_NOT_AFTER, "redis_certificate_not_after_seconds", SL_GAUGE,                                      \
-      "End of the certificate that is shown to Redis, or of the first in its chain that ends, in seconds "   \
-      "since 1970; only where one is shown. Minus time() it is what is left.",                               \
+      "When the client certificate that the service shows to Redis, or the first one of its chain, "         \
+      "expires, "                                                                                            \
+      "in seconds since 1970; absent without one. Subtract time() for the seconds left.",                    \
       NULL, NULL, NULL, 0)
 
 enum {

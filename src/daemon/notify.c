@@ -53,7 +53,7 @@ void sl_notify_reloading(uint64_t mono_ns)
 void sl_notify_stopping(uint64_t within_ms)
 {
     char text[128];
-    snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=ending",
+    snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=shutting down",
              (within_ms + REDIS_ENDS_MS) * 1000);
     tell(text);
 }

@@ -114,8 +114,9 @@ static void put_in_force(struct sl_daemon *d, const struct sl_settings *next)
 static void refused(struct sl_daemon *d)
 {
     sl_metric_add_label(d->reload.metrics, SL_DM_RELOADS, SL_RELOAD_REFUSED, 1);
-    sl_log(SL_ERROR, "reload", "refused: what was in force stays in force", SL_KS("file", d->config->path));
-    sl_notify_ready_again("serving; the last reload was refused, the log says why");
+    sl_log(SL_ERROR, "reload", "refused: the current configuration stays in effect",
+           SL_KS("file", d->config->path));
+    sl_notify_ready_again("serving; the last reload was refused, see the log");
 }
 
 static void reload(struct sl_daemon *d)
@@ -145,7 +146,8 @@ void sl_reload_allowed(struct sl_daemon *d)
         r->next = (struct sl_settings){0};
         return;
     }
-    sl_log(SL_ERROR, "reload", "instances of a pool would differ", SL_KS("difference", r->why_not));
+    sl_log(SL_ERROR, "reload", "the new options differ from those of other instances of the pool",
+           SL_KS("difference", r->why_not));
     settings_free(&r->next, d->shared.pool_count);
     refused(d);
     sl_reload_may(d);

@@ -37,7 +37,7 @@ bool sl_storage_open(struct sl_daemon *d)
     char path[4200];
     const char *dir = d->config->storage;
     if (!make_directories(dir)) {
-        sl_log(SL_ERROR, "storage", "cannot make storage-directory", SL_KS("path", dir),
+        sl_log(SL_ERROR, "storage", "cannot create storage-directory", SL_KS("path", dir),
                SL_KS("error", strerror(errno)));
         return false;
     }

@@ -84,7 +84,7 @@ static void check_ends(const struct sl_config *c, const struct sl_tls_set *set)
     for (unsigned i = 0; i <= SL_TLS_LISTENERS; i++) {
         int64_t from, end, now = sl_wall_ms(&sl_clock_system) / 1000;
         if (end_of(set, i, &from, &end) && now >= from)
-            fprintf(stderr, "%s: app.%s%s: the certificate ends in %lld days: renew it\n", c->path,
+            fprintf(stderr, "%s: app.%s%s: the certificate expires in %lld days: renew it\n", c->path,
                     i < SL_TLS_LISTENERS ? "tls." : "redis.tls",
                     i < SL_TLS_LISTENERS ? sl_tls_listener_names[i] : "", (long long)(end - now) / DAY_S);
     }
@@ -114,8 +114,8 @@ static void tell(unsigned i, int64_t left, int64_t end)
     const char *key = i < SL_TLS_LISTENERS ? "listener" : "shown-to";
     const char *whose = i < SL_TLS_LISTENERS ? sl_tls_listener_names[i] : "redis";
     if (left > 0)
-        sl_log(SL_WARN, "tls", "the certificate ends soon: renew it and reload (SIGHUP)", SL_KS(key, whose),
-               SL_KN("not-after", text.data, text.len), SL_KI("days", left / DAY_S));
+        sl_log(SL_WARN, "tls", "the certificate expires soon: renew it and reload (SIGHUP)",
+               SL_KS(key, whose), SL_KN("not-after", text.data, text.len), SL_KI("days", left / DAY_S));
     else
         sl_log(SL_ERROR, "tls", "the certificate has expired: renew it and reload (SIGHUP)",
                SL_KS(key, whose), SL_KN("not-after", text.data, text.len));

@@ -280,9 +280,9 @@ static void blank_document_ends(char *text, size_t len, struct sl_config_report 
         while (end > first && is_blank(line.at[end - 1]))
             end--;
         if (sl_span_eq(sl_span(line.at + first, end - first), SL_SPAN("..."))) {
-            sl_config_report_add(
-                errors, number, "...",
-                "is YAML's document end and leaves nothing out; expected the line to be removed");
+            sl_config_report_add(errors, number, "...",
+                                 "ends the document in YAML, it does not stand for something left out; "
+                                 "expected the line to be removed");
             memset(text + start + first, ' ', 3);
         }
         start += line.len + 1;
@@ -301,7 +301,8 @@ static void syntax_error(struct builder *b, const yaml_parser_t *parser, struct 
     if (memchr(at.at, '\t', indent) != NULL)
         fail(b, (unsigned)line, "a tab in the indentation; expected spaces");
     else if (parser->error == YAML_READER_ERROR)
-        fail(b, (unsigned)line, "not a text (control characters or no UTF-8); expected a YAML file");
+        fail(b, (unsigned)line,
+             "is not text (it has control characters or is not UTF-8); expected a YAML file");
     else
         sl_config_report_add(b->errors, (unsigned)line, "yaml", "%s%s%s; expected valid YAML",
                              parser->problem, parser->context != NULL ? " " : "",

@@ -26,7 +26,7 @@ static void tell(const struct sl_kpool *p, int64_t left)
                "the certificate has expired: nothing is signed until another is loaded (SIGHUP)",
                SL_KS("pool", p->shared->name), SL_KN("not-after", end.data, end.len));
     else
-        sl_log(SL_WARN, "signer", "the certificate ends soon: renew it and reload (SIGHUP)",
+        sl_log(SL_WARN, "signer", "the certificate expires soon: renew it and reload (SIGHUP)",
                SL_KS("pool", p->shared->name), SL_KN("not-after", end.data, end.len),
                SL_KI("days", left / DAY_S));
 }

@@ -68,7 +68,7 @@ static bool failed(struct sl_journal *j, int error)
 static void recovered(struct sl_journal *j)
 {
     if (atomic_exchange_explicit(&j->error, 0, memory_order_relaxed) != 0)
-        sl_log(SL_INFO, "audit", "the audit record is written again", SL_KS("file", j->s.path));
+        sl_log(SL_INFO, "audit", "the audit record can be written again", SL_KS("file", j->s.path));
     sl_metric_set(j->s.metrics, SL_JM_FAILING, 0);
 }
 
@@ -146,8 +146,8 @@ static void rotate(struct sl_journal *j)
 {
     char from[PATH_ROOM];
     if (!move_full(j, from)) {
-        sl_log(SL_ERROR, "audit", "a full file cannot be renamed: it goes on", SL_KS("file", from),
-               SL_KS("error", strerror(errno)));
+        sl_log(SL_ERROR, "audit", "a full audit file cannot be renamed; writing to it goes on",
+               SL_KS("file", from), SL_KS("error", strerror(errno)));
         j->full_at = j->size + j->s.max_size; /* not with every line again */
         return;
     }
@@ -248,7 +248,7 @@ static void run(void *arg)
         work_off(j);
     }
     if (j->first != NULL)
-        sl_log(SL_ERROR, "audit", "the end: lines of the audit record are lost",
+        sl_log(SL_ERROR, "audit", "shutdown: the last lines of the audit record are lost",
                SL_KU("bytes", atomic_load_explicit(&j->backlog, memory_order_relaxed)));
     while (j->first != NULL)
         drop_first(j);

@@ -22,16 +22,17 @@
 #define SL_JOURNAL_METRICS(X)                                                                                \
     X(LINES, "audit_lines_total", SL_COUNTER, "Lines written to the audit record.", NULL, NULL, NULL, 0)     \
     X(LOST, "audit_lost_total", SL_COUNTER,                                                                  \
-      "Calls that are not in the audit record: dropped (`audit.on-failure: continue`), or no memory.", NULL, \
-      NULL, NULL, 0)                                                                                         \
-    X(FAILURES, "audit_failures_total", SL_COUNTER, "Times that the audit record could not be written.",     \
+      "Calls missing in the audit record: it could not be written (`audit.on-failure: continue`), or "       \
+      "memory ran out.",                                                                                     \
       NULL, NULL, NULL, 0)                                                                                   \
+    X(FAILURES, "audit_failures_total", SL_COUNTER, "Times that writing the audit record began to fail.", NULL,      \
+      NULL, NULL, 0)                                                                                         \
     X(FAILING, "audit_failing", SL_GAUGE, "1 while the audit record cannot be written.", NULL, NULL, NULL,   \
       0)                                                                                                     \
-    X(BACKLOG, "audit_backlog_bytes", SL_GAUGE, "Lines of the audit record that wait to be written.", NULL,  \
+    X(BACKLOG, "audit_backlog_bytes", SL_GAUGE, "Bytes of the audit record that are not written yet.", NULL, \
       NULL, NULL, 0)                                                                                         \
-    X(ROTATIONS, "audit_rotations_total", SL_COUNTER, "Files of the audit record that were full.", NULL,     \
-      NULL, NULL, 0)
+    X(ROTATIONS, "audit_rotations_total", SL_COUNTER,                                                        \
+      "Files of the audit record that reached `audit.max-size`.", NULL, NULL, NULL, 0)
 
 enum {
 #define X(id, ...) SL_JM_##id,

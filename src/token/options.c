@@ -12,18 +12,17 @@ const struct sl_option sl_signer_option_rows[] = {
      .type = SL_OPT_TEXT,
      .offset = AT(key_password_file),
      .flags = SL_OPT_RELOAD,
-     .help = "File with the password of that key, in one line, readable by its owner only; for an encrypted "
-             "key."},
+     .help = "File with the password of an encrypted pem.key, in one line, readable by its owner only."},
     {.name = "pem.certificate",
      .type = SL_OPT_TEXT,
      .offset = AT(certificate_file),
      .flags = SL_OPT_RELOAD,
-     .help = "PEM file with the certificate of that key, followed by its chain."},
+     .help = "PEM file with the certificate of pem.key, followed by its chain."},
     {.name = "pkcs12.keystore",
      .type = SL_OPT_TEXT,
      .offset = AT(keystore),
      .flags = SL_OPT_RELOAD,
-     .help = "PKCS#12 file with such a key and its certificates, readable by its owner only; instead of "
+     .help = "PKCS#12 file with the private key and its certificates, readable by its owner only; instead of "
              "pem.key."},
     {.name = "pkcs12.password-file",
      .type = SL_OPT_TEXT,
@@ -35,16 +34,15 @@ const struct sl_option sl_signer_option_rows[] = {
      .offset = AT(generate),
      .flags = SL_OPT_RELOAD,
      .fallback = "false",
-     .help = "Make a P-256 key and a self-signed certificate once, below storage-directory, and use them "
-             "ever after; "
-             "for development. It is what happens, with a warning, where a pool names no key."},
+     .help = "For development: generate a P-256 key and a self-signed certificate in storage-directory at "
+             "the first start, and use them from then on. A pool that names no key does this too, with a "
+             "warning."},
     {.name = "header.x5c",
      .type = SL_OPT_BOOL,
      .offset = AT(x5c),
      .flags = SL_OPT_RELOAD,
      .fallback = "true",
-     .help =
-         "Put the certificate chain into the header of each JWT, where there is one; a CWT always has it."},
+     .help = "Put the certificate chain, if there is one, into the header of each JWT; a CWT always has it."},
     {.name = "header.kid",
      .type = SL_OPT_BOOL,
      .offset = AT(kid),

@@ -171,7 +171,7 @@ def test_logs_are_structured_and_keep_secrets_and_clients_to_themselves(fixture,
         assert secret not in log
     # The log has the listening addresses, and no client's.
     assert "127.0.0.1" not in log.replace(f"127.0.0.1:{service.public[1]}", "")
-    for before, after in (("serving", "ending"), ("ending", "ended")):
+    for before, after in (("serving", "shutting down"), ("shutting down", "shut down")):
         assert log.index(f'msg="{before}"') < log.index(f'msg="{after}"')
 
 
@@ -242,7 +242,7 @@ def test_what_is_under_way_is_finished_before_the_end(fixture):
         until(lambda: service.metric("reservation_queue") >= 1, 10, "the reservation that waits")
         until(lambda: service.metric("store_inflight", None) >= 1, 10, "the update under way")
         service.process.send_signal(signal.SIGTERM)
-        until(lambda: 'msg="ending"' in service.log(), 10, "the end")
+        until(lambda: 'msg="shutting down"' in service.log(), 10, "the end")
         threads[1].join(10)
         assert answers["reserve"].status == 503 and answers["reserve"].problem()["code"] == "UNAVAILABLE"
         assert threads[0].is_alive(), "the update's outcome is not known yet"

@@ -103,7 +103,7 @@ def test_another_authority(fixture, authority, tmp_path):
     refuses(service, "leads to an authority of this system: name redis.tls.ca")
     service.config["redis"]["tls"]["verify"] = "none"
     works(service.start())
-    assert "learns its password" in subprocess.run([BINARY, "--config", service.write_config(), "--check"], text=True,
+    assert "learn its password" in subprocess.run([BINARY, "--config", service.write_config(), "--check"], text=True,
                                                    env=service.environment(), capture_output=True).stderr
 
 
@@ -236,9 +236,9 @@ def test_the_end_of_our_certificate(fixture, authority):
     paths = authority.issue("us", days=17.9, before=before)
     service.config["redis"]["tls"] |= pair(paths)
     checked = subprocess.run([str(BINARY), "--config", str(service.write_config()), "--check"], text=True, capture_output=True)
-    assert checked.returncode == 0 and "app.redis.tls: the certificate ends in 17 days" in checked.stderr
+    assert checked.returncode == 0 and "app.redis.tls: the certificate expires in 17 days" in checked.stderr
     works(service.start())
-    assert len(warnings(service)) == 1 and "ends soon" in warnings(service)[0] and "days=17" in warnings(service)[0]
+    assert len(warnings(service)) == 1 and "expires soon" in warnings(service)[0] and "days=17" in warnings(service)[0]
     end = service.metric("redis_certificate_not_after_seconds", pool=None)
     assert abs(end - time.time() - 17.9 * 86400) < 120
 

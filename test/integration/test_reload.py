@@ -43,7 +43,7 @@ def refused(service, *said):
     reload(service, "refused")
     assert reloads(service) == done
     log = service.log()[seen:]
-    for text in (*said, "stays in force"):
+    for text in (*said, "stays in effect"):
         assert text in log, log
 
 
@@ -306,10 +306,10 @@ def test_options(fixture):
         seen = len(service.log())
         reload(service)
         log = service.log()[seen:]
-        for line in ("app.workers: a change takes effect at the next start only; until then it stays 2",
-                     "tests.size: a change takes effect at the next start only; until then it stays 1000",
-                     "tests.final-status: a change takes effect at the next start only; until then it stays absent",
-                     "tests.prefetch.capacity: a change", "app.limits.connections: a change", "app.redis.command-timeout: a change",
+        for line in ("app.workers: takes effect only at the next start; until then the value stays 2",
+                     "tests.size: takes effect only at the next start; until then the value stays 1000",
+                     "tests.final-status: takes effect only at the next start; until then the value stays absent",
+                     "tests.prefetch.capacity: takes effect", "app.limits.connections: takes effect", "app.redis.command-timeout: takes effect",
                      "pools.gone: is gone from the file", "pools.new: is new"):
             assert line in log, log
         for key in ("ttl", "issuer", "aggregation-uri", "prefetch.on-underflow"):
@@ -343,7 +343,7 @@ def test_the_end_of_a_certificate(fixture, renewed):
     end = calendar.timegm(short.leaf.not_valid_after.timetuple())
     options = {"signer": short.pem(), "list-lifetime": "1h", "ttl": "2s", "update-interval": "0s"}
     service = fixture.service(fixture.redis(), {"tests": options}).start()
-    assert 'the certificate ends soon' in service.log() and "not-after=" in service.log()
+    assert 'the certificate expires soon' in service.log() and "not-after=" in service.log()
     with service.client() as c:
         uri, index = c.reserve()[0]
         t = fetch_token(c, uri)
@@ -427,7 +427,7 @@ def test_tls_stays_with_an_address_that_stays(fixture, tmp_path):
     service.config["listen"]["issuer"] = "same"
     del service.config["tls"]
     reload(service)
-    assert "app.tls.issuer.certificate: a change takes effect at the next start only" in service.log()
+    assert "app.tls.issuer.certificate: takes effect only at the next start" in service.log()
     with pytest.raises(ConnectionError), Connection(service.issuer) as plain:
         plain.request("POST", "/pools/tests/new-references", {"X-Api-Key": "key-of-tests"})
     assert tls.refused(service.issuer, authority.context())
@@ -513,7 +513,7 @@ def test_refused_at_start(fixture):
     short = Signer(fixture.directory / "short", "short", ends=3 * 86400 + 60).pem()
     service.options()["signer"], signer = short, service.options()["signer"]
     code, said = check(service)
-    assert code == 0 and "tests.signer: the certificate ends in 3 days" in said
+    assert code == 0 and "tests.signer: the certificate expires in 3 days" in said
     service.options()["signer"] = signer
     with service.client() as c:
         assert fetch_token(c, c.reserve()[0][0]).chain == s.chain

@@ -390,7 +390,7 @@ def test_a_certificate_that_ends_soon_is_reported(fixture, tmp_path, days, warne
     service = with_tls(fixture, authority)
     service.config["tls"]["public"] = pair(authority.issue("soon", days=days, before=past(days=54)))
     service.start()
-    assert ("ends soon" in service.log()) is warned
+    assert ("expires soon" in service.log()) is warned
     assert service.log().count('listener="public" not-after=') == warned
     end = service.metric("tls_certificate_not_after_seconds", pool=None, listener="public")
     assert abs(end - time.time() - days * 86400) < 120
@@ -401,7 +401,7 @@ def test_a_public_url_without_tls_is_warned_of(fixture, authority):
     service = with_tls(fixture, authority)
     service.config["public-url"] = "http://status.example"
     service.start()
-    assert "begins with http:// while tls.public is on" in service.log()
+    assert "begins with http:// although the public listener accepts only TLS" in service.log()
 
 
 # ---- hostile clients

@@ -189,7 +189,7 @@ def test_remove(fixture):
     """The service ends in order; data and configuration stay, and serve the next installation."""
     fixture.do("apt-get", "-qq", "-y", "remove", "statuslistd")
     assert fixture.shows("ActiveState") == "inactive" and fixture.shows("Result") == "success"
-    assert 'msg="ended"' in fixture.journal()
+    assert 'msg="shut down"' in fixture.journal()
     assert not fixture.succeeds("pidof", "statuslistd")
     assert fixture.succeeds("test", "-s", "/etc/statuslistd/example.api-key")
     assert fixture.do("ls", "/var/lib/statuslistd").split()

@@ -49,12 +49,12 @@ static void test_all_mistakes_at_once_in_order(void **state)
         "    b: {api-key: " KEY ", bits: 3, ttl: 20m, retired: *yes}\n"
         "extra: true\n",
         FILE_NAME
-        ":2: ...: is YAML's document end and leaves nothing out; expected the line to be removed\n" FILE_NAME
-        ":3: app.wrokers: unknown key; did you mean workers?\n" FILE_NAME
+        ":2: ...: ends the document in YAML, it does not stand for something left out; expected the line to "
+        "be removed\n" FILE_NAME ":3: app.wrokers: unknown key; did you mean workers?\n" FILE_NAME
         ":4: app.workers: '1000' is out of range; expected a whole number from 1 to 256, or auto\n" FILE_NAME
         ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port or "
-        "unix:/path\n" FILE_NAME ":7: app.status-list-pools.Tests: not a pool's name; expected 1 to 64 "
-        "characters of a-z, 0-9, _ and -\n" FILE_NAME
+        "unix:/path\n" FILE_NAME ":7: app.status-list-pools.Tests: is no name for a pool; expected 1 to 64 "
+                                 "of the characters a-z, 0-9, _ and -\n" FILE_NAME
         ":7: app.status-list-pools.Tests.api-key: missing; expected api-key, api-keys, api-key-file, "
         "api-key-sha256 or jwt-auth.keys\n" FILE_NAME
         ":8: app.status-list-pools.Tests.size: 99999 entries of 1 bits are not "
@@ -88,10 +88,12 @@ static void test_files_that_are_no_configuration(void **state)
     for (size_t i = 0; i < n; i++)
         big[i] = (char)(i % 256);
     expect_one(big, 4096,
-               FILE_NAME ":1: yaml: not a text (control characters or no UTF-8); expected a YAML file\n");
+               FILE_NAME
+               ":1: yaml: is not text (it has control characters or is not UTF-8); expected a YAML file\n");
     memcpy(big, "app:\n  x: 1\n  workers: \0\n", 25);
     expect_one(big, 25,
-               FILE_NAME ":3: yaml: not a text (control characters or no UTF-8); expected a YAML file\n");
+               FILE_NAME
+               ":3: yaml: is not text (it has control characters or is not UTF-8); expected a YAML file\n");
     memset(big, '\n', n);
     memcpy(big, "app: [", 6);
     for (size_t i = 6; i + 1 < 500000; i += 2)
@@ -134,8 +136,8 @@ static void expect_seed(const char *name, enum sl_underflow underflow, unsigned 
     struct loaded l = load_path(path);
     assert_string_equal(l.errors.data, "");
     snprintf(warning, sizeof warning,
-             "%s:%u: app.status-list-pools.tests.signer.generate: no key is named: one is generated in "
-             "storage-directory; verifiers have to be told to trust it\n",
+             "%s:%u: app.status-list-pools.tests.signer.generate: names no key: the service generates one in "
+             "storage-directory, which verifiers must be told to trust\n",
              path, line);
     assert_string_equal(l.warnings.data, warning);
     assert_int_equal(l.config->pool_count, 1);
@@ -167,7 +169,8 @@ static void test_the_files_of_the_load_scenarios(void **state)
         char path[512], errors[2048];
         snprintf(path, sizeof path, SL_TEST_DATA "/config/%s", excerpts[i]);
         struct loaded l = load_path(path);
-        const char *why = "is YAML's document end and leaves nothing out; expected the line to be removed";
+        const char *why = "ends the document in YAML, it does not stand for something left out; expected the "
+                          "line to be removed";
         snprintf(errors, sizeof errors, "%s:3: ...: %s\n%s:20: ...: %s\n", path, why, path, why);
         assert_string_equal(l.errors.data, errors);
         unload(&l);

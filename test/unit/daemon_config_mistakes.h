@@ -32,9 +32,11 @@ static const struct mistake mistakes[] = {
      "3: app.status-list-pools.p: is not a map; expected a map with the pool's keys\n" FILE_NAME ":3: " TESTS
      "api-key: missing; expected api-key, api-keys, api-key-file, api-key-sha256 or jwt-auth.keys"},
     {IN_FILE, "app: {status-list-pools: {a b: {api-key: 12345678}}}\n",
-     "1: app.status-list-pools.a b: not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -"},
+     "1: app.status-list-pools.a b: is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ "
+     "and -"},
     {IN_FILE, "app: {status-list-pools: {'': {api-key: 12345678}}}\n",
-     "1: app.status-list-pools.: not a pool's name; expected 1 to 64 characters of a-z, 0-9, _ and -"},
+     "1: app.status-list-pools.: is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ and "
+     "-"},
     /* YAML */
     {IN_FILE, "app:\n\tworkers: 1\n", "2: yaml: a tab in the indentation; expected spaces"},
     {IN_FILE, "app: {\n",
@@ -54,7 +56,8 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  redis:\n    port: 1\n    host: a\n    port: 2\n",
      "5: app.redis.port: given twice, first in line 3; expected it once"},
     {IN_APP, "  ...\n",
-     "2: ...: is YAML's document end and leaves nothing out; expected the line to be removed"},
+     "2: ...: ends the document in YAML, it does not stand for something left out; expected the line to be "
+     "removed"},
     /* unknown keys */
     {IN_APP, "  wokers: 2\n", "2: app.wokers: unknown key; did you mean workers?"},
     {IN_APP, "  host: a\n", "2: app.host: unknown key; did you mean host in the map redis?"},
@@ -98,7 +101,7 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  workers: -3\n",
      "2: app.workers: '-3' is out of range; expected a whole number from 1 to 256, or auto"},
     {IN_APP, "  workers: \"2\"\n",
-     "2: app.workers: is in quotes, which makes it a text; expected a whole number from 1 to 256, or auto"},
+     "2: app.workers: is in quotes and therefore a text; expected a whole number from 1 to 256, or auto"},
     {IN_APP, "  workers: [2]\n", "2: app.workers: is a list; expected a whole number from 1 to 256, or auto"},
     {IN_APP, "  workers: {a: 2}\n",
      "2: app.workers: is a map; expected a whole number from 1 to 256, or auto"},
@@ -119,7 +122,7 @@ static const struct mistake mistakes[] = {
      "size: '99999999999999999999999' is out of range; expected a whole number from 1 to 100000000"},
     {IN_POOL, "      retired: yes\n", "5: " TESTS "retired: 'yes' is neither; expected true or false"},
     {IN_POOL, "      retired: 'true'\n",
-     "5: " TESTS "retired: is in quotes, which makes it a text; expected true or false"},
+     "5: " TESTS "retired: is in quotes and therefore a text; expected true or false"},
     {IN_POOL, "      bits: 3\n", "5: " TESTS "bits: '3' is none of them; expected 1, 2, 4 or 8"},
     {IN_POOL, "      prefetch: {on-underflow: wait}\n",
      "5: " TESTS "prefetch.on-underflow: 'wait' is none of them; expected delay or fail"},
@@ -148,9 +151,9 @@ static const struct mistake mistakes[] = {
      "2: app.redis.tls: is not a map; expected a map with the keys enabled, ca, certificate, key, "
      "password-file, server-name, verify"},
     {IN_APP, "  redis: {tls: {ca: a}}\n",
-     "2: app.redis.tls.ca: there is no TLS to Redis; expected redis.tls.enabled: true beside it"},
+     "2: app.redis.tls.ca: is used with TLS only; expected redis.tls.enabled: true beside it"},
     {IN_APP, "  redis: {tls: {enabled: false, verify: full}}\n",
-     "2: app.redis.tls.verify: there is no TLS to Redis; expected redis.tls.enabled: true beside it"},
+     "2: app.redis.tls.verify: is used with TLS only; expected redis.tls.enabled: true beside it"},
     {IN_APP, "  redis: {socket: /s, tls: {enabled: true}}\n",
      "2: app.redis.tls.enabled: Redis speaks no TLS on a unix socket; expected redis.host and redis.port"},
     {IN_APP, "  redis: {tls: {enabled: true, certificate: a}}\n",
@@ -162,7 +165,7 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  redis: {tls: {enabled: true, verify: some}}\n",
      "2: app.redis.tls.verify: 'some' is none of them; expected full, chain or none"},
     {IN_APP, "  redis: {mode: embedded, tls: {enabled: true}}\n",
-     "2: app.redis.tls.enabled: has no meaning with mode embedded; expected it only with mode external"},
+     "2: app.redis.tls.enabled: is not used with mode embedded; expected it only with mode external"},
     /* addresses */
     {IN_APP, "  public-url: ftp://a\n",
      "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},
@@ -173,15 +176,16 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  public-url: https://me:hidden@a\n",
      "2: app.public-url: contains a user name; expected http(s)://host[:port][/path]"},
     {IN_APP, "  public-url: http://a:99999/b\n",
-     "2: app.public-url: has a host or port that is none; expected http(s)://host[:port][/path]"},
+     "2: app.public-url: has an invalid host or port; expected http(s)://host[:port][/path]"},
     {IN_APP, "  public-url: http://a/b//c\n",
-     "2: app.public-url: has a path that is not plain; expected http(s)://host[:port][/path]"},
+     "2: app.public-url: has a path with an empty or dot segment, or with other characters than RFC 3986 "
+     "allows; expected http(s)://host[:port][/path]"},
     {IN_APP, "  listen: {issuer: '8080'}\n",
      "2: app.listen.issuer: '8080' is not an address; expected host:port, [v6]:port or unix:/path, or same"},
     {IN_APP, "  listen: {ops: '0.0.0.0:8080'}\n",
-     "2: app.listen.ops: takes the same address as listen.public; expected another one"},
+     "2: app.listen.ops: has the same address as listen.public; expected another one"},
     {IN_APP, "  listen: {issuer: '127.0.0.1:8080'}\n",
-     "2: app.listen.issuer: takes the same address as listen.public; expected another one, or same"},
+     "2: app.listen.issuer: has the same address as listen.public; expected another one, or same"},
     {IN_APP, "  listen: {ops: 'unix:/run/r'}\n  redis: {socket: /run/r}\n",
      "2: app.listen.ops: is the socket of redis.socket; expected another path"},
     /* Redis */
@@ -192,15 +196,15 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  redis: {host: 'redis://:hidden@a'}\n",
      "2: app.redis.host: not a host; expected a name or an address alone, with the port in redis.port"},
     {IN_APP, "  redis: {socket: /a, host: b}\n",
-     "2: app.redis.host: given beside redis.socket; expected one of the two"},
+     "2: app.redis.host: given together with redis.socket; expected one of the two"},
     {IN_APP, "  redis: {password: a, password-file: b}\n",
-     "2: app.redis.password-file: given beside redis.password; expected one of the two"},
+     "2: app.redis.password-file: given together with redis.password; expected one of the two"},
     {IN_APP, "  redis: {username: a}\n",
      "2: app.redis.username: has no password; expected password or password-file beside it"},
     {IN_APP, "  redis: {mode: embedded, host: a}\n",
-     "2: app.redis.host: has no meaning with mode embedded; expected it only with mode external"},
+     "2: app.redis.host: is not used with mode embedded; expected it only with mode external"},
     {IN_APP, "  redis: {mode: embedded, persistence-strategy: disabled}\n",
-     "2: app.redis.persistence-strategy: the embedded Redis always syncs; expected append-fsync-always"},
+     "2: app.redis.persistence-strategy: the embedded Redis syncs every write; expected append-fsync-always"},
     {IN_APP, "  redis:\n    persistence-strategy: {append-fsync-always: true, disabled: true}\n",
      "3: app.redis.persistence-strategy: needs exactly one key that is true; expected append-fsync-always, "
      "append-fsync-everysec or disabled"},
@@ -211,7 +215,7 @@ static const struct mistake mistakes[] = {
      "4: app.redis.persistence-strategy: is a map with an unknown key; expected append-fsync-always, "
      "append-fsync-everysec or disabled"},
     {IN_APP, "  redis:\n    persistence-strategy:\n      disabled: 1\n",
-     "4: app.redis.persistence-strategy: is a map with something else than true or false; expected "
+     "4: app.redis.persistence-strategy: is a map with a value other than true or false; expected "
      "append-fsync-always, append-fsync-everysec or disabled"},
     {IN_APP, "  redis: {persistence-strategy: sometimes}\n",
      "2: app.redis.persistence-strategy: 'sometimes' is none of them; expected append-fsync-always, "
@@ -235,9 +239,9 @@ static const struct mistake mistakes[] = {
      "5: " TESTS "final-status: '-1' is out of range; expected a whole number from 0 to 255"},
     {IN_POOL, "      signer: {generate: false}\n",
      "5: " TESTS
-     "signer.generate: false, and no key is named; expected signer.pem.key, signer.pkcs12.keystore or true"},
+     "signer.generate: false without another key; expected signer.pem.key, signer.pkcs12.keystore or true"},
     {IN_POOL, "      signer: {generate: true, pem: {key: a}}\n",
-     "5: " TESTS "signer.generate: true beside pem.key; expected one of the two"},
+     "5: " TESTS "signer.generate: true together with pem.key; expected one of the two"},
     {IN_POOL, "      signer: {pem: {certificate: a}}\n",
      "5: " TESTS "signer.pem.certificate: has no key; expected signer.pem.key beside it"},
     {IN_POOL, "      signer: {pem: {password-file: a}}\n",
@@ -245,11 +249,11 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      signer: {pkcs12: {password-file: a}}\n",
      "5: " TESTS "signer.pkcs12.password-file: has no key; expected signer.pkcs12.keystore beside it"},
     {IN_POOL, "      signer: {pem: {key: a}, pkcs12: {keystore: a}}\n",
-     "5: " TESTS "signer.pkcs12.keystore: given beside signer.pem.key; expected one of the two"},
+     "5: " TESTS "signer.pkcs12.keystore: given together with signer.pem.key; expected one of the two"},
     {IN_POOL, "      signer: {generate: true, pkcs12: {keystore: a}}\n",
-     "5: " TESTS "signer.generate: true beside pkcs12.keystore; expected one of the two"},
+     "5: " TESTS "signer.generate: true together with pkcs12.keystore; expected one of the two"},
     {IN_POOL, "      signer: {pem: {key: a}, header: {x5c: true}}\n",
-     "5: " TESTS "signer.header.x5c: there is no certificate; expected signer.pem.certificate or false"},
+     "5: " TESTS "signer.header.x5c: needs a certificate; expected signer.pem.certificate or false"},
     /* credentials: never the value */
     {IN_POOL, "      api-keys: []\n",
      "5: " TESTS "api-keys: is an empty list; expected a text of 1 to 1024 bytes or a list of them"},
@@ -266,7 +270,7 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      api-keys: [" KEY "]\n",
      "5: " TESTS "api-keys: the same API key twice in one pool; expected it once"},
     {IN_POOL, "      api-keys: ['***']\n",
-     "5: " TESTS "api-keys: *** stands for a key that was not printed; expected the key itself"},
+     "5: " TESTS "api-keys: *** is what --print-config shows instead of a key; expected the key itself"},
     {IN_POOL, "      api-key-sha256: hidden\n",
      "5: " TESTS "api-key-sha256: the value (not shown) is not a SHA-256; expected 64 hex digits"},
     {IN_POOL, "      api-key-file: nowhere/key\n",
@@ -313,25 +317,27 @@ static const struct mistake mistakes[] = {
      "2: app.tls.public.client-ca: unknown key; did you mean client-ca in the map tls.issuer?"},
     {IN_APP, "  tls: on\n", "2: app.tls: is not a map; expected a map with the keys public, issuer, ops"},
     {IN_APP, "  tls:\n    issuer:\n      certificate: a\n      key: b\n",
-     "4: app.tls.issuer.certificate: listen.issuer is the same as public, where tls.public holds; expected "
+     "4: app.tls.issuer.certificate: listen.issuer is the public listener, which uses tls.public; expected "
      "an "
      "address of its own in listen.issuer\n" FILE_NAME
-     ":5: app.tls.issuer.key: listen.issuer is the same as public, where tls.public holds; expected an "
+     ":5: app.tls.issuer.key: listen.issuer is the public listener, which uses tls.public; expected an "
      "address of its own in listen.issuer"},
     {IN_APP, "  tls: {issuer: {client-certificates: required}}\n",
-     "2: app.tls.issuer.client-certificates: listen.issuer is the same as public, where nobody is asked for "
-     "a "
-     "certificate; expected an address of its own in listen.issuer"},
+     "2: app.tls.issuer.client-certificates: listen.issuer is the public listener, which asks no client for "
+     "a certificate; expected an address of its own in listen.issuer"},
     {IN_APP,
      "  listen: {issuer: '127.0.0.1:1'}\n  tls: {issuer: {certificate: a, key: b, client-certificates: "
      "required}}\n",
-     "3: app.tls.issuer.client-certificates: has nothing to check them with; expected tls.issuer.client-ca "
+     "3: app.tls.issuer.client-certificates: needs certificates to check clients against; expected "
+     "tls.issuer.client-ca "
      "beside it"},
     {IN_APP, "  tls: {ops: {certificate: a, key: b, client-ca: c}}\n",
-     "2: app.tls.ops.client-ca: nobody is asked for a certificate; expected tls.ops.client-certificates: "
+     "2: app.tls.ops.client-ca: is not used, because clients are not asked for a certificate; expected "
+     "tls.ops.client-certificates: "
      "optional or required"},
     {IN_APP, "  tls: {ops: {client-ca: c, client-certificates: optional}}\n",
-     "2: app.tls.ops.client-certificates: there is no TLS; expected tls.ops.certificate and key beside it"},
+     "2: app.tls.ops.client-certificates: is used with TLS only; expected tls.ops.certificate and key beside "
+     "it"},
     {IN_APP, "  tls: {ops: {certificate: a, key: b, client-ca: c, client-certificates: always}}\n",
      "2: app.tls.ops.client-certificates: 'always' is none of them; expected off, optional or required"},
 };

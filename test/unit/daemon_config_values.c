@@ -222,8 +222,7 @@ static void test_secret_files(void **state)
         {"pass word\n", 10, 0600, "pass word", ""},
         {"pass\r\n", 6, 0640, "pass", ""},
         {"pass\n", 5, 0644, "pass",
-         FILE_NAME
-         ":2: app.redis.password-file: the file can be read by everybody; expected mode 0600 or 0640\n"},
+         FILE_NAME ":2: app.redis.password-file: every user can read the file; expected mode 0600 or 0640\n"},
         {"", 0, 0600, NULL,
          FILE_NAME
          ":2: app.redis.password-file: 'secret' cannot be used (empty); expected a readable file with the "
@@ -268,19 +267,19 @@ static void test_warnings(void **state)
     assert_string_equal(
         l.warnings.data, FILE_NAME
         ":2: app.redis.persistence-strategy: disabled: a crash of Redis loses all updates since its last "
-        "snapshot\n" FILE_NAME ":3: app.status-list-pools.p.signer.generate: no key is named: one is "
-        "generated in storage-directory; "
-        "verifiers have to be told to trust it\n" FILE_NAME
-        ":3: app.status-list-pools: every pool is retired: no references will be given out\n" FILE_NAME
-        ":3: app.status-list-pools.p.api-key: an API key shorter than 8 characters can be guessed\n");
+        "snapshot\n" FILE_NAME
+        ":3: app.status-list-pools.p.signer.generate: names no key: the service generates one in "
+        "storage-directory, which verifiers must be told to trust\n" FILE_NAME
+        ":3: app.status-list-pools: every pool is retired: the service gives out no references\n" FILE_NAME
+        ":3: app.status-list-pools.p.api-key: an API key of fewer than 8 characters can be guessed\n");
     unload(&l);
     /* 1 MiB is fine, one byte more is told. */
     l = load_good("app:\n  status-list-pools:\n"
                   "    a: {api-key: long-enough, size: 8388608, signer: {generate: true}}\n"
                   "    b: {api-key: long-enough, size: 4194308, bits: 2, signer: {generate: true}}\n");
-    assert_string_equal(l.warnings.data, FILE_NAME
-                        ":4: app.status-list-pools.b.size: a list of 4194308 entries is 1048577 bytes "
-                        "when it is inflated: some verifiers refuse more than 1048576\n");
+    assert_string_equal(l.warnings.data,
+                        FILE_NAME ":4: app.status-list-pools.b.size: a list of 4194308 entries has 1048577 "
+                                  "bytes uncompressed; some verifiers refuse more than 1048576\n");
     unload(&l);
 }
 

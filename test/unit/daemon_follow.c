@@ -96,7 +96,7 @@ static unsigned check_rows(struct followed *f, const struct sl_scope *scope, con
         differ++;
         if (mentions(&f->changed, full) != reloads)
             fail_msg("%s is %s said to have changed", full, reloads ? "not" : "wrongly");
-        snprintf(full, sizeof full, "%s.%s: a change takes effect at the next start only", path, key);
+        snprintf(full, sizeof full, "%s.%s: takes effect only at the next start", path, key);
         if (mentions(&f->warnings, full) == reloads)
             fail_msg("%s: the warning is %s", full, reloads ? "wrong" : "missing");
     }
@@ -125,8 +125,8 @@ static void each_key_by_its_flag(void **state)
     assert_int_equal(check_rows(&f, &sl_pool_scope, &a[0], &a[1], &a[2], "app.status-list-pools.a"), 3);
     assert_false(mentions(&f.warnings, "hidden"));
     assert_true(mentions(&f.warnings,
-                         "redis.password: a change takes effect at the next start only; until then "
-                         "it stays absent"));
+                         "redis.password: takes effect only at the next start; until then "
+                         "the value stays absent"));
     let_go(&f);
 }
 
