@@ -1,6 +1,7 @@
 /* A serving thread: its loop, HTTP server, Redis connection and part of the pool layer. */
 #pragma once
 #include "http/server.h"
+#include "worker/connection.h"
 #include "worker/worker.h"
 
 struct sl_worker {

@@ -4,7 +4,7 @@
 #pragma once
 #include "http/auth.h"
 #include "http/call.h"
-#include "worker/update.h"
+#include "worker/batch.h"
 
 /* What will be written once the outcome of the call is known. */
 struct sl_audit {

@@ -8,7 +8,7 @@
 #include "http/pending.h"
 #include "http/respond.h"
 #include "http/routes.h"
-#include "worker/update.h"
+#include "worker/batch.h"
 
 struct batch_call {
     struct sl_pending_call pending;
@@ -43,11 +43,6 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
         refuse_entry(c, err, r->position);
 }
 
-static void cancel_batch(void *wait)
-{
-    sl_batch_cancel(wait);
-}
-
 static void start_batch(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
                         const struct sl_batch_entry *entries, size_t n)
 {
@@ -60,7 +55,7 @@ static void start_batch(const struct sl_call *c, const struct sl_identity *who, 
     o->claim = claim;
     o->audit = sl_audit_batch(c, who, pool, entries, n);
     o->pending.audit = &o->audit;
-    o->pending.cancel = cancel_batch;
+    o->pending.cancel = sl_batch_cancel;
     if (!c->t->draining)
         o->pending.wait = sl_batch_start(c->t->worker, pool, entries, (uint32_t)n,
                                          keyed == SL_KEYED_YES ? &key : NULL, on_batched, o);

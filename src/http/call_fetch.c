@@ -193,16 +193,6 @@ struct fetch_call {
     struct sl_list *list;
 };
 
-static void cancel_token(void *waiting)
-{
-    sl_wait_cancel(waiting);
-}
-
-static void cancel_lookup(void *waiting)
-{
-    sl_lookup_cancel(waiting);
-}
-
 static void on_token(void *arg, enum sl_err err)
 {
     struct fetch_call *o = arg;
@@ -219,7 +209,7 @@ static void on_token(void *arg, enum sl_err err)
 
 static void wait_token(struct fetch_call *o)
 {
-    o->pending.cancel = cancel_token;
+    o->pending.cancel = sl_wait_cancel;
     o->pending.wait = sl_wait_token(o->pending.call.t->worker, o->list, on_token, o);
 }
 
@@ -284,7 +274,7 @@ void sl_call_fetch(struct sl_call *c)
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
     } else {
         struct fetch_call *o = fetch_call_new(c);
-        o->pending.cancel = cancel_lookup;
+        o->pending.cancel = sl_lookup_cancel;
         o->pending.wait = sl_lookup_start(c->t->worker, &c->target.list, on_looked_up, o);
     }
 }

@@ -115,11 +115,6 @@ static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
         sl_respond_error(&o->pending.call, err, explain_keyed(err));
 }
 
-static void cancel_keyed(void *wait)
-{
-    sl_keyed_cancel(wait);
-}
-
 static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
                           uint32_t n, const struct sl_record_key *key, struct sl_claim *claim)
 {
@@ -127,7 +122,7 @@ static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who
     o->claim = claim;
     o->audit = sl_audit_reserve(c, who, pool, n);
     o->pending.audit = &o->audit;
-    o->pending.cancel = cancel_keyed;
+    o->pending.cancel = sl_keyed_cancel;
     if (!c->t->draining)
         o->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, o);
     if (o->pending.wait == NULL) {
@@ -163,11 +158,6 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
         sl_respond_error(&o->pending.call, err, "Too few references became ready in time: try again shortly");
 }
 
-static void cancel_reservation(void *wait)
-{
-    sl_reserve_cancel(wait);
-}
-
 static void reserve_plain(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
                           uint32_t n)
 {
@@ -184,7 +174,7 @@ static void reserve_plain(const struct sl_call *c, const struct sl_identity *who
     } else {
         struct queued_call *o = sl_pending_new(c, sizeof *o);
         o->audit = audit;
-        o->pending.cancel = cancel_reservation;
+        o->pending.cancel = sl_reserve_cancel;
         o->pending.wait = sl_reserve_wait(c->t->worker, pool, n, on_reserved, o);
     }
 }

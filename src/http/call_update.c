@@ -105,11 +105,6 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
         go_on_with(o, list);
 }
 
-static void cancel_lookup(void *wait)
-{
-    sl_lookup_cancel(wait);
-}
-
 static void find_list(struct list_call *o)
 {
     const struct sl_call *c = &o->pending.call;
@@ -120,7 +115,7 @@ static void find_list(struct list_call *o)
         go_on_with(o, list);
         return;
     }
-    o->pending.cancel = cancel_lookup;
+    o->pending.cancel = sl_lookup_cancel;
     o->pending.wait = sl_lookup_start(c->t->worker, &o->id, on_looked_up, o);
 }
 
@@ -149,11 +144,6 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
         sl_respond_error(&o->pending.call, err, sl_explain_update(err));
 }
 
-static void cancel_update(void *wait)
-{
-    sl_update_cancel(wait);
-}
-
 static void start_update(struct list_call *o, struct sl_list *list)
 {
     const struct sl_call *c = &o->pending.call;
@@ -170,7 +160,7 @@ static void start_update(struct list_call *o, struct sl_list *list)
         o->pending.audit = &o->audit;
     }
     o->list = list;
-    o->pending.cancel = cancel_update;
+    o->pending.cancel = sl_update_cancel;
     if (!c->t->draining)
         o->pending.wait = sl_update_start(c->t->worker, list, o->index, (uint8_t)o->value, on_updated, o);
     if (o->pending.wait == NULL)
@@ -225,11 +215,6 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     sl_respond_json(c, b.data, b.len);
 }
 
-static void cancel_status(void *wait)
-{
-    sl_status_cancel(wait);
-}
-
 static void start_status(struct list_call *o, struct sl_list *list)
 {
     const struct sl_call *c = &o->pending.call;
@@ -240,7 +225,7 @@ static void start_status(struct list_call *o, struct sl_list *list)
         return;
     }
     o->list = list;
-    o->pending.cancel = cancel_status;
+    o->pending.cancel = sl_status_cancel;
     if (!c->t->draining)
         o->pending.wait = sl_status_start(c->t->worker, list, o->index, on_status, o);
     if (o->pending.wait == NULL)

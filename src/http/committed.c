@@ -73,11 +73,6 @@ struct held {
 
 static void on_followed(void *arg, bool published);
 
-static void cancel_follow(void *waiting)
-{
-    sl_follow_cancel(waiting);
-}
-
 static void respond_held(struct held *h, bool published)
 {
     const struct sl_call *c = &h->pending->call;
@@ -101,7 +96,7 @@ static void wait_for_next(struct held *h)
         respond_held(h, h->at == h->n);
         return;
     }
-    h->pending->cancel = cancel_follow;
+    h->pending->cancel = sl_follow_cancel;
     h->pending->wait =
         sl_follow(c->t->worker, h->lists[h->at], h->versions[h->at], h->deadline_ns - now, on_followed, h);
 }

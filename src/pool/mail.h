@@ -71,6 +71,9 @@ struct sl_turn_mail {
     size_t count;
 };
 
+/* OK with `n` slots (core/ring.h), or why there are none. */
+typedef void(sl_reserve_cb)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n);
+
 /* A reservation that waits. The fields are of the side that has the message, but for `gone`. */
 struct sl_reservation {
     struct sl_mail mail;
@@ -79,7 +82,7 @@ struct sl_reservation {
     uint32_t amount;
     /* the worker's, always */
     struct sl_pool_worker *worker;
-    void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n);
+    sl_reserve_cb *done;
     void *arg;
     struct sl_timer deadline;
     struct sl_reservation *newer, *older; /* the worker's list of those under way */

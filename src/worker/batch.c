@@ -1,27 +1,31 @@
+#include "worker/batch.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "pool/metrics.h"
+#include "worker/connection.h"
+#include "worker/keyed.h"
 #include "worker/update.h"
 
 struct sl_batch {
     struct sl_pool_worker *worker;
     struct sl_pool *pool;
-    void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r); /* NULL: cancelled */
+    sl_batch_cb *done; /* NULL: cancelled */
     void *arg;
     bool keyed;
     uint32_t group_count;
     struct sl_list *lists[]; /* per group */
 };
 
-struct sorted {
+struct sorted_entry {
     const struct sl_batch_entry *entry;
     uint32_t position;
 };
 
 static int by_list(const void *a, const void *b)
 {
-    const struct sorted *x = a, *y = b;
+    const struct sorted_entry *x = a, *y = b;
     if (x->entry->list->number != y->entry->list->number)
         return x->entry->list->number < y->entry->list->number ? -1 : 1;
     return x->position < y->position ? -1 : 1;
@@ -41,7 +45,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batched *r)
     if (err == SL_OK && r->refused == SL_OK) {
         for (uint32_t i = 0; i < b->group_count; i++)
             if (r->changed[i])
-                sl_tell_keeper(b->worker, b->lists[i], r->versions[i]);
+                sl_send_changed(b->worker, b->lists[i], r->versions[i]);
         result.versions = r->versions;
     } else if (err == SL_OK) {
         err = r->refused;
@@ -55,18 +59,18 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batched *r)
 }
 
 /* Scratch of one call: the entries by list, each list's in order of arrival. */
-struct scratch {
-    struct sorted *sorted;
+struct batch_scratch {
+    struct sorted_entry *sorted;
     struct sl_change *changes;
     uint32_t *positions;
     struct sl_batch_group *groups;
 };
 
-static uint32_t group_entries(struct scratch *s, const struct sl_batch_entry *entries, uint32_t n)
+static uint32_t group_entries(struct batch_scratch *s, const struct sl_batch_entry *entries, uint32_t n)
 {
     uint32_t groups = 0;
     for (uint32_t i = 0; i < n; i++)
-        s->sorted[i] = (struct sorted){&entries[i], i};
+        s->sorted[i] = (struct sorted_entry){&entries[i], i};
     qsort(s->sorted, n, sizeof s->sorted[0], by_list);
     for (uint32_t i = 0; i < n; i++) {
         const struct sl_batch_entry *e = s->sorted[i].entry;
@@ -81,7 +85,7 @@ static uint32_t group_entries(struct scratch *s, const struct sl_batch_entry *en
     return groups;
 }
 
-static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct scratch *s, uint32_t groups)
+static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct batch_scratch *s, uint32_t groups)
 {
     struct sl_batch *b = sl_xcalloc(1, sizeof *b + groups * sizeof b->lists[0]);
     b->worker = w;
@@ -93,14 +97,12 @@ static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct scratch
 
 struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                                 const struct sl_batch_entry *entries, uint32_t n,
-                                const struct sl_record_key *key,
-                                void (*done)(void *arg, enum sl_err err, const struct sl_batch_result *r),
-                                void *arg)
+                                const struct sl_record_key *key, sl_batch_cb *done, void *arg)
 {
-    if (!sl_pool_worker_may_write(w))
+    if (!sl_pool_worker_can_write(w))
         return NULL;
-    struct scratch s = {sl_xcalloc(n, sizeof *s.sorted), sl_xcalloc(n, sizeof *s.changes),
-                        sl_xcalloc(n, sizeof *s.positions), sl_xcalloc(n, sizeof *s.groups)};
+    struct batch_scratch s = {sl_xcalloc(n, sizeof *s.sorted), sl_xcalloc(n, sizeof *s.changes),
+                              sl_xcalloc(n, sizeof *s.positions), sl_xcalloc(n, sizeof *s.groups)};
     uint32_t groups = group_entries(&s, entries, n);
     struct sl_batch *b = batch_new(w, &s, groups);
     b->pool = p;
@@ -122,7 +124,8 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
     return b;
 }
 
-void sl_batch_cancel(struct sl_batch *b)
+void sl_batch_cancel(void *batch)
 {
+    struct sl_batch *b = batch;
     b->done = NULL;
 }

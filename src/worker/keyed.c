@@ -5,13 +5,12 @@
 #include "base/assert.h"
 #include "pool/metrics.h"
 #include "worker/reserve.h"
-#include "worker/update.h"
 
 struct sl_keyed {
     struct sl_pool_worker *worker;
     struct sl_pool *pool;
     struct sl_record_key key;
-    void (*done)(void *arg, enum sl_err err, struct sl_span answer); /* NULL: cancelled */
+    sl_keyed_cb *done; /* NULL: cancelled */
     void *arg;
     struct sl_reservation *reservation; /* waiting with the keeper */
     struct sl_buf answer;
@@ -87,7 +86,7 @@ uint32_t sl_answer_index(const struct sl_answer_run *run, uint32_t i)
 
 /* ---- the steps */
 
-static void finish(struct sl_keyed *k, enum sl_err err, struct sl_span answer, bool repeated)
+static void finish_keyed(struct sl_keyed *k, enum sl_err err, struct sl_span answer, bool repeated)
 {
     sl_count_keyed(k->worker, k->pool, err, repeated);
     if (k->done != NULL)
@@ -96,13 +95,13 @@ static void finish(struct sl_keyed *k, enum sl_err err, struct sl_span answer, b
     free(k);
 }
 
-static void fail(struct sl_keyed *k, enum sl_err err)
+static void fail_keyed(struct sl_keyed *k, enum sl_err err)
 {
-    finish(k, err, sl_span(NULL, 0), false);
+    finish_keyed(k, err, sl_span(NULL, 0), false);
 }
 
-/* Nobody was told of these references, and they are bound to nothing. */
-static void give_back(struct sl_keyed *k)
+/* The client has not seen these references, and they are bound to no key. */
+static void give_back_references(struct sl_keyed *k)
 {
     struct sl_reservation *r = sl_xcalloc(1, sizeof *r + k->amount * sizeof r->slots[0]);
     *r = (struct sl_reservation){.pool = k->pool, .have = k->amount, .forgotten = k->forgotten};
@@ -116,15 +115,15 @@ static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *r)
     struct sl_keyed *k = arg;
     k->worker->awaited--;
     if (err == SL_OK && r->bound) {
-        finish(k, SL_OK, sl_span(k->answer.data, k->answer.len), false);
+        finish_keyed(k, SL_OK, sl_span(k->answer.data, k->answer.len), false);
         return;
     }
     if (err != SL_ERR_OUTCOME_UNKNOWN)
-        give_back(k);
+        give_back_references(k);
     if (err == SL_OK && !r->other)
-        finish(k, SL_OK, r->answer, true);
+        finish_keyed(k, SL_OK, r->answer, true);
     else
-        fail(k, err == SL_OK ? SL_ERR_IDEMPOTENCY_KEY_REUSED : err);
+        fail_keyed(k, err == SL_OK ? SL_ERR_IDEMPOTENCY_KEY_REUSED : err);
 }
 
 static void bind_answer(struct sl_keyed *k)
@@ -138,8 +137,8 @@ static void bind_answer(struct sl_keyed *k)
         k->worker->awaited++;
         return;
     }
-    give_back(k);
-    fail(k, err);
+    give_back_references(k);
+    fail_keyed(k, err);
 }
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
@@ -147,7 +146,7 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     struct sl_keyed *k = arg;
     k->reservation = NULL;
     if (err != SL_OK) {
-        fail(k, err);
+        fail_keyed(k, err);
         return;
     }
     sl_assert(n == k->amount);
@@ -155,18 +154,18 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     bind_answer(k);
 }
 
-static void take(struct sl_keyed *k)
+static void take_references(struct sl_keyed *k)
 {
     k->forgotten = atomic_load_explicit(&k->pool->forgotten, memory_order_acquire);
     if (sl_pool_options(k->pool)->retired) {
-        fail(k, SL_ERR_POOL_RETIRED);
+        fail_keyed(k, SL_ERR_POOL_RETIRED);
     } else if (k->done == NULL || k->worker->draining) {
-        fail(k, SL_ERR_UNAVAILABLE);
+        fail_keyed(k, SL_ERR_UNAVAILABLE);
     } else if (sl_reserve_now(k->worker, k->pool, k->amount, k->slots)) {
         bind_answer(k);
     } else if (!sl_reserve_queues(k->pool, k->amount)) {
         sl_reserve_count_underflow(k->worker, k->pool);
-        fail(k, SL_ERR_RATE_LIMIT_REACHED);
+        fail_keyed(k, SL_ERR_RATE_LIMIT_REACHED);
     } else {
         k->reservation = sl_reserve_wait(k->worker, k->pool, k->amount, on_reserved, k);
     }
@@ -176,19 +175,18 @@ static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *
 {
     struct sl_keyed *k = arg;
     k->worker->awaited--;
-    if (err != SL_OK) /* whatever became of it: a look changes nothing */
-        fail(k, SL_ERR_UNAVAILABLE);
+    if (err != SL_OK) /* also OUTCOME_UNKNOWN: reading changes nothing */
+        fail_keyed(k, SL_ERR_UNAVAILABLE);
     else if (r->other)
-        fail(k, SL_ERR_IDEMPOTENCY_KEY_REUSED);
+        fail_keyed(k, SL_ERR_IDEMPOTENCY_KEY_REUSED);
     else if (r->answer.len > 0)
-        finish(k, SL_OK, r->answer, true);
+        finish_keyed(k, SL_OK, r->answer, true);
     else
-        take(k);
+        take_references(k);
 }
 
 struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
-                                  const struct sl_record_key *key, uint32_t n,
-                                  void (*done)(void *arg, enum sl_err err, struct sl_span answer), void *arg)
+                                  const struct sl_record_key *key, uint32_t n, sl_keyed_cb *done, void *arg)
 {
     if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
         return NULL;
@@ -204,11 +202,12 @@ struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
     return k;
 }
 
-void sl_keyed_cancel(struct sl_keyed *k)
+void sl_keyed_cancel(void *keyed)
 {
+    struct sl_keyed *k = keyed;
     k->done = NULL;
     if (k->reservation == NULL)
-        return; /* the reply ends it */
+        return; /* the reply from Redis ends it */
     sl_reserve_cancel(k->reservation);
-    fail(k, SL_ERR_UNAVAILABLE);
+    fail_keyed(k, SL_ERR_UNAVAILABLE);
 }

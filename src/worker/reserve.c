@@ -20,7 +20,7 @@ bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uin
     uint64_t left;
     if (n > o->threshold)
         return false;
-    /* Under `fail` nobody small queues, so there is nobody to overtake. */
+    /* Under `fail` only amounts over the threshold queue, so a small one overtakes no other. */
     if (o->on_underflow == SL_UNDERFLOW_DELAY && atomic_load_explicit(&p->queued, memory_order_acquire) != 0)
         return false;
     if (!sl_ring_pop(p->ring, n, slots, &left)) {
@@ -53,17 +53,17 @@ static void unlink_reservation(struct sl_reservation *r)
         r->older->newer = r->newer;
 }
 
-/* From here on nobody waits for the answer; the message itself is still under way. */
-static void let_go(struct sl_reservation *r)
+/* The request no longer waits for the answer; the message is still with the keeper. */
+static void detach_reservation(struct sl_reservation *r)
 {
     atomic_store_explicit(&r->gone, true, memory_order_relaxed);
     sl_timer_stop(r->worker->loop, &r->deadline);
     unlink_reservation(r);
 }
 
-static void give_up(struct sl_reservation *r, enum sl_err err)
+static void fail_reservation(struct sl_reservation *r, enum sl_err err)
 {
-    let_go(r);
+    detach_reservation(r);
     sl_reserve_count_underflow(r->worker, r->pool);
     r->done(r->arg, err, NULL, 0);
 }
@@ -72,12 +72,11 @@ static void on_deadline(void *arg)
 {
     struct sl_reservation *r = arg;
     bool fail = sl_pool_options(r->pool)->on_underflow == SL_UNDERFLOW_FAIL;
-    give_up(r, fail ? SL_ERR_RATE_LIMIT_REACHED : SL_ERR_UNAVAILABLE);
+    fail_reservation(r, fail ? SL_ERR_RATE_LIMIT_REACHED : SL_ERR_UNAVAILABLE);
 }
 
-struct sl_reservation *
-sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
-                void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n), void *arg)
+struct sl_reservation *sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
+                                       sl_reserve_cb *done, void *arg)
 {
     struct sl_reservation *r = sl_xcalloc(1, sizeof *r + n * sizeof r->slots[0]);
     *r = (struct sl_reservation){.mail.kind = SL_MAIL_RESERVE,
@@ -100,16 +99,16 @@ sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
     return r;
 }
 
-void sl_reserve_cancel(struct sl_reservation *r)
+void sl_reserve_cancel(void *reservation)
 {
-    let_go(r);
+    detach_reservation(reservation);
 }
 
 void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
 {
     w->awaited--;
     if (atomic_load_explicit(&r->gone, memory_order_relaxed)) {
-        if (r->have > 0) { /* its references go back; the keeper frees the message */
+        if (r->have > 0) { /* the references go back; the keeper frees the message */
             r->mail.kind = SL_MAIL_RETURN;
             sl_mailbox_send(w->shared->keeper, &r->mail);
         } else {
@@ -117,7 +116,7 @@ void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
         }
         return;
     }
-    let_go(r);
+    detach_reservation(r);
     if (r->err == SL_OK)
         sl_metric_add(w->metrics[r->pool->number], SL_PW_RESERVED, r->have);
     r->done(r->arg, r->err, r->slots, r->have);
@@ -127,5 +126,5 @@ void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
 void sl_reservations_drain(struct sl_pool_worker *w)
 {
     while (w->reservations != NULL)
-        give_up(w->reservations, SL_ERR_UNAVAILABLE);
+        fail_reservation(w->reservations, SL_ERR_UNAVAILABLE);
 }

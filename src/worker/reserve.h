@@ -2,7 +2,7 @@
  *
  * Common path: no Redis, no lock, no allocation, no system call. One thread: the worker's. */
 #pragma once
-#include "worker/worker.h"
+#include "worker/state.h"
 
 /* Takes n references from the ring. False: the caller has to wait (n over the threshold, others wait already,
  * or too few are ready; not under on-underflow: fail, see sl_reserve_queues). Slots: core/ring.h. */
@@ -16,12 +16,12 @@ void sl_reserve_count_underflow(struct sl_pool_worker *w, const struct sl_pool *
 struct sl_reservation;
 
 /* Queues with the keeper. `done` is called once, later: OK with n slots, or UNAVAILABLE after
- * underflow-timeout or at shutdown. Before that the caller may cancel: then `done` is not called and the
- * references go back to the keeper. */
-struct sl_reservation *
-sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
-                void (*done)(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n), void *arg);
-void sl_reserve_cancel(struct sl_reservation *r);
+ * underflow-timeout or at shutdown. */
+struct sl_reservation *sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n,
+                                       sl_reserve_cb *done, void *arg);
+/* The request of this struct sl_reservation is gone: `done` is not called, and the references go back to the
+ * keeper. */
+void sl_reserve_cancel(void *reservation);
 
 /* Internal to the layer. */
 void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r);

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "pool/metrics.h"
+#include "worker/connection.h"
 #include "worker/pace.h"
 
 #define GATHER_MAX 2000 /* requests in one flush: bounds the time that one script holds Redis */
@@ -12,8 +13,8 @@ struct sl_update {
     struct sl_list *list;
     uint32_t index;
     uint8_t value;
-    uint32_t sequence;                                          /* of arrival in its flush */
-    void (*done)(void *arg, enum sl_err err, uint64_t version); /* NULL: cancelled */
+    uint32_t sequence;  /* of arrival in its flush */
+    sl_update_cb *done; /* NULL: cancelled */
     void *arg;
     struct sl_update *next;
 };
@@ -27,36 +28,36 @@ struct sl_gather {
     struct sl_pace pace;
     unsigned calls[SL_PACE_FLIGHTS]; /* of each flight that await their reply, oldest first */
     struct sl_timer timer;
-    struct group
-        *refused; /* calls that the store did not take: answered by `refusal`, never inside sl_update_start */
+    /* Calls that the store did not take: `refusal` answers them, since sl_update_start must not. */
+    struct update_group *refused;
     struct sl_timer refusal;
 };
 
 /* One script call: the updates of one list in one flush. */
-struct group {
+struct update_group {
     struct sl_gather *gather;
     struct sl_list *list;
-    struct group *next; /* refused ones */
+    struct update_group *next; /* refused ones */
     enum sl_err err;
     uint32_t count;
     struct sl_update *updates[];
 };
 
-static void flush(struct sl_gather *g);
+static void flush_gathered(struct sl_gather *g);
 
-static void finish(struct sl_update *u, enum sl_err err, uint64_t version)
+static void finish_update(struct sl_update *u, enum sl_err err, uint64_t version)
 {
     if (u->done != NULL)
         u->done(u->arg, err, version);
     free(u);
 }
 
-static void count(struct sl_gather *g, enum sl_update_result result)
+static void count_result(struct sl_gather *g, enum sl_update_result result)
 {
     sl_metric_add_label(g->worker->metrics[g->pool->number], SL_PW_UPDATES, result, 1);
 }
 
-void sl_tell_keeper(struct sl_pool_worker *w, struct sl_list *l, uint64_t version)
+void sl_send_changed(struct sl_pool_worker *w, struct sl_list *l, uint64_t version)
 {
     struct sl_changed_mail *m = sl_xcalloc(1, sizeof *m);
     *m = (struct sl_changed_mail){.mail.kind = SL_MAIL_CHANGED,
@@ -66,7 +67,7 @@ void sl_tell_keeper(struct sl_pool_worker *w, struct sl_list *l, uint64_t versio
     sl_mailbox_send(w->shared->keeper, &m->mail);
 }
 
-static void answer(struct group *group, uint32_t i, enum sl_err err, const struct sl_updated *r)
+static void answer_update(struct update_group *group, uint32_t i, enum sl_err err, const struct sl_updated *r)
 {
     struct sl_gather *g = group->gather;
     uint64_t version = r != NULL ? r->version : 0;
@@ -75,12 +76,12 @@ static void answer(struct group *group, uint32_t i, enum sl_err err, const struc
     else if (err == SL_ERR_NO_SUCH_LIST)
         err = SL_ERR_NO_SUCH_REFERENCE;
     if (err == SL_OK)
-        count(g, r->results[i] == SL_RESULT_CHANGED ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
+        count_result(g, r->results[i] == SL_RESULT_CHANGED ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
     else if (err == SL_ERR_OUTCOME_UNKNOWN)
-        count(g, SL_UPDATED_UNKNOWN);
+        count_result(g, SL_UPDATED_UNKNOWN);
     else
-        count(g, err == SL_ERR_UNAVAILABLE ? SL_UPDATED_FAILED : SL_UPDATED_REFUSED);
-    finish(group->updates[i], err, version);
+        count_result(g, err == SL_ERR_UNAVAILABLE ? SL_UPDATED_FAILED : SL_UPDATED_REFUSED);
+    finish_update(group->updates[i], err, version);
 }
 
 static uint64_t now_ns(const struct sl_gather *g)
@@ -88,10 +89,10 @@ static uint64_t now_ns(const struct sl_gather *g)
     return sl_mono_ns(sl_loop_clock(g->worker->loop));
 }
 
-static void step(struct sl_gather *g, enum sl_pace_step next)
+static void take_step(struct sl_gather *g, enum sl_pace_step next)
 {
     if (next == SL_PACE_SEND)
-        flush(g);
+        flush_gathered(g);
     else if (next == SL_PACE_TIMER)
         sl_timer_start(g->worker->loop, &g->timer,
                        sl_pace_wait_ns(&g->pace, now_ns(g), sl_store_rtt_ns(g->worker->store)));
@@ -101,38 +102,38 @@ static void on_timer(void *arg)
 {
     struct sl_gather *g = arg;
     if (sl_pace_expired(&g->pace, g->pending))
-        flush(g);
+        flush_gathered(g);
 }
 
 /* Calls of one connection are answered in order, so flights end in order. */
-static void landed(struct sl_gather *g)
+static void end_flight(struct sl_gather *g)
 {
     const struct sl_store *store = g->worker->store;
     uint64_t rtt = store != NULL ? sl_store_rtt_ns(store) : 0;
     g->calls[0] = g->calls[1];
     enum sl_pace_step next = sl_pace_replied(&g->pace, g->pending, now_ns(g), sl_thread_cpu_ns(), rtt);
     if (store != NULL)
-        step(g, next);
+        take_step(g, next);
     else if (g->pace.in_flight == 0 && g->pending > 0)
-        flush(g); /* the worker ends: they are refused */
+        flush_gathered(g); /* the worker ends: they are refused */
 }
 
 static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
 {
-    struct group *group = arg;
+    struct update_group *group = arg;
     struct sl_gather *g = group->gather;
     sl_assert(g->pace.in_flight > 0 && g->calls[0] > 0);
     if (err == SL_OK && r->changed)
-        sl_tell_keeper(g->worker, group->list, r->version);
+        sl_send_changed(g->worker, group->list, r->version);
     for (uint32_t i = 0; i < group->count; i++)
-        answer(group, i, err, r);
+        answer_update(group, i, err, r);
     free(group);
     if (--g->calls[0] == 0)
-        landed(g);
+        end_flight(g);
 }
 
 /* True: its reply will come. */
-static bool send(struct group *group)
+static bool send_group(struct update_group *group)
 {
     struct sl_gather *g = group->gather;
     struct sl_change *changes = sl_xcalloc(group->count, sizeof *changes);
@@ -157,14 +158,14 @@ static void on_refusal(void *arg)
 {
     struct sl_gather *g = arg;
     while (g->refused != NULL) {
-        struct group *group = g->refused;
+        struct update_group *group = g->refused;
         g->refused = group->next;
         for (uint32_t i = 0; i < group->count; i++)
-            answer(group, i, group->err, NULL);
+            answer_update(group, i, group->err, NULL);
         free(group);
     }
     if (g->pace.in_flight == 0 && g->pending > 0)
-        flush(g);
+        flush_gathered(g);
 }
 
 static int by_list(const void *a, const void *b)
@@ -194,7 +195,7 @@ static uint32_t take_pending(struct sl_gather *g, struct sl_update **out)
     return n;
 }
 
-static void flush(struct sl_gather *g)
+static void flush_gathered(struct sl_gather *g)
 {
     struct sl_update *all[GATHER_MAX];
     sl_timer_stop(g->worker->loop, &g->timer);
@@ -205,10 +206,10 @@ static void flush(struct sl_gather *g)
         uint32_t end = at;
         while (end < n && all[end]->list == all[at]->list)
             end++;
-        struct group *group = sl_xcalloc(1, sizeof *group + (end - at) * sizeof group->updates[0]);
-        *group = (struct group){.gather = g, .list = all[at]->list, .count = end - at};
+        struct update_group *group = sl_xcalloc(1, sizeof *group + (end - at) * sizeof group->updates[0]);
+        *group = (struct update_group){.gather = g, .list = all[at]->list, .count = end - at};
         memcpy(group->updates, all + at, (end - at) * sizeof all[0]);
-        calls += send(group);
+        calls += send_group(group);
         at = end;
     }
     if (calls == 0)
@@ -218,11 +219,11 @@ static void flush(struct sl_gather *g)
 }
 
 struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
-                                  void (*done)(void *arg, enum sl_err err, uint64_t version), void *arg)
+                                  sl_update_cb *done, void *arg)
 {
     struct sl_gather *g = &w->gathers[l->pool->number];
-    if (!sl_pool_worker_may_write(w) || sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
-        count(g, SL_UPDATED_FAILED);
+    if (!sl_pool_worker_can_write(w) || sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
+        count_result(g, SL_UPDATED_FAILED);
         return NULL;
     }
     struct sl_update *u = sl_xcalloc(1, sizeof *u);
@@ -230,12 +231,13 @@ struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, u
     *g->end = u;
     g->end = &u->next;
     g->pending++;
-    step(g, sl_pace_arrived(&g->pace, g->pending));
+    take_step(g, sl_pace_arrived(&g->pace, g->pending));
     return u;
 }
 
-void sl_update_cancel(struct sl_update *u)
+void sl_update_cancel(void *update)
 {
+    struct sl_update *u = update;
     u->done = NULL;
 }
 
@@ -254,7 +256,7 @@ void sl_gathers_flush(struct sl_pool_worker *w)
 {
     for (unsigned i = 0; i < w->shared->pool_count; i++)
         if (w->gathers[i].pending > 0 && w->gathers[i].pace.in_flight == 0)
-            flush(&w->gathers[i]);
+            flush_gathered(&w->gathers[i]);
 }
 
 bool sl_gathers_idle(const struct sl_pool_worker *w)
@@ -279,4 +281,42 @@ void sl_gathers_free(struct sl_pool_worker *w)
 {
     free(w->gathers);
     w->gathers = NULL;
+}
+
+/* ---- reading a status */
+
+struct sl_status {
+    struct sl_pool_worker *worker;
+    sl_status_cb *done; /* NULL: cancelled */
+    void *arg;
+};
+
+static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+{
+    struct sl_status *s = arg;
+    s->worker->awaited--;
+    if (s->done != NULL)
+        s->done(s->arg, err, value, version);
+    free(s);
+}
+
+struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index,
+                                  sl_status_cb *done, void *arg)
+{
+    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
+        return NULL;
+    struct sl_status *s = sl_xcalloc(1, sizeof *s);
+    *s = (struct sl_status){w, done, arg};
+    if (sl_store_status(w->store, l->pool->name, &l->id, index, on_status, s) != SL_OK) {
+        free(s);
+        return NULL;
+    }
+    w->awaited++;
+    return s;
+}
+
+void sl_status_cancel(void *status)
+{
+    struct sl_status *s = status;
+    s->done = NULL;
 }

@@ -42,23 +42,24 @@ struct sl_follower {
     struct sl_pool_worker *worker;
     struct sl_list *list;
     uint64_t version;
-    void (*done)(void *arg, bool published);
+    sl_follow_cb *done;
     void *arg;
     struct sl_timer deadline;
     uint64_t deadline_ns;
     struct sl_follower *next, **link; /* of the same list */
 };
 
-static void finish(struct sl_follower *f, bool published)
+static void finish_follow(struct sl_follower *f, bool published)
 {
-    void (*done)(void *, bool) = f->done;
+    sl_follow_cb *done = f->done;
     void *arg = f->arg;
     sl_follow_cancel(f);
     done(arg, published);
 }
 
-/* Turn messages tell of tokens that were replaced; for the first one of a list it is looked now and then. */
-static void arm(struct sl_follower *f)
+/* Turn messages announce tokens that were replaced, but not the first token of a list: for that one, look
+ * every LOOK_NS. */
+static void arm_deadline(struct sl_follower *f)
 {
     uint64_t now = sl_mono_ns(sl_loop_clock(f->worker->loop));
     uint64_t left = f->deadline_ns > now ? f->deadline_ns - now : 0;
@@ -73,9 +74,9 @@ static void on_deadline(void *arg)
     struct sl_follower *f = arg;
     bool published = sl_is_published(f->list, f->version);
     if (published || f->worker->draining || sl_mono_ns(sl_loop_clock(f->worker->loop)) >= f->deadline_ns)
-        finish(f, published);
+        finish_follow(f, published);
     else
-        arm(f);
+        arm_deadline(f);
 }
 
 static struct sl_follower **followers_of(struct sl_pool_worker *w, uint32_t list)
@@ -98,7 +99,7 @@ static struct sl_follower **followers_of(struct sl_pool_worker *w, uint32_t list
 }
 
 struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *l, uint64_t version, uint64_t wait_ns,
-                              void (*done)(void *arg, bool published), void *arg)
+                              sl_follow_cb *done, void *arg)
 {
     struct sl_follower **first = followers_of(w, l->number), *f = sl_xcalloc(1, sizeof *f);
     *f = (struct sl_follower){
@@ -108,12 +109,13 @@ struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *l, uint6
         (*first)->link = &f->next;
     *first = f;
     sl_timer_init(&f->deadline, on_deadline, f);
-    arm(f);
+    arm_deadline(f);
     return f;
 }
 
-void sl_follow_cancel(struct sl_follower *f)
+void sl_follow_cancel(void *follower)
 {
+    struct sl_follower *f = follower;
     sl_timer_stop(f->worker->loop, &f->deadline);
     *f->link = f->next;
     if (f->next != NULL)
@@ -121,7 +123,7 @@ void sl_follow_cancel(struct sl_follower *f)
     free(f);
 }
 
-/* Those whose version is there are taken off first: `done` may follow the same list again. */
+/* Takes the followers off the list before it calls them: `done` may follow the same list again. */
 void sl_followers_look(struct sl_pool_worker *w, uint32_t list)
 {
     if (list >= w->followers_cap)
@@ -143,7 +145,7 @@ void sl_followers_look(struct sl_pool_worker *w, uint32_t list)
     }
     while (reached != NULL) {
         reached->link = &reached;
-        finish(reached, true);
+        finish_follow(reached, true);
     }
 }
 
@@ -151,7 +153,7 @@ void sl_followers_drain(struct sl_pool_worker *w)
 {
     for (uint32_t i = 0; i < w->followers_cap; i++)
         while (w->followers[i] != NULL)
-            finish(w->followers[i], sl_is_published(w->followers[i]->list, w->followers[i]->version));
+            finish_follow(w->followers[i], sl_is_published(w->followers[i]->list, w->followers[i]->version));
 }
 
 void sl_followers_free(struct sl_pool_worker *w)

@@ -1,31 +1,37 @@
-/* When a change is seen: what the worker may promise about it, and waiting for it. One thread: the worker's.
+/* When verifiers see a change: what the worker may promise about it, and waiting for it. One thread: the
+ * worker's.
  *
- * A verifier honours a token if it uses it no longer than `ttl` after it was given out and never beyond `exp`
+ * A verifier that follows the draft uses a token at most `ttl` after it fetched it, and never beyond `exp`
  * (draft-ietf-oauth-status-list, section "Status List Token"). A change that is committed at T is in the
- * token of every instance at P <= T + update-interval + what publishing takes at present + a sweep, which is
- * how long an instance may take to hear of it. Until P the one before may be given out, and be used for a ttl
- * more; for two where a cache may have kept it for one already. All tokens without the change have ended at
- * the latest `exp` of those made from before, so nothing without it is valid beyond. */
+ * token of every instance at P <= T + update-interval + the present time of a publication + a sweep, the
+ * longest time until an instance hears of the change. Until P a verifier may fetch the token from before the
+ * change, and use it for a ttl more; for two ttls if a cache kept it for one already. All tokens without the
+ * change have expired at the latest `exp` among them, so the promise is never later than that. */
 #pragma once
-#include "worker/worker.h"
+#include "worker/state.h"
 
-/* Seconds since 1970: from then on whoever honours the token sees `version` of the list. `lists`: how many
- * were changed with it; `ttls`: 1, or 2 where shared caches stand in between. 0: nothing can be promised,
- * the store or the signer is not well. No lock, no allocation. */
+/* Seconds since 1970: from then on every verifier that follows the draft sees `version` of the list. `lists`:
+ * how many lists the same request changed; `ttls`: 1, or 2 if shared caches stand between. 0: no promise,
+ * since the store or the signer fails. No lock, no allocation. */
 int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *l, uint64_t version,
                       uint32_t lists, unsigned ttls);
 
 /* Whether this instance gives out a token with that version. */
 bool sl_is_published(const struct sl_list *l, uint64_t version);
 
-/* Waits until sl_is_published, at most `wait_ns`. `done` tells whether; at the worker's end false. Never
- * called inside this call. */
 struct sl_follower;
+
+typedef void(sl_follow_cb)(void *arg, bool published);
+
+/* Waits until sl_is_published, at most `wait_ns`. `done` is never called inside this call; at shutdown it
+ * gets what is true then. */
 struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *l, uint64_t version, uint64_t wait_ns,
-                              void (*done)(void *arg, bool published), void *arg);
-void sl_follow_cancel(struct sl_follower *f);
+                              sl_follow_cb *done, void *arg);
+/* The request of this struct sl_follower is gone: `done` is not called. */
+void sl_follow_cancel(void *follower);
 
 /* Internal to the layer. */
-void sl_followers_look(struct sl_pool_worker *w, uint32_t list); /* it has a new token */
+/* The list has a new token. */
+void sl_followers_look(struct sl_pool_worker *w, uint32_t list);
 void sl_followers_drain(struct sl_pool_worker *w);
 void sl_followers_free(struct sl_pool_worker *w);

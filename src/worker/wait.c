@@ -3,11 +3,12 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/by_number.h"
 
 struct sl_waiter {
     struct sl_pool_worker *worker;
     struct sl_parked *parked;
-    void (*done)(void *arg, enum sl_err err);
+    sl_wait_cb *done;
     void *arg;
     struct sl_timer deadline;
     struct sl_waiter *next, **link;
@@ -19,9 +20,9 @@ struct sl_parked {
     struct sl_waiter *first;
 };
 
-static void finish(struct sl_waiter *x, enum sl_err err)
+static void finish_wait(struct sl_waiter *x, enum sl_err err)
 {
-    void (*done)(void *, enum sl_err) = x->done;
+    sl_wait_cb *done = x->done;
     void *arg = x->arg;
     sl_wait_cancel(x);
     done(arg, err);
@@ -29,19 +30,12 @@ static void finish(struct sl_waiter *x, enum sl_err err)
 
 static void on_deadline(void *arg)
 {
-    finish(arg, SL_ERR_UNAVAILABLE);
+    finish_wait(arg, SL_ERR_UNAVAILABLE);
 }
 
 static struct sl_parked *parked_for(struct sl_pool_worker *w, struct sl_list *l)
 {
-    if (l->number >= w->parked_cap) {
-        uint32_t cap = w->parked_cap ? w->parked_cap : 64;
-        while (cap <= l->number)
-            cap *= 2;
-        w->parked = sl_xrealloc(w->parked, cap * sizeof *w->parked);
-        memset(w->parked + w->parked_cap, 0, (cap - w->parked_cap) * sizeof *w->parked);
-        w->parked_cap = cap;
-    }
+    w->parked = sl_by_number(w->parked, &w->parked_cap, l->number, sizeof(struct sl_parked *));
     struct sl_parked *p = w->parked[l->number];
     if (p == NULL) {
         p = w->parked[l->number] = sl_xcalloc(1, sizeof *p);
@@ -52,8 +46,7 @@ static struct sl_parked *parked_for(struct sl_pool_worker *w, struct sl_list *l)
     return p;
 }
 
-struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l,
-                                void (*done)(void *arg, enum sl_err err), void *arg)
+struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l, sl_wait_cb *done, void *arg)
 {
     struct sl_parked *p = parked_for(w, l);
     struct sl_waiter *x = sl_xcalloc(1, sizeof *x);
@@ -67,8 +60,9 @@ struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l,
     return x;
 }
 
-void sl_wait_cancel(struct sl_waiter *x)
+void sl_wait_cancel(void *waiter)
 {
+    struct sl_waiter *x = waiter;
     sl_timer_stop(x->worker->loop, &x->deadline);
     *x->link = x->next;
     if (x->next != NULL)
@@ -82,7 +76,7 @@ void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
     w->awaited--;
     w->parked[m->list] = NULL;
     while (p->first != NULL)
-        finish(p->first, m->err);
+        finish_wait(p->first, m->err);
     free(p);
 }
 
@@ -91,13 +85,13 @@ void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
 struct sl_lookup {
     struct sl_lookup_mail mail;
     struct sl_pool_worker *worker;
-    void (*done)(void *arg, enum sl_err err, struct sl_list *l); /* NULL: cancelled */
+    sl_lookup_cb *done; /* NULL: cancelled */
     void *arg;
     struct sl_lookup *next, **link;
 };
 
-struct sl_lookup *sl_lookup_start(struct sl_pool_worker *w, const struct sl_uuid *id,
-                                  void (*done)(void *arg, enum sl_err err, struct sl_list *l), void *arg)
+struct sl_lookup *sl_lookup_start(struct sl_pool_worker *w, const struct sl_uuid *id, sl_lookup_cb *done,
+                                  void *arg)
 {
     struct sl_lookup *x = sl_xcalloc(1, sizeof *x);
     *x = (struct sl_lookup){.worker = w, .done = done, .arg = arg, .next = w->lookups, .link = &w->lookups};
@@ -110,8 +104,9 @@ struct sl_lookup *sl_lookup_start(struct sl_pool_worker *w, const struct sl_uuid
     return x;
 }
 
-void sl_lookup_cancel(struct sl_lookup *x)
+void sl_lookup_cancel(void *lookup)
 {
+    struct sl_lookup *x = lookup;
     x->done = NULL;
 }
 
@@ -131,9 +126,9 @@ void sl_waits_drain(struct sl_pool_worker *w)
 {
     for (uint32_t i = 0; i < w->parked_cap; i++)
         while (w->parked[i] != NULL && w->parked[i]->first != NULL)
-            finish(w->parked[i]->first, SL_ERR_UNAVAILABLE);
+            finish_wait(w->parked[i]->first, SL_ERR_UNAVAILABLE);
     for (struct sl_lookup *x = w->lookups; x != NULL; x = x->next) {
-        void (*done)(void *, enum sl_err, struct sl_list *) = x->done;
+        sl_lookup_cb *done = x->done;
         x->done = NULL;
         if (done != NULL)
             done(x->arg, SL_ERR_UNAVAILABLE, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "pool/metrics.h"
+#include "worker/connection.h"
 #include "worker/reserve.h"
 #include "worker/update.h"
 #include "worker/visible.h"
@@ -40,45 +41,7 @@ void sl_pool_worker_count_limited(struct sl_pool_worker *w, const struct sl_pool
     sl_metric_add_label(w->metrics[pool->number], SL_PW_LIMITED, limit, 1);
 }
 
-/* ---- the connection */
-
-static void ask_confirmation(struct sl_pool_worker *w)
-{
-    w->confirming = true;
-    w->confirm = (struct sl_confirm_mail){
-        .mail.kind = SL_MAIL_CONFIRM, .reply_to = w->mail, .connection = w->connection};
-    sl_mailbox_send(w->shared->keeper, &w->confirm.mail);
-}
-
-void sl_pool_worker_connection(struct sl_pool_worker *w, bool up)
-{
-    w->connection++;
-    if (!w->doubtful)
-        atomic_fetch_add_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
-    w->doubtful = true;
-    if (up && !w->confirming)
-        ask_confirmation(w);
-}
-
-static void confirmed(struct sl_pool_worker *w)
-{
-    w->confirming = false;
-    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
-        return; /* asked again when it is up */
-    if (w->confirm.connection != w->connection) {
-        ask_confirmation(w);
-        return;
-    }
-    w->doubtful = false;
-    atomic_fetch_sub_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
-}
-
-bool sl_pool_worker_may_write(const struct sl_pool_worker *w)
-{
-    return w->store != NULL && !w->doubtful && sl_store_state(w->store) == SL_STORE_UP;
-}
-
-static void turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
+static void answer_turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
 {
     if (w->on_replaced != NULL)
         for (size_t i = 0; i < m->count; i++)
@@ -101,10 +64,10 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m)
         sl_lookup_answered(w, (struct sl_lookup_mail *)m);
         return;
     case SL_MAIL_CONFIRM:
-        confirmed(w);
+        sl_pool_worker_confirmed(w);
         return;
     case SL_MAIL_TURN:
-        turn(w, (struct sl_turn_mail *)m);
+        answer_turn(w, (struct sl_turn_mail *)m);
         return;
     case SL_MAIL_REFILL:
     case SL_MAIL_RETURN:

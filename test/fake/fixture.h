@@ -5,9 +5,12 @@
 #include "loop/crew.h"
 #include "keeper/keeper.h"
 #include "pool/metrics.h"
+#include "worker/batch.h"
+#include "worker/connection.h"
 #include "worker/reserve.h"
 #include "worker/update.h"
 #include "worker/wait.h"
+#include "worker/worker.h"
 #include "token/build.h"
 
 #define FIXTURE_WORKERS 4

@@ -135,10 +135,10 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
     answer = err;
 }
 
-static bool may_write(struct fixture *fixture, void *arg)
+static bool can_write(struct fixture *fixture, void *arg)
 {
     (void)arg;
-    return sl_pool_worker_may_write(&fixture->workers[0].pool);
+    return sl_pool_worker_can_write(&fixture->workers[0].pool);
 }
 
 static void writes_wait_until_redis_is_mended(void **state)
@@ -150,17 +150,17 @@ static void writes_wait_until_redis_is_mended(void **state)
     wait_version(1);
     sl_pool_worker_connection(w, true);
     assert_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
-    assert_true(fixture_until(f, may_write, NULL, 1000));
+    assert_true(fixture_until(f, can_write, NULL, 1000));
     fake_hold(f->redis, SL_OP_MEND);
     sl_pool_worker_connection(w, false);
     go_back();
     sl_pool_worker_connection(w, true);
     fixture_for(f, 300);
-    assert_false(may_write(f, NULL));
+    assert_false(can_write(f, NULL));
     assert_int_equal(atomic_load(&f->shared.workers_down), 1);
     assert_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
     fake_release(f->redis);
-    assert_true(fixture_until(f, may_write, NULL, 3000));
+    assert_true(fixture_until(f, can_write, NULL, 3000));
     assert_int_equal(atomic_load(&f->shared.workers_down), 0);
     assert_non_null(sl_update_start(w, &first()->list, 3, 1, on_updated, NULL));
     wait_version(2 + SL_MEND_JUMP);
@@ -179,7 +179,7 @@ static void a_connection_that_breaks_while_it_is_confirmed_is_confirmed_anew(voi
     sl_pool_worker_connection(w, true);
     uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
     fake_release(f->redis);
-    assert_true(fixture_until(f, may_write, NULL, 1000));
+    assert_true(fixture_until(f, can_write, NULL, 1000));
     assert_true(fake_count(f->redis, SL_OP_OPEN_POOL) > opened); /* the first answer was from before */
 }
 
