@@ -1,5 +1,5 @@
-/* store/feed.h and store/mark.h without Redis. Marks are plain files; where `<storage>/marks-fail` exists,
- * writing them fails. */
+/* store/feed.h and store/mark.h without Redis. High-water marks are plain files; writing them
+ * fails while `<storage>/marks-fail` exists. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -62,8 +62,7 @@ bool fake_draw(struct fake_redis *f, unsigned one_in)
     return (f->random >> 33) % one_in == 0;
 }
 
-/* ---- behaviour -------------------------------------------------------------------------------------------
- */
+/* ---- behaviour ---- */
 
 static void poke(struct fake_redis *f)
 {
@@ -128,8 +127,7 @@ void fake_new_epoch(struct fake_redis *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* ---- backups ---------------------------------------------------------------------------------------------
- */
+/* ---- backups ---- */
 
 static void copy_fields(const struct fake_list *l, struct fake_fields *to, const struct fake_fields *from)
 {
@@ -172,8 +170,7 @@ void fake_restore(struct fake_redis *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* ---- evidence --------------------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 uint64_t fake_count(const struct fake_redis *f, enum sl_store_op kind)
 {

@@ -11,7 +11,7 @@
 #include "store/metrics.h"
 #include "store/store.h"
 
-#define FAKE_ANY SL_OP_COUNT /* of operations: whichever comes */
+#define FAKE_ANY SL_OP_COUNT /* an operation of any kind */
 
 struct fake_pool;
 
@@ -24,7 +24,7 @@ struct fake_fields {
     uint32_t *returned;
     uint32_t returned_count;
     int64_t reserved_ms, retired_ms; /* 0: not known; not retired */
-    bool gone;                       /* its keys were dropped: for ever, nobody finds it */
+    bool gone;                       /* its keys were dropped: it is not found any more */
 };
 
 struct fake_list {
@@ -35,7 +35,7 @@ struct fake_list {
     int64_t created_ms;
     struct fake_fields now, saved;
     bool is_saved;
-    uint64_t mended, mended_at; /* 0: not; and what it was mended to */
+    uint64_t mended, mended_at; /* 0: was not mended; and the version since then */
     uint8_t *base;
 };
 
@@ -49,7 +49,7 @@ struct fake_pool {
     char name[64];
     uint32_t size;
     unsigned bits;
-    char shared[1024], other[64]; /* options of its instances; one that has others, by the test */
+    char shared[1024], other[64]; /* options of its instances; those of an instance that the test invents */
     struct fake_counters now, saved;
     struct fake_list **lists; /* in order of creation; beyond now.lists: lost by a restore */
     uint32_t known;           /* lists ever made, all in `lists` or `buried` */
@@ -64,7 +64,7 @@ struct fake_answer {
     size_t len;
 };
 
-/* A connection or a feed, for what concerns all of them. */
+/* A connection or a feed: a change of the fake's state reaches all of them. */
 struct fake_end {
     struct fake_end *next;
     struct sl_mailbox *box;
@@ -105,38 +105,35 @@ struct fake_redis {
 struct fake_redis *fake_redis_new(const struct sl_clock *clock, uint64_t seed);
 void fake_redis_free(struct fake_redis *f); /* after its connections */
 
-/* ---- behaviour -------------------------------------------------------------------------------------------
- */
+/* ---- behaviour ---- */
 
 void fake_set_up(struct fake_redis *f, bool up); /* seen at the next turn of each connection's loop */
 void fake_set_feed_up(struct fake_redis *f, bool up);
 void fake_set_delay(struct fake_redis *f, uint64_t ns);
-/* Replies to that kind wait until released; others may overtake them. */
+/* Replies to that kind wait until fake_release; those of other kinds may overtake them. */
 void fake_hold(struct fake_redis *f, enum sl_store_op kind);
 void fake_release(struct fake_redis *f);
-/* The next n operations of that kind answer `err`: under OUTCOME_UNKNOWN every second one has happened. */
+/* The next n operations of that kind answer `err`; with OUTCOME_UNKNOWN every second one has happened. */
 void fake_fail(struct fake_redis *f, unsigned kind, unsigned n, enum sl_err err);
 /* The next n calls of that kind are refused at once, by their return value. */
 void fake_refuse(struct fake_redis *f, unsigned kind, unsigned n);
-void fake_new_epoch(struct fake_redis *f); /* a restart that has lost nothing */
+void fake_new_epoch(struct fake_redis *f); /* a restart without loss */
 void fake_save(struct fake_redis *f);
 void fake_restore(struct fake_redis *f); /* everything as it was saved, under a new epoch */
 
-/* ---- evidence --------------------------------------------------------------------------------------------
- */
+/* ---- evidence ---- */
 
 uint64_t fake_count(const struct fake_redis *f, enum sl_store_op kind); /* operations that were sent */
 uint8_t fake_status(struct fake_redis *f, const struct sl_uuid *list, uint32_t index);
 uint64_t fake_version(struct fake_redis *f, const struct sl_uuid *list);
 /* Indices taken of a list and not given back. */
 uint32_t fake_outstanding(struct fake_redis *f, const struct sl_uuid *list);
-/* Somebody else's change: as an instance of its own would make it. */
+/* A change by another instance. */
 void fake_change(struct fake_redis *f, const struct sl_uuid *list, uint32_t index, uint8_t value);
 uint32_t fake_list_count(struct fake_redis *f, const char *pool);
 void fake_list_id(struct fake_redis *f, const char *pool, uint32_t i, struct sl_uuid *ret);
 
-/* ---- what the scripts do; the caller has the lock --------------------------------------------------------
- */
+/* ---- what the scripts do; the caller has the lock ---- */
 
 struct fake_pool *fake_pool(struct fake_redis *f, const char *name); /* made when it is not there */
 struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list);
@@ -151,7 +148,7 @@ uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uin
 uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
 uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
                    enum sl_mended *ret_what);
-/* `ids` has room for all that are asked for; the answer points into it. */
+/* `ids` has room for all requested ones; the answer points into it. */
 void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
                  struct sl_retired *ret);
 /* An enum sl_result per change; whether something changed. */

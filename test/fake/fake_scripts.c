@@ -184,7 +184,7 @@ static void mended(struct fake_list *l, const struct sl_mend *m, uint64_t source
     l->now.returned_count = 0;
 }
 
-/* What was set since the list was mended stays. */
+/* Statuses that were set after the list was mended stay. */
 static void mended_more(struct fake_list *l, const struct sl_mend *m)
 {
     const struct fake_pool *p = l->pool;
@@ -230,7 +230,7 @@ uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_me
     return l->now.version;
 }
 
-/* Whether the list is one that ends now. */
+/* Whether the list retires now. */
 static bool ends(struct fake_list *l, const struct sl_retire *r, int64_t now)
 {
     int64_t watched = l->pool->now.watched_ms, since = l->now.reserved_ms;
@@ -311,7 +311,7 @@ bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const str
     return changed;
 }
 
-/* Validates against copies first; true: every entry would pass. */
+/* Validates against copies first; true: every entry passes. */
 static bool would_pass(struct fake_redis *f, int final, const struct sl_batch_group *g,
                        struct sl_batched *ret)
 {

@@ -19,8 +19,7 @@ static bool writes(enum sl_store_op kind)
     return table[kind];
 }
 
-/* ---- replies ---------------------------------------------------------------------------------------------
- */
+/* ---- replies ---- */
 
 static void op_free(struct op *op)
 {
@@ -112,8 +111,7 @@ static void on_poke(void *arg, struct sl_mail *m)
     look(arg);
 }
 
-/* ---- connections -----------------------------------------------------------------------------------------
- */
+/* ---- connections ---- */
 
 struct sl_store *sl_store_new(const struct sl_store_setup *setup)
 {
@@ -158,7 +156,7 @@ void sl_store_free(struct sl_store *s)
 
 void sl_store_drain(struct sl_store *s, uint64_t deadline_ns)
 {
-    (void)deadline_ns; /* what is held is the test's to release */
+    (void)deadline_ns; /* the test releases held replies */
     s->state = s->inflight > 0 ? SL_STORE_DRAINING : SL_STORE_CLOSED;
     if (s->state == SL_STORE_CLOSED)
         s->setup.on_state(s->setup.arg, SL_STORE_CLOSED);
@@ -195,8 +193,7 @@ void sl_store_mail(struct sl_mail *m)
     sl_assert(!"the fake sends no such mail");
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fake_give *give,
                        bool *ret_execute)

@@ -52,7 +52,7 @@ struct sl_store {
     bool busy;
 };
 
-/* NULL: refused. Otherwise the caller has the lock until fake_op_sent; *ret_execute: whether it is to happen.
+/* NULL: refused. Otherwise the caller has the lock until fake_op_sent; *ret_execute: whether to execute it.
  */
 struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fake_give *give,
                        bool *ret_execute);

@@ -30,7 +30,7 @@ static int64_t wall(void *arg)
     return sl_wall_ms(&sl_clock_system) + passed + atomic_load(&f->wall_step_ms);
 }
 
-/* A seed repeats a run, as far as threads and time do. */
+/* The same seed repeats a run, except for threads and time. */
 static void chance(void *arg, void *out, size_t n)
 {
     struct fixture *f = arg;
@@ -57,8 +57,7 @@ static bool was_call(struct sl_mail *m)
     return true;
 }
 
-/* ---- workers ---------------------------------------------------------------------------------------------
- */
+/* ---- workers ---- */
 
 static void on_worker_mail(void *arg, struct sl_mail *m)
 {
@@ -121,8 +120,7 @@ static void worker_run(void *arg)
     atomic_fetch_add(&w->fixture->workers_ended, 1);
 }
 
-/* ---- the keeper ------------------------------------------------------------------------------------------
- */
+/* ---- the keeper ---- */
 
 static void on_keeper_mail(void *arg, struct sl_mail *m)
 {
@@ -196,8 +194,7 @@ static void keeper_run(void *arg)
     atomic_store(&f->keeper_ended, true);
 }
 
-/* ---- birth -----------------------------------------------------------------------------------------------
- */
+/* ---- birth ---- */
 
 static void *builder_new(void *arg)
 {
@@ -303,15 +300,15 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
     return f;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static void on_nudge(void *arg)
 {
     (void)arg;
 }
 
-/* The kernel wakes the loop by its own clock, which is behind ours: what is due is found after a wake-up. */
+/* The kernel wakes the loop by its own clock, which is behind ours: timers that are due are found after a
+ * wake-up. */
 static void nudge(struct fixture *f)
 {
     uint64_t passed = atomic_exchange(&f->passed_ms, 0);
@@ -334,7 +331,7 @@ void fixture_turn(struct fixture *f)
 void fixture_for(struct fixture *f, unsigned ms)
 {
     uint64_t end = sl_mono_ns(&sl_clock_system) + ms * SL_NS_PER_MS;
-    /* On a busy machine the time may be over before anything has moved. */
+    /* On a busy machine the time may be over before any thread has run. */
     for (unsigned turns = 0; turns < ms || sl_mono_ns(&sl_clock_system) < end; turns++)
         fixture_turn(f);
 }
@@ -382,8 +379,7 @@ uint64_t fixture_metric(const struct fixture *f, unsigned pool, unsigned id)
     return fixture_metric_label(f, pool, id, 0);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static void begin_drain(void *arg)
 {

@@ -41,7 +41,7 @@ struct fixture_setup {
     void (*on_keeper_mail)(void *arg, struct sl_mail *m);
     void *arg;
     void (*configure)(struct sl_pool_options *o, struct sl_redis_options *redis);
-    const struct fixture_estate *estate; /* of a predecessor: its storage and redis are used again */
+    const struct fixture_estate *estate; /* of an earlier fixture: its storage and redis are used again */
 };
 
 struct fixture {
@@ -54,7 +54,7 @@ struct fixture {
     _Atomic int64_t wall_step_ms;
     _Atomic uint64_t passed_ms; /* by fixture_pass */
     struct sl_timer nudge;
-    struct sl_loop *loop; /* the keeper's, and everybody's unless threaded */
+    struct sl_loop *loop; /* the keeper's, and the workers' unless threaded */
     struct sl_pool_options options[FIXTURE_POOLS];
     char names[FIXTURE_POOLS][16];
     struct sl_shared shared;
@@ -72,11 +72,11 @@ struct fixture {
     char fatal[1024];
 };
 
-/* Does not wait for anything; see fixture_start. */
+/* Does not wait until the keeper has started: fixture_start does. */
 struct fixture *fixture_new(const struct fixture_setup *setup);
 /* Ends everything as the daemon does; what the rings hold goes back to the store, if that is up. */
 void fixture_end(struct fixture *f);
-/* Ends it, but storage and redis stay for a successor, whose end frees them. */
+/* Ends it, but keeps storage and redis for a later fixture, whose end frees them. */
 struct fixture_estate {
     char storage[64];
     struct fake_redis *redis;
@@ -85,11 +85,11 @@ struct fixture_estate fixture_die(struct fixture *f);
 
 void fixture_turn(struct fixture *f);
 void fixture_for(struct fixture *f, unsigned ms);
-/* So much time has passed, by both clocks; what is due comes with the next turns. Not with threads. */
+/* Advances both clocks; timers that are due fire in the next turns. Not with threads. */
 void fixture_pass(struct fixture *f, unsigned ms);
-/* Turns the loop until it holds; false after `ms`. */
+/* Turns the loop until `holds` is true; false after `ms`. */
 bool fixture_until(struct fixture *f, bool (*holds)(struct fixture *f, void *arg), void *arg, unsigned ms);
-/* Until the keeper has started and every ring is full. */
+/* Waits until the keeper has started and every ring is full. */
 void fixture_start(struct fixture *f);
 /* Runs fn(arg) in the loop of that mailbox's owner: a worker's or the keeper's. */
 void fixture_call(struct sl_mailbox *to, void (*fn)(void *arg), void *arg);

@@ -16,8 +16,8 @@
 #define SIZE 16
 #define SWEEP_MS 2000
 #define AFTER_MS 40000
-#define LEASE_MS (AFTER_MS / 2) /* of what is ready */
-#define AHEAD_MS 30000          /* the lease, and what is under way */
+#define LEASE_MS (AFTER_MS / 2) /* of references in a ring */
+#define AHEAD_MS 30000          /* the lease, and references on their way to a client */
 #define SOON 5000               /* ms */
 
 void short_lived(struct sl_pool_options *o, struct sl_redis_options *redis);
@@ -29,12 +29,12 @@ const struct sl_token *token_of(struct fixture *f, uint32_t number);
 int64_t wall_s(struct fixture *f);
 uint64_t looks(struct fixture *f);
 
-/* What Redis has of a list, for the test to look at and to change. */
+/* The fake's record of a list, for the test to read and to change; locked until unlock(). */
 struct fake_list *lock_list(struct fixture *f, uint32_t number);
 void unlock(struct fixture *f);
 struct fake_fields fields_of(struct fixture *f, uint32_t number);
 
-/* Another instance was the first to find it; `quietly`: this one has to look. */
+/* Another instance has retired it; `quietly`: without a message on the change channel. */
 void end_elsewhere(struct fixture *f, uint32_t number, bool quietly);
 void sweep(struct fixture *f);
 void settle(struct fixture *f);
@@ -43,7 +43,7 @@ struct fixture *started(void (*configure)(struct sl_pool_options *o, struct sl_r
 bool has_ready(struct fixture *f, void *arg);
 void hand_out(struct fixture *f, unsigned n);
 
-/* All references of the first list: what is ready now is of another one. */
+/* Gives out all references of the first list: the ring holds those of another one then. */
 void use_up_first(struct fixture *f);
 bool is_retired(struct fixture *f, void *arg);
 void live_until_retired(struct fixture *f, uint32_t number, unsigned sweeps);

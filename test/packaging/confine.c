@@ -1,6 +1,6 @@
-/* confine LIST PROGRAM ARGUMENT...: becomes the program, under a filter that lets through the system calls
- * that LIST names (one a line); any other ends the whole process at once. What this machine does not know by
- * that name is left out, as systemd does. */
+/* confine LIST PROGRAM ARGUMENT...: executes the program under a filter that permits the system calls
+ * in LIST (one a line); any other ends the whole process at once. Names that this machine does not know are
+ * left out, as systemd does. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>

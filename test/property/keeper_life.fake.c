@@ -78,8 +78,7 @@ static struct request *request_new(struct life *w)
     return NULL;
 }
 
-/* ---- reserving -------------------------------------------------------------------------------------------
- */
+/* ---- reserving ---- */
 
 static void receive(struct life *w, const uint64_t *slots, uint32_t n)
 {
@@ -124,8 +123,7 @@ static void reserve(struct life *w)
     }
 }
 
-/* ---- updating --------------------------------------------------------------------------------------------
- */
+/* ---- updating ---- */
 
 static void settle(struct request *q, enum sl_err err)
 {
@@ -212,8 +210,7 @@ static void batch(struct life *w)
         settle(q, SL_ERR_UNAVAILABLE);
 }
 
-/* ---- what goes wrong -------------------------------------------------------------------------------------
- */
+/* ---- what goes wrong ---- */
 
 static void cancel_one(struct life *w)
 {
@@ -286,8 +283,7 @@ static void step(struct life *w)
         fixture_turn(w->f);
 }
 
-/* ---- the end of the matter -------------------------------------------------------------------------------
- */
+/* ---- the end of the matter ---- */
 
 static void heal(struct life *w)
 {

@@ -23,7 +23,7 @@ struct loaded {
     bool ok;
 };
 
-/* The tests run in a directory of their own: messages name the file as it was given. */
+/* The tests run in a directory of their own, since messages name the file as the test gave it. */
 int enter(void **state);
 int leave(void **state);
 void write_file(const char *name, const void *bytes, size_t n, mode_t mode);

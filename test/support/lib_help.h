@@ -1,4 +1,5 @@
-/* What the tests of the public library share: tokens put together by hand, and what must be found in them. */
+/* What the tests of the public library share: tokens put together by hand, and what a verification must
+ * report. */
 #pragma once
 #include "token_help.h"
 
@@ -17,6 +18,6 @@ char *make_jwt(EVP_PKEY *key, const char *header, const char *payload);
 /* A verifier with one bare key. */
 struct statuslist_verifier *verifier_of(EVP_PKEY *key);
 
-/* Exactly this one failed; NULL: none. */
+/* Asserts that exactly this check failed; NULL: none. */
 void only_failure(const struct statuslist_report *r, const char *name, const char *label);
 enum statuslist_outcome outcome_of(const struct statuslist_report *r, const char *name);

@@ -38,7 +38,7 @@ struct fixture {
 void server_start(struct server *s, const char *const *extra);
 void server_stop(struct server *s, int sig);
 
-/* One command line for redis-cli; its output without the last newline. */
+/* Runs redis-cli with these arguments; returns its output without the last newline. */
 __attribute__((format(printf, 2, 3))) const char *cli(const struct server *s, const char *fmt, ...);
 void new_identity(struct sl_store_identity *id);
 struct sl_store *fixture_store_as(struct fixture *f, const char *role,
@@ -120,6 +120,6 @@ extern struct remembered remembered;
 void on_remembered(void *arg, enum sl_err err, const struct sl_remembered *r);
 struct sl_list_draft draft(void);
 
-/* Opens the pool and makes one list; its id. */
+/* Opens the pool and makes one list; returns its id. */
 struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, unsigned bits);
 void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);

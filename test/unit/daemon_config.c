@@ -54,7 +54,7 @@ static void test_all_mistakes_at_once_in_order(void **state)
         ":4: app.workers: '1000' is out of range; expected a whole number from 1 to 256, or auto\n" FILE_NAME
         ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port or "
         "unix:/path\n" FILE_NAME ":7: app.status-list-pools.Tests: is no name for a pool; expected 1 to 64 "
-                                 "of the characters a-z, 0-9, _ and -\n" FILE_NAME
+        "of the characters a-z, 0-9, _ and -\n" FILE_NAME
         ":7: app.status-list-pools.Tests.api-key: missing; expected api-key, api-keys, api-key-file, "
         "api-key-sha256 or jwt-auth.keys\n" FILE_NAME
         ":8: app.status-list-pools.Tests.size: 99999 entries of 1 bits are not "

@@ -124,9 +124,8 @@ static void each_key_by_its_flag(void **state)
                              pool_section(f.plain.config, 2)};
     assert_int_equal(check_rows(&f, &sl_pool_scope, &a[0], &a[1], &a[2], "app.status-list-pools.a"), 3);
     assert_false(mentions(&f.warnings, "hidden"));
-    assert_true(mentions(&f.warnings,
-                         "redis.password: takes effect only at the next start; until then "
-                         "the value stays absent"));
+    assert_true(mentions(&f.warnings, "redis.password: takes effect only at the next start; until then "
+                                      "the value stays absent"));
     let_go(&f);
 }
 

@@ -55,8 +55,7 @@ static void short_life(struct sl_pool_options *o, struct sl_redis_options *redis
     o->ttl_ms = 1000;
 }
 
-/* ---- cold lists ------------------------------------------------------------------------------------------
- */
+/* ---- cold lists ---- */
 
 static void count_answer(void *arg, enum sl_err err)
 {
@@ -148,8 +147,7 @@ static void failed_loads_are_tried_again(void **state)
     fixture_end(f);
 }
 
-/* ---- changes ---------------------------------------------------------------------------------------------
- */
+/* ---- changes ---- */
 
 static void hundred_versions_in_an_interval_are_one_publication(void **state)
 {
@@ -235,8 +233,7 @@ static void list_of_another_instance_is_found(void **state)
     fixture_end(f);
 }
 
-/* ---- versions --------------------------------------------------------------------------------------------
- */
+/* ---- versions ---- */
 
 static void version_never_goes_back(void **state)
 {
@@ -295,8 +292,7 @@ static void restored_backup_is_noticed(void **state)
     fixture_end(f);
 }
 
-/* ---- renewal ---------------------------------------------------------------------------------------------
- */
+/* ---- renewal ---- */
 
 static bool renewed(struct fixture *f, void *arg)
 {
@@ -336,8 +332,7 @@ static void step_of_the_wall_clock_draws_renewals_anew(void **state)
     fixture_end(f);
 }
 
-/* ---- old tokens ------------------------------------------------------------------------------------------
- */
+/* ---- old tokens ---- */
 
 static void old_token_lives_until_every_worker_has_answered(void **state)
 {
@@ -405,8 +400,7 @@ static void workers_are_told_which_lists_were_replaced(void **state)
     fixture_end(f);
 }
 
-/* ---- unknown ids -----------------------------------------------------------------------------------------
- */
+/* ---- unknown ids ---- */
 
 struct looked_up {
     unsigned answers, found, unknown, unavailable;

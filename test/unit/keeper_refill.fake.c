@@ -63,8 +63,7 @@ static void ask_refill(struct fixture *f)
         assert_true(false); /* the ring has to be empty */
 }
 
-/* ---- start -----------------------------------------------------------------------------------------------
- */
+/* ---- start ---- */
 
 static void start_opens_lists_precreates_and_refills_once(void **state)
 {
@@ -155,8 +154,7 @@ static void retired_pool_takes_nothing(void **state)
     fixture_end(f);
 }
 
-/* ---- failures --------------------------------------------------------------------------------------------
- */
+/* ---- failures ---- */
 
 static void block_waits_for_its_lists_first_token(void **state)
 {
@@ -239,8 +237,7 @@ static void store_that_comes_back_is_read_again(void **state)
     fixture_end(f);
 }
 
-/* ---- epochs ----------------------------------------------------------------------------------------------
- */
+/* ---- epochs ---- */
 
 static void another_epoch_seals_the_open_lists(void **state)
 {
@@ -355,8 +352,7 @@ static void young_lists_wait_under_everysec(void **state)
     fixture_end(f);
 }
 
-/* ---- precreation -----------------------------------------------------------------------------------------
- */
+/* ---- precreation ---- */
 
 static void three_spares(struct sl_pool_options *o, struct sl_redis_options *redis)
 {
@@ -396,8 +392,7 @@ static void spares_are_made_before_they_are_needed(void **state)
     fixture_end(f);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static void small_lists(struct sl_pool_options *o, struct sl_redis_options *redis)
 {

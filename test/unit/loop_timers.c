@@ -29,8 +29,7 @@ static uint32_t draw(struct fake_clock *c, uint32_t bound)
     return (uint32_t)((c->state >> 33) % bound);
 }
 
-/* ---- the heap against a list that is searched -----------------------------------------------------------
- */
+/* ---- the heap against a list that is searched ---- */
 
 struct model {
     struct sl_timers heap;
@@ -101,8 +100,7 @@ static void heap_equals_a_list_that_is_searched(void **state)
     }
 }
 
-/* ---- on a loop -------------------------------------------------------------------------------------------
- */
+/* ---- on a loop ---- */
 
 struct bell {
     struct sl_loop *loop;

@@ -139,8 +139,7 @@ static void a_batch_is_all_or_nothing(void **state)
     assert_false(got.flags[1]);
 }
 
-/* ---- model
- * ------------------------------------------------------------------------------------------------- */
+/* ---- model ---- */
 
 enum { LISTS = 3, SIZE = 40, PER_GROUP = 12 };
 
@@ -315,8 +314,7 @@ static void a_batch_of_many(void **state)
     assert_int_equal(sl_status_get(got.bytes, got.len, 1, 49999 - 3 * 8999), 1);
 }
 
-/* ---- answers that are bound to a key
- * ---------------------------------------------------------------------- */
+/* ---- answers that are bound to a key ---- */
 
 static void remember(const char *pool, const struct sl_record_key *key, const char *answer)
 {

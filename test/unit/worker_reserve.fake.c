@@ -195,8 +195,7 @@ static void small_lists(struct sl_pool_options *o, struct sl_redis_options *redi
     o->check_delay_ms = 100;
 }
 
-/* ---- tests -----------------------------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 static void ring_answers_at_once(void **state)
 {
