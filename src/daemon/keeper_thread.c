@@ -68,7 +68,7 @@ static void on_mail(void *arg, struct sl_mail *m)
         sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,
                             d);
     else if (m->kind == SL_DAEMON_MAY)
-        sl_keeper_may(d->keeper.keeper, d->reload.next.config->pools, on_may, d);
+        sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_may, d);
     else if (m->kind == SL_DAEMON_RELOAD)
         reload(d, m);
     else

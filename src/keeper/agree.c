@@ -1,5 +1,5 @@
-/* What all instances of a pool must have in common: shown to the others, compared before the pool is opened,
- * and again with every new subscription and every change. */
+#include "keeper/agree.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,12 @@
 #include "core/siphash.h"
 #include "keeper/keeper_int.h"
 
+/* Before the first agreement a pool is not opened, and a difference ends the process. Later a difference is
+ * only logged and shown: both instances serve the same lists already. */
+
 static const char url_key[] = "public-url";
 
-/* Not sl_buf_printf, which may lack memory for a moment. */
+/* Not with sl_buf_printf, which allocates. */
 static void put_line(struct sl_buf *out, const char *key, const char *value)
 {
     sl_buf_puts(out, key);
@@ -22,8 +25,8 @@ static void put_line(struct sl_buf *out, const char *key, const char *value)
     sl_buf_putc(out, '\n');
 }
 
-/* A line per option that has not its default: one that a later version knows is not missed by an earlier one.
- */
+/* A line per option that differs from its default, so that an option which only a later version knows makes
+ * no difference to an earlier one. */
 static void put_text(const struct sl_keeper *k, const struct sl_pool_options *o, struct sl_buf *out)
 {
     struct sl_pool_options *plain = sl_xcalloc(1, sizeof *plain);
@@ -42,7 +45,6 @@ static void put_text(const struct sl_keeper *k, const struct sl_pool_options *o,
     sl_assert(!out->failed); /* the configuration bounds each */
 }
 
-/* What is of one size is there or the process ends. */
 static void text_init(struct sl_buf *text)
 {
     sl_buf_over(text, sl_xcalloc(1, SL_SHARED_MAX), SL_SHARED_MAX);
@@ -50,11 +52,11 @@ static void text_init(struct sl_buf *text)
 
 static uint64_t fingerprint_of(const struct sl_buf *text)
 {
-    static const uint64_t key[2] = {0}; /* the same everywhere: nobody is kept out by it */
+    static const uint64_t key[2] = {0}; /* the same in every process; the fingerprint is no secret */
     return sl_siphash(key, (const uint8_t *)text->data, text->len);
 }
 
-/* The value in the text of an instance; without one the option's default. */
+/* The option's value in an instance's text; its default if the text does not have it. */
 static struct sl_span value_of(struct sl_span text, const char *name, const char *fallback)
 {
     size_t n = strlen(name);
@@ -68,19 +70,19 @@ static struct sl_span value_of(struct sl_span text, const char *name, const char
     return fallback != NULL ? sl_span(fallback, strlen(fallback)) : SL_SPAN("absent");
 }
 
-static void compare(struct sl_buf *why, struct sl_span his, struct sl_span mine, const char *name,
-                    const char *fallback, unsigned *differences)
+static void compare_option(struct sl_buf *why, struct sl_span other, struct sl_span mine, const char *name,
+                           const char *fallback, unsigned *differences)
 {
-    struct sl_span a = value_of(his, name, fallback), b = value_of(mine, name, fallback);
+    struct sl_span a = value_of(other, name, fallback), b = value_of(mine, name, fallback);
     if (sl_span_eq(a, b))
         return;
     sl_buf_printf(why, "%s %s %.*s, this file says %.*s", (*differences)++ > 0 ? ";" : " with", name,
                   (int)(a.len < 100 ? a.len : 100), a.at, (int)(b.len < 100 ? b.len : 100), b.at);
 }
 
-/* Into p->differs; false: nothing speaks against `mine`. */
-static bool differs(const struct sl_kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
-                    const struct sl_pool_options *o, char out[static SL_KEEPER_WHY])
+/* The sentence that names what differs; false: nothing does. */
+static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
+                            const struct sl_pool_options *o, char out[static SL_KEEPER_WHY])
 {
     struct sl_buf why;
     unsigned n = 0;
@@ -89,17 +91,17 @@ static bool differs(const struct sl_kpool *p, const struct sl_agreed *r, const s
         return false;
     sl_buf_over(&why, out, SL_KEEPER_WHY - 1);
     sl_buf_printf(&why, "redis has pool %s", p->shared->name);
-    struct sl_span his = r->text, text = sl_span(mine->data, mine->len);
+    struct sl_span theirs = r->text, text = sl_span(mine->data, mine->len);
     if (r->size != 0 && r->size != o->size)
         sl_buf_printf(&why, "%s size %u, this file says %u", n++ > 0 ? ";" : " with", r->size, o->size);
     if (r->size != 0 && r->bits != o->bits)
         sl_buf_printf(&why, "%s bits %u, this file says %u", n++ > 0 ? ";" : " with", r->bits, o->bits);
-    if (r->other.len > 0 && his.len > 0) {
-        compare(&why, his, text, url_key, NULL, &n);
+    if (r->other.len > 0 && theirs.len > 0) {
+        compare_option(&why, theirs, text, url_key, NULL, &n);
         for (const struct sl_option *row = sl_pool_option_rows; row->name != NULL; row++)
             if (row->flags & SL_OPT_SHARED && strcmp(row->name, "size") != 0 &&
                 strcmp(row->name, "bits") != 0)
-                compare(&why, his, text, row->name, row->fallback, &n);
+                compare_option(&why, theirs, text, row->name, row->fallback, &n);
     }
     if (fixed)
         sl_buf_puts(&why, ". A live pool cannot change size and bits: use a new pool name");
@@ -112,30 +114,28 @@ static bool differs(const struct sl_kpool *p, const struct sl_agreed *r, const s
     return true;
 }
 
-/* Before the first agreement the pool is not opened, and a difference ends the process. Afterwards it only is
- * told: whoever came meanwhile serves the same lists. */
 static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
 {
     struct sl_kpool *p = arg;
+    struct sl_agreement *a = &p->agreement;
     struct sl_keeper *k = p->keeper;
     char why[SL_KEEPER_WHY];
-    p->agreeing = false;
-    if (err != SL_OK || k->fingerprints[p->shared->number] != p->asked_fingerprint)
+    a->asking = false;
+    if (err != SL_OK || k->agreements.fingerprints[p->shared->number] != a->asked_fingerprint)
         return; /* the next sweep asks again */
-    p->due_agree = false;
-    if (!differs(p, r, &p->agreed_text, p->options, why)) {
-        p->differs[0] = '\0';
-        if (!p->agreed && p->state == POOL_CLOSED) {
-            p->agreed = true;
-            sl_keeper_open(p);
-        }
-        p->agreed = true;
+    a->due = false;
+    if (!find_difference(p, r, &a->text, p->options, why)) {
+        bool first = !a->agreed;
+        a->difference[0] = '\0';
+        a->agreed = true;
+        if (first && p->state.now == SL_POOL_CLOSED)
+            k->hooks.agreed(p);
         return;
     }
-    p->due_agree = p->agreed;
-    if (k->started && strcmp(why, p->differs) != 0)
+    a->due = a->agreed;
+    if (k->started && strcmp(why, a->difference) != 0)
         sl_log(SL_ERROR, "pool", "instances of a pool differ", SL_KS("difference", why));
-    memcpy(p->differs, why, sizeof why);
+    memcpy(a->difference, why, sizeof why);
     if (!k->started)
         k->setup.on_fatal(k->setup.arg, why);
 }
@@ -148,79 +148,110 @@ static struct sl_shared_options options_of(const struct sl_buf *text, const stru
                                       .bits = o->bits};
 }
 
-void sl_keeper_agree(struct sl_kpool *p)
+void sl_keeper_check_agreement(struct sl_kpool *p)
 {
+    struct sl_agreement *a = &p->agreement;
     struct sl_keeper *k = p->keeper;
-    p->due_agree = true;
-    if (p->agreeing || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
-        return; /* others must see us before we look at them */
-    struct sl_shared_options mine = options_of(&p->agreed_text, p->options);
-    p->asked_fingerprint = mine.fingerprint;
-    p->agreeing = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
+    a->due = true;
+    if (a->asking || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
+        return; /* the others must see our fingerprint before we look for theirs */
+    struct sl_shared_options mine = options_of(&a->text, p->options);
+    a->asked_fingerprint = mine.fingerprint;
+    a->asking = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
 }
 
-void sl_keeper_show(struct sl_kpool *p)
+void sl_keeper_retry_agreement(struct sl_kpool *p)
+{
+    if (p->agreement.due)
+        sl_keeper_check_agreement(p);
+}
+
+void sl_keeper_advertise_options(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
-    unsigned i = p->shared->number;
-    uint64_t before = k->fingerprints[i];
-    if (p->agreed_text.data == NULL)
-        text_init(&p->agreed_text);
-    put_text(k, p->options, &p->agreed_text);
-    k->fingerprints[i] = fingerprint_of(&p->agreed_text);
-    if (k->feed == NULL || before == k->fingerprints[i])
+    uint64_t *fingerprint = &k->agreements.fingerprints[p->shared->number], before = *fingerprint;
+    if (p->agreement.text.data == NULL)
+        text_init(&p->agreement.text);
+    put_text(k, p->options, &p->agreement.text);
+    *fingerprint = fingerprint_of(&p->agreement.text);
+    if (k->feed == NULL || before == *fingerprint)
         return;
-    sl_feed_show(k->feed, i, before);
-    sl_keeper_agree(p);
+    sl_feed_show(k->feed, p->shared->number, before);
+    sl_keeper_check_agreement(p);
 }
 
-/* ---- asking beforehand */
+bool sl_keeper_has_agreed(const struct sl_kpool *p)
+{
+    return p->agreement.agreed;
+}
 
-struct question {
-    struct sl_kpool *p;
+const char *sl_keeper_difference(const struct sl_kpool *p)
+{
+    return p->agreement.difference;
+}
+
+void sl_keeper_agreements_init(struct sl_keeper *k)
+{
+    k->agreements.fingerprints = sl_xcalloc(k->shared->pool_count + 1, sizeof *k->agreements.fingerprints);
+}
+
+void sl_keeper_agreements_free(struct sl_keeper *k)
+{
+    SL_EACH_KPOOL (p, k)
+        free(p->agreement.text.data);
+    free(k->agreements.fingerprints);
+}
+
+/* ---- asking before a reload */
+
+struct options_question {
+    struct sl_kpool *pool;
+    const struct sl_pool_options *options;
     struct sl_buf text;
-    const struct sl_pool_options *o;
 };
 
-static void answered(struct sl_keeper *k)
+static void free_question(struct options_question *q)
 {
-    if (--k->may.out == 0)
-        k->may.done(k->may.arg, k->may.why);
-}
-
-static void on_may(void *arg, enum sl_err err, const struct sl_agreed *r)
-{
-    struct question *q = arg;
-    struct sl_keeper *k = q->p->keeper;
-    char why[SL_KEEPER_WHY];
-    if (err == SL_OK && differs(q->p, r, &q->text, q->o, why))
-        memcpy(k->may.why, why, sizeof why);
     free(q->text.data);
     free(q);
-    answered(k);
 }
 
-void sl_keeper_may(struct sl_keeper *k, const struct sl_pool_options *options,
-                   void (*done)(void *arg, const char *why), void *arg)
+static void question_answered(struct sl_keeper *k)
 {
-    sl_assert(k->may.out == 0);
-    k->may.done = done;
-    k->may.arg = arg;
-    k->may.why[0] = '\0';
-    k->may.out = 1; /* ours */
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        struct question *q = sl_xcalloc(1, sizeof *q);
-        *q = (struct question){.p = &k->pools[i], .o = &options[i]};
+    if (--k->agreements.question.awaited == 0)
+        k->agreements.question.done(k->agreements.question.arg, k->agreements.question.why);
+}
+
+static void on_options_checked(void *arg, enum sl_err err, const struct sl_agreed *r)
+{
+    struct options_question *q = arg;
+    struct sl_keeper *k = q->pool->keeper;
+    char why[SL_KEEPER_WHY];
+    if (err == SL_OK && find_difference(q->pool, r, &q->text, q->options, why))
+        memcpy(k->agreements.question.why, why, sizeof why);
+    free_question(q);
+    question_answered(k);
+}
+
+void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *options,
+                             sl_keeper_checked_cb *done, void *arg)
+{
+    sl_assert(k->agreements.question.awaited == 0);
+    k->agreements.question.done = done;
+    k->agreements.question.arg = arg;
+    k->agreements.question.why[0] = '\0';
+    k->agreements.question.awaited = 1; /* held until every pool was asked */
+    SL_EACH_KPOOL (p, k) {
+        struct options_question *q = sl_xcalloc(1, sizeof *q);
+        *q = (struct options_question){.pool = p, .options = &options[p->shared->number]};
         text_init(&q->text);
-        put_text(k, q->o, &q->text);
-        struct sl_shared_options next = options_of(&q->text, q->o);
-        if (next.fingerprint != k->fingerprints[i] &&
-            sl_store_agree(k->store, q->p->shared->name, &next, false, on_may, q) == SL_OK) {
-            k->may.out++;
-        } else {
-            free(q->text.data);
-            free(q);
-        }
+        put_text(k, q->options, &q->text);
+        struct sl_shared_options next = options_of(&q->text, q->options);
+        if (next.fingerprint != k->agreements.fingerprints[p->shared->number] &&
+            sl_store_agree(k->store, p->shared->name, &next, false, on_options_checked, q) == SL_OK)
+            k->agreements.question.awaited++;
+        else
+            free_question(q);
     }
-    answered(k);
+    question_answered(k);
 }

@@ -1,5 +1,5 @@
-/* What the wall clock brings about. The ends of the certificates are told ahead, and again each day; what is
- * signed never outlives them (keeper/schedule.h). */
+#include "keeper/certificates.h"
+
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
@@ -15,7 +15,12 @@ bool sl_keeper_expired(const struct sl_kpool *p)
     return seconds_left(p) <= 0;
 }
 
-static void tell(const struct sl_kpool *p, int64_t left)
+void sl_keeper_new_certificate(struct sl_kpool *p)
+{
+    p->certificate = (struct sl_certificate){0};
+}
+
+static void announce_end(const struct sl_kpool *p, int64_t left)
 {
     char mem[64];
     struct sl_buf end;
@@ -33,26 +38,9 @@ static void tell(const struct sl_kpool *p, int64_t left)
 
 void sl_keeper_watch_certificates(struct sl_keeper *k)
 {
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        struct sl_kpool *p = &k->pools[i];
-        if (sl_ending_due(&p->ending, k->clock, INT64_MIN, sl_key_not_after(p->shared->key)))
-            tell(p, seconds_left(p));
-    }
-}
-
-/* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
-void sl_keeper_watch_wall(struct sl_keeper *k)
-{
-    int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
-    int64_t step = offset - k->wall_offset_ms;
-    k->wall_offset_ms = offset;
-    if (step > -1000 && step < 1000)
-        return;
-    sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
-        struct sl_klist *t = sl_keeper_list(k, i);
-        const struct sl_token *token = sl_list_token(&t->list);
-        if (token != NULL && t->committed <= token->version)
-            sl_keeper_schedule(t);
+    SL_EACH_KPOOL (p, k) {
+        int64_t not_after = sl_key_not_after(p->shared->key);
+        if (sl_ending_due(&p->certificate.ending, k->clock, INT64_MIN, not_after))
+            announce_end(p, seconds_left(p));
     }
 }

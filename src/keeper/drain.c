@@ -1,52 +1,61 @@
-/* The end: waiting requests are answered, rings emptied, what they held given back once. */
+/* Shutdown has two steps. While the workers still run, waiting requests are answered and nothing new is
+ * taken. After they have ended nobody reserves any more: takes under way come back, rings and stock are
+ * emptied, and the references go back to Redis, one call per list. */
+#include "keeper/drain.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
+#define POLL_NS (5 * SL_NS_PER_MS)
+
 void sl_keeper_begin_drain(struct sl_keeper *k)
 {
     k->draining = true;
-    atomic_store_explicit(&k->shared->authoritative, true,
-                          memory_order_release); /* nobody is looked up any more */
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        sl_keeper_answer_waiters(&k->pools[i], false);
+    /* Workers ask for no unknown id any more. */
+    atomic_store_explicit(&k->shared->authoritative, true, memory_order_release);
+    SL_EACH_KPOOL (p, k)
+        sl_keeper_answer_waiters(p, false);
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
-    sl_keeper_confirm(k);
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++)
-        sl_keeper_answer_cold(sl_keeper_list(k, i), SL_ERR_UNAVAILABLE);
+    sl_keeper_confirm_workers(k);
+    sl_keeper_refuse_tokens(k);
 }
 
-static void finish(struct sl_keeper *k)
+static void finish_giving_back(struct sl_keeper *k)
 {
-    sl_timer_stop(k->loop, &k->give_up);
-    void (*done)(void *) = k->gave_back;
-    k->gave_back = NULL;
+    sl_timer_stop(k->loop, &k->giving_back.give_up);
+    sl_keeper_gave_back_cb *done = k->giving_back.done;
+    k->giving_back.done = NULL;
     if (done != NULL)
-        done(k->gave_back_arg);
+        done(k->giving_back.arg);
+}
+
+static void end_call(struct sl_keeper *k)
+{
+    if (--k->giving_back.out == 0)
+        finish_giving_back(k);
 }
 
 /* One call to Redis: the indices of one list. */
-struct giving {
+struct give_call {
     struct sl_kpool *pool;
     uint32_t count;
 };
 
 static void on_given_back(void *arg, enum sl_err err, uint32_t accepted)
 {
-    struct giving *g = arg;
-    struct sl_keeper *k = g->pool->keeper;
+    struct give_call *g = arg;
+    struct sl_kpool *p = g->pool;
     if (err == SL_OK)
-        sl_metric_add(g->pool->metrics, SL_KM_GIVEN_BACK, accepted);
+        sl_metric_add(p->metrics, SL_KM_GIVEN_BACK, accepted);
     if (err != SL_OK || accepted < g->count)
         sl_log(SL_WARN, "pool", "references were not given back: their indices stay unused",
-               SL_KS("pool", g->pool->shared->name),
-               SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
+               SL_KS("pool", p->shared->name), SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
                SL_KS("code", sl_err_code(err)));
     free(g);
-    if (--k->giving_back == 0)
-        finish(k);
+    end_call(p->keeper);
 }
 
 static int by_slot(const void *a, const void *b)
@@ -59,12 +68,12 @@ static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
 {
     struct sl_keeper *k = p->keeper;
     struct sl_klist *t = sl_keeper_list(k, sl_ring_slot_list(slots[0]));
-    struct giving *g = sl_xcalloc(1, sizeof *g);
+    struct give_call *g = sl_xcalloc(1, sizeof *g);
     uint32_t *indices = sl_xcalloc(n, sizeof *indices);
     for (uint32_t i = 0; i < n; i++)
         indices[i] = sl_ring_slot_index(slots[i]);
-    *g = (struct giving){p, n};
-    k->giving_back++;
+    *g = (struct give_call){p, n};
+    k->giving_back.out++;
     enum sl_err err =
         sl_store_give_back(k->store, p->shared->name, &t->list.id, indices, n, on_given_back, g);
     free(indices);
@@ -72,14 +81,14 @@ static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
         on_given_back(g, err, 0);
 }
 
-static uint64_t *collect(struct sl_kpool *p, uint32_t *ret_count)
+static uint64_t *collect_references(struct sl_kpool *p, uint32_t *ret_count)
 {
     uint64_t fill = sl_ring_fill(p->shared->ring), left;
-    uint64_t *slots = sl_xcalloc(fill + p->stock_count + 1, sizeof *slots);
+    uint64_t *slots = sl_xcalloc(fill + sl_keeper_stock_count(p) + 1, sizeof *slots);
     uint32_t n = 0;
     if (fill > 0 && sl_ring_pop(p->shared->ring, (uint32_t)fill, slots, &left))
         n = (uint32_t)fill;
-    for (struct segment *s = p->stock; s != NULL; s = s->next) {
+    for (const struct sl_segment *s = sl_keeper_stock(p); s != NULL; s = s->next) {
         memcpy(slots + n, s->slots + s->at, (s->count - s->at) * sizeof slots[0]);
         n += s->count - s->at;
     }
@@ -90,7 +99,7 @@ static uint64_t *collect(struct sl_kpool *p, uint32_t *ret_count)
 static void give_pool(struct sl_kpool *p)
 {
     uint32_t n;
-    uint64_t *slots = collect(p, &n);
+    uint64_t *slots = collect_references(p, &n);
     qsort(slots, n, sizeof slots[0], by_slot);
     for (uint32_t at = 0, end; at < n; at = end) {
         for (end = at; end < n && sl_ring_slot_list(slots[end]) == sl_ring_slot_list(slots[at]);)
@@ -102,36 +111,40 @@ static void give_pool(struct sl_kpool *p)
 
 static void on_give_up(void *arg)
 {
-    struct sl_keeper *k = arg;
     sl_log(SL_WARN, "pool", "references were not given back in time: their indices stay unused");
-    finish(k);
+    finish_giving_back(arg);
 }
 
-static void wait_for_takes(void *arg)
+static void on_poll(void *arg)
 {
     struct sl_keeper *k = arg;
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        if (k->pools[i].taking || k->pools[i].marking || k->pools[i].precreating) {
-            sl_timer_start(k->loop, &k->sweep, 5 * SL_NS_PER_MS);
+    SL_EACH_KPOOL (p, k) {
+        if (sl_keeper_is_taking(p)) {
+            sl_timer_start(k->loop, &k->giving_back.poll, POLL_NS);
             return;
         }
     }
-    k->giving_back++; /* held until every list was asked for */
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        give_pool(&k->pools[i]);
-    if (--k->giving_back == 0)
-        finish(k);
+    k->giving_back.out++; /* held until every list was asked for */
+    SL_EACH_KPOOL (p, k)
+        give_pool(p);
+    end_call(k);
 }
 
-void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, void (*done)(void *arg), void *arg)
+void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, sl_keeper_gave_back_cb *done, void *arg)
 {
+    struct sl_giving_back *g = &k->giving_back;
     k->draining = true;
-    k->gave_back = done;
-    k->gave_back_arg = arg;
-    sl_timer_init(&k->give_up, on_give_up, k);
-    sl_timer_start(k->loop, &k->give_up, deadline_ns);
-    /* The sweep has ended its service: its timer polls what is under way. */
+    g->done = done;
+    g->arg = arg;
+    sl_timer_init(&g->give_up, on_give_up, k);
+    sl_timer_start(k->loop, &g->give_up, deadline_ns);
     sl_timer_stop(k->loop, &k->sweep);
-    sl_timer_init(&k->sweep, wait_for_takes, k);
-    sl_timer_start(k->loop, &k->sweep, 0);
+    sl_timer_init(&g->poll, on_poll, k);
+    sl_timer_start(k->loop, &g->poll, 0);
+}
+
+void sl_keeper_drain_free(struct sl_keeper *k)
+{
+    sl_timer_stop(k->loop, &k->giving_back.give_up);
+    sl_timer_stop(k->loop, &k->giving_back.poll);
 }

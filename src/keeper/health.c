@@ -1,11 +1,13 @@
-/* What an operator and a load balancer ask. */
-#include "base/log.h"
+/* What an operator and a load balancer ask for: readiness as a sentence, and gauges. It looks at all parts
+ * and changes none. */
+#include <stdlib.h>
+
+#include "base/assert.h"
 #include "keeper/keeper_int.h"
 
 static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
 {
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        const struct sl_kpool *p = &k->pools[i];
+    SL_EACH_KPOOL (p, k) {
         if (!sl_keeper_expired(p))
             continue;
         sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->shared->name);
@@ -19,13 +21,12 @@ static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
 {
     int64_t now = sl_wall_ms(k->clock) / 1000;
     uint32_t missing = 0, expired = 0;
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
-        const struct sl_list *l = sl_table_at(k->shared->table, i);
-        const struct sl_token *t = sl_list_token(l);
-        if (atomic_load_explicit(&l->retired, memory_order_relaxed))
+    SL_EACH_KLIST (t, k) {
+        const struct sl_token *token = sl_list_token(&t->list);
+        if (sl_keeper_is_retired(t))
             continue;
-        missing += t == NULL;
-        expired += t != NULL && t->exp <= now;
+        missing += token == NULL;
+        expired += token != NULL && token->exp <= now;
     }
     if (missing + expired == 0)
         return true;
@@ -38,22 +39,45 @@ static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
     return false;
 }
 
+static void put_store_reason(struct sl_keeper *k, struct sl_buf *why)
+{
+    const char *reason = sl_store_reason(k->store);
+    if (reason[0] != '\0')
+        sl_buf_printf(why, " (%s)", reason);
+}
+
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
 {
     if (k->draining) {
         sl_buf_puts(why, "shutdown: the service is ending");
         return false;
     }
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        if (!k->pools[i].started) {
-            sl_buf_printf(why, "pools: %s was not read from Redis yet", k->pools[i].shared->name);
-            const char *reason = sl_store_reason(k->store);
-            if (reason[0] != '\0')
-                sl_buf_printf(why, " (%s)", reason);
+    SL_EACH_KPOOL (p, k) {
+        if (!sl_keeper_was_synced(p)) {
+            sl_buf_printf(why, "pools: %s was not read from Redis yet", p->shared->name);
+            put_store_reason(k, why);
             return false;
         }
     }
     return tokens_fresh(k, why);
+}
+
+static bool pool_ready(struct sl_kpool *p, struct sl_buf *why)
+{
+    const char *difference = sl_keeper_difference(p);
+    if (difference[0] != '\0') {
+        sl_buf_puts(why, difference);
+        return false;
+    }
+    if (!sl_keeper_is_synced(p)) {
+        sl_buf_printf(why, "store: pool %s is being read again", p->shared->name);
+        return false;
+    }
+    if (!p->options->retired && sl_ring_fill(p->shared->ring) == 0) {
+        sl_buf_printf(why, "rings: no reference of pool %s is ready", p->shared->name);
+        return false;
+    }
+    return true;
 }
 
 bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
@@ -63,9 +87,7 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
     enum sl_store_state state = sl_store_state(k->store);
     if (state != SL_STORE_UP) {
         sl_buf_printf(why, "store: redis is %s", sl_store_state_name(state));
-        const char *reason = sl_store_reason(k->store);
-        if (reason[0] != '\0')
-            sl_buf_printf(why, " (%s)", reason);
+        put_store_reason(k, why);
         return false;
     }
     uint32_t down = atomic_load_explicit(&k->shared->workers_down, memory_order_relaxed);
@@ -74,58 +96,55 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
                       k->setup.worker_count);
         return false;
     }
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        struct sl_kpool *p = &k->pools[i];
-        if (p->differs[0] != '\0') {
-            sl_buf_puts(why, p->differs);
+    SL_EACH_KPOOL (p, k)
+        if (!pool_ready(p, why))
             return false;
-        }
-        if (p->state != POOL_SYNCED) {
-            sl_buf_printf(why, "store: pool %s is being read again", p->shared->name);
-            return false;
-        }
-        if (!p->options->retired && sl_ring_fill(p->shared->ring) == 0) {
-            sl_buf_printf(why, "rings: no reference of pool %s is ready", p->shared->name);
-            return false;
-        }
-    }
     return true;
+}
+
+static void set_pool_gauges(struct sl_kpool *p)
+{
+    struct sl_metric_slab *m = p->metrics;
+    const struct sl_pool_options *o = p->options;
+    int64_t end = sl_key_not_after(p->shared->key);
+    sl_metric_set(m, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
+    sl_metric_set(m, SL_KM_RING_CAPACITY, o->retired ? 0 : o->capacity);
+    sl_metric_set(m, SL_KM_LIST_SIZE, o->size);
+    sl_metric_set(m, SL_KM_SPARES_WANTED, o->retired ? 0 : o->precreation_lists);
+    sl_metric_set(m, SL_KM_LIFETIME, o->list_lifetime_ms / 1000);
+    sl_metric_set(m, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');
+    sl_metric_set(m, SL_KM_QUEUE, atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
+    sl_keeper_publication_gauges(p);
+    sl_metric_set(m, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
+    sl_metric_set(m, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
+}
+
+/* Of one pool; 0: it has no token. */
+struct token_times {
+    int64_t oldest_iat, nearest_exp;
+};
+
+static void note_token(struct token_times *times, const struct sl_token *token)
+{
+    if (times->oldest_iat == 0 || token->iat < times->oldest_iat)
+        times->oldest_iat = token->iat;
+    if (times->nearest_exp == 0 || token->exp < times->nearest_exp)
+        times->nearest_exp = token->exp;
 }
 
 void sl_keeper_gauges(struct sl_keeper *k)
 {
-    unsigned count = k->shared->pool_count;
-    for (unsigned i = 0; i < count; i++) {
-        struct sl_kpool *p = &k->pools[i];
-        sl_metric_set(p->metrics, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
-        bool retired = p->options->retired;
-        sl_metric_set(p->metrics, SL_KM_RING_CAPACITY, retired ? 0 : p->options->capacity);
-        sl_metric_set(p->metrics, SL_KM_LIST_SIZE, p->options->size);
-        sl_metric_set(p->metrics, SL_KM_SPARES_WANTED, retired ? 0 : p->options->precreation_lists);
-        sl_metric_set(p->metrics, SL_KM_LIFETIME, p->options->list_lifetime_ms / 1000);
-        sl_metric_set(p->metrics, SL_KM_DIFFERS, p->differs[0] != '\0');
-        sl_metric_set(p->metrics, SL_KM_QUEUE,
-                      atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
-        sl_metric_set(p->metrics, SL_KM_LISTS, p->lists);
-        sl_metric_set(p->metrics, SL_KM_LISTS_UNPUBLISHED, p->unpublished);
-        sl_metric_set(p->metrics, SL_KM_TOKEN_BYTES, p->token_bytes);
-        int64_t end = sl_key_not_after(p->shared->key);
-        sl_metric_set(p->metrics, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
-        sl_metric_set(p->metrics, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
-        sl_metric_set(p->metrics, SL_KM_OLDEST_IAT, 0);
-        sl_metric_set(p->metrics, SL_KM_NEAREST_EXP, 0);
-    }
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
-        struct sl_klist *t = sl_keeper_list(k, i);
+    struct token_times *times = sl_xcalloc(k->shared->pool_count + 1, sizeof *times);
+    SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);
-        if (token == NULL || t->retired)
-            continue;
-        struct sl_metric_slab *m = t->pool->metrics;
-        uint64_t iat = atomic_load_explicit(&m->cells[m->first[SL_KM_OLDEST_IAT]], memory_order_relaxed);
-        uint64_t exp = atomic_load_explicit(&m->cells[m->first[SL_KM_NEAREST_EXP]], memory_order_relaxed);
-        if (iat == 0 || (uint64_t)token->iat < iat)
-            sl_metric_set(m, SL_KM_OLDEST_IAT, (uint64_t)token->iat);
-        if (exp == 0 || (uint64_t)token->exp < exp)
-            sl_metric_set(m, SL_KM_NEAREST_EXP, (uint64_t)token->exp);
+        if (token != NULL && !sl_keeper_is_retired(t))
+            note_token(&times[t->pool->shared->number], token);
     }
+    SL_EACH_KPOOL (p, k) {
+        const struct token_times *own = &times[p->shared->number];
+        set_pool_gauges(p);
+        sl_metric_set(p->metrics, SL_KM_OLDEST_IAT, (uint64_t)own->oldest_iat);
+        sl_metric_set(p->metrics, SL_KM_NEAREST_EXP, (uint64_t)own->nearest_exp);
+    }
+    free(times);
 }

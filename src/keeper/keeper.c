@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "keeper/keeper_int.h"
-#include "store/mark.h"
+
+/* ---- news from the connections */
 
 static void on_command_state(void *arg, enum sl_store_state state)
 {
@@ -14,7 +14,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
         sl_keeper_store_up(k);
     else
         sl_keeper_store_down(k);
-    sl_keeper_tell_lag(k);
+    sl_keeper_update_lag(k);
     if (state == SL_STORE_DOWN || state == SL_STORE_UP)
         k->store_failed = state == SL_STORE_DOWN;
     if (state == SL_STORE_DOWN)
@@ -25,7 +25,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
 
 static void on_loader_state(void *arg, enum sl_store_state state)
 {
-    sl_keeper_tell_lag(arg);
+    sl_keeper_update_lag(arg);
     if (state == SL_STORE_UP)
         sl_keeper_pump(arg);
 }
@@ -34,12 +34,14 @@ static void on_feed_state(void *arg, enum sl_store_state state)
 {
     struct sl_keeper *k = arg;
     if (k->feed == NULL)
-        return; /* told while it is being made */
+        return; /* the feed is being made */
     sl_keeper_update_authority(k);
-    /* What was published between the loss and now is found by reading; who came, by asking. */
-    for (unsigned i = 0; state == SL_STORE_UP && i < k->shared->pool_count; i++) {
-        sl_keeper_agree(&k->pools[i]);
-        sl_keeper_sweep(&k->pools[i]);
+    if (state != SL_STORE_UP)
+        return;
+    /* While the feed was down, versions were committed and instances may have started. */
+    SL_EACH_KPOOL (p, k) {
+        sl_keeper_check_agreement(p);
+        sl_keeper_read_changes(p);
     }
 }
 
@@ -51,41 +53,120 @@ static void on_version(void *arg, const char *pool, const struct sl_uuid *list, 
         sl_keeper_committed(t, version, sl_mono_ns(k->clock));
         return;
     }
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        if (strcmp(k->pools[i].shared->name, pool) == 0)
-            sl_keeper_sweep(&k->pools[i]);
+    SL_EACH_KPOOL (p, k)
+        if (strcmp(p->shared->name, pool) == 0)
+            sl_keeper_read_changes(p);
 }
+
+/* ---- news from the parts */
+
+static void on_publication_ended(struct sl_klist *t, bool first)
+{
+    /* References of this list may wait for its first token. */
+    if (first && sl_keeper_stock(t->pool) != NULL)
+        sl_keeper_distribute(t->pool);
+    sl_keeper_mend(t->pool);
+}
+
+static const struct sl_keeper_hooks hooks = {
+    .publication_ended = on_publication_ended, .mended = sl_keeper_finish_sync, .agreed = sl_keeper_open};
+
+/* ---- the sweep: whatever was missed is caught here */
 
 static void on_sweep(void *arg)
 {
     struct sl_keeper *k = arg;
     sl_timer_start(k->loop, &k->sweep, SL_SWEEP_NS);
-    sl_keeper_watch_wall(k);
-    sl_keeper_judge_lag(k);
+    sl_keeper_watch_clocks(k);
     sl_keeper_watch_certificates(k);
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        struct sl_kpool *p = &k->pools[i];
+    SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, true);
-        if (p->due_agree)
-            sl_keeper_agree(p);
-        if (p->state == POOL_SYNCED || p->state == POOL_LISTING)
-            sl_keeper_sweep(p);
-        else if (p->state == POOL_CLOSED && sl_store_state(k->store) == SL_STORE_UP)
-            sl_keeper_open(p);
+        sl_keeper_retry_agreement(p);
+        sl_keeper_sweep(p);
         sl_keeper_refill(p);
-        sl_keeper_watch_life(p);
+        sl_keeper_watch_lease(p);
     }
 }
 
-static void on_retry(void *arg)
+/* ---- mail */
+
+static struct sl_kpool *pool_of(struct sl_keeper *k, const struct sl_reservation *r)
 {
-    sl_keeper_refill(arg);
+    return &k->pools[r->pool->number];
 }
 
-static void on_spares(void *arg)
+static void on_changed(struct sl_keeper *k, struct sl_changed_mail *m)
 {
-    sl_keeper_precreate(arg);
+    sl_keeper_committed(sl_keeper_list(k, m->list), m->version, m->committed_ns);
+    free(m);
 }
+
+static void on_refill_wanted(struct sl_keeper *k, const struct sl_mail *m)
+{
+    SL_EACH_KPOOL (p, k) {
+        if (m == &p->shared->refill_mail) {
+            sl_keeper_refill(p);
+            return;
+        }
+    }
+    sl_assert(!"a refill message of no pool");
+}
+
+/* False: it is not a worker's. */
+static bool worker_mail(struct sl_keeper *k, struct sl_mail *m)
+{
+    struct sl_reservation *r = (struct sl_reservation *)m;
+    switch (m->kind) {
+    case SL_MAIL_REFILL:
+        on_refill_wanted(k, m);
+        return true;
+    case SL_MAIL_RESERVE:
+        sl_keeper_enqueue(pool_of(k, r), r);
+        return true;
+    case SL_MAIL_RETURN:
+        sl_keeper_returned(pool_of(k, r), r);
+        return true;
+    case SL_MAIL_CHANGED:
+        on_changed(k, (struct sl_changed_mail *)m);
+        return true;
+    case SL_MAIL_COLD:
+        sl_keeper_ask_token(k, (struct sl_cold_mail *)m);
+        return true;
+    case SL_MAIL_LOOKUP:
+        sl_keeper_lookup(k, (struct sl_lookup_mail *)m);
+        return true;
+    case SL_MAIL_CONFIRM:
+        sl_keeper_ask_confirm(k, (struct sl_confirm_mail *)m);
+        return true;
+    case SL_MAIL_TURN:
+        sl_keeper_note_quiescent(k);
+        return true;
+    }
+    return false;
+}
+
+void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
+{
+    if (worker_mail(k, m))
+        return;
+    switch (m->kind) {
+    case SL_KEEPER_MAIL_SIGNED:
+        sl_keeper_sign_done(k, m);
+        return;
+    case SL_KEEPER_MAIL_MARKED:
+        sl_keeper_mark_done(m);
+        return;
+    case SL_KEEPER_MAIL_UNPACKED:
+        sl_keeper_unpack_done(m);
+        return;
+    case SL_STORE_MAIL:
+        sl_store_mail(m);
+        return;
+    }
+    sl_assert(!"mail that is not for the keeper");
+}
+
+/* ---- life */
 
 const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS] = {"keeper", "loader", "feed"};
 
@@ -104,44 +185,22 @@ static struct sl_store_setup connection(struct sl_keeper *k, unsigned which,
                                    .arg = k};
 }
 
-static void pool_init(struct sl_keeper *k, unsigned i)
+static void init_pool(struct sl_keeper *k, unsigned i)
 {
     struct sl_kpool *p = &k->pools[i];
     p->keeper = k;
     p->shared = &k->shared->pools[i];
     p->options = sl_pool_options(p->shared);
     p->metrics = k->setup.pool_metrics[i];
-    sl_buf_init(&p->aggregation_uri, URI_ROOM);
-    sl_keeper_name_aggregation(p);
-    sl_keeper_show(p);
-    p->stock_end = &p->stock;
-    p->waiters_end = &p->waiters;
-    sl_timer_init(&p->retry, on_retry, p);
-    sl_timer_init(&p->spares, on_spares, p);
-    if (k->setup.redis->mode == SL_REDIS_EMBEDDED)
-        p->mark_known = sl_mark_read(k->setup.storage, p->shared->name, &p->mark);
     k->channels[i] = p->shared->name;
+    sl_keeper_advertise_options(p);
+    sl_keeper_signing_init(p);
+    sl_keeper_stock_init(p);
+    sl_keeper_take_init(p);
 }
 
-struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
+static void connect_all(struct sl_keeper *k)
 {
-    unsigned pools = setup->shared->pool_count;
-    struct sl_keeper *k = sl_xcalloc(1, sizeof *k);
-    k->setup = *setup;
-    k->shared = setup->shared;
-    k->loop = setup->loop;
-    k->clock = sl_loop_clock(setup->loop);
-    k->ready_end = &k->ready;
-    k->wall_offset_ms = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
-    k->pools = sl_xcalloc(pools, sizeof *k->pools);
-    k->channels = sl_xcalloc(pools + 1, sizeof *k->channels);
-    k->fingerprints = sl_xcalloc(pools + 1, sizeof *k->fingerprints);
-    k->turns = sl_xcalloc(setup->worker_count + 1, sizeof *k->turns);
-    for (unsigned i = 0; i < pools; i++)
-        pool_init(k, i);
-    sl_keeper_watch_certificates(k);
-    sl_timer_init(&k->sweep, on_sweep, k);
-    sl_timer_start(k->loop, &k->sweep, SL_SWEEP_NS);
     struct sl_store_setup s = connection(k, SL_KEEPER_COMMANDS, on_command_state);
     s.verifies = true;
     k->store = sl_store_new(&s);
@@ -149,75 +208,41 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->loader = sl_store_new(&s);
     struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
-                              .fingerprints = k->fingerprints,
+                              .fingerprints = k->agreements.fingerprints,
                               .on_version = on_version,
                               .arg = k};
     k->feed = sl_feed_new(&f);
+}
+
+struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
+{
+    unsigned pools = setup->shared->pool_count;
+    struct sl_keeper *k = sl_xcalloc(1, sizeof *k);
+    k->setup = *setup;
+    k->hooks = hooks;
+    k->shared = setup->shared;
+    k->loop = setup->loop;
+    k->clock = sl_loop_clock(setup->loop);
+    k->pools = sl_xcalloc(pools, sizeof *k->pools);
+    k->channels = sl_xcalloc(pools + 1, sizeof *k->channels);
+    sl_keeper_agreements_init(k);
+    sl_keeper_reclaim_init(k);
+    for (unsigned i = 0; i < pools; i++)
+        init_pool(k, i);
+    sl_keeper_publications_init(k);
+    sl_keeper_watch_certificates(k);
+    sl_timer_init(&k->sweep, on_sweep, k);
+    sl_timer_start(k->loop, &k->sweep, SL_SWEEP_NS);
+    connect_all(k);
     return k;
 }
 
-static struct sl_kpool *pool_of(struct sl_keeper *k, const struct sl_pool *p)
+static void free_lists(struct sl_keeper *k)
 {
-    return &k->pools[p->number];
-}
-
-static void on_changed(struct sl_keeper *k, struct sl_changed_mail *m)
-{
-    sl_keeper_committed(sl_keeper_list(k, m->list), m->version, m->committed_ns);
-    free(m);
-}
-
-static struct sl_kpool *pool_of_refill(struct sl_keeper *k, struct sl_mail *m)
-{
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        if (m == &k->pools[i].shared->refill_mail)
-            return &k->pools[i];
-    sl_assert(!"a refill message of no pool");
-    return NULL;
-}
-
-void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
-{
-    struct sl_reservation *r = (struct sl_reservation *)m;
-    switch (m->kind) {
-    case SL_MAIL_REFILL:
-        sl_keeper_refill(pool_of_refill(k, m));
-        return;
-    case SL_MAIL_RESERVE:
-        sl_keeper_enqueue(pool_of(k, r->pool), r);
-        return;
-    case SL_MAIL_RETURN:
-        sl_keeper_returned(pool_of(k, r->pool), r);
-        return;
-    case SL_MAIL_CHANGED:
-        on_changed(k, (struct sl_changed_mail *)m);
-        return;
-    case SL_MAIL_COLD:
-        sl_keeper_cold(k, (struct sl_cold_mail *)m);
-        return;
-    case SL_MAIL_LOOKUP:
-        sl_keeper_lookup(k, (struct sl_lookup_mail *)m);
-        return;
-    case SL_MAIL_CONFIRM:
-        sl_keeper_confirm_asked(k, (struct sl_confirm_mail *)m);
-        return;
-    case SL_MAIL_TURN:
-        sl_keeper_turned(k);
-        return;
-    case MAIL_SIGNED:
-        sl_keeper_signed(k, m);
-        return;
-    case MAIL_MARKED:
-        sl_keeper_marked(k, m);
-        return;
-    case MAIL_UNPACKED:
-        sl_keeper_unpacked(k, m);
-        return;
-    case SL_STORE_MAIL:
-        sl_store_mail(m);
-        return;
+    for (struct sl_klist *t = sl_keeper_next_list(k, NULL), *next; t != NULL; t = next) {
+        next = sl_keeper_next_list(k, t);
+        free(t);
     }
-    sl_assert(!"mail that is not for the keeper");
 }
 
 void sl_keeper_free(struct sl_keeper *k)
@@ -228,22 +253,17 @@ void sl_keeper_free(struct sl_keeper *k)
     sl_store_free(k->loader);
     sl_store_free(k->store);
     sl_timer_stop(k->loop, &k->sweep);
-    sl_timer_stop(k->loop, &k->give_up);
-    for (unsigned i = 0; i < k->shared->pool_count; i++) {
-        sl_timer_stop(k->loop, &k->pools[i].spares);
-        sl_keeper_refill_free(&k->pools[i]);
-        sl_buf_free(&k->pools[i].aggregation_uri);
-        free(k->pools[i].agreed_text.data);
+    sl_keeper_drain_free(k);
+    SL_EACH_KPOOL (p, k) {
+        sl_keeper_take_free(p);
+        sl_keeper_stock_free(p);
+        sl_keeper_signing_free(p);
     }
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++) {
-        struct sl_klist *t = sl_keeper_list(k, i);
-        sl_timer_stop(k->loop, &t->due);
-        sl_token_unref(sl_list_token(&t->list));
-        free(t);
-    }
-    sl_keeper_retire_free(k);
+    sl_keeper_publications_free(k);
+    sl_keeper_reclaim_free(k);
+    sl_keeper_agreements_free(k);
+    free_lists(k);
     free(k->channels);
-    free(k->fingerprints);
     free(k->pools);
     free(k);
 }

@@ -1,40 +1,17 @@
-/* The keeper: one thread that refills rings, precreates lists, learns of changed versions, and decides what
- * is published and when. It owns the Redis connections for commands, for large loads and the subscription.
+/* The keeper: one thread that fills the rings, creates lists ahead of need, learns of changed versions, and
+ * decides what is published and when. It owns the Redis connections for commands, for large loads and for the
+ * subscription. Every function is for the keeper's thread.
  *
- * Every function but the mailbox's send is for the keeper's thread. */
+ * Its parts, each a file with a header and a struct of its own, from the bottom up: what the keeper knows of
+ * a pool's data (state), lists, tokens that wait to be freed (reclaim), certificates, how long publications
+ * take (lag); when and how a list is published (schedule, sign, publish); learning a list record (learn),
+ * references in stock, taking more of them (take); unknown ids (lookup), restoring what Redis lost (mend),
+ * retirement (lease), options that instances share (agree); opening pools and reading changes (sync); reload,
+ * drain, health; and the keeper itself, which puts them together (keeper_int.h) and passes mail and news to
+ * them. Calls go down this list; news that has to go up does so through struct sl_keeper_hooks. */
 #pragma once
 #include "base/buf.h"
-#include "loop/crew.h"
-#include "pool/pool.h"
-#include "store/store.h"
-
-/* The keeper's connections to Redis, and their roles. */
-enum { SL_KEEPER_COMMANDS, SL_KEEPER_LOADER, SL_KEEPER_FEED, SL_KEEPER_CONNECTIONS };
-extern const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS];
-
-/* Bytes, with the NUL, of the sentence that on_fatal and sl_keeper_may give. */
-#define SL_KEEPER_WHY 1024
-
-struct sl_keeper_setup {
-    struct sl_loop *loop;
-    struct sl_mailbox *mail;  /* shared->keeper; its owner passes messages to sl_keeper_mail */
-    struct sl_shared *shared; /* pools with options, key and ring; the table */
-    const struct sl_redis_options *redis;
-    struct sl_store_tls *redis_tls; /* NULL without TLS to Redis */
-    const struct sl_store_identity *identity;
-    struct sl_crew *clerk;      /* blocking work: name resolution, marks */
-    struct sl_crew *publishers; /* their thread state is a struct sl_token_builder */
-    unsigned publisher_count;
-    const char *storage, *public_url;
-    struct sl_mailbox *const *workers; /* where turn messages go */
-    unsigned worker_count;
-    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS]; /* of sl_store_metric_table */
-    struct sl_metric_slab *const *pool_metrics;                  /* per pool, of sl_keeper_metric_table */
-    void (*on_started)(void *arg); /* once: every pool is known, references are ready or on their way */
-    void (*on_fatal)(void *arg,
-                     const char *why); /* before on_started only: the process must not run like this */
-    void *arg;
-};
+#include "keeper/setup.h"
 
 struct sl_keeper;
 
@@ -44,11 +21,10 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m);
  * takes shares. Lists whose tokens would now look different are signed again little by little. */
 void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys);
 
-/* Whether the pools could get these options, by pool number, while other instances live. `done` is called
- * once, in this call or later: `why` names what differs, "" when nothing does or nobody can tell. Both
- * outlive the answer; one question at a time. */
-void sl_keeper_may(struct sl_keeper *k, const struct sl_pool_options *options,
-                   void (*done)(void *arg, const char *why), void *arg);
+/* Compares these options, by pool number, with those of the other living instances. `done` is called once, in
+ * this call or later; `options` and `arg` outlive it. One question at a time. */
+void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *options,
+                             sl_keeper_checked_cb *done, void *arg);
 
 /* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list
  * without a fresh token. For issuers also: store up, persistence as configured, references ready. */
@@ -62,9 +38,8 @@ void sl_keeper_gauges(struct sl_keeper *k);
 void sl_keeper_begin_drain(struct sl_keeper *k);
 /* After the workers have ended: waits for takes under way, empties the rings and gives back what they held,
  * once; then `done`. At most `deadline_ns`. */
-void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, void (*done)(void *arg), void *arg);
-/* Whether turn messages are with the workers: they are the keeper's memory, so it is not freed before they
- * came back. */
+void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, sl_keeper_gave_back_cb *done, void *arg);
+/* Turn messages are with the workers. They are the keeper's memory: it is freed after they have come back. */
 bool sl_keeper_turning(const struct sl_keeper *k);
 /* Frees lists and tokens too; rings and keys are the shared struct's owner's. No job may be pending with a
  * crew. */

@@ -1,17 +1,20 @@
-/* Lists that end. A list that gives out nothing more is retired in Redis once retire-after has passed since
- * its last reservation; every instance learns it, renews its token no more, and serves the last one until it
+/* A list that gives out nothing more is retired in Redis once retire-after has passed since its last
+ * reservation. Every instance learns of it, renews its token no more, and serves the last one until it
  * expires. Then the list is unknown, and later its keys are dropped.
  *
- * When the last reservation was, nobody writes down: references leave Redis long before they are handed out.
- * Instead each instance says now and then of which lists it still holds references (`reserved`, which lies
- * ahead of the present by a lease), and drops them when it could not say so for the time of the lease. */
+ * Nobody records when the last reservation happened: references leave Redis long before they are handed out.
+ * Instead each instance tells Redis now and then of which lists it still holds references. That is a lease:
+ * Redis does not retire those lists before it ends, and an instance that could not renew it drops the
+ * references. */
+#include "keeper/lease.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
-#define PAGE 100 /* lists that one look at Redis asks for */
+#define PAGE 100 /* lists that one question asks for */
 #define LEASE_MAX_MS 86400000u
 #define SLACK_MS 5000u /* a reservation under way, and the time between two sweeps */
 #define ROUND_MAX_MS 600000u
@@ -22,176 +25,127 @@ static uint64_t lease_ms(const struct sl_kpool *p)
     return half < LEASE_MAX_MS ? half : LEASE_MAX_MS;
 }
 
-/* ---- a list that has ended */
+/* ---- lists of which references are held */
 
-/* Its keys are gone, or it was told to be: what readers have is shown until it expires. */
-static void forget_token(struct sl_klist *t)
-{
-    struct sl_token *old = atomic_exchange_explicit(&t->list.token, NULL, memory_order_acq_rel);
-    sl_keeper_answer_cold(t, SL_ERR_NO_SUCH_LIST);
-    if (old == NULL)
-        return;
-    t->pool->token_bytes -= old->memory;
-    sl_keeper_retire(t->pool->keeper, t, old);
-}
-
-static bool owes_change(const struct sl_klist *t)
-{
-    const struct sl_token *token = sl_list_token(&t->list);
-    return token != NULL && t->committed > token->version && !t->dropped;
-}
-
-bool sl_keeper_let_end(struct sl_klist *t)
-{
-    if (!t->retired || owes_change(t))
-        return false;
-    struct sl_keeper *k = t->pool->keeper;
-    const struct sl_token *token = sl_list_token(&t->list);
-    int64_t left_ms = token != NULL ? token->exp * 1000 - sl_wall_ms(k->clock) : 0;
-    if (left_ms <= 0)
-        forget_token(t);
-    else
-        sl_keeper_start_due(t, (uint64_t)left_ms * SL_NS_PER_MS);
-    return true;
-}
-
-void sl_keeper_ended(struct sl_klist *t)
-{
-    struct sl_kpool *p = t->pool;
-    if (t->retired)
-        return;
-    t->retired = true;
-    t->behind = false;
-    atomic_store_explicit(&t->list.retired, true, memory_order_release);
-    atomic_fetch_add_explicit(&p->shared->ended, 1, memory_order_release);
-    p->lists--;
-    p->unpublished -= sl_list_token(&t->list) == NULL;
-    sl_metric_add(p->metrics, SL_KM_RETIRED, 1);
-    sl_log(SL_INFO, "pool", "a list is retired: its token is not renewed", SL_KS("pool", p->shared->name),
-           SL_KN("list", t->list.uri.at, t->list.uri.len));
-    sl_keeper_schedule(t);
-}
-
-/* ---- which lists references are held of */
-
-struct held {
+struct held_lists {
     struct sl_kpool *pool;
     struct sl_uuid *ids;
     uint32_t count;
 };
 
-static void hold(struct held *h, struct sl_klist *t)
+static void hold_list(struct held_lists *h, struct sl_klist *t)
 {
-    if (t->held == h->pool->holding)
+    if (t->holding.round == h->pool->lease.rounds)
         return;
-    t->held = h->pool->holding;
+    t->holding.round = h->pool->lease.rounds;
     h->ids[h->count++] = t->list.id;
 }
 
-static void hold_segments(struct held *h, const struct segment *s)
+static void hold_segments(struct held_lists *h, const struct sl_segment *s)
 {
     for (; s != NULL; s = s->next)
         for (uint32_t i = s->at; i < s->count; i++)
-            hold(h, sl_keeper_list(h->pool->keeper, sl_ring_slot_list(s->slots[i])));
+            hold_list(h, sl_keeper_list(h->pool->keeper, sl_ring_slot_list(s->slots[i])));
 }
 
-/* What workers have popped meanwhile is counted too: that does no harm. */
-static uint32_t held_lists(struct sl_kpool *p, struct sl_uuid *ids)
+/* References that a worker pops during the walk may be counted too: that does no harm. */
+static uint32_t collect_held(struct sl_kpool *p, struct sl_uuid *ids)
 {
-    struct held h = {.pool = p, .ids = ids};
+    struct held_lists h = {.pool = p, .ids = ids};
     uint64_t slot;
-    p->holding++;
+    p->lease.rounds++;
     for (uint64_t n = 0; sl_ring_peek(p->shared->ring, n, &slot); n++)
-        hold(&h, sl_keeper_list(p->keeper, sl_ring_slot_list(slot)));
-    hold_segments(&h, p->stock);
-    hold_segments(&h, p->to_mark);
+        hold_list(&h, sl_keeper_list(p->keeper, sl_ring_slot_list(slot)));
+    hold_segments(&h, sl_keeper_stock(p));
+    hold_segments(&h, sl_keeper_unmarked(p));
     return h.count;
 }
 
-/* ---- looking */
+/* ---- asking Redis */
 
-static void on_looked(void *arg, enum sl_err err, const struct sl_retired *r)
+static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
 {
     struct sl_kpool *p = arg;
     struct sl_table *table = p->keeper->shared->table;
-    p->looking = false;
+    p->lease.asking = false;
     if (err != SL_OK) {
-        p->look_at = 0; /* the next round asks again */
+        p->lease.next_number = 0; /* the next round asks again */
         return;
     }
-    p->leased_ns = p->look_sent_ns + lease_ms(p) * SL_NS_PER_MS;
+    p->lease.until_ns = p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS;
     for (size_t i = 0; i < r->retired_count + r->gone_count; i++) {
         bool gone = i >= r->retired_count;
         const struct sl_uuid *id = gone ? &r->gone[i - r->retired_count] : &r->retired[i];
         struct sl_klist *t = (struct sl_klist *)sl_table_find(table, id);
         if (t == NULL || t->pool != p)
             continue;
-        t->dropped = t->dropped || gone;
-        sl_keeper_ended(t);
+        if (gone)
+            sl_keeper_note_dropped(t);
+        sl_keeper_note_retired(t);
     }
 }
 
-/* Up to PAGE lists of the pool from where the last look ended. */
+/* Up to PAGE lists of the pool, from where the last question ended. */
 static uint32_t next_page(struct sl_kpool *p, struct sl_uuid *ids)
 {
     struct sl_keeper *k = p->keeper;
     uint32_t n = 0, count = sl_table_count(k->shared->table);
-    for (; p->look_at < count && n < PAGE; p->look_at++) {
-        const struct sl_klist *t = sl_keeper_list(k, p->look_at);
-        if (t->pool == p && !t->dropped)
+    for (; p->lease.next_number < count && n < PAGE; p->lease.next_number++) {
+        const struct sl_klist *t = sl_keeper_list(k, p->lease.next_number);
+        if (t->pool == p && !sl_keeper_is_dropped(t))
             ids[n++] = t->list.id;
     }
     return n;
 }
 
-static void look(struct sl_kpool *p)
+static void ask_retired(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
     struct sl_uuid *ids = sl_xcalloc((size_t)sl_table_count(k->shared->table) + PAGE, sizeof *ids);
-    uint32_t held = held_lists(p, ids), asked = next_page(p, ids + held);
+    uint32_t held = collect_held(p, ids), asked = next_page(p, ids + held);
     struct sl_retire r = {.after_ms = p->options->retire_after_ms,
                           .lease_ms = lease_ms(p) + SLACK_MS + p->options->underflow_timeout_ms,
                           .keep_ms = p->options->list_lifetime_ms + p->options->update_interval_ms + SLACK_MS,
                           .ids = ids,
                           .held = held,
                           .asked = asked};
-    p->look_sent_ns = sl_mono_ns(k->clock);
-    p->looking = sl_store_retire(k->store, p->shared->name, &r, on_looked, p) == SL_OK;
-    p->look_at = p->looking ? p->look_at : 0;
+    p->lease.asked_ns = sl_mono_ns(k->clock);
+    p->lease.asking = sl_store_retire(k->store, p->shared->name, &r, on_retired, p) == SL_OK;
+    p->lease.next_number = p->lease.asking ? p->lease.next_number : 0;
     free(ids);
 }
 
 static void keep_lease(struct sl_kpool *p, uint64_t now)
 {
-    if (p->leased_ns == 0) /* what was taken since the start is not older than this */
-        p->leased_ns = now + lease_ms(p) * SL_NS_PER_MS;
-    if (now < p->leased_ns)
+    if (p->lease.until_ns == 0) /* nothing that is ready was taken before the start, or the last drop */
+        p->lease.until_ns = now + lease_ms(p) * SL_NS_PER_MS;
+    if (now < p->lease.until_ns)
         return;
-    p->leased_ns = 0; /* what comes now is taken later than this */
-    if (sl_ring_fill(p->shared->ring) + p->stock_count == 0)
+    p->lease.until_ns = 0;
+    if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) == 0)
         return;
     sl_log(SL_ERROR, "pool", "redis was not reached for too long: references that were ready are dropped",
            SL_KS("pool", p->shared->name));
-    sl_keeper_forget(p);
+    sl_keeper_drop_references(p);
 }
 
-void sl_keeper_watch_life(struct sl_kpool *p)
+void sl_keeper_watch_lease(struct sl_kpool *p)
 {
     uint64_t now = sl_mono_ns(p->keeper->clock), round_ms = lease_ms(p) / 4;
     if (p->options->retire_after_ms > 0)
         keep_lease(p, now);
     else
-        p->leased_ns = p->round_ns = 0;
-    if (p->options->retire_after_ms == 0 && !p->missed)
+        p->lease.until_ns = p->lease.next_round_ns = 0;
+    if (p->options->retire_after_ms == 0 && !sl_keeper_list_missing(p))
         return;
-    if (p->looking || p->state != POOL_SYNCED || p->keeper->draining)
+    if (p->lease.asking || !sl_keeper_is_synced(p) || p->keeper->draining)
         return;
-    if (p->look_at >= sl_table_count(p->keeper->shared->table)) { /* a round has ended */
-        if (now < p->round_ns)
+    if (p->lease.next_number >= sl_table_count(p->keeper->shared->table)) { /* a round has ended */
+        if (now < p->lease.next_round_ns)
             return;
-        p->round_ns = now + (round_ms < ROUND_MAX_MS ? round_ms : ROUND_MAX_MS) * SL_NS_PER_MS;
-        p->look_at = 0;
-        p->missed = false;
+        p->lease.next_round_ns = now + (round_ms < ROUND_MAX_MS ? round_ms : ROUND_MAX_MS) * SL_NS_PER_MS;
+        p->lease.next_number = 0;
+        sl_keeper_clear_list_missing(p);
     }
-    look(p);
+    ask_retired(p);
 }

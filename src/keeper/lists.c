@@ -1,12 +1,20 @@
+#include "keeper/lists.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/log.h"
+#include "core/status_list.h"
 #include "keeper/keeper_int.h"
 
 struct sl_klist *sl_keeper_list(struct sl_keeper *k, uint32_t number)
 {
     return (struct sl_klist *)sl_table_at(k->shared->table, number); /* the list is its first member */
+}
+
+struct sl_klist *sl_keeper_next_list(struct sl_keeper *k, const struct sl_klist *t)
+{
+    uint32_t number = t != NULL ? t->list.number + 1 : 0;
+    return number < sl_table_count(k->shared->table) ? sl_keeper_list(k, number) : NULL;
 }
 
 void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room)
@@ -24,10 +32,10 @@ void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, s
     d->uri = sl_span(b.data, b.len);
 }
 
-static struct sl_klist *tracked_new(struct sl_kpool *p, const struct sl_list_record *r)
+static struct sl_klist *allocate_list(struct sl_kpool *p, const struct sl_list_record *r)
 {
     struct sl_buf prefix;
-    sl_buf_init(&prefix, 8 * URI_ROOM);
+    sl_buf_init(&prefix, 8 * SL_URI_ROOM);
     sl_buf_puts(&prefix, "{\"uri\":");
     sl_buf_json(&prefix, r->uri);
     sl_buf_puts(&prefix, ",\"index\":");
@@ -47,66 +55,34 @@ static struct sl_klist *tracked_new(struct sl_kpool *p, const struct sl_list_rec
     return t;
 }
 
-/* Redis has an older version than readers have seen: it was restored, or failed over to a replica that
- * lagged. */
-void sl_keeper_rolled_back(struct sl_klist *t, uint64_t version, uint64_t published)
+struct sl_klist *sl_keeper_new_list(struct sl_kpool *p, const struct sl_list_record *r)
 {
-    if (t->rolled_back)
-        return;
-    t->rolled_back = true;
-    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
-    sl_metric_add(t->pool->metrics, SL_KM_ROLLBACKS, 1);
-    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->shared->name),
-           SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),
-           SL_KU("published", published));
-}
-
-/* Sees whether Redis has less than was heard of, or has it from another instance that knew less than this
- * one. */
-static void compare(struct sl_klist *t, uint64_t version)
-{
-    struct sl_token *token = sl_list_token(&t->list);
-    uint64_t published = token != NULL ? token->version : 0;
-    bool checking = t->pool->checking;
-    bool less = version < (checking ? t->committed : published);
-    if (less)
-        sl_keeper_rolled_back(t, version, checking ? t->committed : published);
-    else
-        t->rolled_back = false;
-    t->behind =
-        checking && !t->retired && (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
-}
-
-struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r)
-{
-    struct sl_keeper *k = p->keeper;
-    struct sl_klist *t = (struct sl_klist *)sl_table_find(k->shared->table, &r->id);
-    if (r->change > p->newest)
-        p->newest = r->change;
-    if (t == NULL) {
-        t = tracked_new(p, r);
-        if (t == NULL || !sl_table_add(k->shared->table, &t->list)) {
-            sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->shared->name));
-            free(t);
-            return NULL;
-        }
-        p->lists++;
-        p->unpublished++;
-        t->committed = r->version;
-        t->reading = p->reading;
-        if (r->state == SL_LIST_RETIRED)
-            sl_keeper_ended(t);
-        sl_keeper_want_token(t);
+    struct sl_klist *t = allocate_list(p, r);
+    if (t != NULL && sl_table_add(p->keeper->shared->table, &t->list))
         return t;
-    }
-    if (t->pool != p) {
-        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->shared->name));
-        return NULL;
-    }
-    compare(t, r->version);
-    t->reading = p->reading;
-    sl_keeper_committed(t, r->version, sl_mono_ns(k->clock));
-    if (r->state == SL_LIST_RETIRED)
-        sl_keeper_ended(t);
-    return t;
+    free(t);
+    return NULL;
+}
+
+size_t sl_keeper_raw_bytes(const struct sl_klist *t)
+{
+    return sl_status_bytes(t->list.size, t->list.bits);
+}
+
+void sl_flight_begin(struct sl_flight *f, const struct sl_klist *t)
+{
+    f->lists++;
+    f->bytes += sl_keeper_raw_bytes(t);
+}
+
+void sl_flight_end(struct sl_flight *f, const struct sl_klist *t)
+{
+    sl_assert(f->lists > 0);
+    f->lists--;
+    f->bytes -= sl_keeper_raw_bytes(t);
+}
+
+bool sl_flight_has_room(const struct sl_flight *f, const struct sl_klist *t, size_t most_bytes)
+{
+    return f->lists == 0 || f->bytes + sl_keeper_raw_bytes(t) <= most_bytes;
 }

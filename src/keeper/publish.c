@@ -1,65 +1,266 @@
-/* The publication path: due lists queue, at most a few are loaded and signed at once, each exactly once. */
+/* A list's way from a change to the slot:
+ *
+ * 1. The keeper learns of a version (sl_keeper_committed): by a worker's mail, the feed, or the sweep.
+ * 2. schedule_change: an idle list is queued at once, or update-interval after its last publication, so that
+ * many versions within an interval make one publication. A list without changes gets a timer for its renewal.
+ * 3. sl_keeper_pump takes lists from the queue while the bounds on lists and bytes under way allow, and asks
+ * Redis for all statuses (on_loaded); large lists come over a connection of their own.
+ * 4. start_signing copies them into a job; a publisher thread compresses and signs (sign_list), and the job
+ * comes back as mail (sl_keeper_sign_done).
+ * 5. publish_token exchanges the slot; the old token is freed after a grace period (keeper/reclaim.h).
+ * Versions that came meanwhile make the list due again.
+ *
+ * A step that fails leaves the last token in the slot, marks it as withheld, and begins again later. */
+#include "keeper/publish.h"
+
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "core/status_list.h"
 #include "keeper/keeper_int.h"
 #include "keeper/schedule.h"
 
 #define ACTIVE_BYTES (64u * 1024 * 1024) /* raw bytes under way at once; one list may exceed it */
+/* From this size on a list is loaded over a connection of its own, so that it delays no command. */
+#define LARGE_LIST (256u * 1024)
 #define RETRY_NS (500 * SL_NS_PER_MS)
 #define EXPIRED_RETRY_NS (30 * SL_NS_PER_S)
-#define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list; for those that a reload has signed again */
-#define BACKLOG 64                        /* more lists than this are waiting: speed before size */
-#define BACKLOG_LEVEL 6
-
-struct sign_job {
-    struct sl_job job;
-    struct sl_klist *list;
-    struct sl_token_spec spec;
-    struct sl_key *key; /* a share */
-    uint64_t edition;
-    struct sl_token *token;
-    struct sl_token_cost cost;
-    enum sl_err err;
-    uint8_t bytes[]; /* of the list; behind them the texts that the spec names */
-};
-
-static size_t raw_bytes(const struct sl_klist *t)
-{
-    return sl_status_bytes(t->list.size, t->list.bits);
-}
+#define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list, when a reload has made all tokens stale */
+#define BACKLOG 64                        /* when more lists than this wait, speed comes before size */
 
 /* ---- the queue */
 
-static void enqueue(struct sl_klist *t)
+static unsigned unfinished(const struct sl_keeper *k)
 {
-    struct sl_keeper *k = t->pool->keeper;
-    sl_timer_stop(k->loop, &t->due);
-    sl_keeper_due(t);
-    t->state = PUBLISH_QUEUED;
-    k->ready_count++;
-    if (t->urgent) { /* before all that nobody waits for */
-        t->next_ready = k->ready;
-        if (k->ready == NULL)
-            k->ready_end = &t->next_ready;
-        k->ready = t;
-        return;
-    }
-    t->next_ready = NULL;
-    *k->ready_end = t;
-    k->ready_end = &t->next_ready;
+    return k->publications.ready_count + k->publications.flight.lists;
 }
 
-static void unqueue(struct sl_keeper *k, struct sl_klist **link)
+static void enqueue_list(struct sl_klist *t)
+{
+    struct sl_keeper *k = t->pool->keeper;
+    struct sl_publication *l = &t->publication;
+    struct sl_publications *all = &k->publications;
+    sl_timer_stop(k->loop, &l->due);
+    l->queued_ns = sl_keeper_lag_queued(k, unfinished(k));
+    l->state = SL_PUBLISH_QUEUED;
+    all->ready_count++;
+    if (l->urgent) { /* before all lists that nobody waits for */
+        l->next_ready = all->ready;
+        if (all->ready == NULL)
+            all->ready_end = &l->next_ready;
+        all->ready = t;
+        return;
+    }
+    l->next_ready = NULL;
+    *all->ready_end = t;
+    all->ready_end = &l->next_ready;
+}
+
+static void unqueue_list(struct sl_keeper *k, struct sl_klist **link)
 {
     struct sl_klist *t = *link;
-    *link = t->next_ready;
-    if (k->ready_end == &t->next_ready)
-        k->ready_end = link;
-    k->ready_count--;
-    t->state = PUBLISH_IDLE;
+    *link = t->publication.next_ready;
+    if (k->publications.ready_end == &t->publication.next_ready)
+        k->publications.ready_end = link;
+    k->publications.ready_count--;
+    t->publication.state = SL_PUBLISH_IDLE;
 }
+
+static void make_urgent(struct sl_klist *t)
+{
+    struct sl_keeper *k = t->pool->keeper;
+    if (t->publication.urgent)
+        return;
+    t->publication.urgent = true;
+    if (t->publication.state != SL_PUBLISH_QUEUED)
+        return;
+    struct sl_klist **link = &k->publications.ready;
+    while (*link != t)
+        link = &(*link)->publication.next_ready;
+    unqueue_list(k, link);
+    enqueue_list(t);
+}
+
+/* ---- workers that wait for the first token */
+
+static void answer_cold(struct sl_klist *t, enum sl_err err)
+{
+    while (t->publication.cold != NULL) {
+        struct sl_cold_mail *m = t->publication.cold;
+        t->publication.cold = m->next;
+        m->err = err;
+        sl_mailbox_send(m->reply_to, &m->mail);
+    }
+}
+
+void sl_keeper_refuse_tokens(struct sl_keeper *k)
+{
+    SL_EACH_KLIST (t, k)
+        answer_cold(t, SL_ERR_UNAVAILABLE);
+}
+
+void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *m)
+{
+    struct sl_klist *t = sl_keeper_list(k, m->list);
+    m->next = t->publication.cold;
+    t->publication.cold = m;
+    if (sl_list_token(&t->list) != NULL) {
+        answer_cold(t, SL_OK);
+    } else if (t->publication.retired) {
+        answer_cold(t, SL_ERR_NO_SUCH_LIST);
+    } else if (k->draining || sl_store_state(k->store) != SL_STORE_UP || sl_keeper_expired(t->pool)) {
+        answer_cold(t, SL_ERR_UNAVAILABLE);
+    } else {
+        make_urgent(t);
+        sl_keeper_want_token(t, true);
+        sl_keeper_pump(k);
+    }
+}
+
+/* ---- retired lists */
+
+static void start_due(struct sl_klist *t, uint64_t delay_ns);
+
+/* The last token has expired, or its keys are gone: the list is unknown from now on. */
+static void empty_slot(struct sl_klist *t)
+{
+    struct sl_token *old = atomic_exchange_explicit(&t->list.token, NULL, memory_order_acq_rel);
+    answer_cold(t, SL_ERR_NO_SUCH_LIST);
+    if (old == NULL)
+        return;
+    t->pool->publications.token_bytes -= old->memory;
+    sl_keeper_defer_free(t->pool->keeper, t->list.number, old);
+}
+
+static bool owes_change(const struct sl_klist *t)
+{
+    const struct sl_token *token = sl_list_token(&t->list);
+    return token != NULL && t->publication.committed > token->version && !t->publication.dropped;
+}
+
+/* False: the list is to be published like any other. True: it is retired and owes no change, and its slot is
+ * empty, or the timer for that runs. */
+static bool expire_if_retired(struct sl_klist *t)
+{
+    if (!t->publication.retired || owes_change(t))
+        return false;
+    const struct sl_token *token = sl_list_token(&t->list);
+    int64_t left_ms = token != NULL ? token->exp * 1000 - sl_wall_ms(t->pool->keeper->clock) : 0;
+    if (left_ms <= 0)
+        empty_slot(t);
+    else
+        start_due(t, (uint64_t)left_ms * SL_NS_PER_MS);
+    return true;
+}
+
+void sl_keeper_stop_renewal(struct sl_klist *t)
+{
+    struct sl_pool_publications *all = &t->pool->publications;
+    t->publication.retired = true;
+    atomic_store_explicit(&t->list.retired, true, memory_order_release);
+    atomic_fetch_add_explicit(&t->pool->shared->ended, 1, memory_order_release);
+    all->lists--;
+    all->unpublished -= sl_list_token(&t->list) == NULL;
+}
+
+void sl_keeper_note_dropped(struct sl_klist *t)
+{
+    t->publication.dropped = true;
+}
+
+/* ---- when a list is due */
+
+static void on_due(void *arg)
+{
+    struct sl_klist *t = arg;
+    if (expire_if_retired(t))
+        return;
+    enqueue_list(t);
+    sl_keeper_pump(t->pool->keeper);
+}
+
+static void start_due(struct sl_klist *t, uint64_t delay_ns)
+{
+    t->publication.due.on_due = on_due;
+    t->publication.due.arg = t;
+    sl_timer_start(t->pool->keeper->loop, &t->publication.due, delay_ns);
+}
+
+/* When a list without unpublished changes is signed again. */
+static uint64_t renewal_delay(struct sl_klist *t, const struct sl_token *token)
+{
+    const struct sl_kpool *p = t->pool;
+    const struct sl_clock *clock = p->keeper->clock;
+    int64_t wall_ms = sl_wall_ms(clock), left_ms = token->exp * 1000 - wall_ms;
+    uint64_t renewal = sl_schedule_renewal(p->options, token->iat, token->exp, wall_ms, clock);
+    if (t->publication.edition != sl_keeper_edition(p)) {
+        uint64_t spread = sl_random_below(clock, p->publications.lists * RESIGN_PACE_NS + SL_NS_PER_S);
+        return left_ms <= 0 ? 0 : spread < renewal ? spread : renewal;
+    }
+    /* The certificate ends with the token: another signature would not last longer. */
+    if (token->exp >= sl_key_not_after(p->shared->key))
+        return left_ms > 1000 ? (uint64_t)left_ms * SL_NS_PER_MS : SL_NS_PER_S;
+    return renewal;
+}
+
+/* When a list with unpublished changes is signed: update-interval after its last publication. */
+static void schedule_change(struct sl_klist *t)
+{
+    const struct sl_publication *l = &t->publication;
+    uint64_t now = sl_mono_ns(t->pool->keeper->clock);
+    uint64_t due = l->published_ns + t->pool->options->update_interval_ms * SL_NS_PER_MS;
+    if (l->published_ns == 0 || due <= now) {
+        enqueue_list(t);
+        sl_keeper_pump(t->pool->keeper);
+    } else {
+        const struct sl_token *token = sl_list_token(&t->list);
+        uint64_t renewal = renewal_delay(t, token); /* an interval may be longer than a token lives */
+        start_due(t, due - now < renewal ? due - now : renewal);
+    }
+}
+
+void sl_keeper_schedule(struct sl_klist *t)
+{
+    const struct sl_token *token = sl_list_token(&t->list);
+    if (t->publication.state != SL_PUBLISH_IDLE || expire_if_retired(t))
+        return;
+    if (token == NULL || t->publication.committed > token->version)
+        schedule_change(t);
+    else
+        start_due(t, renewal_delay(t, token));
+}
+
+void sl_keeper_add_publication(struct sl_klist *t, uint64_t version)
+{
+    t->pool->publications.lists++;
+    t->pool->publications.unpublished++;
+    t->publication.committed = version;
+}
+
+void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
+{
+    struct sl_publication *l = &t->publication;
+    if (version <= l->committed)
+        return;
+    l->committed = version;
+    if (l->unseen_ns == 0)
+        l->unseen_ns = when_ns;
+    /* If the list is queued or under way, the version that is loaded decides about another round. */
+    if (l->state == SL_PUBLISH_IDLE && !expire_if_retired(t))
+        schedule_change(t);
+}
+
+void sl_keeper_want_token(struct sl_klist *t, bool urgent)
+{
+    const struct sl_publication *l = &t->publication;
+    if (sl_list_token(&t->list) != NULL || l->retired)
+        return;
+    if (l->state == SL_PUBLISH_IDLE && !sl_timer_running(&l->due))
+        enqueue_list(t);
+    else if (l->cold != NULL || urgent)
+        make_urgent(t);
+}
+
+/* ---- loading and signing */
 
 /* The token in the slot is not what a publication now would show. */
 static void withhold(struct sl_klist *t)
@@ -68,306 +269,287 @@ static void withhold(struct sl_klist *t)
     atomic_store_explicit(&t->list.under_way, false, memory_order_release);
 }
 
-void sl_keeper_make_urgent(struct sl_klist *t)
+static void retry_list(struct sl_klist *t, uint64_t delay_ns)
 {
-    struct sl_keeper *k = t->pool->keeper;
-    if (t->urgent)
-        return;
-    t->urgent = true;
-    if (t->state != PUBLISH_QUEUED)
-        return;
-    struct sl_klist **link = &k->ready;
-    while (*link != t)
-        link = &(*link)->next_ready;
-    unqueue(k, link);
-    enqueue(t);
+    withhold(t);
+    answer_cold(t, SL_ERR_UNAVAILABLE);
+    start_due(t, delay_ns);
 }
 
-static void on_due(void *arg)
-{
-    struct sl_klist *t = arg;
-    if (sl_keeper_let_end(t))
-        return;
-    enqueue(t);
-    sl_keeper_pump(t->pool->keeper);
-}
-
-void sl_keeper_start_due(struct sl_klist *t, uint64_t delay_ns)
-{
-    t->due.on_due = on_due;
-    t->due.arg = t;
-    sl_timer_start(t->pool->keeper->loop, &t->due, delay_ns);
-}
-
-/* When a list without unpublished changes is signed again. */
-static uint64_t quiet_delay(struct sl_klist *t, const struct sl_token *token)
-{
-    const struct sl_kpool *p = t->pool;
-    const struct sl_clock *clock = p->keeper->clock;
-    int64_t wall_ms = sl_wall_ms(clock), left_ms = token->exp * 1000 - wall_ms;
-    uint64_t renewal = sl_schedule_renewal(p->options, token->iat, token->exp, wall_ms, clock);
-    if (t->edition != p->edition) {
-        uint64_t spread = sl_random_below(clock, p->lists * RESIGN_PACE_NS + SL_NS_PER_S);
-        return left_ms <= 0 ? 0 : spread < renewal ? spread : renewal;
-    }
-    /* As long as the certificate lets it: another signature would not last longer. */
-    if (token->exp >= sl_key_not_after(p->shared->key))
-        return left_ms > 1000 ? (uint64_t)left_ms * SL_NS_PER_MS : SL_NS_PER_S;
-    return renewal;
-}
-
-/* When a list with unpublished changes is due: update-interval after its last publication. */
-static void schedule_change(struct sl_klist *t)
-{
-    uint64_t now = sl_mono_ns(t->pool->keeper->clock);
-    uint64_t due = t->published_ns + t->pool->options->update_interval_ms * SL_NS_PER_MS;
-    if (t->published_ns == 0 || due <= now) {
-        enqueue(t);
-        sl_keeper_pump(t->pool->keeper);
-    } else {
-        const struct sl_token *token = sl_list_token(&t->list);
-        uint64_t quiet = quiet_delay(t, token); /* an interval may be longer than a token lives */
-        sl_keeper_start_due(t, due - now < quiet ? due - now : quiet);
-    }
-}
-
-void sl_keeper_schedule(struct sl_klist *t)
-{
-    const struct sl_token *token = sl_list_token(&t->list);
-    if (t->state != PUBLISH_IDLE || sl_keeper_let_end(t))
-        return;
-    if (token == NULL || t->committed > token->version)
-        schedule_change(t);
-    else
-        sl_keeper_start_due(t, quiet_delay(t, token));
-}
-
-void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
-{
-    if (version <= t->committed)
-        return;
-    t->committed = version;
-    if (t->unseen_ns == 0)
-        t->unseen_ns = when_ns;
-    /* Under way or waiting: what is loaded will tell whether another round is needed. */
-    if (t->state == PUBLISH_IDLE && !sl_keeper_let_end(t))
-        schedule_change(t);
-}
-
-void sl_keeper_want_token(struct sl_klist *t)
-{
-    if (sl_list_token(&t->list) != NULL || t->retired)
-        return;
-    if (t->state == PUBLISH_IDLE && !sl_timer_running(&t->due))
-        enqueue(t);
-    else if (t->cold != NULL || t->pool->waiters != NULL)
-        sl_keeper_make_urgent(t);
-}
-
-/* ---- loading and signing */
-
-static void failed(struct sl_klist *t, enum sl_err err, const char *what)
+static void publication_failed(struct sl_klist *t, enum sl_err err, const char *what)
 {
     struct sl_kpool *p = t->pool;
     sl_metric_add(p->metrics, SL_KM_PUBLISH_FAILURES, 1);
     sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->shared->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
-    t->state = PUBLISH_IDLE;
-    withhold(t);
-    sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
-    sl_keeper_start_due(t, RETRY_NS);
+    t->publication.state = SL_PUBLISH_IDLE;
+    retry_list(t, RETRY_NS);
 }
 
-/* Without a certificate that is valid there is nothing to load a list for. Told once for its pool. */
-static void refuse_expired(struct sl_klist *t)
+static void start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes)
 {
-    withhold(t);
-    sl_keeper_answer_cold(t, SL_ERR_UNAVAILABLE);
-    sl_keeper_start_due(t, EXPIRED_RETRY_NS);
-}
-
-static int level_for(struct sl_kpool *p)
-{
-    uint64_t budget = p->options->update_interval_ms * SL_NS_PER_MS / 10;
-    if (budget < 10 * SL_NS_PER_MS)
-        budget = 10 * SL_NS_PER_MS;
-    int level = sl_level_choose(&p->levels, budget);
-    return p->keeper->ready_count > BACKLOG && level > BACKLOG_LEVEL ? BACKLOG_LEVEL : level;
-}
-
-static void sign(struct sl_job *job, void *builder)
-{
-    struct sign_job *j = (struct sign_job *)job;
-    j->err = sl_token_build(builder, &j->spec, &j->token, &j->cost);
-}
-
-/* A copy in the job's memory: a reload may replace what it came from meanwhile. */
-static struct sl_span keep(struct sl_span text, uint8_t **at)
-{
-    if (text.len == 0)
-        return text;
-    struct sl_span kept = sl_span(memcpy(*at, text.at, text.len), text.len);
-    *at += text.len;
-    return kept;
-}
-
-static void submit(struct sl_klist *t, uint64_t version, struct sl_span bytes)
-{
-    struct sl_kpool *p = t->pool;
-    struct sl_keeper *k = p->keeper;
-    size_t len = bytes.len < raw_bytes(t) ? bytes.len : raw_bytes(t);
-    struct sl_span iss = p->options->issuer != NULL ? sl_span(p->options->issuer, strlen(p->options->issuer))
-                                                    : sl_span(NULL, 0);
-    struct sl_span aggregation = sl_span(p->aggregation_uri.data, p->aggregation_uri.len);
-    struct sign_job *j = calloc(1, sizeof *j + len + iss.len + aggregation.len);
-    struct sl_validity v = sl_schedule_validity(p->options, sl_wall_ms(k->clock) / 1000, t->last_iat,
-                                                sl_key_not_after(p->shared->key));
-    if (j == NULL || v.exp <= v.iat) {
-        free(j);
-        k->active--;
-        k->active_bytes -= raw_bytes(t);
-        failed(t, SL_ERR_INTERNAL,
-               j == NULL ? "no memory to sign a list" : "the signing certificate has expired");
+    struct sl_publications *all = &t->pool->keeper->publications;
+    const char *why =
+        sl_keeper_start_signing(t, version, bytes, t->publication.last_iat, all->ready_count > BACKLOG);
+    if (why == NULL) {
+        t->publication.state = SL_PUBLISH_SIGNING;
         return;
     }
-    if (len > 0)
-        memcpy(j->bytes, bytes.at, len);
-    uint8_t *texts = j->bytes + len;
-    j->list = t;
-    j->key = sl_key_ref(p->shared->key);
-    j->edition = p->edition;
-    j->job = (struct sl_job){.mail.kind = MAIL_SIGNED, .work = sign, .reply_to = k->setup.mail};
-    j->spec = (struct sl_token_spec){.key = j->key,
-                                     .sub = t->list.uri,
-                                     .iss = keep(iss, &texts),
-                                     .aggregation_uri = keep(aggregation, &texts),
-                                     .size = t->list.size,
-                                     .bits = t->list.bits,
-                                     .list = j->bytes,
-                                     .list_len = len,
-                                     .version = version,
-                                     .iat = v.iat,
-                                     .exp = v.exp,
-                                     .ttl = p->options->ttl_ms / 1000,
-                                     .iat_shared = v.iat == t->last_iat,
-                                     .level = level_for(p)};
-    t->state = PUBLISH_SIGNING;
-    sl_crew_submit(k->setup.publishers, &j->job);
+    sl_flight_end(&all->flight, t);
+    publication_failed(t, SL_ERR_INTERNAL, why);
+}
+
+void sl_keeper_note_rollback(struct sl_klist *t, uint64_t version, uint64_t known)
+{
+    if (t->publication.rolled_back)
+        return;
+    t->publication.rolled_back = true;
+    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
+    sl_metric_add(t->pool->metrics, SL_KM_ROLLBACKS, 1);
+    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->shared->name),
+           SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),
+           SL_KU("published", known));
+}
+
+void sl_keeper_clear_rollback(struct sl_klist *t)
+{
+    t->publication.rolled_back = false;
+}
+
+/* Redis does not have the list, or an older version than readers have seen. They never go back in time: the
+ * present token stays until it expires, or until the list has been restored in Redis. */
+static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
+{
+    struct sl_publication *l = &t->publication;
+    const struct sl_token *token = sl_list_token(&t->list);
+    if (err == SL_OK) {
+        sl_keeper_note_rollback(t, version, token->version);
+        publication_failed(t, SL_ERR_INTERNAL, "redis has an older version than was published");
+        return;
+    }
+    if (err == SL_ERR_NO_SUCH_LIST) {
+        l->dropped = l->dropped || l->retired;
+        t->pool->publications.list_missing = true;
+    }
+    publication_failed(t, err, "a list was not loaded");
 }
 
 static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes)
 {
     struct sl_klist *t = arg;
     struct sl_keeper *k = t->pool->keeper;
-    struct sl_token *token = sl_list_token(&t->list);
+    const struct sl_token *token = sl_list_token(&t->list);
     if (err == SL_OK && (token == NULL || version >= token->version)) {
         sl_metric_add(t->pool->metrics, SL_KM_LOADS, 1);
-        submit(t, version, bytes);
+        start_signing(t, version, bytes);
         return;
     }
-    k->active--;
-    k->active_bytes -= raw_bytes(t);
-    /* Redis has less than readers have seen: they never go back, so the token stays until it expires. */
-    if (err == SL_OK)
-        sl_keeper_rolled_back(t, version, token->version);
-    t->dropped = t->dropped || (t->retired && err == SL_ERR_NO_SUCH_LIST);
-    t->pool->missed = t->pool->missed || err == SL_ERR_NO_SUCH_LIST; /* perhaps it was retired */
-    failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
-           err == SL_OK ? "redis has an older version than was published" : "a list was not loaded");
-    sl_keeper_mend(t->pool);
+    sl_flight_end(&k->publications.flight, t);
+    not_loaded(t, err, version);
+    k->hooks.publication_ended(t, false);
     sl_keeper_pump(k);
 }
 
 static struct sl_store *store_for(struct sl_keeper *k, const struct sl_klist *t)
 {
-    struct sl_store *s = raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
+    struct sl_store *s = sl_keeper_raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
     return sl_store_state(s) == SL_STORE_UP ? s : NULL;
+}
+
+static void load_list(struct sl_klist *t, struct sl_store *s)
+{
+    atomic_store_explicit(&t->list.under_way, true, memory_order_release);
+    if (sl_keeper_expired(t->pool)) { /* announced once, for its pool */
+        retry_list(t, EXPIRED_RETRY_NS);
+        return;
+    }
+    if (sl_store_load(s, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
+        publication_failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
+        return;
+    }
+    t->publication.state = SL_PUBLISH_LOADING;
+    sl_flight_begin(&t->pool->keeper->publications.flight, t);
 }
 
 void sl_keeper_pump(struct sl_keeper *k)
 {
-    sl_keeper_tell_lag(k);
+    struct sl_flight *flight = &k->publications.flight;
+    sl_keeper_update_lag(k);
     unsigned limit = 4 * k->setup.publisher_count + 16;
-    struct sl_klist **link = &k->ready;
-    while (*link != NULL && k->active < limit && !k->draining) {
+    struct sl_klist **link = &k->publications.ready;
+    while (*link != NULL && flight->lists < limit && !k->draining) {
         struct sl_klist *t = *link;
         struct sl_store *s = store_for(k, t);
         bool doubt = sl_keeper_in_doubt(t->pool);
-        if (doubt || s == NULL || (k->active > 0 && k->active_bytes + raw_bytes(t) > ACTIVE_BYTES)) {
-            if (!doubt && raw_bytes(t) < LARGE_LIST)
+        if (doubt || s == NULL || !sl_flight_has_room(flight, t, ACTIVE_BYTES)) {
+            if (!doubt && sl_keeper_raw_bytes(t) < LARGE_LIST)
                 return;
-            link = &t->next_ready; /* others, or small ones, may go on meanwhile */
+            link = &t->publication.next_ready; /* lists of other pools, or small ones, may go on */
             continue;
         }
-        unqueue(k, link);
-        if (sl_keeper_let_end(t))
-            continue;
-        atomic_store_explicit(&t->list.under_way, true, memory_order_release);
-        if (sl_keeper_expired(t->pool)) {
-            refuse_expired(t);
-            continue;
-        }
-        if (sl_store_load(s, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
-            failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
-            continue;
-        }
-        t->state = PUBLISH_LOADING;
-        k->active++;
-        k->active_bytes += raw_bytes(t);
+        unqueue_list(k, link);
+        if (!expire_if_retired(t))
+            load_list(t, s);
     }
 }
 
-/* ---- publishing */
+/* ---- into the slot */
 
-static void publish(struct sl_klist *t, struct sl_token *token, uint64_t edition)
+static void count_publication(struct sl_klist *t, const struct sl_sign_job *j)
 {
-    struct sl_kpool *p = t->pool;
-    struct sl_keeper *k = p->keeper;
-    uint64_t now = sl_mono_ns(k->clock);
+    struct sl_metric_slab *m = t->pool->metrics;
+    const struct sl_token *old = sl_list_token(&t->list);
+    unsigned cause = old == NULL                      ? SL_PUBLISHED_FIRST
+                     : j->spec.version > old->version ? SL_PUBLISHED_CHANGE
+                                                      : SL_PUBLISHED_RENEWAL;
+    sl_metric_add(m, SL_KM_SIGNINGS, 1);
+    sl_metric_add_label(m, SL_KM_PUBLICATIONS, cause, 1);
+    sl_metric_observe(m, SL_KM_COMPRESS_SECONDS, j->cost.compress_ns);
+    sl_metric_observe(m, SL_KM_SIGN_SECONDS, j->cost.sign_ns);
+    sl_keeper_lag_published(t->pool->keeper, t->publication.queued_ns, &j->cost);
+}
+
+/* Returns the token that was there. */
+static struct sl_token *fill_slot(struct sl_klist *t, struct sl_token *token)
+{
     if (token->exp > atomic_load_explicit(&t->list.latest_exp, memory_order_relaxed))
         atomic_store_explicit(&t->list.latest_exp, token->exp, memory_order_release);
     atomic_store_explicit(&t->list.withheld, false, memory_order_release);
     struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
     atomic_store_explicit(&t->list.under_way, false, memory_order_release);
-    t->published_ns = now;
-    t->last_iat = token->iat;
-    t->edition = edition;
-    p->token_bytes += token->memory;
-    if (t->unseen_ns != 0)
-        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - t->unseen_ns);
-    t->unseen_ns = 0;
-    t->urgent = false;
-    if (old != NULL) {
-        p->token_bytes -= old->memory;
-        sl_keeper_retire(k, t, old);
-    } else {
-        p->unpublished -= !t->retired;
-    }
-    sl_keeper_answer_cold(t, SL_OK);
-    if (t->committed < token->version)
-        t->committed = token->version; /* loaded before we heard of it */
-    if (t->committed > token->version)
-        t->unseen_ns = now;
-    sl_keeper_schedule(t);
-    if (old == NULL && p->stock != NULL)
-        sl_keeper_distribute(p);
+    return old;
 }
 
-void sl_keeper_signed(struct sl_keeper *k, struct sl_mail *m)
+/* True: it is the list's first token. */
+static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t edition)
 {
-    struct sign_job *j = (struct sign_job *)m;
-    struct sl_klist *t = j->list;
-    k->active--;
-    k->active_bytes -= raw_bytes(t);
-    if (j->err != SL_OK) {
-        failed(t, j->err, "a token was not signed");
+    struct sl_kpool *p = t->pool;
+    struct sl_publication *l = &t->publication;
+    uint64_t now = sl_mono_ns(p->keeper->clock);
+    struct sl_token *old = fill_slot(t, token);
+    l->published_ns = now;
+    l->last_iat = token->iat;
+    l->edition = edition;
+    p->publications.token_bytes += token->memory;
+    if (l->unseen_ns != 0)
+        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - l->unseen_ns);
+    l->unseen_ns = 0;
+    l->urgent = false;
+    if (old != NULL) {
+        p->publications.token_bytes -= old->memory;
+        sl_keeper_defer_free(p->keeper, t->list.number, old);
     } else {
-        t->state = PUBLISH_IDLE;
-        sl_keeper_count_publication(t, &j->spec, &j->cost, sl_list_token(&t->list));
-        publish(t, j->token, j->edition);
+        p->publications.unpublished -= !l->retired;
     }
-    sl_key_free(j->key);
-    free(j);
-    sl_keeper_mend(t->pool);
+    answer_cold(t, SL_OK);
+    if (l->committed < token->version)
+        l->committed = token->version; /* it was loaded before the keeper learnt of it */
+    if (l->committed > token->version)
+        l->unseen_ns = now;
+    sl_keeper_schedule(t);
+    return old == NULL;
+}
+
+void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *m)
+{
+    struct sl_sign_job *j = (struct sl_sign_job *)m;
+    struct sl_klist *t = j->list;
+    bool first = false;
+    sl_flight_end(&k->publications.flight, t);
+    if (j->err != SL_OK) {
+        publication_failed(t, j->err, "a token was not signed");
+    } else {
+        t->publication.state = SL_PUBLISH_IDLE;
+        count_publication(t, j);
+        first = publish_token(t, j->token, j->edition);
+    }
+    sl_keeper_end_sign_job(j);
+    k->hooks.publication_ended(t, first);
     sl_keeper_pump(k);
+}
+
+/* ---- what others ask, and what the clocks bring */
+
+void sl_keeper_update_lag(struct sl_keeper *k)
+{
+    sl_keeper_store_lag(k, k->publications.ready_count);
+}
+
+/* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
+static void watch_wall_clock(struct sl_keeper *k)
+{
+    int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
+    int64_t step = offset - k->publications.wall_offset_ms;
+    k->publications.wall_offset_ms = offset;
+    if (step > -1000 && step < 1000)
+        return;
+    sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
+    SL_EACH_KLIST (t, k) {
+        const struct sl_token *token = sl_list_token(&t->list);
+        if (token != NULL && t->publication.committed <= token->version)
+            sl_keeper_schedule(t);
+    }
+}
+
+void sl_keeper_watch_clocks(struct sl_keeper *k)
+{
+    watch_wall_clock(k);
+    sl_keeper_lag_fade(k, unfinished(k));
+    sl_keeper_update_lag(k);
+}
+
+uint64_t sl_keeper_committed_version(const struct sl_klist *t)
+{
+    return t->publication.committed;
+}
+
+bool sl_keeper_is_retired(const struct sl_klist *t)
+{
+    return t->publication.retired;
+}
+
+bool sl_keeper_is_dropped(const struct sl_klist *t)
+{
+    return t->publication.dropped;
+}
+
+bool sl_keeper_is_under_way(const struct sl_klist *t)
+{
+    return t->publication.state == SL_PUBLISH_LOADING || t->publication.state == SL_PUBLISH_SIGNING;
+}
+
+uint32_t sl_keeper_list_count(const struct sl_kpool *p)
+{
+    return p->publications.lists;
+}
+
+bool sl_keeper_list_missing(const struct sl_kpool *p)
+{
+    return p->publications.list_missing;
+}
+
+void sl_keeper_clear_list_missing(struct sl_kpool *p)
+{
+    p->publications.list_missing = false;
+}
+
+void sl_keeper_publication_gauges(const struct sl_kpool *p)
+{
+    sl_metric_set(p->metrics, SL_KM_LISTS, p->publications.lists);
+    sl_metric_set(p->metrics, SL_KM_LISTS_UNPUBLISHED, p->publications.unpublished);
+    sl_metric_set(p->metrics, SL_KM_TOKEN_BYTES, p->publications.token_bytes);
+}
+
+void sl_keeper_publications_init(struct sl_keeper *k)
+{
+    k->publications.ready_end = &k->publications.ready;
+    k->publications.wall_offset_ms = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
+}
+
+void sl_keeper_publications_free(struct sl_keeper *k)
+{
+    SL_EACH_KLIST (t, k) {
+        sl_timer_stop(k->loop, &t->publication.due);
+        sl_token_unref(sl_list_token(&t->list));
+    }
 }

@@ -1,70 +1,78 @@
-/* Old tokens are let go of when no worker can still be using the bare pointer: each answers one turn message,
- * and between two turns of its loop it holds nothing but shares of its own. At most one turn is under way. */
+#include "keeper/reclaim.h"
+
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "keeper/keeper_int.h"
 
-static void start_turn(struct sl_keeper *k)
+static void start_grace_period(struct sl_keeper *k)
 {
-    if (k->turns_out > 0 || k->retiring.count == 0)
+    struct sl_reclaim *r = &k->reclaim;
+    if (r->turns_out > 0 || r->next.count == 0)
         return;
-    struct retired spare = k->on_turn; /* its arrays are used again */
-    k->on_turn = k->retiring;
-    k->retiring = spare;
-    k->retiring.count = 0;
-    k->turns_out = k->setup.worker_count;
-    sl_assert(k->turns_out > 0);
+    struct sl_replaced_tokens spare = r->current; /* its arrays are used again */
+    r->current = r->next;
+    r->next = spare;
+    r->next.count = 0;
+    r->turns_out = k->setup.worker_count;
+    sl_assert(r->turns_out > 0);
     for (unsigned i = 0; i < k->setup.worker_count; i++) {
-        k->turns[i] = (struct sl_turn_mail){.mail.kind = SL_MAIL_TURN,
+        r->turns[i] = (struct sl_turn_mail){.mail.kind = SL_MAIL_TURN,
                                             .reply_to = k->setup.mail,
-                                            .lists = k->on_turn.lists,
-                                            .count = k->on_turn.count};
-        sl_mailbox_send(k->setup.workers[i], &k->turns[i].mail);
+                                            .lists = r->current.lists,
+                                            .count = r->current.count};
+        sl_mailbox_send(k->setup.workers[i], &r->turns[i].mail);
     }
 }
 
-void sl_keeper_retire(struct sl_keeper *k, struct sl_klist *t, struct sl_token *old)
+void sl_keeper_defer_free(struct sl_keeper *k, uint32_t list, struct sl_token *old)
 {
-    struct retired *r = &k->retiring;
-    if (r->count == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 64;
-        r->tokens = sl_xrealloc(r->tokens, r->cap * sizeof *r->tokens);
-        r->lists = sl_xrealloc(r->lists, r->cap * sizeof *r->lists);
+    struct sl_replaced_tokens *next = &k->reclaim.next;
+    if (next->count == next->cap) {
+        next->cap = next->cap ? next->cap * 2 : 64;
+        next->tokens = sl_xrealloc(next->tokens, next->cap * sizeof *next->tokens);
+        next->lists = sl_xrealloc(next->lists, next->cap * sizeof *next->lists);
     }
-    r->tokens[r->count] = old;
-    r->lists[r->count++] = t->list.number;
-    start_turn(k);
+    next->tokens[next->count] = old;
+    next->lists[next->count++] = list;
+    start_grace_period(k);
 }
 
-static void let_go(struct retired *r)
+static void free_tokens(struct sl_replaced_tokens *replaced)
 {
-    for (size_t i = 0; i < r->count; i++)
-        sl_token_unref(r->tokens[i]);
-    r->count = 0;
+    for (size_t i = 0; i < replaced->count; i++)
+        sl_token_unref(replaced->tokens[i]);
+    replaced->count = 0;
 }
 
-void sl_keeper_turned(struct sl_keeper *k)
+void sl_keeper_note_quiescent(struct sl_keeper *k)
 {
-    sl_assert(k->turns_out > 0);
-    if (--k->turns_out > 0)
+    struct sl_reclaim *r = &k->reclaim;
+    sl_assert(r->turns_out > 0);
+    if (--r->turns_out > 0)
         return;
-    let_go(&k->on_turn);
-    start_turn(k);
+    free_tokens(&r->current);
+    start_grace_period(k);
 }
 
 bool sl_keeper_turning(const struct sl_keeper *k)
 {
-    return k->turns_out > 0;
+    return k->reclaim.turns_out > 0;
 }
 
-void sl_keeper_retire_free(struct sl_keeper *k)
+void sl_keeper_reclaim_init(struct sl_keeper *k)
 {
-    let_go(&k->on_turn);
-    let_go(&k->retiring);
-    free(k->on_turn.tokens);
-    free(k->on_turn.lists);
-    free(k->retiring.tokens);
-    free(k->retiring.lists);
-    free(k->turns);
+    k->reclaim.turns = sl_xcalloc(k->setup.worker_count + 1, sizeof *k->reclaim.turns);
+}
+
+void sl_keeper_reclaim_free(struct sl_keeper *k)
+{
+    struct sl_reclaim *r = &k->reclaim;
+    free_tokens(&r->current);
+    free_tokens(&r->next);
+    free(r->current.tokens);
+    free(r->current.lists);
+    free(r->next.tokens);
+    free(r->next.lists);
+    free(r->turns);
 }

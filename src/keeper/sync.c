@@ -1,4 +1,11 @@
-/* Knowing what Redis has: opening pools after each connect, reading changes. */
+/* After each connect a pool is opened: its size and bits are compared with the configured ones, and Redis'
+ * replication id with the last one. Another id means that Redis was restarted, restored or failed over, and
+ * may have lost what it had acknowledged; so does a change number that went back. Then the references that
+ * were ready are dropped, and all lists are read again, compared, and restored (keeper/mend.h). Otherwise
+ * only those are read that have changed since the last reading. keeper/state.h has the states that a pool
+ * walks through. */
+#include "keeper/sync.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,109 +14,207 @@
 
 #define PAGE 1000 /* lists per reading of changes */
 
-void sl_keeper_synced(struct sl_kpool *p)
+/* ---- workers with a new connection
+
+ * A worker that has a new connection to Redis writes nothing over it before the keeper has looked whether
+ Redis went
+ * back, and has restored what was lost: an update of a list that is behind would be lost when the list is
+ raised. */
+
+static bool all_synced(struct sl_keeper *k)
+{
+    SL_EACH_KPOOL (p, k)
+        if (!sl_keeper_is_synced(p))
+            return false;
+    return true;
+}
+
+static void confirm_chain(struct sl_confirm_mail **chain)
+{
+    while (*chain != NULL) {
+        struct sl_confirm_mail *m = *chain;
+        *chain = m->next;
+        sl_mailbox_send(m->reply_to, &m->mail);
+    }
+}
+
+/* The pools are opened from now on, so their replies come from a Redis that all these workers are connected
+ * to. */
+static void confirm_with_opening(struct sl_keeper *k)
+{
+    while (k->syncs.confirm_next != NULL) {
+        struct sl_confirm_mail *m = k->syncs.confirm_next;
+        k->syncs.confirm_next = m->next;
+        m->next = k->syncs.confirm_opening;
+        k->syncs.confirm_opening = m;
+    }
+}
+
+void sl_keeper_confirm_workers(struct sl_keeper *k)
+{
+    if (k->draining) { /* these workers are about to end */
+        confirm_chain(&k->syncs.confirm_opening);
+        confirm_chain(&k->syncs.confirm_next);
+    }
+    if (!all_synced(k))
+        return;
+    confirm_chain(&k->syncs.confirm_opening);
+    if (k->syncs.confirm_next == NULL)
+        return;
+    confirm_with_opening(k);
+    SL_EACH_KPOOL (p, k)
+        sl_keeper_open(p);
+}
+
+void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *m)
+{
+    m->next = k->syncs.confirm_next;
+    k->syncs.confirm_next = m;
+    sl_keeper_confirm_workers(k);
+}
+
+/* ---- synced */
+
+void sl_keeper_finish_sync(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
-    p->state = POOL_SYNCED;
-    if (!p->started) {
-        p->started = true;
-        sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->shared->name), SL_KU("lists", p->lists));
-    }
+    bool first = !sl_keeper_was_synced(p);
+    sl_keeper_change_state(p, SL_POOL_SYNCED);
+    if (first)
+        sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->shared->name),
+               SL_KU("lists", sl_keeper_list_count(p)));
     sl_keeper_update_authority(k);
     sl_keeper_precreate(p);
     sl_keeper_refill(p);
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        if (!k->pools[i].started)
+    SL_EACH_KPOOL (other, k)
+        if (!sl_keeper_was_synced(other))
             return;
     if (!k->started) {
         k->started = true;
         sl_keeper_answer_early(k, SL_OK);
         k->setup.on_started(k->setup.arg);
     }
-    sl_keeper_confirm(k);
+    sl_keeper_confirm_workers(k);
 }
+
+void sl_keeper_update_authority(struct sl_keeper *k)
+{
+    bool all = sl_feed_state(k->feed) == SL_STORE_UP;
+    SL_EACH_KPOOL (p, k)
+        all = all && sl_keeper_was_synced(p);
+    atomic_store_explicit(&k->shared->authoritative, all, memory_order_release);
+}
+
+/* ---- reading changes */
 
 /* Redis may have lost something: all lists are read again and compared. */
-static void check(struct sl_kpool *p)
+static void check_all(struct sl_kpool *p)
 {
-    p->checking = true;
-    p->since = p->newest = 0;
-    p->reading++;
+    p->sync.read_change = 0;
+    sl_keeper_begin_check(p);
 }
 
-/* And perhaps whole lists: references to those must not be given out. */
-static void forget(struct sl_kpool *p)
+/* Whole lists may be lost: no reference to one of them may be handed out. */
+static void drop_and_check(struct sl_kpool *p)
 {
-    sl_keeper_forget(p);
-    check(p);
+    sl_keeper_drop_references(p);
+    check_all(p);
+}
+
+static bool has_lost_changes(struct sl_kpool *p, uint64_t newest)
+{
+    uint64_t read = p->sync.read_change, seen = p->state.newest_change;
+    seen = read > seen ? read : seen;
+    if (newest >= seen)
+        return false;
+    sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->shared->name),
+           SL_KU("newest", newest), SL_KU("seen", seen));
+    return true;
+}
+
+static void all_read(struct sl_kpool *p)
+{
+    if (p->state.now != SL_POOL_LISTING)
+        return;
+    if (p->state.checking)
+        sl_keeper_start_mending(p);
+    else
+        sl_keeper_finish_sync(p);
 }
 
 static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
 {
     struct sl_kpool *p = arg;
-    p->sweeping = false;
+    p->sync.reading = false;
     if (err != SL_OK)
         return; /* the next sweep, or the next connect, reads again */
-    if (r->newest < p->since || r->newest < p->newest) {
-        /* Numbers that we have seen are gone: read everything again, and see what each list has lost. */
-        sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->shared->name),
-               SL_KU("newest", r->newest), SL_KU("seen", p->since > p->newest ? p->since : p->newest));
-        forget(p);
-        sl_keeper_open(p);
+    if (has_lost_changes(p, r->newest)) {
+        drop_and_check(p);
+        if (p->state.now == SL_POOL_CLOSED || sl_keeper_is_readable(p)) /* otherwise it is being opened */
+            sl_keeper_open(p);
         return;
     }
     for (size_t i = 0; i < r->count; i++) {
         sl_keeper_learn(p, &r->lists[i]);
-        p->since = r->lists[i].change;
+        p->sync.read_change = r->lists[i].change;
     }
-    if (r->count == PAGE || p->sweep_again) {
-        sl_keeper_sweep(p);
+    if (r->count == PAGE || p->sync.read_again) {
+        sl_keeper_read_changes(p);
     } else {
-        p->since = r->newest;
-        if (p->state == POOL_LISTING && p->checking)
-            sl_keeper_mend_start(p);
-        else if (p->state == POOL_LISTING)
-            sl_keeper_synced(p);
+        p->sync.read_change = r->newest;
+        all_read(p);
     }
     sl_keeper_pump(p->keeper);
 }
 
-void sl_keeper_sweep(struct sl_kpool *p)
+void sl_keeper_read_changes(struct sl_kpool *p)
 {
-    if (p->state < POOL_LISTING)
+    struct sl_sync *s = &p->sync;
+    if (!sl_keeper_is_readable(p))
         return;
-    if (p->sweeping) {
-        p->sweep_again = true;
+    if (s->reading) {
+        s->read_again = true;
         return;
     }
-    p->sweep_again = false;
-    p->sweeping = sl_store_changes(p->keeper->store, p->shared->name, p->since, PAGE, on_changes, p) == SL_OK;
+    s->read_again = false;
+    s->reading =
+        sl_store_changes(p->keeper->store, p->shared->name, s->read_change, PAGE, on_changes, p) == SL_OK;
 }
+
+void sl_keeper_sweep(struct sl_kpool *p)
+{
+    if (sl_keeper_is_synced(p) || p->state.now == SL_POOL_LISTING)
+        sl_keeper_read_changes(p);
+    else if (p->state.now == SL_POOL_CLOSED && sl_store_state(p->keeper->store) == SL_STORE_UP)
+        sl_keeper_open(p);
+}
+
+/* ---- opening */
 
 static void list_pool(struct sl_kpool *p)
 {
-    p->state = POOL_LISTING;
-    if (p->checking)
-        check(p); /* anew, if it was cut short */
-    sl_keeper_sweep(p);
+    sl_keeper_change_state(p, SL_POOL_LISTING);
+    if (p->state.checking)
+        check_all(p); /* anew, if it was cut short */
+    sl_keeper_read_changes(p);
 }
 
-/* Redis was restarted, restored or failed over, and may know less than it told us: whole lists may be gone.
- */
-static void forget_epoch(struct sl_kpool *p)
+/* Redis was restarted, restored or failed over. */
+static void drop_epoch(struct sl_kpool *p)
 {
     sl_log(SL_WARN, "pool", "redis may have lost data: references that were ready are dropped",
            SL_KS("pool", p->shared->name));
-    forget(p);
+    drop_and_check(p);
 }
 
 static bool is_new_epoch(struct sl_kpool *p, struct sl_span replid)
 {
-    size_t n = strlen(p->replid);
-    bool other = n > 0 && replid.len > 0 && !sl_span_eq(replid, sl_span(p->replid, n));
+    char *last = p->sync.replid;
+    size_t n = strlen(last);
+    bool other = n > 0 && replid.len > 0 && !sl_span_eq(replid, sl_span(last, n));
     if (replid.len > 0 && replid.len <= SL_REPLID_MAX) {
-        memcpy(p->replid, replid.at, replid.len);
-        p->replid[replid.len] = '\0';
+        memcpy(last, replid.at, replid.len);
+        last[replid.len] = '\0';
     }
     return other;
 }
@@ -118,20 +223,23 @@ static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
 {
     struct sl_kpool *p = arg;
     if (err != SL_OK) {
-        p->state = POOL_CLOSED;
+        sl_keeper_change_state(p, SL_POOL_CLOSED);
         return;
     }
     if (adopted < 0) {
+        uint64_t mark;
+        (void)sl_keeper_mark(p, &mark);
         sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
-               SL_KS("pool", p->shared->name), SL_KU("mark", p->mark));
-        forget_epoch(p);
+               SL_KS("pool", p->shared->name), SL_KU("mark", mark));
+        drop_epoch(p);
     } else {
         sl_metric_add(p->metrics, SL_KM_ADOPTED, (uint64_t)adopted);
     }
     list_pool(p);
 }
 
-static void fatal(struct sl_keeper *k, const char *why)
+/* Before the start it ends the process, afterwards the pool stays closed. */
+static void refuse_pool(struct sl_keeper *k, const char *why)
 {
     if (!k->started)
         k->setup.on_fatal(k->setup.arg, why);
@@ -143,7 +251,7 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
 {
     struct sl_kpool *p = arg;
     if (err != SL_OK) {
-        p->state = POOL_CLOSED; /* while the connection lasts the next sweep tries again */
+        sl_keeper_change_state(p, SL_POOL_CLOSED); /* while the connection lasts the next sweep tries again */
         return;
     }
     if (r->size != p->options->size || r->bits != p->options->bits) {
@@ -154,28 +262,29 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r
                  "A live pool cannot change them: use a new pool name",
                  p->shared->name, (unsigned long long)r->lists, r->size, r->bits, p->options->size,
                  p->options->bits);
-        fatal(p->keeper, why);
+        refuse_pool(p->keeper, why);
         return;
     }
     bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED, other = is_new_epoch(p, r->replid);
-    if (embedded && r->foreign > 0 && p->mark_known) {
+    uint64_t mark;
+    if (embedded && r->foreign > 0 && sl_keeper_mark(p, &mark)) {
         if (other)
-            check(p);
-        p->state = POOL_ADOPTING;
-        if (sl_store_adopt(p->keeper->store, p->shared->name, p->mark, on_adopted, p) == SL_OK)
+            check_all(p);
+        sl_keeper_change_state(p, SL_POOL_ADOPTING);
+        if (sl_store_adopt(p->keeper->store, p->shared->name, mark, on_adopted, p) == SL_OK)
             return;
     }
     if (other)
-        forget_epoch(p);
+        drop_epoch(p);
     list_pool(p);
 }
 
-static void on_names(void *arg, enum sl_err err, const struct sl_span *names, size_t n)
+static void on_pool_names(void *arg, enum sl_err err, const struct sl_span *names, size_t n)
 {
     struct sl_keeper *k = arg;
     if (err != SL_OK)
         return;
-    k->names_checked = true;
+    k->syncs.names_checked = true;
     for (size_t i = 0; i < n; i++) {
         if (sl_pool_named(k->shared, names[i]) == NULL)
             sl_log(SL_WARN, "pool", "a pool in Redis is not in the configuration: its lists are not served",
@@ -185,38 +294,29 @@ static void on_names(void *arg, enum sl_err err, const struct sl_span *names, si
 
 void sl_keeper_open(struct sl_kpool *p)
 {
-    if (!p->agreed) {
-        sl_keeper_agree(p);
+    if (!sl_keeper_has_agreed(p)) {
+        sl_keeper_check_agreement(p);
         return;
     }
-    p->state = POOL_OPENING;
+    sl_keeper_change_state(p, SL_POOL_OPENING);
     if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits, on_opened,
                            p) != SL_OK)
-        p->state = POOL_CLOSED;
+        sl_keeper_change_state(p, SL_POOL_CLOSED);
 }
 
 void sl_keeper_store_up(struct sl_keeper *k)
 {
-    sl_keeper_confirm_opening(k);
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        sl_keeper_open(&k->pools[i]);
-    if (!k->names_checked && sl_store_pool_names(k->store, on_names, k) != SL_OK)
+    confirm_with_opening(k);
+    SL_EACH_KPOOL (p, k)
+        sl_keeper_open(p);
+    if (!k->syncs.names_checked && sl_store_pool_names(k->store, on_pool_names, k) != SL_OK)
         sl_log(SL_WARN, "pool", "pool names were not read");
     sl_keeper_pump(k);
 }
 
 void sl_keeper_store_down(struct sl_keeper *k)
 {
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        k->pools[i].state = POOL_CLOSED;
-    for (uint32_t i = 0; i < sl_table_count(k->shared->table); i++)
-        sl_keeper_answer_cold(sl_keeper_list(k, i), SL_ERR_UNAVAILABLE);
-}
-
-void sl_keeper_update_authority(struct sl_keeper *k)
-{
-    bool all = sl_feed_state(k->feed) == SL_STORE_UP;
-    for (unsigned i = 0; i < k->shared->pool_count; i++)
-        all = all && k->pools[i].started;
-    atomic_store_explicit(&k->shared->authoritative, all, memory_order_release);
+    SL_EACH_KPOOL (p, k)
+        sl_keeper_change_state(p, SL_POOL_CLOSED);
+    sl_keeper_refuse_tokens(k);
 }

@@ -24,7 +24,7 @@ struct sl_pool {
     struct sl_mail refill_mail;
     _Alignas(64) _Atomic bool refill_wanted;
     _Atomic uint32_t ahead; /* as prefetch.threshold, while more than that is needed; written by the keeper */
-    _Atomic uint32_t forgotten; /* how often what was ready was dropped, see sl_keeper_forget */
+    _Atomic uint32_t forgotten; /* how often what was ready was dropped, see sl_keeper_drop_references */
     _Atomic uint32_t ended;     /* how many of its lists were retired */
     _Atomic uint32_t
         queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */

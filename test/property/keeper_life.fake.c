@@ -332,14 +332,14 @@ static void say_what_is_not(struct life *w)
             print_message("list %u: version %lld of %llu is published, %llu was heard of, state %d\n", i,
                           t != NULL ? (long long)t->version : -1ll,
                           (unsigned long long)fake_version(f->redis, &l->id),
-                          (unsigned long long)k->committed, k->state);
+                          (unsigned long long)k->publication.committed, k->publication.state);
     }
     for (unsigned i = 0; i < f->s.pools; i++)
         print_message("pool %u: %llu in the ring, %llu in stock, state %d, %s%s\n", i,
                       (unsigned long long)sl_ring_fill(f->shared.pools[i].ring),
-                      (unsigned long long)f->keeper->pools[i].stock_count, f->keeper->pools[i].state,
-                      f->keeper->pools[i].taking ? "taking " : "",
-                      sl_timer_running(&f->keeper->pools[i].retry) ? "retrying" : "");
+                      (unsigned long long)f->keeper->pools[i].stock.count, f->keeper->pools[i].state.now,
+                      f->keeper->pools[i].take.taking ? "taking " : "",
+                      sl_timer_running(&f->keeper->pools[i].take.retry) ? "retrying" : "");
 }
 
 static void check_statuses(struct life *w)

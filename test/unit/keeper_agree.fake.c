@@ -30,12 +30,13 @@ static bool told(struct fixture *f, void *arg)
 static bool agreed(struct fixture *f, void *arg)
 {
     (void)arg;
-    return pool0(f)->agreed && pool0(f)->differs[0] == '\0' && !pool0(f)->due_agree;
+    return pool0(f)->agreement.agreed && pool0(f)->agreement.difference[0] == '\0' &&
+           !pool0(f)->agreement.due;
 }
 
 static bool differs(struct fixture *f, void *arg)
 {
-    return strstr(pool0(f)->differs, arg) != NULL;
+    return strstr(pool0(f)->agreement.difference, arg) != NULL;
 }
 
 static void what_is_no_default_is_written_down(void **state)
@@ -146,7 +147,7 @@ static bool answered(struct fixture *f, void *arg)
 static void may(struct fixture *f, const struct sl_pool_options *o)
 {
     unsigned n = 0;
-    sl_keeper_may(f->keeper, o, on_may, &n);
+    sl_keeper_check_options(f->keeper, o, on_may, &n);
     assert_true(fixture_until(f, answered, &n, 5000));
     fixture_for(f, 10);
     assert_int_equal(n, 1);

@@ -39,7 +39,8 @@ static void what_is_ready_is_told(void **state)
 static bool is_stocked(struct fixture *f, void *arg)
 {
     (void)arg;
-    return pool(f)->stock != NULL && pool(f)->stock->list != NULL && pool(f)->stock->list->list.number == 1;
+    return pool(f)->stock.first != NULL && pool(f)->stock.first->list != NULL &&
+           pool(f)->stock.first->list->list.number == 1;
 }
 
 static void what_is_in_stock_is_told(void **state)
@@ -81,7 +82,7 @@ static bool is_true(struct fixture *f, void *arg)
 static bool is_marking(struct fixture *f, void *arg)
 {
     (void)arg;
-    return pool(f)->to_mark != NULL;
+    return pool(f)->take.to_mark != NULL;
 }
 
 static void what_waits_for_its_mark_is_told(void **state)
@@ -105,10 +106,10 @@ static void what_waits_for_its_mark_is_told(void **state)
     sl_crew_submit(f->clerk, &slow.job); /* marks are written behind it */
     hand_out(f, SIZE / 2);
     assert_true(fixture_until(f, is_marking, NULL, SOON));
-    assert_int_equal(sl_ring_slot_list(pool(f)->to_mark->slots[0]), 1);
+    assert_int_equal(sl_ring_slot_list(pool(f)->take.to_mark->slots[0]), 1);
     for (unsigned i = 0; i < 4; i++)
         sweep(f);
-    assert_true(is_marking(f, NULL) && pool(f)->stock == NULL);
+    assert_true(is_marking(f, NULL) && pool(f)->stock.first == NULL);
     assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
     assert_true(fields_of(f, 1).state == SL_LIST_OPEN && fields_of(f, 1).reserved_ms > 0);
     pthread_mutex_unlock(&lock);
@@ -161,7 +162,7 @@ static void an_error_of_the_look_asks_again(void **state)
         for (unsigned i = 0; i < 7 && looks(f) < before + sent + 1; i++) /* a round, and then every sweep */
             live(f, SWEEP_MS);
         assert_int_equal(looks(f), before + sent + 1);
-        assert_int_equal(pool(f)->look_at, sl_table_count(f->shared.table));
+        assert_int_equal(pool(f)->lease.next_number, sl_table_count(f->shared.table));
     }
     fake_fail(f->redis, SL_OP_RETIRE, 1000, SL_ERR_UNAVAILABLE);
     live(f, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know what is held */
@@ -193,7 +194,7 @@ static void a_round_has_pages(void **state)
     uint32_t n;
     do
         live(f, SWEEP_MS);
-    while (pool(f)->look_at < (n = sl_table_count(f->shared.table)));
+    while (pool(f)->lease.next_number < (n = sl_table_count(f->shared.table)));
     assert_true(n > 200 && n <= 300);
     uint64_t before = looks(f);
     end_elsewhere(f, n - 1, true);

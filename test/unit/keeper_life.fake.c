@@ -32,7 +32,7 @@ static void a_retired_list_is_shown_until_it_expires_and_then_unknown(void **sta
     assert_int_equal(fields_of(f, 0).state, SL_LIST_RETIRED);
     assert_int_equal(atomic_load(&f->shared.pools[0].ended), 1);
     assert_int_equal(fixture_metric(f, 0, SL_KM_RETIRED), 1);
-    assert_int_equal(pool(f)->lists, sl_table_count(f->shared.table) - 1);
+    assert_int_equal(pool(f)->publications.lists, sl_table_count(f->shared.table) - 1);
     assert_int_equal(ask(f, 0), SL_OK);
     shows_its_last_until_it_expires(f, 0);
     assert_int_equal(ask(f, 0), SL_ERR_NO_SUCH_LIST);
@@ -41,12 +41,12 @@ static void a_retired_list_is_shown_until_it_expires_and_then_unknown(void **sta
         assert_true(token_of(f, i)->exp > wall_s(f)); /* others live on */
         memory += token_of(f, i)->memory;
     }
-    assert_int_equal(pool(f)->token_bytes, memory);
+    assert_int_equal(pool(f)->publications.token_bytes, memory);
     /* And its keys are dropped, which is learnt by looking. */
-    assert_false(sl_keeper_list(f->keeper, 0)->dropped);
+    assert_false(sl_keeper_list(f->keeper, 0)->publication.dropped);
     live(f, 90000);
     assert_true(fields_of(f, 0).gone);
-    assert_true(sl_keeper_list(f->keeper, 0)->dropped);
+    assert_true(sl_keeper_list(f->keeper, 0)->publication.dropped);
     assert_int_equal(fixture_metric(f, 0, SL_KM_RETIRED), 1); /* told once */
     assert_int_equal(ask(f, 0), SL_ERR_NO_SUCH_LIST);
     fixture_end(f);
@@ -79,7 +79,7 @@ static void a_change_that_no_token_shows_yet_is_published(void **state)
 static bool misses_list(struct fixture *f, void *arg)
 {
     (void)arg;
-    return sl_keeper_list(f->keeper, 0)->dropped;
+    return sl_keeper_list(f->keeper, 0)->publication.dropped;
 }
 
 static void drop_elsewhere(struct fixture *f, uint32_t number)
@@ -158,15 +158,15 @@ static void who_starts_later_does_not_know_it(void **state)
         number++;
     assert_null(token_of(f, number));
     assert_int_equal(ask(f, number), SL_ERR_NO_SUCH_LIST);
-    assert_int_equal(pool(f)->unpublished, 0);
-    assert_int_equal(pool(f)->lists, sl_table_count(f->shared.table) - 1);
+    assert_int_equal(pool(f)->publications.unpublished, 0);
+    assert_int_equal(pool(f)->publications.lists, sl_table_count(f->shared.table) - 1);
     fixture_end(f);
 }
 
 static bool is_urgent(struct fixture *f, void *arg)
 {
     (void)f;
-    return ((const struct sl_klist *)arg)->urgent;
+    return ((const struct sl_klist *)arg)->publication.urgent;
 }
 
 /* More lists than are loaded together: the last of them ends while it waits for that. */
@@ -184,7 +184,7 @@ static void who_waits_for_a_list_that_ends_is_told(void **state)
     end_elsewhere(f, all - 1, false);
     sweep(f);
     assert_true(fixture_until(f, is_retired, &(uint32_t){all - 1}, SOON));
-    assert_int_equal(t->state, PUBLISH_QUEUED);
+    assert_int_equal(t->publication.state, SL_PUBLISH_QUEUED);
     assert_false(answered(f, answers));
     fake_release(f->redis);
     assert_true(fixture_until(f, answered, answers, SOON));

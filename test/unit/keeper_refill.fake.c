@@ -195,11 +195,11 @@ static void failed_opening_is_tried_again(void **state)
     fixture_start(f);
     fake_set_up(f->redis, false); /* and the connection's end is still understood by all pools */
     fixture_for(f, 5);
-    assert_int_equal(f->keeper->pools[1].state, POOL_CLOSED);
+    assert_int_equal(f->keeper->pools[1].state.now, SL_POOL_CLOSED);
     fake_set_up(f->redis, true);
     fixture_for(f, 20);
-    assert_int_equal(f->keeper->pools[0].state, POOL_SYNCED);
-    assert_int_equal(f->keeper->pools[1].state, POOL_SYNCED);
+    assert_int_equal(f->keeper->pools[0].state.now, SL_POOL_SYNCED);
+    assert_int_equal(f->keeper->pools[1].state.now, SL_POOL_SYNCED);
     fixture_end(f);
 }
 

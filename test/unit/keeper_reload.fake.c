@@ -303,19 +303,19 @@ static void the_end_is_told_ahead(void **state)
                  {40000, 3},      {-10, 4},        {60 * 86400, 0}, {3600, 3}};
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
         f->wall_step_ms = left_ms - steps[i].left_s * 1000;
-        uint64_t told = p->ending.told_ns;
-        unsigned before = p->ending.stage;
+        uint64_t told = p->certificate.ending.told_ns;
+        unsigned before = p->certificate.ending.stage;
         sl_keeper_watch_certificates(f->keeper);
-        assert_int_equal(p->ending.stage, steps[i].stage);
-        assert_int_equal(p->ending.told_ns != told, steps[i].stage > before);
-        told = p->ending.told_ns;
+        assert_int_equal(p->certificate.ending.stage, steps[i].stage);
+        assert_int_equal(p->certificate.ending.told_ns != told, steps[i].stage > before);
+        told = p->certificate.ending.told_ns;
         sl_keeper_watch_certificates(f->keeper);
-        assert_int_equal(p->ending.told_ns, told);
+        assert_int_equal(p->certificate.ending.told_ns, told);
     }
-    p->ending.told_ns -= 86401 * SL_NS_PER_S; /* a day later */
-    uint64_t told = p->ending.told_ns;
+    p->certificate.ending.told_ns -= 86401 * SL_NS_PER_S; /* a day later */
+    uint64_t told = p->certificate.ending.told_ns;
     sl_keeper_watch_certificates(f->keeper);
-    assert_int_not_equal(p->ending.told_ns, told);
+    assert_int_not_equal(p->certificate.ending.told_ns, told);
     f->wall_step_ms = 0;
     fixture_end(f);
 }

@@ -1,0 +1,45 @@
+/* The options that all instances of a pool must share: advertised to the others, compared before the pool is
+ * opened, and again with every new subscription and every change of options. */
+#pragma once
+#include "base/buf.h"
+#include "keeper/setup.h"
+
+struct sl_keeper;
+struct sl_kpool;
+
+/* Of one pool. */
+struct sl_agreement {
+    struct sl_buf text;             /* the shared options of this process, a line each */
+    uint64_t asked_fingerprint;     /* of the text that is being compared */
+    bool agreed;                    /* was compared once without a difference: the pool may be opened */
+    bool asking;                    /* a comparison is under way */
+    bool due;                       /* compare again at the next sweep */
+    char difference[SL_KEEPER_WHY]; /* "": none at present */
+};
+
+/* Of the keeper. */
+struct sl_agreements {
+    uint64_t *fingerprints; /* by pool number, as the feed advertises them */
+    /* The question of sl_keeper_check_options. */
+    struct {
+        unsigned awaited; /* answers of Redis */
+        char why[SL_KEEPER_WHY];
+        sl_keeper_checked_cb *done;
+        void *arg;
+    } question;
+};
+
+/* The first comparison of a pool found no difference while the pool was closed. */
+typedef void(sl_keeper_agreed_cb)(struct sl_kpool *p);
+
+void sl_keeper_agreements_init(struct sl_keeper *k);
+void sl_keeper_agreements_free(struct sl_keeper *k);
+/* The pool's options are new: advertises their fingerprint, and compares them if it has changed. */
+void sl_keeper_advertise_options(struct sl_kpool *p);
+/* Compares with the options of the other instances, now or at the next sweep. */
+void sl_keeper_check_agreement(struct sl_kpool *p);
+/* Every sweep. */
+void sl_keeper_retry_agreement(struct sl_kpool *p);
+bool sl_keeper_has_agreed(const struct sl_kpool *p);
+/* What differs now, as a sentence; "": nothing. */
+const char *sl_keeper_difference(const struct sl_kpool *p);

@@ -1,0 +1,88 @@
+#include "keeper/learn.h"
+
+#include "base/log.h"
+#include "keeper/keeper_int.h"
+
+void sl_keeper_note_retired(struct sl_klist *t)
+{
+    struct sl_kpool *p = t->pool;
+    if (sl_keeper_is_retired(t))
+        return;
+    t->comparison.behind = false;
+    sl_keeper_stop_renewal(t);
+    sl_metric_add(p->metrics, SL_KM_RETIRED, 1);
+    sl_log(SL_INFO, "pool", "a list is retired: its token is not renewed", SL_KS("pool", p->shared->name),
+           SL_KN("list", t->list.uri.at, t->list.uri.len));
+    sl_keeper_schedule(t);
+}
+
+/* Outside a check only a version below the published one is a loss: a worker's mail about a newer version may
+ * overtake the record. In a check Redis must have all that this process knows of. */
+static void compare_version(struct sl_klist *t, uint64_t version)
+{
+    const struct sl_token *token = sl_list_token(&t->list);
+    uint64_t published = token != NULL ? token->version : 0;
+    bool checking = t->pool->state.checking;
+    uint64_t known = checking ? sl_keeper_committed_version(t) : published;
+    bool less = version < known;
+    if (less)
+        sl_keeper_note_rollback(t, version, known);
+    else
+        sl_keeper_clear_rollback(t);
+    t->comparison.behind = checking && !sl_keeper_is_retired(t) &&
+                           (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
+}
+
+static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_record *r)
+{
+    struct sl_klist *t = sl_keeper_new_list(p, r);
+    if (t == NULL) {
+        sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->shared->name));
+        return NULL;
+    }
+    sl_keeper_add_publication(t, r->version);
+    t->comparison.reading = p->state.reading;
+    if (r->state == SL_LIST_RETIRED)
+        sl_keeper_note_retired(t);
+    sl_keeper_want_token(t, false);
+    return t;
+}
+
+struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r)
+{
+    struct sl_klist *t = (struct sl_klist *)sl_table_find(p->keeper->shared->table, &r->id);
+    sl_keeper_note_change(p, r->change);
+    if (t == NULL)
+        return learn_new(p, r);
+    if (t->pool != p) {
+        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->shared->name));
+        return NULL;
+    }
+    compare_version(t, r->version);
+    t->comparison.reading = p->state.reading;
+    sl_keeper_committed(t, r->version, sl_mono_ns(p->keeper->clock));
+    if (r->state == SL_LIST_RETIRED)
+        sl_keeper_note_retired(t);
+    return t;
+}
+
+void sl_keeper_compare_missing(struct sl_kpool *p)
+{
+    SL_EACH_KLIST (t, p->keeper) {
+        if (t->pool != p || t->comparison.reading == p->state.reading || sl_keeper_is_retired(t))
+            continue;
+        t->comparison.behind = true;
+        sl_keeper_note_rollback(t, 0, sl_keeper_committed_version(t));
+    }
+}
+
+bool sl_keeper_is_behind(const struct sl_klist *t)
+{
+    return t->comparison.behind;
+}
+
+void sl_keeper_note_restored(struct sl_klist *t)
+{
+    t->comparison.behind = false;
+    sl_keeper_clear_rollback(t);
+}

@@ -1,0 +1,28 @@
+/* Restoring lists that Redis has lost, or lost changes of. */
+#pragma once
+#include <stdbool.h>
+#include "keeper/lists.h"
+
+struct sl_keeper;
+struct sl_mail;
+
+/* Of one list. */
+struct sl_list_mending {
+    bool asked; /* in the present round */
+};
+
+/* Of one pool. */
+struct sl_mending {
+    uint32_t next_number; /* of the table: how far the present round came */
+    struct sl_flight flight;
+    bool failed; /* a list was not restored: the pool begins anew with the next sweep */
+};
+
+/* Every list of the pool that Redis had lost is restored. */
+typedef void(sl_keeper_mended_cb)(struct sl_kpool *p);
+
+/* All lists were read and compared. */
+void sl_keeper_start_mending(struct sl_kpool *p);
+/* Goes on where there is something to go on with. */
+void sl_keeper_mend(struct sl_kpool *p);
+void sl_keeper_unpack_done(struct sl_mail *m);

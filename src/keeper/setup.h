@@ -1,0 +1,40 @@
+/* What the keeper is given, and what it reports to its owner. */
+#pragma once
+#include "loop/crew.h"
+#include "pool/pool.h"
+#include "store/store.h"
+
+/* The keeper's connections to Redis, and their roles. */
+enum { SL_KEEPER_COMMANDS, SL_KEEPER_LOADER, SL_KEEPER_FEED, SL_KEEPER_CONNECTIONS };
+extern const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS];
+
+/* Bytes, with the NUL, of the sentence that on_fatal and sl_keeper_check_options give. */
+#define SL_KEEPER_WHY 1024
+
+typedef void(sl_keeper_started_cb)(void *arg);
+typedef void(sl_keeper_fatal_cb)(void *arg, const char *why);
+typedef void(sl_keeper_gave_back_cb)(void *arg);
+/* `why` names what differs; "": nothing does, or Redis could not be asked. */
+typedef void(sl_keeper_checked_cb)(void *arg, const char *why);
+
+struct sl_keeper_setup {
+    struct sl_loop *loop;
+    struct sl_mailbox *mail;  /* shared->keeper; its owner passes messages to sl_keeper_mail */
+    struct sl_shared *shared; /* pools with options, key and ring; the table */
+    const struct sl_redis_options *redis;
+    struct sl_store_tls *redis_tls; /* NULL without TLS to Redis */
+    const struct sl_store_identity *identity;
+    struct sl_crew *clerk;      /* blocking work: name resolution, marks */
+    struct sl_crew *publishers; /* their thread state is a struct sl_token_builder */
+    unsigned publisher_count;
+    const char *storage, *public_url;
+    struct sl_mailbox *const *workers; /* where turn messages go */
+    unsigned worker_count;
+    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS]; /* of sl_store_metric_table */
+    struct sl_metric_slab *const *pool_metrics;                  /* per pool, of sl_keeper_metric_table */
+    /* Once: every pool is known, references are ready or on their way. */
+    sl_keeper_started_cb *on_started;
+    /* Before on_started only: the process must not run like this. */
+    sl_keeper_fatal_cb *on_fatal;
+    void *arg;
+};

@@ -1,0 +1,64 @@
+#include "keeper/state.h"
+
+#include "base/assert.h"
+#include "keeper/keeper_int.h"
+
+#define TO(s) (1u << SL_POOL_##s)
+static const unsigned allowed[] = {
+    [SL_POOL_CLOSED] = TO(CLOSED) | TO(OPENING),
+    [SL_POOL_OPENING] = TO(CLOSED) | TO(ADOPTING) | TO(LISTING),
+    [SL_POOL_ADOPTING] = TO(CLOSED) | TO(LISTING),
+    /* Back to OPENING: Redis has lost changes that had been read. */
+    [SL_POOL_LISTING] = TO(CLOSED) | TO(OPENING) | TO(MENDING) | TO(SYNCED),
+    /* To CLOSED also when a list was not restored: the next sweep begins anew. */
+    [SL_POOL_MENDING] = TO(CLOSED) | TO(OPENING) | TO(SYNCED),
+    /* To OPENING also for workers with a new connection, which wait for a look at Redis. */
+    [SL_POOL_SYNCED] = TO(CLOSED) | TO(OPENING),
+};
+
+void sl_keeper_change_state(struct sl_kpool *p, enum sl_pool_state to)
+{
+    struct sl_kpool_state *s = &p->state;
+    sl_assert(allowed[s->now] & (1u << to));
+    s->now = to;
+    if (to == SL_POOL_SYNCED)
+        s->was_synced = true;
+}
+
+bool sl_keeper_is_synced(const struct sl_kpool *p)
+{
+    return p->state.now == SL_POOL_SYNCED;
+}
+
+bool sl_keeper_was_synced(const struct sl_kpool *p)
+{
+    return p->state.was_synced;
+}
+
+bool sl_keeper_is_readable(const struct sl_kpool *p)
+{
+    return p->state.now >= SL_POOL_LISTING;
+}
+
+bool sl_keeper_in_doubt(const struct sl_kpool *p)
+{
+    return p->state.checking || (p->state.was_synced && !sl_keeper_is_readable(p));
+}
+
+void sl_keeper_begin_check(struct sl_kpool *p)
+{
+    p->state.checking = true;
+    p->state.newest_change = 0;
+    p->state.reading++;
+}
+
+void sl_keeper_end_check(struct sl_kpool *p)
+{
+    p->state.checking = false;
+}
+
+void sl_keeper_note_change(struct sl_kpool *p, uint64_t change)
+{
+    if (change > p->state.newest_change)
+        p->state.newest_change = change;
+}

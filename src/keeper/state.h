@@ -1,0 +1,46 @@
+/* What the keeper knows of a pool's data in Redis, and the one function that changes it. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sl_kpool;
+
+/* A pool walks through these after each connect. References are taken in SYNCED only. */
+enum sl_pool_state {
+    /* Redis is not reached, or opening failed. The next connect or sweep opens the pool. */
+    SL_POOL_CLOSED,
+    /* Redis is being asked for the pool's size, bits and replication id. The pool stays here when its size or
+     * bits are not the configured ones. */
+    SL_POOL_OPENING,
+    /* The embedded Redis is comparing its take counter with our mark. */
+    SL_POOL_ADOPTING,
+    /* The lists that have changed are being read: all of them if Redis may have lost data. */
+    SL_POOL_LISTING,
+    /* Lists that Redis has lost, or lost changes of, are being restored. */
+    SL_POOL_MENDING,
+    /* The keeper knows every list. */
+    SL_POOL_SYNCED
+};
+
+struct sl_kpool_state {
+    enum sl_pool_state now;
+    bool was_synced; /* at least once since the process started */
+    /* Redis may have lost data: all lists are being read and compared with what this process knows. */
+    bool checking;
+    uint32_t reading;       /* counts these readings */
+    uint64_t newest_change; /* highest change number of any list record; 0 at the start of a reading */
+};
+
+/* A transition that the table in state.c does not allow is our bug and ends the process. */
+void sl_keeper_change_state(struct sl_kpool *p, enum sl_pool_state to);
+bool sl_keeper_is_synced(const struct sl_kpool *p);
+bool sl_keeper_was_synced(const struct sl_kpool *p);
+/* Lists are known well enough for changes to be read: LISTING or later. */
+bool sl_keeper_is_readable(const struct sl_kpool *p);
+/* Nothing is loaded for publication while this holds: what Redis has must be compared, and restored, first.
+ */
+bool sl_keeper_in_doubt(const struct sl_kpool *p);
+
+void sl_keeper_begin_check(struct sl_kpool *p);
+void sl_keeper_end_check(struct sl_kpool *p);
+void sl_keeper_note_change(struct sl_kpool *p, uint64_t change);

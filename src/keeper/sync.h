@@ -1,0 +1,45 @@
+/* Knowing what Redis has: opening the pools after each connect, reading changes, and confirming to the
+ * workers that their new connections may be used. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "store/store.h"
+
+struct sl_confirm_mail;
+struct sl_keeper;
+struct sl_kpool;
+
+/* Of one pool. */
+struct sl_sync {
+    uint64_t read_change;           /* the last change number that was read */
+    char replid[SL_REPLID_MAX + 1]; /* Redis' replication id when the pool was last opened */
+    bool reading, read_again;       /* changes are being read; and were asked for once more meanwhile */
+};
+
+/* Of the keeper. */
+struct sl_syncs {
+    bool names_checked;
+    /* Workers with a new connection: those that wait for the pools to be opened again, and those whose pools
+     * are being opened. */
+    struct sl_confirm_mail *confirm_next, *confirm_opening;
+};
+
+/* The connection for commands is up, or is not any more. */
+void sl_keeper_store_up(struct sl_keeper *k);
+void sl_keeper_store_down(struct sl_keeper *k);
+/* After the instances have agreed on the options. */
+void sl_keeper_open(struct sl_kpool *p);
+/* Every list is known, and restored where Redis had lost it. */
+void sl_keeper_finish_sync(struct sl_kpool *p);
+/* Reads what has changed since the last reading. */
+void sl_keeper_read_changes(struct sl_kpool *p);
+/* Every sweep: reads changes, or opens a closed pool. */
+void sl_keeper_sweep(struct sl_kpool *p);
+/* The feed is up or down, or a pool was synced: tells the workers whether an unknown id is known not to
+ * exist. */
+void sl_keeper_update_authority(struct sl_keeper *k);
+
+/* A worker asks whether it may write over its new connection. */
+void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *m);
+/* All pools may be synced now, or draining has begun. */
+void sl_keeper_confirm_workers(struct sl_keeper *k);

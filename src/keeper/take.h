@@ -1,0 +1,47 @@
+/* Taking blocks of indices from Redis, and creating lists ahead of need (precreation). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "loop/loop.h"
+
+struct sl_keeper;
+struct sl_kpool;
+struct sl_mail;
+struct sl_reservation;
+struct sl_segment;
+
+/* Of one pool. */
+struct sl_take {
+    bool taking;     /* a take is under way */
+    bool filling;    /* the last one was cut short: go on to capacity, not only to the threshold */
+    uint32_t wanted; /* indices that the last one asked for */
+    struct sl_timer retry;
+    /* Demand: references that had left for issuers when it was last measured, and when that was. */
+    uint64_t left_total, measured_ns;
+    /* Embedded Redis: the high-water mark of what was taken, which is made durable on our side before an
+     * index is handed out. */
+    uint64_t mark;
+    bool mark_known;
+    bool marking;               /* it is being written */
+    struct sl_segment *to_mark; /* the references that wait for it */
+    bool precreating;
+    struct sl_timer spares; /* next check of the lists created ahead */
+};
+
+void sl_keeper_take_init(struct sl_kpool *p);
+void sl_keeper_take_free(struct sl_kpool *p);
+/* A worker's reservation that has to wait. */
+void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r);
+/* Hands on what is here, and takes more if that is too little. */
+void sl_keeper_refill(struct sl_kpool *p);
+void sl_keeper_mark_done(struct sl_mail *m);
+/* Creates the spare lists that are missing, now and after each check-delay. */
+void sl_keeper_precreate(struct sl_kpool *p);
+/* check-delay may be shorter now. */
+void sl_keeper_reschedule_precreation(struct sl_kpool *p);
+/* A take, a mark or a precreation is under way. */
+bool sl_keeper_is_taking(const struct sl_kpool *p);
+/* For who walks through them, by `next`. */
+const struct sl_segment *sl_keeper_unmarked(const struct sl_kpool *p);
+/* False: there is no mark. */
+bool sl_keeper_mark(const struct sl_kpool *p, uint64_t *ret_mark);
