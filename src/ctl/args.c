@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/number.h"
 #include "ctl/ctl.h"
 
 void sl_complain(const char *fmt, ...)
@@ -19,25 +20,15 @@ void sl_complain(const char *fmt, ...)
 
 bool sl_read_number(const char *text, uint64_t most, uint64_t *ret)
 {
-    uint64_t v = 0;
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || v > (UINT64_MAX - 9) / 10)
-            return false;
-        v = v * 10 + (uint64_t)(*text - '0');
-    }
-    if (v > most)
-        return false;
-    *ret = v;
-    return true;
+    return sl_number_parse(sl_span(text, strlen(text)), most, ret);
 }
 
 static bool option_number(const char *name, const char *text, uint64_t most, uint64_t *ret)
 {
     if (sl_read_number(text, most, ret))
         return true;
-    sl_complain("--%s: \"%s\" is not a whole number up to %llu", name, text, (unsigned long long)most);
+    sl_complain("--%s: \"%s\" is not valid; expected a whole number from 0 to %llu", name, text,
+                (unsigned long long)most);
     return false;
 }
 
@@ -48,7 +39,7 @@ static bool option_format(const char *text, enum sl_format_choice *ret)
     else if (strcmp(text, "cwt") == 0)
         *ret = SL_FORMAT_CWT;
     else
-        sl_complain("--format: \"%s\" is neither jwt nor cwt", text);
+        sl_complain("--format: \"%s\" is not valid; expected jwt or cwt", text);
     return *ret != SL_FORMAT_ANY;
 }
 
@@ -178,6 +169,8 @@ bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, boo
                        .timeout = 30,
                        .inflate_limit = 16u << 20};
     for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (o == '?')
+            sl_complain("expected one of the options that statuslistctl --help lists");
         if (o == HELP || o == 'h')
             *ret_help = true;
         else if (o == VERSION)

@@ -51,7 +51,7 @@ bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head
     bool fits = text != NULL && len <= SL_BACKUP_HEAD_MAX && body.len <= SL_BACKUP_BODY_MAX, ok = false;
     char *at = fits ? sl_chain_room(&b->chain, n) : NULL;
     if (!fits)
-        sl_complain("%s: a list that does not fit a record", b->path);
+        sl_complain("%s: a list is too large for a record", b->path);
     else if (at == NULL)
         sl_complain("%s: no memory for a record of %zu bytes", b->path, n);
     else {
@@ -88,7 +88,7 @@ bool sl_backup_finish(struct sl_backup *b)
     free(b->temporary);
     b->temporary = NULL;
     if (!sync_directory(b->path)) {
-        sl_complain("%s: its directory was not synced: %m", b->path);
+        sl_complain("%s: cannot sync its directory: %m", b->path);
         return false;
     }
     return true;

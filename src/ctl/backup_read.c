@@ -79,7 +79,7 @@ static bool get(struct reader *r, void *out, size_t n)
     if (ferror(r->file))
         sl_buf_puts(r->why, strerror(errno));
     else
-        sl_buf_printf(r->why, "it is cut off after %" PRIu64 " bytes", r->bytes);
+        sl_buf_printf(r->why, "the file is cut off after %" PRIu64 " bytes", r->bytes);
     return false;
 }
 
@@ -145,7 +145,9 @@ static bool read_pool(struct reader *r, struct sl_backup_pool *ret)
     struct record x;
     r->bytes = fread(magic, 1, sizeof magic, r->file);
     if (r->bytes != sizeof magic || memcmp(magic, SL_BACKUP_MAGIC, sizeof magic) != 0) {
-        sl_buf_printf(r->why, "no backup of this version; it would begin with \"%.19s\"", SL_BACKUP_MAGIC);
+        sl_buf_printf(r->why,
+                      "this is not a backup of a known version; expected a file that begins with \"%.19s\"",
+                      SL_BACKUP_MAGIC);
         return false;
     }
     if (!next(r, &x))
@@ -160,12 +162,12 @@ static bool read_end(struct reader *r, const struct record *x, uint64_t lists)
 {
     const json_t *said = json_object_get(x->head, "lists");
     if (!json_is_integer(said) || json_integer_value(said) != (json_int_t)lists || x->body.len > 0) {
-        sl_buf_puts(r->why, "lists are missing in it");
+        sl_buf_puts(r->why, "lists are missing: the file is damaged");
         return false;
     }
     if (getc(r->file) == EOF && !ferror(r->file))
         return true;
-    sl_buf_puts(r->why, "something follows its end: the file is damaged");
+    sl_buf_puts(r->why, "bytes follow the last record: the file is damaged");
     return false;
 }
 
@@ -182,7 +184,7 @@ static bool read_list(struct reader *r, const struct record *x, const struct sl_
     if (!sl_backup_list_of(p, x->head, x->body, r->why, &mine, &l))
         return false;
     if (lists > 0 && memcmp(mine.bytes, id->bytes, sizeof mine.bytes) <= 0) {
-        sl_buf_puts(r->why, "a list is in it twice, or its lists are out of order");
+        sl_buf_puts(r->why, "a list occurs twice, or the lists are not in order");
         return false;
     }
     *id = mine;

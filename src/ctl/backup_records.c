@@ -43,7 +43,7 @@ bool sl_backup_pool_of(const json_t *head, struct sl_buf *why, struct sl_backup_
                           "made", &made, "size", &size, "bits", &bits, "change", &change, "taken", &taken);
     if (bad || !sl_pool_name_ok(name) || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_moment(made) ||
         !is_shape(size, bits) || change < 0 || taken < 0) {
-        sl_buf_puts(why, "it does not say which pool it is of");
+        sl_buf_puts(why, "the file does not name its pool");
         return false;
     }
     struct sl_backup_pool p = {
@@ -86,7 +86,7 @@ bool sl_backup_list_of(const struct sl_backup_pool *p, const json_t *head, struc
     if (bad || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_uri(uri) || size != p->size ||
         bits != p->bits || body.len > (size_t)(size * bits / 8) || version < 0 || version > VERSION_MAX ||
         cursor < 0 || cursor > size || created < 0 || created > VERSION_MAX) {
-        sl_buf_printf(why, "a list in it is none of the pool %s", p->name);
+        sl_buf_printf(why, "a list does not belong to the pool %s", p->name);
         return false;
     }
     *ret_id = uuid;

@@ -81,7 +81,7 @@ static bool finish(struct export *x)
     if (!sl_direct_pool(x->redis, x->pool.name, &p))
         return redis_failed(x);
     if (!p.known || p.change < x->pool.change) {
-        sl_complain("Redis has lost changes of the pool meanwhile: this is no backup");
+        sl_complain("Redis lost changes of the pool during the export: the backup is incomplete");
         return false;
     }
     x->changes = p.change - x->pool.change;
@@ -104,11 +104,12 @@ static void show(const struct sl_ctl *c, const struct export *x)
     printf("%s: %" PRIu64 " lists, %" PRIu64 " bytes of statuses, checksum %s\n", x->pool.name, x->lists,
            x->status_bytes, sum);
     if (x->ended > 0)
-        printf("%" PRIu64 " left out because they were retired\n", x->ended);
+        printf("%" PRIu64 " retired lists left out\n", x->ended);
     if (x->changes > 0)
-        printf("%" PRIu64 " changes meanwhile: each list is of one moment, the pool is not\n", x->changes);
+        printf("%" PRIu64 " changes during the export: each list is consistent, the pool as a whole is not\n",
+               x->changes);
     else
-        printf("nothing changed meanwhile: all lists are of one moment\n");
+        printf("no change during the export: the backup is consistent\n");
 }
 
 int sl_run_export(const struct sl_ctl *c, struct sl_web *web)
@@ -117,7 +118,8 @@ int sl_run_export(const struct sl_ctl *c, struct sl_web *web)
     int code;
     struct export x = {.lists = 0};
     if (!sl_pool_name_ok(c->words[0])) {
-        sl_complain("POOL: \"%s\" is no name of a pool", c->words[0]);
+        sl_complain("POOL: \"%s\" is not valid; expected 1 to 64 of the characters a-z, 0-9, _ and -",
+                    c->words[0]);
         return SL_EXIT_USAGE;
     }
     x.redis = sl_redis_of(c, false, &code);

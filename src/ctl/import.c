@@ -39,14 +39,14 @@ static bool walk_file(struct import *x, sl_backup_each *each)
     sl_buf_over(&why, text, sizeof text);
     bool again = x->checksum[0] != '\0';
     if (again && fseeko(x->file, 0, SEEK_SET) != 0) {
-        sl_complain("%s: it is read twice, so it has to be a file: %m", x->path);
+        sl_complain("%s: cannot be read twice, as import does; expected a regular file: %m", x->path);
         return false;
     }
     bool ok = sl_backup_walk(x->file, each, x, &why, &c);
     if (why.len > 0)
         sl_complain("%s: %.*s", x->path, (int)why.len, why.data);
     if (ok && again && strcmp(c.checksum, x->checksum) != 0) {
-        sl_complain("%s: it was changed while it was read", x->path);
+        sl_complain("%s: the file changed while it was read", x->path);
         return false;
     }
     if (ok) {
@@ -80,8 +80,8 @@ static bool look(struct import *x)
     if (!sl_direct_pool(x->redis, x->pool.name, &p))
         return redis_failed(x);
     if (p.known && (p.size != x->pool.size || p.bits != x->pool.bits)) {
-        sl_complain("the pool %s has size %u and bits %u in Redis, and %u and %u in the backup", x->pool.name,
-                    p.size, p.bits, x->pool.size, x->pool.bits);
+        sl_complain("the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup",
+                    x->pool.name, p.size, p.bits, x->pool.size, x->pool.bits);
         return false;
     }
     for (size_t i = 0; i < x->lists && !x->c->merge && p.lists > 0; i++) {
@@ -94,8 +94,8 @@ static bool look(struct import *x)
     if (there > 0)
         sl_complain(
             "%" PRIu64
-            " of the %zu lists are in Redis: nothing was changed. --merge adds those that are missing "
-            "and raises those of which Redis has a lower version",
+            " of the %zu lists are in Redis already; nothing was changed. With --merge, import adds the "
+            "missing ones and raises those that Redis has in an older version",
             there, x->lists);
     return there == 0;
 }
@@ -124,7 +124,7 @@ static bool read_back(struct import *x, const struct sl_uuid *id, const struct s
         sl_span_eq(now.uri, l->uri) && now.size == l->size && now.bits == l->bits &&
         sl_span_eq(now.state, SL_SPAN("sealed")))
         return true;
-    sl_complain("%.*s: what Redis has is not what the backup has", (int)l->uri.len, l->uri.at);
+    sl_complain("%.*s: the list in Redis differs from the one in the backup", (int)l->uri.len, l->uri.at);
     return false;
 }
 
@@ -136,7 +136,7 @@ static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_
     uint64_t version, total = 0;
     if (strcmp(p->name, x->pool.name) != 0 || strcmp(p->id, x->pool.id) != 0 || p->size != x->pool.size ||
         p->bits != x->pool.bits) {
-        sl_complain("%s: it was changed while it was read", x->path);
+        sl_complain("%s: the file changed while it was read", x->path);
         return false;
     }
     if (!sl_direct_import(x->redis, x->pool.name, id, l, x->pool.id, x->c->merge, &what, &version))
@@ -144,8 +144,8 @@ static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_
     x->done[what]++;
     if (what == SL_IMPORT_THERE || what == SL_IMPORT_SHAPE) {
         sl_complain("%.*s: %s", (int)l->uri.len, l->uri.at,
-                    what == SL_IMPORT_THERE ? "the list has come into Redis meanwhile"
-                                            : "Redis has a list of this id with another shape or URI");
+                    what == SL_IMPORT_THERE ? "another process created the list in Redis during the import"
+                                            : "Redis has a list with this id, but another size, bits or URI");
         return false;
     }
     if (what == SL_IMPORT_AGAIN && version != l->version + SL_MEND_JUMP)
@@ -180,13 +180,13 @@ static void show(const struct import *x)
            x->status_bytes, x->pool.made, x->checksum);
     if (!wrote)
         return;
-    printf("%" PRIu64 " made, %" PRIu64 " raised, %" PRIu64 " imported before, %" PRIu64
-           " kept because Redis has that version or a later one\n",
+    printf("%" PRIu64 " created, %" PRIu64 " raised, %" PRIu64 " imported before, %" PRIu64
+           " kept because Redis has the same or a newer version\n",
            n[SL_IMPORT_MADE], n[SL_IMPORT_RAISED], n[SL_IMPORT_AGAIN], n[SL_IMPORT_NEWER]);
     if (n[SL_IMPORT_RETIRED] > 0)
-        printf("%" PRIu64 " left out because they were retired\n", n[SL_IMPORT_RETIRED]);
+        printf("%" PRIu64 " retired lists left out\n", n[SL_IMPORT_RETIRED]);
     if (x->changed > 0)
-        printf("read back and compared, but for %" PRIu64 " that the service has changed since\n",
+        printf("read back and compared, except %" PRIu64 " that the service changed in between\n",
                x->changed);
     else
         printf("read back and compared\n");
@@ -205,11 +205,12 @@ static int put_back(struct import *x)
     bool ok = walk_file(x, put_list);
     sl_progress_end(&x->progress);
     if (!ok) {
-        sl_complain("the import is not complete; it goes on where it stopped when it is asked for again");
+        sl_complain("the import is incomplete; run it again to continue where it stopped");
         return SL_EXIT_REFUSED;
     }
     if (!sl_direct_appends(x->redis))
-        sl_complain("warning: this Redis keeps no append-only file: SAVE puts what was imported on its disk");
+        sl_complain(
+            "warning: this Redis has no append-only file; run SAVE in it to put the imported lists on disk");
     return SL_EXIT_OK;
 }
 

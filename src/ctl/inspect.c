@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "ctl/fetch.h"
 
 struct token {
@@ -16,16 +17,14 @@ struct token {
 /* Hex, as CWTs are often shown; false when it is none. */
 static bool unhex(const char *text, struct token *t)
 {
-    size_t n = strlen(text);
-    if (n == 0 || n % 2 != 0 || strspn(text, "0123456789abcdefABCDEF") != n ||
-        (t->bytes = malloc(n / 2)) == NULL)
-        return false;
-    for (size_t i = 0; i < n / 2; i++) {
-        char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        t->bytes[i] = (char)strtoul(pair, NULL, 16);
-    }
-    t->len = n / 2;
-    return true;
+    struct sl_span hex = sl_span(text, strlen(text));
+    t->len = hex.len / 2;
+    t->bytes = t->len > 0 ? malloc(t->len) : NULL;
+    if (t->bytes != NULL && sl_hex_decode(hex, (uint8_t *)t->bytes, t->len))
+        return true;
+    free(t->bytes);
+    *t = (struct token){0};
+    return false;
 }
 
 /* A file holds the token as it is; white space at the end of a text comes from an editor. */
@@ -56,7 +55,7 @@ static int read_token(const struct sl_ctl *c, struct sl_web *web, const char *wo
         return t->bytes != NULL ? SL_EXIT_OK : SL_EXIT_USAGE;
     }
     if (strchr(word, '.') == NULL && !unhex(word, t)) {
-        sl_complain("\"%.60s\" is no token, no file and no URL", word);
+        sl_complain("\"%.60s\" is not valid; expected a token, a file or a URL", word);
         return SL_EXIT_USAGE;
     }
     if (t->bytes == NULL) {

@@ -108,7 +108,7 @@ int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t amount = 1;
     if (c->word_count > 1 && (!sl_read_number(c->words[1], UINT32_MAX, &amount) || amount == 0)) {
-        sl_complain("AMOUNT: \"%s\" is not a whole number from 1", c->words[1]);
+        sl_complain("AMOUNT: \"%s\" is not valid; expected a whole number of at least 1", c->words[1]);
         return SL_EXIT_USAGE;
     }
     char *path, *pool = escaped(c->words[0]);
@@ -141,7 +141,8 @@ static bool read_value(const char *text, uint64_t *ret)
     }
     if (sl_read_number(text, 255, ret))
         return true;
-    sl_complain("VALUE: \"%s\" is neither valid, invalid nor suspended nor a number from 0 to 255", text);
+    sl_complain("VALUE: \"%s\" is not valid; expected valid, invalid, suspended or a number from 0 to 255",
+                text);
     return false;
 }
 
@@ -149,7 +150,7 @@ static bool read_index(const char *text, uint64_t *ret)
 {
     if (sl_read_number(text, UINT32_MAX, ret))
         return true;
-    sl_complain("INDEX: \"%s\" is not a whole number from 0", text);
+    sl_complain("INDEX: \"%s\" is not valid; expected a whole number of at least 0", text);
     return false;
 }
 
@@ -163,7 +164,7 @@ int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     if (text == NULL) {
-        sl_complain("URI: not UTF-8");
+        sl_complain("URI: not valid; expected UTF-8");
         return SL_EXIT_USAGE;
     }
     struct sl_answer a;

@@ -7,7 +7,10 @@
 
 #include <curl/curl.h>
 
+#include "base/number.h"
 #include "ctl/lint_int.h"
+
+#define SECONDS_MAX (INT64_MAX / 2) /* so that a sum of two does not overflow */
 
 /* The number of a directive of Cache-Control, -1 when it is absent (RFC 9111 section 5.2). */
 static int64_t directive(const char *field, const char *name)
@@ -16,11 +19,9 @@ static int64_t directive(const char *field, const char *name)
     for (const char *at = field; *at != '\0';) {
         at += strspn(at, ", \t");
         if (strncasecmp(at, name, n) == 0 && at[n] == '=') {
-            int64_t v = 0;
-            const char *digits = at + n + 1 + (at[n + 1] == '"');
-            for (; *digits >= '0' && *digits <= '9' && v < INT64_MAX / 16; digits++)
-                v = v * 10 + (*digits - '0');
-            return v;
+            const char *value = at + n + 1 + (at[n + 1] == '"');
+            struct sl_digits d = sl_digits(sl_span(value, strlen(value)));
+            return d.value < SECONDS_MAX ? (int64_t)d.value : SECONDS_MAX;
         }
         at += strcspn(at, ",");
     }
@@ -69,14 +70,14 @@ static void cache_control(struct sl_lint *l, const struct sl_variant_seen *s, st
     int64_t fresh = freshness(a), most = allowed(s->claims, (int64_t)time(NULL));
     if (fresh > most)
         sl_find(l, SL_FOUND_FAIL, name, SL_CACHING,
-                "%" PRId64 " s of freshness, but the token allows %" PRId64
-                " (the less of ttl and exp - now)",
+                "fresh for %" PRId64 " s, but the token allows %" PRId64
+                " s (the smaller of ttl and exp - now)",
                 fresh, most - 1);
     else if (fresh < 0)
         sl_find(l, SL_FOUND_WARN, name, SL_CACHING,
-                "neither Cache-Control nor Expires: caches have to guess");
+                "neither Cache-Control nor Expires: a cache has to guess how long the token is fresh");
     else
-        sl_find(l, SL_FOUND_PASS, name, SL_CACHING, "%" PRId64 " s, within what the token allows", fresh);
+        sl_find(l, SL_FOUND_PASS, name, SL_CACHING, "fresh for %" PRId64 " s, which the token allows", fresh);
 }
 
 static void conditional(struct sl_lint *l, struct sl_variant_seen *s, const char *etag)
@@ -99,18 +100,19 @@ static void conditional(struct sl_lint *l, struct sl_variant_seen *s, const char
             sl_find(l, SL_FOUND_FAIL, name, SL_CACHING, "304 promises more than the token allows");
         else if (a.status == 200 && !expired && strcmp(now_etag, etag) == 0)
             sl_find(l, SL_FOUND_WARN, name, "RFC 9110 section 13.1.2",
-                    "200 although the ETag was ours: 304 saves the body");
+                    "200 although the ETag is current; a 304 would save the body");
         else if (a.status == 304 || a.status == 200)
             sl_find(l, SL_FOUND_PASS, name, "RFC 9110 section 13.1.2",
                     a.status == 304 ? "304" : "200, a newer token");
         else
-            sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 13.1.2", "answered %ld", a.status);
+            sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 13.1.2", "the server responded %ld", a.status);
     }
     sl_answer_free(&a);
     snprintf(name, sizeof name, "%s.modified", s->name);
     if (sl_lint_get(l, name, s->accept, "If-None-Match: \"of-no-token\"", &a))
         sl_find(l, a.status == 200 ? SL_FOUND_PASS : SL_FOUND_FAIL, name, "RFC 9110 section 13.1.2",
-                "an ETag of no token: %ld%s", a.status, a.status == 304 ? " confirms what nobody has" : "");
+                "an ETag that no token has: %ld%s", a.status,
+                a.status == 304 ? ", which confirms a token that does not exist" : "");
     sl_answer_free(&a);
 }
 
@@ -122,11 +124,11 @@ static void etag(struct sl_lint *l, struct sl_variant_seen *s)
     size_t n = strlen(tag);
     if (*tag == '\0') {
         sl_find(l, SL_FOUND_WARN, name, "RFC 9110 section 8.8.3",
-                "none: clients cannot ask whether there is a newer token");
+                "no ETag: a client cannot ask whether there is a newer token");
         return;
     }
     if (strncmp(tag, "W/\"", 3) != 0 && (n < 2 || tag[0] != '"' || tag[n - 1] != '"')) {
-        sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 8.8.3", "%.100s is no entity tag", tag);
+        sl_find(l, SL_FOUND_FAIL, name, "RFC 9110 section 8.8.3", "%.100s is not an entity tag", tag);
         return;
     }
     sl_find(l, SL_FOUND_PASS, name, "RFC 9110 section 8.8.3", "%.100s", tag);
@@ -146,16 +148,16 @@ static void head(struct sl_lint *l, struct sl_variant_seen *s)
         sl_answer_type(&a, type);
         bool same = strcmp(sl_answer_field(&a, "etag"), tag) == 0;
         if (a.status != 200)
-            sl_find(l, SL_FOUND_FAIL, name, section, "answered %ld where GET answers %ld", a.status,
-                    s->answer.status);
+            sl_find(l, SL_FOUND_FAIL, name, section, "%ld, but GET gives %ld", a.status, s->answer.status);
         else if (strcmp(type, s->type) != 0)
-            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Type \"%s\" where GET has %s", type, s->type);
+            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Type \"%s\", but GET gives %s", type, s->type);
         else if (*tag != '\0' && sl_answer_field(&a, "etag")[0] == '\0')
-            sl_find(l, SL_FOUND_WARN, name, section, "without the ETag that GET has");
+            sl_find(l, SL_FOUND_WARN, name, section, "no ETag, but GET gives one");
         else if (same && *tag != '\0' && *got != '\0' && strcmp(got, length) != 0)
-            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Length %s where GET has %s bytes", got, length);
+            sl_find(l, SL_FOUND_FAIL, name, section, "Content-Length %s, but GET gives %s bytes", got,
+                    length);
         else
-            sl_find(l, SL_FOUND_PASS, name, section, "the fields of GET");
+            sl_find(l, SL_FOUND_PASS, name, section, "the same header fields as GET");
     }
     sl_answer_free(&a);
 }

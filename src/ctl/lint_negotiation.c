@@ -64,7 +64,9 @@ static void encoding(struct sl_lint *l)
     const char *section = "RFC 9110 section 12.5.3", *plain = sl_answer_field(&s->answer, "content-encoding");
     bool coded = *plain != '\0' && strcmp(plain, "identity") != 0;
     sl_find(l, coded ? SL_FOUND_FAIL : SL_FOUND_PASS, "encoding.identity", section,
-            coded ? "Content-Encoding %.30s that nobody asked for" : "none unless asked for%.0s", plain);
+            coded ? "Content-Encoding %.30s without Accept-Encoding"
+                  : "no encoding without Accept-Encoding%.0s",
+            plain);
     struct sl_ask ask = {.method = "GET", .url = l->url, .fields = {s->accept}, .gzip = true};
     struct sl_answer a;
     char why[256];
@@ -83,7 +85,7 @@ static void encoding(struct sl_lint *l)
                     a.status);
         else
             sl_find(l, SL_FOUND_PASS, "encoding.gzip", section,
-                    gzip ? "gzip, and a token in it" : "not used");
+                    gzip ? "a token in gzip" : "the server does not use gzip");
         statuslist_report_free(r);
     }
     sl_answer_free(&a);
@@ -101,7 +103,7 @@ static void vary(struct sl_lint *l)
         at = strcasestr(at + 6, "accept");
     ok = ok && (at != NULL || strcmp(field, "*") == 0);
     sl_find(l, ok ? SL_FOUND_PASS : SL_FOUND_WARN, "vary", "RFC 9110 section 12.5.5",
-            ok ? "%.60s" : "\"%.60s\" does not name Accept: a cache mixes up the two formats", field);
+            ok ? "%.60s" : "\"%.60s\" does not contain Accept: a cache can mix up the two formats", field);
 }
 
 static void tags(struct sl_lint *l)
@@ -113,7 +115,7 @@ static void tags(struct sl_lint *l)
     bool same = strcmp(jwt, cwt) == 0;
     sl_find(l, same ? SL_FOUND_FAIL : SL_FOUND_PASS, "etag.distinct", "RFC 9110 section 8.8.3",
             same ? "JWT and CWT have the same ETag: a 304 may confirm the wrong one"
-                 : "each format has its own");
+                 : "JWT and CWT have different ETags");
 }
 
 void sl_lint_negotiation(struct sl_lint *l)

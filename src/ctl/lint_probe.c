@@ -33,7 +33,7 @@ bool sl_lint_ask(struct sl_lint *l, const char *name, const struct sl_ask *ask, 
     char why[256];
     if (sl_web_ask(l->web, ask, ret, why))
         return true;
-    sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "%s: no answer: %s", ask->method, why);
+    sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "%s: no response: %s", ask->method, why);
     return false;
 }
 
@@ -44,7 +44,7 @@ bool sl_lint_get(struct sl_lint *l, const char *name, const char *field, const c
     struct sl_ask ask = {.method = "GET", .url = l->url, .fields = {field, field != NULL ? other : NULL}};
     if (sl_web_get(l->web, &ask, ret, why, NULL, NULL))
         return true;
-    sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "GET: no answer: %s", why);
+    sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "GET: no response: %s", why);
     return false;
 }
 

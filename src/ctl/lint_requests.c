@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "ctl/lint_int.h"
 
 #define ORIGIN "https://wallet.example"
@@ -24,7 +25,7 @@ static void cors(struct sl_lint *l)
     if (sl_lint_get(l, "cors", s->accept, "Origin: " ORIGIN, &a)) {
         bool ok = allows(&a);
         sl_find(l, ok ? SL_FOUND_PASS : SL_FOUND_WARN, "cors", SL_RESPONSE,
-                ok ? "a page of another origin may read it"
+                ok ? "a web page of another origin can read the token"
                    : "no Access-Control-Allow-Origin: a verifier in a browser cannot read the list");
     }
     sl_answer_free(&a);
@@ -78,12 +79,12 @@ static void history(struct sl_lint *l)
     if (get_time(l, "time", "86400", &a)) {
         if (a.status == 501 || a.status == 404)
             sl_find(l, SL_FOUND_PASS, "time", SL_HISTORY,
-                    a.status == 501 ? "501: no history is kept" : "404: no token for that time");
+                    a.status == 501 ? "501: the server keeps no history" : "404: no token for that time");
         else if (a.status >= 200 && a.status <= 299 && !covers(l, &a, then))
-            sl_find(
-                l, SL_FOUND_FAIL, "time", SL_HISTORY,
-                "?time=86400: %ld with a token that was not valid then (501 says that there is no history)",
-                a.status);
+            sl_find(l, SL_FOUND_FAIL, "time", SL_HISTORY,
+                    "?time=86400: %ld with a token that was not valid then; a server without history "
+                    "responds 501",
+                    a.status);
         else
             sl_find(l, a.status >= 200 && a.status <= 299 ? SL_FOUND_PASS : SL_FOUND_FAIL, "time", SL_HISTORY,
                     "?time=86400: %ld", a.status);
@@ -103,16 +104,15 @@ static void history(struct sl_lint *l)
 /* Another list's URI of the same form: every digit of the last segment is drawn anew. NULL: there is none. */
 static char *sibling(const char *url)
 {
-    static const char hex[] = "0123456789abcdef";
     char *out = strdup(url), *host = out != NULL ? strstr(out, "://") : NULL;
     char *path = host != NULL ? strchr(host + 3, '/') : NULL;
     char *last = path != NULL ? strrchr(path, '/') + 1 : NULL;
     size_t changed = 0;
     unsigned char random;
     for (char *p = last; p != NULL && *p != '\0' && *p != '?'; p++) {
-        if (strchr(hex, *p) == NULL || getrandom(&random, 1, 0) != 1)
+        if (sl_hex_lower(*p) < 0 || getrandom(&random, 1, 0) != 1)
             continue;
-        *p = hex[random & 15];
+        *p = "0123456789abcdef"[random & 15];
         changed++;
     }
     if (changed == 0 || strcmp(out, url) == 0) {
@@ -128,7 +128,8 @@ static void unknown(struct sl_lint *l)
     struct sl_ask ask = {.method = "GET", .url = url, .fields = {sl_lint_any(l)->accept}};
     struct sl_answer a;
     if (url == NULL) {
-        sl_find(l, SL_FOUND_SKIP, "unknown-list", SL_RESPONSE, "the URI has nothing that could be changed");
+        sl_find(l, SL_FOUND_SKIP, "unknown-list", SL_RESPONSE,
+                "skipped: no other URI can be derived from this one");
         return;
     }
     if (sl_lint_ask(l, "unknown-list", &ask, &a)) {
@@ -146,7 +147,7 @@ static void cookies(struct sl_lint *l)
 {
     bool none = sl_answer_count(&sl_lint_any(l)->answer, "set-cookie") == 0;
     sl_find(l, none ? SL_FOUND_PASS : SL_FOUND_WARN, "cookies", "Privacy Considerations",
-            none ? "none" : "Set-Cookie: whoever fetches lists can be followed");
+            none ? "no cookies" : "Set-Cookie: the server can track a client across lists");
 }
 
 void sl_lint_requests(struct sl_lint *l)

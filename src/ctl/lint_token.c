@@ -22,18 +22,18 @@ static bool offered(struct sl_lint *l, struct sl_variant_seen *s)
     char name[32];
     snprintf(name, sizeof name, "%s.content-type", s->name);
     if (status == 406 || status == 415) {
-        sl_find(l, SL_FOUND_NOTE, name, SL_RESPONSE, "%ld: this format is not offered", status);
+        sl_find(l, SL_FOUND_NOTE, name, SL_RESPONSE, "%ld: the server does not offer this format", status);
         return false;
     }
     if (status < 200 || status > 299) {
-        sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "answered %ld, not 2xx", status);
+        sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "the server responded %ld instead of 2xx", status);
         return false;
     }
     if (strcmp(type, s->type) == 0) {
         sl_find(l, SL_FOUND_PASS, name, SL_RESPONSE, "%ld, %s, %zu bytes", status, type, s->answer.body.len);
         return true;
     }
-    sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "Content-Type \"%s\" where only %s was accepted", type,
+    sl_find(l, SL_FOUND_FAIL, name, SL_RESPONSE, "Content-Type \"%s\", although Accept allows only %s", type,
             s->type);
     return false;
 }
@@ -61,7 +61,7 @@ static void checks(struct sl_lint *l, struct sl_variant_seen *s)
         if (strcmp(c->name, "key") == 0 && !l->keys && c->outcome == STATUSLIST_WARN)
             f = SL_FOUND_NOTE; /* what was asked for */
         if (unknowable(l, s, c->name))
-            sl_find(l, SL_FOUND_NOTE, name, c->section, "not checked: give --cert, --jwk or --anchors");
+            sl_find(l, SL_FOUND_NOTE, name, c->section, "not checked without --cert, --jwk or --anchors");
         else
             sl_find(l, f, name, c->section, "%s", c->detail);
     }
@@ -83,10 +83,10 @@ static void contents(struct sl_lint *l, const struct sl_variant_seen *s)
     }
     snprintf(name, sizeof name, "%s.statuses", s->name);
     if (reserved > 0)
-        sl_find(l, SL_FOUND_WARN, name, "Status Types", "%llu entries have a value that is reserved",
+        sl_find(l, SL_FOUND_WARN, name, "Status Types", "%llu entries have a reserved value",
                 (unsigned long long)reserved);
     else
-        sl_find(l, SL_FOUND_PASS, name, "Status Types", "none is reserved");
+        sl_find(l, SL_FOUND_PASS, name, "Status Types", "no entry has a reserved value");
     snprintf(name, sizeof name, "%s.compression", s->name);
     if (statuslist_compress(c->list, c->list_len, &best, &len) != STATUSLIST_OK)
         abort();
@@ -103,7 +103,7 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
     bool first = s == &l->seen[0];
     if (!sl_web_get(l->web, &ask, &s->answer, why, first ? on_hop : NULL, l)) {
         snprintf(name, sizeof name, "%s.content-type", s->name);
-        sl_find(l, SL_FOUND_FAIL, name, SL_REQUEST, "no answer: %s", why);
+        sl_find(l, SL_FOUND_FAIL, name, SL_REQUEST, "no response: %s", why);
         return;
     }
     s->offered = offered(l, s);
@@ -120,7 +120,7 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
     if (s->claims->has_ttl && s->claims->has_exp && s->claims->has_iat &&
         s->claims->ttl > s->claims->exp - s->claims->iat) {
         snprintf(name, sizeof name, "%s.ttl-exp", s->name);
-        sl_find(l, SL_FOUND_WARN, name, SL_CACHING, "ttl of %lld s is longer than the token's life",
+        sl_find(l, SL_FOUND_WARN, name, SL_CACHING, "ttl of %lld s is longer than the token is valid",
                 (long long)s->claims->ttl);
     }
 }
@@ -139,7 +139,8 @@ static void compare(struct sl_lint *l)
                 jwt->list_len, cwt->list_len);
     else if (jwt->has_iat && cwt->has_iat && jwt->iat == cwt->iat &&
              memcmp(jwt->list, cwt->list, jwt->list_len) != 0)
-        sl_find(l, SL_FOUND_WARN, "same-list", SL_RESPONSE, "the same iat, yet other statuses");
+        sl_find(l, SL_FOUND_WARN, "same-list", SL_RESPONSE,
+                "JWT and CWT have the same iat but different statuses");
     else
         sl_find(l, SL_FOUND_PASS, "same-list", SL_RESPONSE, "JWT and CWT have the same bits and size");
 }
@@ -154,9 +155,10 @@ static void transport(struct sl_lint *l)
             : near ? SL_FOUND_NOTE
                    : SL_FOUND_WARN,
             "https", SL_REQUEST,
-            https  ? "https"
-            : near ? "http, on this machine"
-                   : "http: who fetches which list can be seen, and an old token be served");
+            https ? "https"
+            : near
+                ? "http, on this machine"
+                : "http: others on the network path can see who fetches which list, and serve an old token");
 }
 
 bool sl_lint_tokens(struct sl_lint *l)
@@ -166,7 +168,7 @@ bool sl_lint_tokens(struct sl_lint *l)
         fetch(l, &l->seen[i]);
     if (!l->seen[SL_SEEN_JWT].offered && !l->seen[SL_SEEN_CWT].offered) {
         if (l->count[SL_FOUND_FAIL] == 0)
-            sl_find(l, SL_FOUND_FAIL, "content-type", SL_RESPONSE, "neither format is offered");
+            sl_find(l, SL_FOUND_FAIL, "content-type", SL_RESPONSE, "the server offers neither format");
         return false;
     }
     compare(l);

@@ -9,13 +9,13 @@
 const struct sl_command sl_commands[] = {
     {"reserve", "POOL [AMOUNT]", "reserve references (list URI and index)", 1, 2, sl_run_reserve},
     {"set", "URI INDEX VALUE", "set a status: valid, invalid, suspended, or a number", 3, 3, sl_run_set},
-    {"get", "URI INDEX", "read a status from the store of the server", 2, 2, sl_run_get},
-    {"verify", "URI INDEX", "fetch the list's token, check it, read the status", 2, 2, sl_run_verify},
-    {"inspect", "TOKEN|FILE|URL", "what a token says: claims, sizes, how many of each status", 1, 1,
+    {"get", "URI INDEX", "read a status as the server has it stored", 2, 2, sl_run_get},
+    {"verify", "URI INDEX", "fetch the token of the list, check it, read the status", 2, 2, sl_run_verify},
+    {"inspect", "TOKEN|FILE|URL", "show a token: its claims, its size, how often each status occurs", 1, 1,
      sl_run_inspect},
-    {"lint", "URL", "hold a server to the specification, from outside", 1, 1, sl_run_lint},
-    {"export", "POOL FILE", "back up a pool: its lists out of Redis into a file", 2, 2, sl_run_export},
-    {"import", "FILE", "put the lists of a backup into Redis, sealed", 1, 1, sl_run_import},
+    {"lint", "URL", "test a server against the specification, from outside", 1, 1, sl_run_lint},
+    {"export", "POOL FILE", "back up a pool: copy its lists from Redis into a file", 2, 2, sl_run_export},
+    {"import", "FILE", "restore the lists of a backup into Redis, sealed", 1, 1, sl_run_import},
     {NULL, NULL, NULL, 0, 0, NULL},
 };
 
@@ -26,32 +26,38 @@ void sl_usage(FILE *to)
         fprintf(to, "  %-8s %-16s %s\n", c->name, c->words, c->help);
     fputs(
         "\n"
-        "  --server URL           of the issuer interface (STATUSLIST_SERVER; http://127.0.0.1:8080)\n"
-        "  --api-key-file FILE    (STATUSLIST_API_KEY_FILE, or the key itself in STATUSLIST_API_KEY)\n"
+        "  --server URL           base URL of the issuer interface (STATUSLIST_SERVER; "
+        "http://127.0.0.1:8080)\n"
+        "  --api-key-file FILE    the API key (STATUSLIST_API_KEY_FILE, or the key itself in "
+        "STATUSLIST_API_KEY)\n"
         "  --bearer-file FILE     a JWT instead of an API key (STATUSLIST_BEARER)\n"
         "  --cert FILE            the signer's certificate or public key (PEM, DER)\n"
         "  --jwk FILE             the signer's JWK or JWK set\n"
-        "  --anchors FILE         certificates at which the token's own chain may end\n"
-        "  --format jwt|cwt       ask for this one only\n"
-        "  --inflate-limit BYTES  most bytes of a list (16 MiB)\n"
-        "  --skew SECONDS         by which clocks may differ (0)\n"
-        "  --cacert FILE          trust anchors of TLS\n"
-        "  --client-cert FILE     the certificate, with its chain, that we show in TLS, and\n"
+        "  --anchors FILE         trust anchors for the certificate chain inside the token\n"
+        "  --format jwt|cwt       ask only for this format\n"
+        "  --inflate-limit BYTES  largest list to accept, uncompressed (16 MiB)\n"
+        "  --skew SECONDS         how far the clock of the issuer may be off (0)\n"
+        "  --cacert FILE          trust anchors for TLS, instead of the system's\n"
+        "  --client-cert FILE     client certificate for TLS, followed by its chain, and\n"
         "  --client-key FILE      its key\n"
-        "  --redis ADDRESS        [tls:]HOST:PORT or unix:PATH, for export and import (STATUSLIST_REDIS; "
+        "  --redis ADDRESS        of export and import: [tls:]HOST:PORT or unix:PATH (STATUSLIST_REDIS; "
         "localhost:6379)\n"
         "  --redis-database N, --redis-username NAME\n"
         "  --redis-password-file FILE  (or the password itself in STATUSLIST_REDIS_PASSWORD)\n"
-        "  --merge                import into a pool that has lists of the backup: add and raise, never "
-        "lower\n"
-        "  --check                import: only read the file and its checksums\n"
-        "  --timeout SECONDS      of a request, or of a reply of Redis (30)\n"
-        "  --json                 for programs\n"
+        "  --merge                import even if Redis has lists of the backup: add the missing ones, raise "
+        "older\n"
+        "                         versions, lower none\n"
+        "  --check                import: only read the file and verify its checksums\n"
+        "  --timeout SECONDS      how long to wait for a response, or for a reply of Redis (30)\n"
+        "  --json                 print one JSON value\n"
         "  --help, --version\n"
         "\n"
-        "Exit status of verify: 0 valid, 1 invalid, 2 suspended, 3 another status, 4 the token was refused.\n"
-        "Of lint: 0, or 1 when something that must be is not. Of all: 5 no answer, 6 the server refused, 64 "
-        "usage.\n",
+        "Exit status of verify: 0 valid, 1 invalid, 2 suspended, 3 another status, 4 token refused; of lint: "
+        "0, or "
+        "1\n"
+        "if the server breaks a MUST; of all commands: 5 no usable response, 6 request refused, 64 wrong "
+        "command "
+        "line.\n",
         to);
 }
 
@@ -65,12 +71,14 @@ static const struct sl_command *find(const struct sl_ctl *c)
     while (k->name != NULL && strcmp(k->name, c->words[0]) != 0)
         k++;
     if (k->name == NULL) {
-        sl_complain("\"%s\" is no command; reserve, set, get, verify, inspect, lint, export and import are",
-                    c->words[0]);
+        sl_complain(
+            "\"%s\" is not a command; expected reserve, set, get, verify, inspect, lint, export or import",
+            c->words[0]);
         return NULL;
     }
     if (c->word_count - 1 < k->least || c->word_count - 1 > k->most) {
-        sl_complain("usage: statuslistctl %s %s", k->name, k->words);
+        sl_complain("%s: too %s arguments; expected: statuslistctl %s %s", k->name,
+                    c->word_count - 1 < k->least ? "few" : "many", k->name, k->words);
         return NULL;
     }
     return k;

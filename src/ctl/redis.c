@@ -14,8 +14,8 @@
 #define TERMINAL_NS (SL_NS_PER_S / 10)
 #define LOG_NS (10 * SL_NS_PER_S)
 
-/* "unix:PATH", or, "tls:" in front or not, "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False after
- * a complaint. */
+/* "unix:PATH", or, "tls:" in front or not, "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False when
+ * it is none of them. */
 static bool read_address(char *text, struct sl_redis_options *o)
 {
     uint64_t port = 6379;
@@ -43,8 +43,6 @@ static bool read_address(char *text, struct sl_redis_options *o)
     if (end != NULL)
         *end = '\0';
     o->port = (uint16_t)port;
-    if (!ok || *o->host == '\0')
-        sl_complain("--redis: neither HOST:PORT, tls:HOST:PORT nor unix:PATH");
     return ok && *o->host != '\0';
 }
 
@@ -58,7 +56,8 @@ static bool secure(const struct sl_ctl *c, struct sl_tls_client **ret)
     struct sl_buf why;
     sl_buf_over(&why, text, sizeof text);
     if ((c->client_cert == NULL) != (c->client_key == NULL)) {
-        sl_complain("--client-cert and --client-key belong together");
+        sl_complain("%s is missing; expected --client-cert and --client-key together",
+                    c->client_cert == NULL ? "--client-cert" : "--client-key");
         return false;
     }
     signal(SIGPIPE, SIG_IGN); /* the connection says it */
@@ -93,6 +92,8 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
     sl_buf_over(&why, text, sizeof text);
     *ret_exit = SL_EXIT_USAGE;
     bool ok = address != NULL && read_address(address, &o);
+    if (!ok)
+        sl_complain("--redis: \"%s\" is not valid; expected HOST:PORT, tls:HOST:PORT or unix:PATH", c->redis);
     if (ok && c->redis_password_file != NULL) {
         password = sl_read_file(c->redis_password_file, &len);
         ok = password != NULL;

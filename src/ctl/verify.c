@@ -42,9 +42,11 @@ bool sl_fetch_token(const struct sl_ctl *c, struct sl_web *web, const char *url,
     }
     sl_answer_type(ret, type);
     if (ret->status < 200 || ret->status > 299)
-        sl_complain("%s: answered %ld", url, ret->status);
+        sl_complain("%s: the server responded %ld", url, ret->status);
     else if (!format_of_type(type, ret_format))
-        sl_complain("%s: Content-Type \"%s\" is neither application/statuslist+jwt nor +cwt", url, type);
+        sl_complain(
+            "%s: Content-Type is \"%s\"; expected application/statuslist+jwt or application/statuslist+cwt",
+            url, type);
     else
         return true;
     return false;
@@ -69,7 +71,7 @@ static void show(const struct sl_ctl *c, const struct statuslist_report *r, uint
     if (accepted)
         printf("\n%s (0x%02x)\n", name, (unsigned)status);
     else
-        printf("\nREFUSED: nothing that this token says may be used\n");
+        printf("\nREFUSED: do not use anything that this token says\n");
 }
 
 static int exit_of(const struct statuslist_report *r)
@@ -104,15 +106,15 @@ int sl_run_verify(const struct sl_ctl *c, struct sl_web *web)
     uint64_t index;
     bool keys;
     if (!sl_read_number(c->words[1], UINT64_MAX, &index)) {
-        sl_complain("INDEX: \"%s\" is not a whole number from 0", c->words[1]);
+        sl_complain("INDEX: \"%s\" is not valid; expected a whole number of at least 0", c->words[1]);
         return SL_EXIT_USAGE;
     }
     struct statuslist_verifier *v = sl_verifier_of(c, &keys);
     if (v == NULL)
         return SL_EXIT_USAGE;
     if (!keys)
-        sl_complain(
-            "no key to trust: give --cert, --jwk or --anchors; what the token carries proves nothing");
+        sl_complain("no key to trust; expected --cert, --jwk or --anchors, because a key inside the token "
+                    "proves nothing");
     int code = verify(c, web, v, index);
     statuslist_verifier_free(v);
     return code;

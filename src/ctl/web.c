@@ -19,7 +19,7 @@ struct sl_web *sl_web_new(const struct sl_ctl *c)
 {
     struct sl_web *web = calloc(1, sizeof *web);
     if (web == NULL || (web->curl = curl_easy_init()) == NULL) {
-        sl_complain("libcurl could not be set up");
+        sl_complain("cannot initialize libcurl");
         free(web);
         return NULL;
     }
@@ -135,7 +135,7 @@ bool sl_web_ask(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *
     if (code == CURLE_OK)
         return true;
     snprintf(why, 256, "%s",
-             ret->body.failed ? "the answer is too long"
+             ret->body.failed ? "the response is too long"
              : *error         ? error
                               : curl_easy_strerror(code));
     return false;

@@ -117,7 +117,7 @@ def test_verify_refuses(ctl, certificate, jwk, service):
 def test_what_cannot_be_fetched(ctl, certificate, service):
     uri, index = reserve(ctl)
     missing = uri[:-12] + "0" * 12
-    assert "answered 404" in ctl("verify", missing, index, "--cert", certificate, code=5).stderr
+    assert "responded 404" in ctl("verify", missing, index, "--cert", certificate, code=5).stderr
     assert "127.0.0.1" in ctl("verify", "http://127.0.0.1:1/x", 0, "--cert", certificate, code=5).stderr
     assert "statuslist" in ctl("inspect", service.config["public-url"] + "/aggregation/tests", code=5).stderr
     assert ctl.json("lint", "http://127.0.0.1:1/x", code=5)["ok"] is False
@@ -199,13 +199,14 @@ def test_tls_with_client_certificates(fixture, tmp_path):
 
 
 @pytest.mark.parametrize("words, complaint", [
-    ([], "usage:"), (["frobnicate"], "is no command"), (["reserve"], "reserve POOL [AMOUNT]"),
+    ([], "usage:"), (["frobnicate"], "\"frobnicate\" is not a command; expected reserve"), (["reserve"], "reserve POOL [AMOUNT]"),
     (["reserve", "tests", "0"], "AMOUNT"), (["set", "u", "-1", "1"], "invalid option"), (["set", "u", "x", "1"], "INDEX"),
     (["set", "u", "1", "revoked"], "VALUE"), (["set", "u", "1", "256"], "VALUE"), (["get", "u"], "get URI INDEX"),
     (["verify", "u", "1.5"], "INDEX"), (["verify", "u", "1", "--cert", "/nonexistent"], "/nonexistent"),
-    (["verify", "u", "1", "--jwk", "/dev/null"], "/dev/null"), (["inspect", "nothing"], "no token, no file and no URL"),
+    (["verify", "u", "1", "--jwk", "/dev/null"], "/dev/null"), (["inspect", "nothing"], "expected a token, a file or a URL"),
     (["lint", "u", "--timeout", "soon"], "--timeout"), (["inspect", "u", "--format", "xml"], "--format"),
-    (["lint", "u", "--color"], "unrecognized option"),
+    (["lint", "u", "--color"], "statuslistctl --help"),
+    (["get", "u", "1", "2"], "too many arguments"), (["export", "p", "f", "--redis", "h:0"], "\"h:0\" is not valid; expected HOST:PORT"),
 ])
 def test_usage(ctl, words, complaint):
     assert complaint in ctl(*words, code=64).stderr
