@@ -1,5 +1,4 @@
-/* Metrics of the pool layer: one table for what workers count per pool, one for what the keeper counts per
- * pool. */
+/* Metrics per pool: one table of what each worker counts, one of what the keeper counts. */
 #pragma once
 #include "base/metric.h"
 
@@ -20,92 +19,111 @@ enum sl_keyed_result {
 };
 
 #define SL_POOL_WORKER_METRICS(X)                                                                            \
-    X(RESERVED, "references_reserved_total", SL_COUNTER, "References handed to issuers.", NULL, NULL, NULL,  \
+    X(RESERVED, "references_reserved_total", SL_COUNTER, "References given to issuers.", NULL, NULL, NULL,   \
       0)                                                                                                     \
     X(RESERVE_WAITS, "reservations_queued_total", SL_COUNTER,                                                \
-      "Reservations that queued with the keeper instead of taking from the ring.", NULL, NULL, NULL, 0)      \
+      "Reservations that had to wait for the keeper because the ring held too few references.", NULL, NULL,  \
+      NULL, 0)                                                                                               \
     X(UNDERFLOWS, "reservation_underflows_total", SL_COUNTER,                                                \
-      "Reservations refused because too few references were ready (on-underflow: fail, or "                  \
-      "underflow-timeout).",                                                                                 \
+      "Reservations refused because too few references were ready (`prefetch.on-underflow: fail`), or did "  \
+      "not become ready within `prefetch.underflow-timeout`.",                                               \
       NULL, NULL, NULL, 0)                                                                                   \
     X(LIMITED, "rate_limited_total", SL_COUNTER,                                                             \
-      "Calls refused because their credential had used up `limits.reservations-per-second` or "              \
+      "Calls refused because the credential exceeded `limits.reservations-per-second` or "                   \
       "`limits.updates-per-second`.",                                                                        \
       "limit", sl_limits_hit, NULL, 0)                                                                       \
-    X(UPDATES, "updates_total", SL_COUNTER, "Status updates by result.", "result", sl_update_results, NULL,  \
-      0)                                                                                                     \
-    X(BATCHES, "batches_total", SL_COUNTER, "Batch updates sent to Redis.", NULL, NULL, NULL, 0)             \
+    X(UPDATES, "updates_total", SL_COUNTER,                                                                  \
+      "Single status updates, by result: changed, same (the entry had the value already), refused, failed "  \
+      "(not made), unknown (Redis did not confirm).",                                                        \
+      "result", sl_update_results, NULL, 0)                                                                  \
+    X(BATCHES, "batches_total", SL_COUNTER, "Batch updates that were sent to Redis.", NULL, NULL, NULL, 0)   \
     X(KEYED, "keyed_requests_total", SL_COUNTER,                                                             \
-      "Requests with an Idempotency-Key by result: first, repeated (got the first answer), reused (the key " \
-      "belongs to another request), failed (has not happened), unknown.",                                    \
+      "Requests with an Idempotency-Key, by result: first, repeated (got the first answer again), reused "   \
+      "(the key belongs to a different request), failed (nothing was done), unknown (Redis did not "         \
+      "confirm).",                                                                                           \
       "result", sl_keyed_results, NULL, 0)                                                                   \
-    X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that one flush to Redis carried.",      \
+    X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that were sent to Redis together.",     \
       NULL, NULL, sl_metric_size_bounds, 0)
 
 #define SL_KEEPER_METRICS(X)                                                                                 \
-    X(RING_FILL, "ring_fill", SL_GAUGE, "References ready in the ring.", NULL, NULL, NULL, 0)                \
+    X(RING_FILL, "ring_fill", SL_GAUGE, "References that are ready in the ring of prefetched references.",   \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(RING_CAPACITY, "ring_capacity", SL_GAUGE,                                                              \
-      "`prefetch.capacity`: what the ring may have; 0 of a retired pool.", NULL, NULL, NULL, 0)              \
-    X(LIST_SIZE, "list_size", SL_GAUGE, "Entries of one list of the pool.", NULL, NULL, NULL, 0)             \
+      "How many references the ring may hold (`prefetch.capacity`); 0 for a retired pool.", NULL, NULL,      \
+      NULL, 0)                                                                                               \
+    X(LIST_SIZE, "list_size", SL_GAUGE, "Entries of one list of the pool (`size`).", NULL, NULL, NULL, 0)    \
     X(LIST_LEFT, "list_references_left", SL_GAUGE,                                                           \
-      "Indices of the list that was last taken from which nobody has taken yet.", NULL, NULL, NULL, 0)       \
-    X(SPARES, "spare_lists", SL_GAUGE, "Open lists of which nothing was taken yet, at the last look.", NULL, \
-      NULL, NULL, 0)                                                                                         \
-    X(SPARES_WANTED, "spare_lists_wanted", SL_GAUGE,                                                         \
-      "`precreation.lists`: how many there should be; 0 of a retired pool.", NULL, NULL, NULL, 0)            \
-    X(LIFETIME, "token_lifetime_seconds", SL_GAUGE,                                                          \
-      "`list-lifetime`; a token is renewed before a tenth of it is left.", NULL, NULL, NULL, 0)              \
-    X(DIFFERS, "pool_differs", SL_GAUGE,                                                                     \
-      "1 while another instance runs with other shared options of the pool.", NULL, NULL, NULL, 0)           \
-    X(QUEUE, "reservation_queue", SL_GAUGE, "Reservations waiting in the keeper's queue.", NULL, NULL, NULL, \
+      "Indices that are still free in the list from which references were last taken.", NULL, NULL, NULL, 0) \
+    X(SPARES, "spare_lists", SL_GAUGE, "Unused lists that are ready, at the last check.", NULL, NULL, NULL,  \
       0)                                                                                                     \
+    X(SPARES_WANTED, "spare_lists_wanted", SL_GAUGE,                                                         \
+      "How many unused lists should be ready (`precreation.lists`); 0 for a retired pool.", NULL, NULL,      \
+      NULL, 0)                                                                                               \
+    X(LIFETIME, "token_lifetime_seconds", SL_GAUGE,                                                          \
+      "How long a token is valid (`list-lifetime`). It is renewed before less than a tenth of this time is " \
+      "left.",                                                                                               \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(DIFFERS, "pool_differs", SL_GAUGE,                                                                     \
+      "1 while another instance runs this pool with different shared options.", NULL, NULL, NULL, 0)         \
+    X(QUEUE, "reservation_queue", SL_GAUGE, "Reservations that wait in the keeper's queue.", NULL, NULL,     \
+      NULL, 0)                                                                                               \
     X(REFILLS, "refills_total", SL_COUNTER, "Blocks of indices taken from Redis.", NULL, NULL, NULL, 0)      \
     X(REFILL_FAILURES, "refill_failures_total", SL_COUNTER,                                                  \
-      "Takes that failed; their indices, if any, are lost.", NULL, NULL, NULL, 0)                            \
+      "Attempts to take indices from Redis that failed; indices that Redis had already handed out are "      \
+      "lost.",                                                                                               \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(GIVEN_BACK, "references_given_back_total", SL_COUNTER, "References given back to Redis at shutdown.",  \
       NULL, NULL, NULL, 0)                                                                                   \
     X(LISTS, "lists", SL_GAUGE, "Lists of the pool that this instance knows.", NULL, NULL, NULL, 0)          \
-    X(LISTS_UNPUBLISHED, "lists_unpublished", SL_GAUGE, "Known lists without a token yet.", NULL, NULL,      \
+    X(LISTS_UNPUBLISHED, "lists_unpublished", SL_GAUGE, "Known lists that have no token yet.", NULL, NULL,   \
       NULL, 0)                                                                                               \
     X(SEALED, "lists_sealed_total", SL_COUNTER,                                                              \
-      "Lists sealed because Redis was restarted, restored or failed over since they were created.", NULL,    \
-      NULL, NULL, 0)                                                                                         \
+      "Lists that give out no more references because Redis was restarted, restored or failed over after "   \
+      "they were created.",                                                                                  \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(ADOPTED, "lists_adopted_total", SL_COUNTER,                                                            \
-      "Open lists taken into a new epoch because the embedded Redis had lost nothing.", NULL, NULL, NULL, 0) \
+      "Lists that go on giving out references after a restart of the embedded Redis, which had lost "        \
+      "nothing.",                                                                                            \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                      \
-      "Lists found in Redis with an older version than this instance has seen.", NULL, NULL, NULL, 0)        \
+      "Lists whose version in Redis was older than this instance had seen.", NULL, NULL, NULL, 0)            \
     X(MENDED, "lists_mended_total", SL_COUNTER,                                                              \
-      "Lists that Redis had lost, or lost changes of, and that were made again or raised from their last "   \
-      "token, sealed; already: by another instance; retired: not, because it was retired.",                  \
+      "Lists that this instance restored from their last token after Redis had lost them or changes of "     \
+      "them: new (created again), raised (to the version of the token), more (further than another "         \
+      "instance had done), already (another instance had done it), retired (left alone, the list was "       \
+      "retired).",                                                                                           \
       "how", sl_mended_hows, NULL, 0)                                                                        \
     X(RETIRED, "lists_retired_total", SL_COUNTER,                                                            \
-      "Lists whose end this instance has learnt of (retire-after).", NULL, NULL, NULL, 0)                    \
-    X(LOADS, "loads_total", SL_COUNTER, "Lists loaded from Redis for publication.", NULL, NULL, NULL, 0)     \
+      "Lists that were retired (`retire-after`), as far as this instance knows.", NULL, NULL, NULL, 0)       \
+    X(LOADS, "loads_total", SL_COUNTER, "Lists that were loaded from Redis to be signed.", NULL, NULL, NULL, \
+      0)                                                                                                     \
     X(SIGNINGS, "signings_total", SL_COUNTER,                                                                \
-      "Publications signed: a JWT and a CWT each, of one compressed list.", NULL, NULL, NULL, 0)             \
-    X(PUBLICATIONS, "publications_total", SL_COUNTER, "Tokens published, by cause.", "cause",                \
-      sl_publication_causes, NULL, 0)                                                                        \
-    X(PUBLISH_FAILURES, "publish_failures_total", SL_COUNTER, "Loads or signings that failed.", NULL, NULL,  \
-      NULL, 0)                                                                                               \
+      "Signed publications; each is a JWT and a CWT of one compressed list.", NULL, NULL, NULL, 0)           \
+    X(PUBLICATIONS, "publications_total", SL_COUNTER, "Published tokens, by cause: first, change, renewal.", \
+      "cause", sl_publication_causes, NULL, 0)                                                               \
+    X(PUBLISH_FAILURES, "publish_failures_total", SL_COUNTER,                                                \
+      "Attempts to load or sign a list that failed.", NULL, NULL, NULL, 0)                                   \
     X(COMPRESS_SECONDS, "compress_seconds", SL_HISTOGRAM, "Time to compress a list.", NULL, NULL,            \
       sl_metric_latency_bounds, 1e-9)                                                                        \
     X(SIGN_SECONDS, "sign_seconds", SL_HISTOGRAM, "Time to sign a publication: a JWT and a CWT.", NULL,      \
       NULL, sl_metric_latency_bounds, 1e-9)                                                                  \
     X(VISIBLE_SECONDS, "commit_to_visible_seconds", SL_HISTOGRAM,                                            \
-      "Time from the first commit that a token was missing to its publication.", NULL, NULL,                 \
+      "Time from the commit of a change to the publication of the token that contains it.", NULL, NULL,      \
       sl_metric_latency_bounds, 1e-9)                                                                        \
-    X(TOKEN_BYTES, "token_bytes", SL_GAUGE, "Memory of all published tokens of the pool.", NULL, NULL, NULL, \
-      0)                                                                                                     \
+    X(TOKEN_BYTES, "token_bytes", SL_GAUGE, "Memory that all published tokens of the pool take.", NULL,      \
+      NULL, NULL, 0)                                                                                         \
     X(OLDEST_IAT, "oldest_token_iat_seconds", SL_GAUGE,                                                      \
-      "iat of the oldest published token: now minus this is the greatest token age.", NULL, NULL, NULL, 0)   \
-    X(NEAREST_EXP, "nearest_token_exp_seconds", SL_GAUGE, "exp of the token that expires first.", NULL,      \
+      "`iat` of the oldest published token: time() minus this is the greatest age of a token.", NULL, NULL,  \
+      NULL, 0)                                                                                               \
+    X(NEAREST_EXP, "nearest_token_exp_seconds", SL_GAUGE, "`exp` of the token that expires first.", NULL,    \
       NULL, NULL, 0)                                                                                         \
     X(NOT_AFTER, "certificate_not_after_seconds", SL_GAUGE,                                                  \
-      "End of the signer's certificate, or of the first in its chain that ends, in seconds since 1970; 0 "   \
-      "where there is no certificate. Minus time() it is what is left.",                                     \
+      "When the first certificate of the signer's chain expires, in seconds since 1970; 0: the signer has "  \
+      "no certificate. This minus time() is the time left.",                                                 \
       NULL, NULL, NULL, 0)                                                                                   \
     X(SIGNER_EXPIRED, "signer_expired", SL_GAUGE,                                                            \
-      "1 once that has passed: nothing is signed any more, the last tokens are served until they expire.",   \
+      "1 once a certificate of the signer's chain has expired: the instance signs nothing more and serves "  \
+      "the last tokens until they expire.",                                                                  \
       NULL, NULL, NULL, 0)
 
 enum sl_publication_cause { SL_PUBLISHED_FIRST, SL_PUBLISHED_CHANGE, SL_PUBLISHED_RENEWAL };
