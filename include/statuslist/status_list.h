@@ -16,8 +16,8 @@ enum statuslist_status { STATUSLIST_VALID, STATUSLIST_INVALID, STATUSLIST_SUSPEN
 
 enum statuslist_result {
     STATUSLIST_OK,
-    STATUSLIST_MALFORMED, /* not what it should be */
-    STATUSLIST_TRAILING,  /* something follows the zlib stream */
+    STATUSLIST_MALFORMED, /* not a zlib stream, or not base64url */
+    STATUSLIST_TRAILING,  /* bytes follow the zlib stream */
     STATUSLIST_TOO_LARGE, /* inflates to more than the limit */
     STATUSLIST_NO_MEMORY
 };
@@ -31,25 +31,27 @@ STATUSLIST_API const char *statuslist_status_name(unsigned value);
 STATUSLIST_API bool statuslist_bits_valid(unsigned bits);
 /* The status at `index` of a list of `len` bytes; -1 outside the list, or when `bits` is not valid. */
 STATUSLIST_API int statuslist_get(const uint8_t *list, size_t len, unsigned bits, uint64_t index);
-/* False, the list untouched: outside the list, a value that does not fit, `bits` not valid. */
+/* False, and the list is unchanged, if the index is outside the list, the value does not fit, or `bits` is
+ * not valid. */
 STATUSLIST_API bool statuslist_set(uint8_t *list, size_t len, unsigned bits, uint64_t index, unsigned value);
 
-/* One zlib stream (RFC 1950) at the highest level. *ret is the caller's, to be freed with statuslist_free. */
+/* One zlib stream (RFC 1950) at the highest level. The caller owns *ret and frees it with
+ * statuslist_free. */
 STATUSLIST_API enum statuslist_result statuslist_compress(const uint8_t *list, size_t len, uint8_t **ret,
                                                           size_t *ret_len);
-/* The bytes of exactly one zlib stream, at most `limit` of them: never allocates more than twice the limit,
- * whatever the stream claims. *ret likewise. */
+/* The bytes of exactly one zlib stream, at most `limit` of them. Never allocates more than twice the limit,
+ * whatever the stream claims. The caller owns *ret, as above. */
 STATUSLIST_API enum statuslist_result statuslist_inflate(const void *zlib, size_t len, size_t limit,
                                                          uint8_t **ret, size_t *ret_len);
 
-/* base64url without padding (RFC 7515 section 2), as `lst` of a JWT is written; NUL-terminated. NULL: no
- * memory. */
+/* base64url without padding (RFC 7515 section 2), as `lst` of a JWT is written; NUL-terminated; freed
+ * with statuslist_free. NULL: no memory. */
 STATUSLIST_API char *statuslist_base64url(const void *bytes, size_t len);
 /* Strict: no padding, no white space, unused bits zero. */
 STATUSLIST_API enum statuslist_result statuslist_unbase64url(const char *text, size_t len, uint8_t **ret,
                                                              size_t *ret_len);
 
-/* What this library gave out; NULL ok. */
+/* Frees what this library returned; NULL ok. */
 STATUSLIST_API void statuslist_free(void *p);
 
 #ifdef __cplusplus

@@ -43,7 +43,7 @@ bool sl_backup_pool_of(const json_t *head, struct sl_buf *why, struct sl_backup_
                           "made", &made, "size", &size, "bits", &bits, "change", &change, "taken", &taken);
     if (bad || !sl_pool_name_ok(name) || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_moment(made) ||
         !is_shape(size, bits) || change < 0 || taken < 0) {
-        sl_buf_puts(why, "the file does not name its pool");
+        sl_buf_puts(why, "the first record does not describe a pool");
         return false;
     }
     struct sl_backup_pool p = {

@@ -234,13 +234,13 @@ def test_damaged_files(fixture):
         assert "not belong to the pool" in refused(rewritten([found[0], (b"L", {**found[1][1], key: value}, b""), *found[2:]]))
     assert "not belong to the pool" in refused(rewritten([found[0], (b"L", found[1][1], bytes(251)), *found[2:]]))
     assert "twice" in refused(rewritten([found[0], found[1], *found[1:]]))
-    assert "out of order" in refused(rewritten([found[0], found[2], found[1], found[3]]))
+    assert "not in order" in refused(rewritten([found[0], found[2], found[1], found[3]]))
     assert "unknown kind" in refused(rewritten([*found[:3], (b"X", {}, b""), found[3]]))
     assert "JSON" in refused(rewritten([found[0], (b"L", ["x"], b""), *found[2:]]))
     said = refused(rewritten([found[0], (b"L", {**found[1][1], "uri": "https://x/\x1b[2J"}, b""), *found[2:]]))
     assert "not belong to the pool" in said and "\x1b" not in said
     for key, value in (("pool", "a}b"), ("made", "\x1b[2J"), ("size", 0), ("bits", 3), ("backup", "x")):
-        assert "which pool" in refused(rewritten([(b"P", {**found[0][1], key: value}, b""), *found[1:]]))
+        assert "describe a pool" in refused(rewritten([(b"P", {**found[0][1], key: value}, b""), *found[1:]]))
     assert ctl_json(None, "import", backup, "--check")["lists"] == 2
     with subprocess.Popen(["cat", str(backup)], stdout=subprocess.PIPE) as pipe:
         done = subprocess.run([str(CTL), "import", "--check", "/dev/stdin"], stdin=pipe.stdout, text=True, capture_output=True)
