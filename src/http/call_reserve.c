@@ -12,6 +12,7 @@
 #include "worker/reserve.h"
 
 #define STACK_SLOTS 64
+#define REFERENCE_ROOM 20 /* of a reference in JSON, besides its URI and index */
 
 static size_t reference_room(const struct sl_list *list)
 {
@@ -61,14 +62,13 @@ static void respond_bound(const struct sl_call *c, struct sl_span answer)
     sl_buf_init(&body, SIZE_MAX);
     sl_buf_puts(&body, "{\"references\":[");
     while (sl_answer_next(&answer, &run)) {
-        struct sl_buf uri;
-        sl_buf_over(&uri, sl_call_alloc(c, 6 * run.uri.len + 2), 6 * run.uri.len + 2);
-        sl_buf_json(&uri, run.uri);
+        struct sl_buf reference;
+        size_t room = 6 * run.uri.len + REFERENCE_ROOM;
+        sl_buf_over(&reference, sl_call_alloc(c, room), room);
+        sl_json_reference(&reference, run.uri);
         for (uint32_t i = 0; i < run.count; i++, comma = ",") {
             sl_buf_puts(&body, comma);
-            sl_buf_puts(&body, "{\"uri\":");
-            sl_buf_put(&body, uri.data, uri.len);
-            sl_buf_puts(&body, ",\"index\":");
+            sl_buf_put(&body, reference.data, reference.len);
             sl_buf_u64(&body, sl_answer_index(&run, i));
             sl_buf_putc(&body, '}');
         }

@@ -70,6 +70,8 @@ const char *sl_explain_update(enum sl_err err)
     }
 }
 
+#define STATUS_ROOM 140 /* of a status in JSON, after the URI */
+
 struct list_call;
 typedef void(found_cb)(struct list_call *o, struct sl_list *list);
 
@@ -195,10 +197,10 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
         return;
     }
     struct sl_buf b;
-    sl_buf_over(&b, sl_call_alloc(c, 6 * o->uri.len + 160), 6 * o->uri.len + 160);
-    sl_buf_puts(&b, "{\"uri\":");
-    sl_buf_json(&b, o->uri);
-    sl_buf_puts(&b, ",\"index\":");
+    struct sl_span reference = o->list->json_prefix;
+    size_t room = reference.len + STATUS_ROOM;
+    sl_buf_over(&b, sl_call_alloc(c, room), room);
+    sl_buf_put(&b, reference.at, reference.len);
     sl_buf_u64(&b, o->index);
     sl_buf_puts(&b, ",\"value\":");
     sl_buf_u64(&b, value);

@@ -36,9 +36,7 @@ static struct sl_klist *allocate_list(struct sl_kpool *p, const struct sl_list_r
 {
     struct sl_buf prefix;
     sl_buf_init(&prefix, 8 * SL_URI_ROOM);
-    sl_buf_puts(&prefix, "{\"uri\":");
-    sl_buf_json(&prefix, r->uri);
-    sl_buf_puts(&prefix, ",\"index\":");
+    sl_json_reference(&prefix, r->uri);
     struct sl_klist *t = prefix.failed ? NULL : calloc(1, sizeof *t + r->uri.len + prefix.len);
     if (t != NULL) {
         memcpy(t->text, r->uri.at, r->uri.len);

@@ -4,6 +4,13 @@
 
 #include "base/assert.h"
 
+void sl_json_reference(struct sl_buf *b, struct sl_span uri)
+{
+    sl_buf_puts(b, SL_JSON_REFERENCE_URI);
+    sl_buf_json(b, uri);
+    sl_buf_puts(b, SL_JSON_REFERENCE_INDEX);
+}
+
 #define CHUNK 1024u
 #define CHUNKS 4096u
 

@@ -1,7 +1,7 @@
 /* A list as the threads share it, and the table that finds it. */
 #pragma once
 #include <stdatomic.h>
-#include "base/span.h"
+#include "base/buf.h"
 #include "base/uuid.h"
 #include "token/token.h"
 
@@ -15,7 +15,7 @@ struct sl_list {
     uint8_t bits;
     struct sl_pool *pool;
     struct sl_span uri;         /* byte for byte the `sub` of its tokens */
-    struct sl_span json_prefix; /* `{"uri":"...","index":`; see sl_list_json_uri */
+    struct sl_span json_prefix; /* `{"uri":"...","index":`, by sl_json_reference */
     /* The published slot: written by the keeper (release), read by the workers (acquire). A reader may use
      * what it loaded until its present loop turn ends, and longer with a share of its own. NULL: not signed
      * yet. */
@@ -32,10 +32,16 @@ static inline struct sl_token *sl_list_token(const struct sl_list *l)
     return atomic_load_explicit(&l->token, memory_order_acquire);
 }
 
+/* A reference in JSON begins with these, with the URI as a JSON string between them; the index and `}`
+ * follow. */
+#define SL_JSON_REFERENCE_URI "{\"uri\":"
+#define SL_JSON_REFERENCE_INDEX ",\"index\":"
+void sl_json_reference(struct sl_buf *b, struct sl_span uri);
+
 /* The URI as a JSON string, with its quotes. */
 static inline struct sl_span sl_list_json_uri(const struct sl_list *l)
 {
-    size_t before = sizeof "{\"uri\":" - 1, after = sizeof ",\"index\":" - 1;
+    size_t before = sizeof SL_JSON_REFERENCE_URI - 1, after = sizeof SL_JSON_REFERENCE_INDEX - 1;
     return sl_span(l->json_prefix.at + before, l->json_prefix.len - before - after);
 }
 
