@@ -89,7 +89,7 @@ static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *r,
     bool fixed = r->size != 0 && (r->size != o->size || r->bits != o->bits);
     if (!fixed && r->other.len == 0)
         return false;
-    sl_buf_over(&why, out, SL_KEEPER_WHY - 1);
+    sl_buf_over(&why, out, SL_KEEPER_WHY);
     sl_buf_printf(&why, "redis has pool %s", p->shared->name);
     struct sl_span theirs = r->text, text = sl_span(mine->data, mine->len);
     if (r->size != 0 && r->size != o->size)
@@ -106,11 +106,11 @@ static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *r,
     if (fixed)
         sl_buf_puts(&why, ". A live pool cannot change size and bits: use a new pool name");
     if (r->other.len > 0)
-        sl_buf_printf(
-            &why,
-            ". Instance %.*s runs with other values than these: give all the same, or end the others first",
-            (int)r->other.len, r->other.at);
-    out[why.len] = '\0';
+        sl_buf_printf(&why,
+                      ". Instance %.*s runs with different values: give all instances the same, or stop the "
+                      "others first",
+                      (int)r->other.len, r->other.at);
+    (void)sl_buf_cstr(&why);
     return true;
 }
 

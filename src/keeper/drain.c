@@ -1,5 +1,5 @@
 /* Shutdown has two steps. While the workers still run, waiting requests are answered and nothing new is
- * taken. After they have ended nobody reserves any more: takes under way come back, rings and stock are
+ * taken. After they have ended no reservation comes: takes under way come back, rings and stock are
  * emptied, and the references go back to Redis, one call per list. */
 #include "keeper/drain.h"
 

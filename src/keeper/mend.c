@@ -43,7 +43,7 @@ static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mend
         [SL_MENDED_NEW] = "a list that redis lost was made again from its last token",
         [SL_MENDED_RAISED] = "a list that redis lost changes of was raised to its last token",
         [SL_MENDED_MORE] = "a list that another instance has mended was raised further",
-        [SL_MENDED_RETIRED] = "a list was retired meanwhile"};
+        [SL_MENDED_RETIRED] = "a list that redis lost is retired: it was not restored"};
     struct sl_klist *t = arg;
     if (err != SL_OK) {
         mend_failed(t, "a list was not mended");
