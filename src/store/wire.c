@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
 
 #define FIRST 512 /* bytes: a single update fits */
 
@@ -20,9 +21,11 @@ static char *grow(struct sl_wire *w, size_t n)
 
 static void head(struct sl_wire *w, char mark, size_t n)
 {
-    char text[32];
-    int len = snprintf(text, sizeof text, "%c%zu\r\n", mark, n);
-    memcpy(grow(w, (size_t)len), text, (size_t)len);
+    char text[24];
+    unsigned digits = sl_u64_digits(text + 1, n);
+    text[0] = mark;
+    memcpy(text + 1 + digits, "\r\n", 2);
+    memcpy(grow(w, digits + 3), text, digits + 3);
 }
 
 void sl_wire_command(struct sl_wire *w, unsigned argc)
