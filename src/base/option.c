@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/assert.h"
 #include "base/number.h"
+#include "base/text.h"
 
 #define TEXT_MAX 4096
 #define UNITS_MAX 999999999 /* so that no product overflows */
@@ -339,4 +340,168 @@ void sl_option_wipe(const struct sl_option *rows, void *options)
     for (const struct sl_option *row = rows; row->name != NULL; row++)
         if (row->type == SL_OPT_SECRET || row->type == SL_OPT_SECRETS)
             release(row, (char *)options + row->offset);
+}
+
+/* ---- showing */
+
+bool sl_option_absent(const struct sl_option *row, const void *options)
+{
+    const void *field = (const char *)options + row->offset;
+    switch (row->type) {
+    case SL_OPT_TEXT:
+    case SL_OPT_SECRET:
+        return *(char *const *)field == NULL;
+    case SL_OPT_TEXTS:
+    case SL_OPT_SECRETS:
+        return ((const struct sl_texts *)field)->count == 0;
+    case SL_OPT_INT:
+        return *(const int *)field < 0;
+    case SL_OPT_MAP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Plain where YAML reads it back as the same text, quoted (a JSON string is YAML) otherwise. */
+static void show_text(const char *s, struct sl_buf *out)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:+";
+    size_t n = strlen(s);
+    if (strspn(s, safe) == n && strchr("-.:", s[0]) == NULL && s[n - 1] != ':' && strcmp(s, "null") != 0)
+        sl_buf_puts(out, s);
+    else
+        sl_buf_json(out, sl_span(s, n));
+}
+
+static void show_list(const struct sl_texts *list, struct sl_buf *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        sl_buf_puts(out, i > 0 ? ", " : "[");
+        show_text(list->at[i], out);
+    }
+    sl_buf_putc(out, ']');
+}
+
+void sl_option_show(const struct sl_option *row, const void *options, struct sl_buf *out)
+{
+    const void *field = (const char *)options + row->offset;
+    if (sl_option_absent(row, options))
+        return;
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        sl_buf_puts(out, *(const bool *)field ? "true" : "false");
+        break;
+    case SL_OPT_UINT:
+        if (row->words != NULL && *(const uint32_t *)field == 0)
+            sl_buf_puts(out, row->words[0]);
+        else
+            sl_buf_u64(out, *(const uint32_t *)field);
+        break;
+    case SL_OPT_PORT:
+        sl_buf_u64(out, *(const uint16_t *)field);
+        break;
+    case SL_OPT_INT:
+        sl_buf_i64(out, *(const int *)field);
+        break;
+    case SL_OPT_UNSIGNED:
+        sl_buf_u64(out, *(const unsigned *)field);
+        break;
+    case SL_OPT_DURATION:
+        sl_option_show_duration(*(const uint32_t *)field, out);
+        break;
+    case SL_OPT_LONG_DURATION:
+        sl_option_show_duration(*(const uint64_t *)field, out);
+        break;
+    case SL_OPT_SIZE:
+        sl_option_show_size(*(const uint32_t *)field, out);
+        break;
+    case SL_OPT_TEXT:
+        show_text(*(char *const *)field, out);
+        break;
+    case SL_OPT_TEXTS:
+        show_list(field, out);
+        break;
+    case SL_OPT_WORD:
+        sl_buf_puts(out, row->words[*(const int *)field]);
+        break;
+    case SL_OPT_SECRET:
+    case SL_OPT_SECRETS:
+        sl_buf_puts(out, "***");
+        break;
+    case SL_OPT_MAP:
+        break;
+    }
+}
+
+/* ---- comparing and copying */
+
+static size_t field_size(const struct sl_option *row)
+{
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        return sizeof(bool);
+    case SL_OPT_PORT:
+        return sizeof(uint16_t);
+    case SL_OPT_INT:
+    case SL_OPT_WORD:
+        return sizeof(int);
+    case SL_OPT_UNSIGNED:
+        return sizeof(unsigned);
+    case SL_OPT_UINT:
+    case SL_OPT_DURATION:
+    case SL_OPT_SIZE:
+        return sizeof(uint32_t);
+    case SL_OPT_LONG_DURATION:
+        return sizeof(uint64_t);
+    case SL_OPT_TEXT:
+    case SL_OPT_TEXTS:
+    case SL_OPT_SECRET:
+    case SL_OPT_SECRETS:
+    case SL_OPT_MAP:
+        return 0;
+    }
+    return 0;
+}
+
+static bool same_texts(const struct sl_texts *a, const struct sl_texts *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = strcmp(a->at[i], b->at[i]) == 0;
+    return same;
+}
+
+bool sl_option_same(const struct sl_option *row, const void *a, const void *b)
+{
+    const void *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
+    if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
+        return sl_same_text(*(char *const *)x, *(char *const *)y);
+    if (sl_option_is_list(row))
+        return same_texts(x, y);
+    return field_size(row) == 0 || memcmp(x, y, field_size(row)) == 0;
+}
+
+static void copy_texts(const struct sl_texts *from, struct sl_texts *to)
+{
+    to->at = from->count > 0 ? sl_xcalloc(from->count, sizeof *to->at) : NULL;
+    to->count = from->count;
+    for (size_t i = 0; i < from->count; i++)
+        to->at[i] = sl_xstrdup(from->at[i]);
+}
+
+void sl_option_copy(const struct sl_option *row, const void *from, void *to)
+{
+    const void *source = (const char *)from + row->offset;
+    void *field = (char *)to + row->offset;
+    const struct sl_option alone[] = {*row, {.name = NULL}};
+    sl_option_release(alone, to);
+    if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET) {
+        const char *text = *(char *const *)source;
+        *(char **)field = text != NULL ? sl_xstrdup(text) : NULL;
+    } else if (sl_option_is_list(row)) {
+        copy_texts(source, field);
+    } else if (field_size(row) > 0) {
+        memcpy(field, source, field_size(row));
+    }
 }

@@ -1,3 +1,5 @@
+/* The command line of statuslistctl and the environment that stands in for its options. Secrets come from
+ * files or the environment, never from the command line, where other users could read them. */
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>

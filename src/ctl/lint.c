@@ -1,3 +1,4 @@
+/* lint: tests a server from outside. The tokens come first, because all other parts ask about them. */
 #include "ctl/lint_int.h"
 
 #include <stdio.h>

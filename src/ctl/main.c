@@ -1,3 +1,4 @@
+/* statuslistctl: the table of commands, the usage text, and the call of the one command. */
 #include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>

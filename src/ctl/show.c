@@ -1,3 +1,4 @@
+/* How findings and checks are printed: as aligned text or as JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

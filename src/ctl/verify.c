@@ -1,3 +1,4 @@
+/* verify: fetches a token as a verifier does, checks it, and turns the status into the exit status. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Rules between the values of a configuration: each value alone has been checked by its row already. */
 #include <stdlib.h>
 #include <string.h>
 #include "daemon/config_int.h"

@@ -1,3 +1,5 @@
+/* statuslistd: arguments, then the configuration, then one of print, check and run. Core dumps are forbidden
+ * before the first secret is read. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* The signature algorithms that the library verifies, by their names in JOSE and their numbers in COSE, and
+ * whether a key fits one. */
 #include <math.h>
 
 #include "lib/parts.h"

@@ -1,3 +1,4 @@
+/* statuslist/status_list.h: the byte array, its zlib stream with a bound, and base64url. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* A JWK (RFC 7517) as an OpenSSL key: EC, OKP and RSA, public members only. */
 #include <jansson.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>

@@ -5,7 +5,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509_vfy.h>
 
-#include "lib/verifier.h"
+#include "lib/verifier_int.h"
 
 #define RULES SL_SECTION_RULES
 

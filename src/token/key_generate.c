@@ -1,3 +1,5 @@
+/* A key and a self-signed certificate that the service makes itself: each file is written under a temporary
+ * name, synced and renamed, so that a crash leaves a whole pair or a key alone, which is then completed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

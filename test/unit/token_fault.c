@@ -71,8 +71,7 @@ static void openssl_free(void *p, const char *file, int line)
 #include "../../src/token/cbor.c"
 #include "../../src/token/cwt.c"
 #include "../../src/token/key.c"
-#include "../../src/token/key_cose.c"
-#include "../../src/token/key_jose.c"
+#include "../../src/token/key_header.c"
 #undef malloc
 #undef calloc
 #undef realloc
