@@ -50,6 +50,6 @@ function(sl_embed_lua layer)
   set(out ${CMAKE_BINARY_DIR}/generated/lua_sources.c)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DSCRIPTS=${scripts}" -P ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake
-    DEPENDS ${scripts} ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake VERBATIM)
+    DEPENDS ${scripts} ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake ${CMAKE_SOURCE_DIR}/src/${layer}/store.h VERBATIM)
   target_sources(sl_${layer} PRIVATE ${out})
 endfunction()

@@ -169,15 +169,13 @@ static void give_mend(struct sl_operation *op, enum sl_err err, const struct red
 enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m, sl_mended_cb *done,
                           void *arg)
 {
-    static const char seed[SL_ORDER_SEED]; /* nothing is ever taken from the list again */
-    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 7, give_mend, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 6, give_mend, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.mend = done;
     sl_op_channel(op, pool);
     sl_op_uuid(op, &m->list);
     sl_wire_arg(&op->wire, m->uri.at, m->uri.len);
-    sl_wire_arg(&op->wire, seed, sizeof seed);
     sl_wire_number(&op->wire, (int64_t)m->least);
     sl_wire_number(&op->wire, (int64_t)m->source);
     sl_wire_arg(&op->wire, m->bytes.at, m->bytes.len);

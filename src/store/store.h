@@ -198,9 +198,9 @@ struct sl_mend {
     uint64_t least, source; /* highest version that was heard of; version that the bytes are of */
     struct sl_span bytes;
 };
-/* A mended list's version is above all from before by this: whoever has seen those knows that it was mended.
- * src/store/lua/mend.lua has the same number. */
-#define SL_MEND_JUMP (1u << 20)
+/* A mended list's version is ahead by this (2^20) of every version from before, so an instance that has seen
+ * one of those knows that the list was mended. The scripts get the number from here. */
+#define SL_MEND_JUMP 1048576u
 typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
 SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
                                      sl_mended_cb *done, void *arg);

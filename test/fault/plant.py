@@ -32,7 +32,7 @@ PLANTS = {
     ]),
     # Lists of another epoch are taken from as if nothing had happened.
     "epoch": ("src/store/lua/take.lua", [
-        ("    if f[1] ~= now then\n", "    if false then\n"),
+        ("    if list_epoch ~= now then\n", "    if false then\n"),
     ]),
     # A connection's successor does not end it in Redis before its own first write.
     "predecessor": ("src/store/greet.c", [

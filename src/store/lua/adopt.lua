@@ -1,10 +1,11 @@
--- ARGV: mark. Gives the open lists of other epochs the present one, unless Redis is behind the mark.
-if tonumber(redis.call('HGET', KEYS[1], 'taken') or 0) < tonumber(ARGV[1]) then
+-- ARGV: mark. Gives the open lists of other epochs the present epoch. Answers how many, or -1 when Redis is behind the mark.
+local mark = unpack(ARGV)
+if tonumber(pool_fields('taken') or 0) < tonumber(mark) then
     return -1
 end
 local now, adopted = epoch(), 0
 for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
-    if redis.call('HGET', list_key(id), 'epoch') ~= now then
+    if fields(id, 'epoch') ~= now then
         redis.call('HSET', list_key(id), 'epoch', now)
         adopted = adopted + 1
     end

@@ -1,6 +1,7 @@
--- ARGV: since, limit.
+-- ARGV: since, limit. Answers {number of the last change, epoch, records of the lists that changed after `since`}.
+local since, limit = unpack(ARGV)
 local records = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', POOL .. 'changes', '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', POOL .. 'changes', '(' .. since, '+inf', 'LIMIT', 0, limit)) do
     records[#records + 1] = record(id)
 end
-return {tonumber(redis.call('HGET', KEYS[1], 'change') or 0), epoch(), records}
+return {tonumber(pool_fields('change') or 0), epoch(), records}

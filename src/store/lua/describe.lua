@@ -1,2 +1,2 @@
--- ARGV: list id.
+-- ARGV: list id. Answers its record, or nil.
 return record(ARGV[1]) or false

@@ -1,15 +1,17 @@
--- ARGV: pool name, size, bits. Fixes size and bits at the first call ever.
-redis.call('HSETNX', KEYS[1], 'size', ARGV[2])
-redis.call('HSETNX', KEYS[1], 'bits', ARGV[3])
+-- ARGV: pool name, size, bits; KEYS[2]: the set of all pools. Fixes size and bits when the pool is first opened.
+-- Answers {size, bits, lists, taken, change, epoch, open lists of other epochs}.
+local name, size, bits = unpack(ARGV)
+redis.call('HSETNX', KEYS[1], 'size', size)
+redis.call('HSETNX', KEYS[1], 'bits', bits)
 redis.call('HSETNX', KEYS[1], 'change', 0)
 redis.call('HSETNX', KEYS[1], 'taken', 0)
-redis.call('SADD', KEYS[2], ARGV[1])
-local pool = redis.call('HMGET', KEYS[1], 'size', 'bits', 'taken', 'change')
+redis.call('SADD', KEYS[2], name)
+local pool_size, pool_bits, taken, change = pool_fields('size', 'bits', 'taken', 'change')
 local now, foreign = epoch(), 0
 for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
-    if redis.call('HGET', list_key(id), 'epoch') ~= now then
+    if fields(id, 'epoch') ~= now then
         foreign = foreign + 1
     end
 end
-return {tonumber(pool[1]), tonumber(pool[2]), redis.call('SCARD', POOL .. 'lists'), tonumber(pool[3]),
-        tonumber(pool[4]), now, foreign}
+return {tonumber(pool_size), tonumber(pool_bits), redis.call('SCARD', POOL .. 'lists'), tonumber(taken),
+        tonumber(change), now, foreign}

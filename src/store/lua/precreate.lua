@@ -1,16 +1,18 @@
--- ARGV: channel, spares, then drafts of id, uri, seed. Creates lists until `spares` untouched ones are open.
-local now, spares = epoch(), 0
+-- ARGV: channel, spares, then drafts of id, uri, seed. Makes lists until `spares` open ones are untouched. Answers their records.
+local channel, spares = unpack(ARGV, 1, 2)
+local now, have = epoch(), 0
 for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
-    local f = redis.call('HMGET', list_key(id), 'epoch', 'cursor')
-    if f[1] == now and f[2] == '0' and redis.call('EXISTS', returned_key(id)) == 0 then
-        spares = spares + 1
+    local list_epoch, cursor = fields(id, 'epoch', 'cursor')
+    if list_epoch == now and cursor == '0' and redis.call('EXISTS', returned_key(id)) == 0 then
+        have = have + 1
     end
 end
 local made = {}
 for d = 3, #ARGV - 2, 3 do
-    if spares < tonumber(ARGV[2]) and create(ARGV[d], ARGV[d + 1], ARGV[d + 2], now, ARGV[1]) then
-        spares = spares + 1
-        made[#made + 1] = record(ARGV[d])
+    local id, uri, seed = unpack(ARGV, d, d + 2)
+    if have < tonumber(spares) and create(id, uri, seed, now, channel) then
+        have = have + 1
+        made[#made + 1] = record(id)
     end
 end
 return made

@@ -2,6 +2,10 @@
 local POOL = string.sub(KEYS[1], 1, -7)
 local PACK = 500 -- Lua's unpack and a call's arguments are limited to some 8,000 values
 local OPS = 1000 -- operations per BITFIELD
+-- The version of a mended or imported list is ahead by this of every version from before, so that each instance sees that it
+-- was mended, and with less than what it has published. The number is that of store/store.h.
+local JUMP = @SL_MEND_JUMP@
+local NO_SEED = string.rep('\0', 32) -- of a list from which nothing is ever taken
 
 local function list_key(id)
     return POOL .. 'list:' .. id .. ':config'
@@ -15,12 +19,21 @@ local function returned_key(id)
     return POOL .. 'list:' .. id .. ':returned'
 end
 
--- The statuses of a list that was mended or imported, as they were then; lives for a while only.
+-- The statuses of a list that was mended or imported, as they were at that moment; expires.
 local function base_key(id)
     return POOL .. 'list:' .. id .. ':base'
 end
 
--- The replication id changes whenever the data may have gone back: at a restart, a failover, a restored backup.
+-- Fields of a list, of the pool: `local size, bits = fields(id, 'size', 'bits')`. A field that is not there is false.
+local function fields(id, ...)
+    return unpack(redis.call('HMGET', list_key(id), ...))
+end
+
+local function pool_fields(...)
+    return unpack(redis.call('HMGET', KEYS[1], ...))
+end
+
+-- Redis' master_replid, which changes whenever the data may have gone back: at a restart, a failover, a restored backup.
 local function epoch()
     return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 end
@@ -30,14 +43,20 @@ local function now_ms()
     return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
+-- A time in ms, or another whole number up to 2^53, as text without an exponent.
+local function decimal(n)
+    return string.format('%.0f', n)
+end
+
 -- As sl_decode_record reads it; nil when there is no such list.
 local function record(id)
-    local f = redis.call('HMGET', list_key(id), 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
-    if not f[1] then
+    local uri, seed, size, bits, state, cursor, version =
+        fields(id, 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
+    if not uri then
         return nil
     end
     local change = redis.call('ZSCORE', POOL .. 'changes', id)
-    return {id, f[1], f[2], tonumber(f[3]), tonumber(f[4]), f[5], tonumber(f[6]), tonumber(f[7]),
+    return {id, uri, seed, tonumber(size), tonumber(bits), state, tonumber(cursor), tonumber(version),
             tonumber(change or 0)}
 end
 
@@ -49,8 +68,26 @@ local function changed(id, version, channel)
     return n
 end
 
--- A list after Redis went back, or out of a backup: sealed, at version `at`, with the statuses `bytes` (nil: those that it has),
--- which are of version `from`. What is there then is kept beside it for `keep` ms.
+-- The pool had this list once, and it was dropped after its retirement: it is never made again.
+local function was_retired(id)
+    return redis.call('SISMEMBER', POOL .. 'retired', id) == 1
+end
+
+-- Makes the record of a list. `r` has its fields: uri, size, bits, seed, cursor, epoch, state, created, number.
+local function add_record(id, r)
+    redis.call('HSET', list_key(id), 'uri', r.uri, 'bits', r.bits, 'size', r.size, 'version', 0, 'cursor', r.cursor,
+               'seed', r.seed, 'epoch', r.epoch, 'state', r.state, 'created', r.created, 'number', r.number)
+    redis.call('SADD', POOL .. 'lists', id)
+end
+
+-- The same for a list that comes back, sealed: what was given out of it is not known, so nothing is.
+local function add_sealed_record(id, uri, size, bits, created)
+    add_record(id, {uri = uri, size = size, bits = bits, seed = NO_SEED, cursor = size, epoch = '', state = 'sealed',
+                    created = created, number = 0})
+end
+
+-- Seals a list after Redis went back, or out of a backup, and gives it the version `at` and the statuses `bytes` (nil: it keeps
+-- those that it has), which are of version `from`. A copy of the statuses is kept for `keep` ms.
 local function put_back(id, bytes, from, at, keep, channel)
     if bytes then
         redis.call('SET', data_key(id), bytes)
@@ -63,21 +100,20 @@ local function put_back(id, bytes, from, at, keep, channel)
     changed(id, at, channel)
 end
 
--- False when the pool has that list already: a caller that lost the reply comes again with the same draft.
+-- Makes a list from a draft. False when the pool has it already: a caller that lost the reply sends the same draft again.
 local function create(id, uri, seed, now, channel)
-    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or redis.call('SISMEMBER', POOL .. 'retired', id) == 1 then
+    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or was_retired(id) then
         return false
     end
-    local pool = redis.call('HMGET', KEYS[1], 'size', 'bits')
+    local size, bits = pool_fields('size', 'bits')
     local n = changed(id, 0, channel)
-    redis.call('HSET', list_key(id), 'uri', uri, 'bits', pool[2], 'size', pool[1], 'version', 0, 'cursor', 0, 'seed',
-               seed, 'epoch', now, 'state', 'open', 'created', string.format('%.0f', now_ms()), 'number', n)
-    redis.call('SADD', POOL .. 'lists', id)
+    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = now, state = 'open',
+                    created = decimal(now_ms()), number = n})
     redis.call('ZADD', POOL .. 'open', n, id)
     return true
 end
 
--- The numbers of a string that repeats `format` (`width` values and `size` bytes each), flat.
+-- Unpacks a string that repeats `format` (`width` values and `size` bytes each) into one flat table of numbers.
 local function unpack_all(format, width, size, packed)
     local all, at, n = {}, 0, #packed / size
     for first = 1, n, PACK do
@@ -91,8 +127,8 @@ local function unpack_all(format, width, size, packed)
     return all
 end
 
--- Lists count from the least significant bit of a byte, BITFIELD from the most significant. Redis writes a number that it is
--- given with %.17g: no exponent, no fraction.
+-- Lists count from the least significant bit of a byte, BITFIELD from the most significant. Redis formats the number with %.17g,
+-- which has neither exponent nor fraction here.
 local function bit_offset(bits, index)
     local bit = index * bits
     return bit + 8 - bits - 2 * (bit % 8)
@@ -115,6 +151,7 @@ local function read_statuses(id, bits, indices)
     return values
 end
 
+-- Writes values[index] for each of `indices`.
 local function write_statuses(id, bits, indices, values)
     local kind = 'u' .. bits
     for first = 1, #indices, OPS do

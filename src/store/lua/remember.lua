@@ -1,13 +1,14 @@
 -- ARGV: record id, fingerprint, ms to keep, answer ('' only looks).
--- Answers {'A', answer} for what was bound before, {'K'} when that was another request, {'W'} when this call has
--- bound it, {'N'} for a look that found nothing.
-local key, fingerprint = POOL .. 'idempotency:' .. ARGV[1], ARGV[2]
+-- Answers {'W'} when this call has bound the answer, {'A', answer} for what was bound before, {'K'} when that was another
+-- request, {'N'} when nothing is bound.
+local record_id, fingerprint, keep, answer = unpack(ARGV)
+local key = POOL .. 'idempotency:' .. record_id
 local known = redis.call('GET', key)
 if not known then
-    if ARGV[4] == '' then
+    if answer == '' then
         return {'N'}
     end
-    redis.call('SET', key, fingerprint .. ARGV[4], 'PX', ARGV[3])
+    redis.call('SET', key, fingerprint .. answer, 'PX', keep)
     return {'W'}
 elseif string.sub(known, 1, #fingerprint) ~= fingerprint then
     return {'K'}

@@ -1,10 +1,9 @@
--- ARGV: list id, index. Answers {value, version}, or {} for an index outside, or false without such a list.
-local f = redis.call('HMGET', list_key(ARGV[1]), 'bits', 'size', 'version')
-if not f[1] then
+-- ARGV: list id, index. Answers {value, version}, {} for an index outside the list, or nil when there is no such list.
+local id, index = unpack(ARGV)
+local bits, size, version = fields(id, 'bits', 'size', 'version')
+if not bits then
     return false
-end
-local index = tonumber(ARGV[2])
-if index >= tonumber(f[2]) then
+elseif tonumber(index) >= tonumber(size) then
     return {}
 end
-return {read_statuses(ARGV[1], tonumber(f[1]), {index})[1], tonumber(f[3])}
+return {read_statuses(id, tonumber(bits), {tonumber(index)})[1], tonumber(version)}

@@ -1,14 +1,16 @@
 -- ARGV: channel, list id, final status or -1, changes packed as 5 bytes each (uint32 index, uint8 value).
-local id, final = ARGV[2], tonumber(ARGV[3])
-local f = redis.call('HMGET', list_key(id), 'bits', 'size', 'version', 'state')
-if not f[1] then
+-- Answers {version, whether something changed, a letter per change}, or nil when there is no such list.
+local channel, id, final, packed = unpack(ARGV)
+final = tonumber(final)
+local bits, size, version, state = fields(id, 'bits', 'size', 'version', 'state')
+if not bits then
     return false
 end
-local bits, size, version = tonumber(f[1]), tonumber(f[2]), tonumber(f[3])
-if f[4] == 'retired' then
-    return {version, 0, string.rep('T', #ARGV[4] / 5)}
+bits, size, version = tonumber(bits), tonumber(size), tonumber(version)
+if state == 'retired' then
+    return {version, 0, string.rep('T', #packed / 5)}
 end
-local flat, results, inside, dirty = unpack_all('I4B', 2, 5, ARGV[4]), {}, {}, false
+local flat, results, inside, dirty = unpack_all('I4B', 2, 5, packed), {}, {}, false
 local values = 2 ^ bits
 for i = 1, #flat, 2 do
     if flat[i + 1] >= values then
@@ -20,8 +22,8 @@ for i = 1, #flat, 2 do
     results[(i + 1) / 2] = 'I'
 end
 
--- No status is final, so nothing has to be known before the write, which answers what was there: a third less of Redis'
--- time than reading first.
+-- No status is final, so nothing is read before the write, whose reply has the former values. That takes a third less of Redis'
+-- time.
 local function set_all()
     local kind, text = 'u' .. bits, {}
     for first = 1, #inside, OPS do
@@ -77,6 +79,6 @@ else
 end
 if dirty then
     version = redis.call('HINCRBY', list_key(id), 'version', 1)
-    changed(id, version, ARGV[1])
+    changed(id, version, channel)
 end
 return {version, dirty and 1 or 0, table.concat(results)}
