@@ -47,9 +47,10 @@ endfunction()
 # sl_embed_lua(LAYER): src/LAYER/lua/*.lua become `const struct sl_lua_source sl_lua_sources[]` (store/scripts.h).
 function(sl_embed_lua layer)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/lua/*.lua)
+  file(GLOB parts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/lua/part/*.lua)
   set(out ${CMAKE_BINARY_DIR}/generated/lua_sources.c)
   add_custom_command(OUTPUT ${out}
     COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DSCRIPTS=${scripts}" -P ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake
-    DEPENDS ${scripts} ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake ${CMAKE_SOURCE_DIR}/src/${layer}/store.h VERBATIM)
+    DEPENDS ${scripts} ${parts} ${CMAKE_SOURCE_DIR}/cmake/embed_lua.cmake ${CMAKE_SOURCE_DIR}/src/${layer}/store.h VERBATIM)
   target_sources(sl_${layer} PRIVATE ${out})
 endfunction()

@@ -1,4 +1,5 @@
 -- ARGV: mark. Gives the open lists of other epochs the present epoch. Answers how many, or -1 when Redis is behind the mark.
+-- @part/lists.lua@
 local mark = unpack(ARGV)
 if tonumber(pool_fields('taken') or 0) < tonumber(mark) then
     return -1

@@ -1,6 +1,7 @@
 -- ARGV: prefix of the channels on which living instances show their options, instance, fingerprint, options as text, size, bits,
 -- 1 to write the options. Nothing is written while an instance with other options lives.
 -- Answers {size, bits, options before, an instance with other options or ''}.
+-- @part/lists.lua@
 local prefix, me, mine, text, size, bits, write = unpack(ARGV)
 local pool_size, pool_bits, shared = pool_fields('size', 'bits', 'shared')
 local other = ''

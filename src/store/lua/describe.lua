@@ -1,2 +1,3 @@
 -- ARGV: list id. Answers its record, or nil.
+-- @part/lists.lua@
 return record(ARGV[1]) or false

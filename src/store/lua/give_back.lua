@@ -1,4 +1,5 @@
 -- ARGV: list id, indices as packed little-endian uint32. Answers how many were accepted: all, or none.
+-- @part/lists.lua@
 local id, packed = unpack(ARGV)
 local list_epoch, state, number, size = fields(id, 'epoch', 'state', 'number', 'size')
 if list_epoch ~= epoch() or state == 'sealed' then

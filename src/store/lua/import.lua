@@ -2,6 +2,8 @@
 -- Puts a list of a backup into Redis, sealed: nobody knows what was given out of it after the backup. Answers {what, version}:
 -- 0 Redis has that version or a later one, 1 made, 2 raised, 3 this backup was imported before, 4 it is here and may not be
 -- raised, 5 the pool or the list has another shape, 6 it is or was retired.
+-- @part/lists.lua@
+-- @part/put_back.lua@
 local channel, id, uri, size, bits, version, created, backup, raise, bytes = unpack(ARGV)
 local KEEP = 600000 -- ms in which an instance that has published more may mend the list
 version = tonumber(version)

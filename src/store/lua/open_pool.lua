@@ -1,5 +1,6 @@
 -- ARGV: pool name, size, bits; KEYS[2]: the set of all pools. Fixes size and bits when the pool is first opened.
 -- Answers {size, bits, lists, taken, change, epoch, open lists of other epochs}.
+-- @part/lists.lua@
 local name, size, bits = unpack(ARGV)
 redis.call('HSETNX', KEYS[1], 'size', size)
 redis.call('HSETNX', KEYS[1], 'bits', bits)

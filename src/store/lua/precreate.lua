@@ -1,4 +1,5 @@
 -- ARGV: channel, spares, then drafts of id, uri, seed. Makes lists until `spares` open ones are untouched. Answers their records.
+-- @part/lists.lua@
 local channel, spares = unpack(ARGV, 1, 2)
 local now, have = epoch(), 0
 for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do

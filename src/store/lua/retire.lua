@@ -2,6 +2,8 @@
 -- list is kept, how many lists the caller holds references of, their ids, then ids of lists to look at.
 -- Answers {ids that are retired, ids that are gone for good}.
 -- Each caller vouches for the references that it holds until its lease ends.
+-- @part/lists.lua@
+-- @part/put_back.lua@
 local channel, after, lease, keep, held = unpack(ARGV, 1, 5)
 after, lease, keep = tonumber(after), tonumber(lease), tonumber(keep)
 local now, first = now_ms(), 6 + tonumber(held)

@@ -1,6 +1,7 @@
 -- ARGV: channel, want, min age in ms, then two drafts of id, uri, seed.
 -- Takes list by list, in the order of their creation: first the indices that were given back, then from the cursor on.
 -- Answers {taken in all, lists sealed, spares, lists too young, blocks of {record, from, count, returned}}.
+-- @part/lists.lua@
 local channel, want, min_age = unpack(ARGV, 1, 3)
 want, min_age = tonumber(want), tonumber(min_age)
 local now, time = epoch(), now_ms()
@@ -46,10 +47,9 @@ for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
 end
 -- A list that is too young will soon serve the rest; a new one would be younger still.
 for d = 4, 7, 3 do
-    local id, uri, seed = unpack(ARGV, d, d + 2)
-    if want > 0 and young == 0 and create(id, uri, seed, now, channel) then
+    if want > 0 and young == 0 and create(ARGV[d], ARGV[d + 1], ARGV[d + 2], now, channel) then
         if min_age == 0 then
-            take_from(id)
+            take_from(ARGV[d])
         else
             young = 1
             spares = spares + 1

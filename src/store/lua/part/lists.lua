@@ -1,0 +1,61 @@
+-- For scripts that read or make records of lists.
+local function returned_key(id)
+    return POOL .. 'list:' .. id .. ':returned'
+end
+
+-- Fields of the pool: `local size, bits = pool_fields('size', 'bits')`.
+local function pool_fields(...)
+    return unpack(redis.call('HMGET', KEYS[1], ...))
+end
+
+-- Redis' master_replid, which changes whenever the data may have gone back: at a restart, a failover, a restored backup.
+local function epoch()
+    return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+end
+
+local function now_ms()
+    local t = redis.call('TIME')
+    return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+-- A time in ms, or another whole number up to 2^53, as text without an exponent.
+local function decimal(n)
+    return string.format('%.0f', n)
+end
+
+-- A record as sl_decode_record reads it; nil when there is no such list.
+local function record(id)
+    local uri, seed, size, bits, state, cursor, version =
+        fields(id, 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
+    if not uri then
+        return nil
+    end
+    local change = redis.call('ZSCORE', POOL .. 'changes', id)
+    return {id, uri, seed, tonumber(size), tonumber(bits), state, tonumber(cursor), tonumber(version),
+            tonumber(change or 0)}
+end
+
+-- The pool had this list once, and it was dropped after its retirement: it is never made again.
+local function was_retired(id)
+    return redis.call('SISMEMBER', POOL .. 'retired', id) == 1
+end
+
+-- Makes the record of a list. `r` has its fields: uri, size, bits, seed, cursor, epoch, state, created, number.
+local function add_record(id, r)
+    redis.call('HSET', list_key(id), 'uri', r.uri, 'bits', r.bits, 'size', r.size, 'version', 0, 'cursor', r.cursor,
+               'seed', r.seed, 'epoch', r.epoch, 'state', r.state, 'created', r.created, 'number', r.number)
+    redis.call('SADD', POOL .. 'lists', id)
+end
+
+-- Makes a list from a draft. False when the pool has it already: a caller that lost the reply sends the same draft again.
+local function create(id, uri, seed, now, channel)
+    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or was_retired(id) then
+        return false
+    end
+    local size, bits = pool_fields('size', 'bits')
+    local n = changed(id, 0, channel)
+    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = now, state = 'open',
+                    created = decimal(now_ms()), number = n})
+    redis.call('ZADD', POOL .. 'open', n, id)
+    return true
+end
