@@ -174,7 +174,7 @@ static void deliver_reply(struct sl_conn *c, struct redisReply *r)
         freeReplyObject(r);
         return;
     }
-    if (call == NULL || call->sent == 0) { /* such as: -ERR max number of clients reached */
+    if (call == NULL || call->sent == 0) { /* e.g. -ERR max number of clients reached */
         sl_conn_drop(c, false, "Redis sent a reply to no command: %.100s", r->str != NULL ? r->str : "");
         freeReplyObject(r);
         return;
@@ -205,7 +205,7 @@ static void parse_replies(struct sl_conn *c)
     void *r;
     while (c->reader != NULL) {
         if (redisReaderGetReply(c->reader, &r) != REDIS_OK) {
-            sl_conn_drop(c, false, "Redis does not speak its protocol: %s", c->reader->errstr);
+            sl_conn_drop(c, false, "Redis sent what is not its protocol: %s", c->reader->errstr);
             return;
         }
         if (r == NULL)
@@ -216,18 +216,19 @@ static void parse_replies(struct sl_conn *c)
 
 static void on_writable(void *arg);
 
-/* What recv or send answered: 0, or -1 with errno. */
+/* `n` is the result of recv or send: 0, or -1 with errno. */
 static void drop_lost(struct sl_conn *c, ssize_t n)
 {
     const char *why = c->link != NULL ? sl_link_why(c->link) : n == 0 ? "closed by Redis" : strerror(errno);
     bool by_tls = n < 0 && c->link != NULL && sl_link_hopeless(c->link);
-    /* A port that speaks TLS ends a connection that does not. */
+    /* A TLS port closes a connection that does not speak TLS. */
     bool hint = c->link == NULL && c->state == SL_STORE_GREETING && c->setup.options->socket == NULL;
     sl_conn_drop(c, by_tls, "connection lost: %s%s", why,
                  hint ? "; does Redis speak TLS there (redis.tls.enabled)?" : "");
 }
 
-/* TLS may have to answer before it reads on (RFC 8446 section 4.6.3): reading rests until there is room. */
+/* TLS may have to write before it can read on (RFC 8446 section 4.6.3): reading stops until there is room to
+ * write. */
 static void wait_for_room(struct sl_conn *c)
 {
     sl_watch_read(c->watch, NULL);
@@ -280,7 +281,7 @@ static void start_reading(struct sl_conn *c)
     c->reader = redisReaderCreate();
     sl_assert(c->reader != NULL);
     sl_watch_read(c->watch, on_readable);
-    if (sl_watch_writing(c->watch)) /* the handshake waited for room, and went on before it was told */
+    if (sl_watch_writing(c->watch)) /* the handshake waited for room to write, and went on without it */
         sl_watch_write(c->watch, on_writable);
 }
 
@@ -397,7 +398,7 @@ static void on_deadline(void *arg)
         uint64_t since = c->head->started_ns > c->progress_ns ? c->head->started_ns : c->progress_ns;
         uint64_t waited = sl_conn_now(c) - since;
         if (waited >= limit)
-            sl_conn_drop(c, false, "no reply of Redis for %u ms", c->setup.options->command_timeout_ms);
+            sl_conn_drop(c, false, "no reply from Redis for %u ms", c->setup.options->command_timeout_ms);
         else
             sl_timer_start(c->setup.loop, &c->deadline, limit - waited);
     }

@@ -1,6 +1,5 @@
-/* Replies into values: pure functions that check every type, count and range before use. False means that
- * Redis sent another shape, whatever it was. Internal to the store layer. Spans and pointers point into the
- * reply. */
+/* Replies into values: functions that check every type, count and range before use. False: the reply has
+ * another shape. Spans and pointers point into the reply. Internal to the store layer. */
 #pragma once
 #include "store/store.h"
 
@@ -11,7 +10,7 @@ bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret);
 bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret);
 bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret);
 
-/* Arrays that a decoder makes; freed whole. */
+/* The memory of arrays that a decoder makes. */
 struct sl_decoded {
     void *items;
     uint32_t *numbers; /* where items point to */

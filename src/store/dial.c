@@ -55,7 +55,7 @@ static void on_handshake(void *arg)
         sl_watch_write(d->watch, on_handshake);
 }
 
-/* The context in force now; a share of it goes with the link. */
+/* With the present context; the link keeps a reference to it. */
 static void begin_handshake(struct sl_dial *d)
 {
     struct ssl_ctx_st *ctx = atomic_load_explicit(&d->setup->tls->context, memory_order_acquire);
@@ -92,7 +92,7 @@ static void on_deadline(void *arg)
     else if (d->link != NULL)
         fail_dial(d, false, "no TLS handshake with Redis for %u ms: is redis.port its TLS port?", limit);
     else
-        fail_dial(d, false, "no reply of Redis for %u ms", limit);
+        fail_dial(d, false, "no reply from Redis for %u ms", limit);
 }
 
 static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
@@ -137,7 +137,7 @@ static void try_next_address(struct sl_dial *d)
 
 struct sl_resolve {
     struct sl_job job;    /* first: it comes back as mail */
-    struct sl_dial *dial; /* NULL: stopped meanwhile */
+    struct sl_dial *dial; /* NULL: the dialler has stopped */
     char *host;
     char port[8];
     unsigned count;

@@ -1,17 +1,16 @@
-/* A connection to Redis that waits for each reply: for a tool that has nothing else to do meanwhile. It reads
- * a pool as it stands there, and puts lists of a backup back. It ends nobody's connection, and starts no
- * server.
+/* A connection to Redis that blocks until each reply, for a command-line tool. It reads pools and lists, and
+ * imports lists of a backup. It closes no other client's connection and starts no server.
  *
- * Owner: one thread. A function that fails has told why: sl_direct_why. Spans that it answers are valid until
- * the next call on the same connection. */
+ * Owner: one thread. When a function fails, sl_direct_why has the reason. Spans are valid until the next call
+ * on the same connection. */
 #pragma once
 #include "store/store.h"
 
 struct sl_direct;
 
-/* `tls`: an SSL_CTX, where the options say so; SIGPIPE is ignored then. `writes`: the server has to be the
- * primary. NULL: `why` says so. The options' command timeout bounds connecting and every reply; there is no
- * name resolution but the system's, which blocks. */
+/* `tls`: an SSL_CTX if the options ask for TLS; the process must then ignore SIGPIPE. `writes`: the server
+ * must be the primary. NULL: one sentence in `why`. The options' command timeout bounds connecting and every
+ * reply; there is no name resolution but the system's, which blocks. */
 struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ctx_st *tls, bool writes,
                                  struct sl_buf *why);
 void sl_direct_free(struct sl_direct *d);
@@ -25,7 +24,7 @@ struct sl_direct_pool {
     uint64_t change, taken, lists;
 };
 bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool *ret);
-/* Registers the pool as the service does, and fixes size and bits if nobody has. */
+/* Registers the pool as the service does, and fixes its size and bits if they are not fixed yet. */
 bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, uint8_t bits);
 /* The ids of all lists, sorted; free() them. */
 bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_ids, size_t *ret_n);
@@ -36,14 +35,14 @@ struct sl_direct_list {
     uint8_t bits;
     uint64_t version, created; /* created: ms since 1970 */
 };
-/* One list as it is at one moment. *ret_gone: there is no such list (any more), and *ret is untouched. */
+/* One list, in one transaction. *ret_gone: there is no such list (any more), and *ret is untouched. */
 bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
                     struct sl_direct_list *ret, bool *ret_gone);
-/* Only whether it is there, at which version, and from which backup ("" none). */
+/* Whether the list exists, its version, and the backup that it was imported from ("": none). */
 bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid *id, bool *ret_there,
                     uint64_t *ret_version, struct sl_span *ret_backup);
 
-/* What import.lua answers. */
+/* The result of import.lua. */
 enum sl_import {
     SL_IMPORT_NEWER,
     SL_IMPORT_MADE,

@@ -23,7 +23,7 @@
 #define STOP_WAIT_MS 10000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 5000
-#define STEADY_NS (10 * SL_NS_PER_S) /* ran so long: the backoff begins anew */
+#define STEADY_NS (10 * SL_NS_PER_S) /* after a run of this length the backoff begins anew */
 
 struct sl_embedded {
     struct sl_loop *loop;

@@ -1,10 +1,11 @@
 /* A private redis-server child: unix socket only, in `<storage>/redis` (mode 0700), append-only file with
  * fsync always.
  *
- * It dies with us: PR_SET_PDEATHSIG follows the thread that forks, so that has to be the process' main
- * thread, which owns this struct and its loop. It cannot run twice on one directory: an flock on
- * `<storage>/redis/lock` whose descriptor the child inherits, so that an orphan still holds it. When it
- * crashes it is started again, with backoff. Its own log lines become ours (subject=redis-server). */
+ * The child dies with the process: PR_SET_PDEATHSIG follows the thread that forks, so the main thread must
+ * fork; it owns this struct and its loop. Two servers never run on one directory: the child inherits the
+ * descriptor of an flock on
+ * `<storage>/redis/lock`, so that an orphan still holds it. A child that crashes is started again, with
+ * backoff. Its log lines are logged as ours (subject=redis-server). */
 #pragma once
 #include "base/buf.h"
 #include "loop/loop.h"

@@ -1,4 +1,5 @@
-/* Between fork and exec only async-signal-safe calls: other threads may have held any lock when we forked. */
+/* Forks and becomes redis-server. Between fork and exec only async-signal-safe calls are made, because other
+ * threads may have held any lock at the moment of the fork. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -100,5 +101,5 @@ void sl_embedded_note_pid(const struct sl_embedded_child *c, int pid)
     char text[64];
     int n = snprintf(text, sizeof text, "%d %d\n", getpid(), pid);
     if (ftruncate(c->lock_fd, 0) != 0 || pwrite(c->lock_fd, text, (size_t)n, 0) != n)
-        return; /* only a courtesy */
+        return; /* the pids are only for a message */
 }

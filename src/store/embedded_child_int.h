@@ -12,5 +12,5 @@ struct sl_embedded_child {
 /* Forks and executes; the child's pid, or -1 with errno. Only from the thread that lives as long as the
  * process: the child's death signal follows it. */
 int sl_embedded_fork(const struct sl_embedded_child *c);
-/* Writes "<our pid> <its pid>" into the lock file, for who finds it locked. */
+/* Writes "<our pid> <its pid>" into the lock file, for the message of a process that finds it locked. */
 void sl_embedded_note_pid(const struct sl_embedded_child *c, int pid);

@@ -1,5 +1,5 @@
-/* The subscription: versions that any instance has committed, as they happen. A connection of its own. Hints
- * only: what a feed misses, the sweep of changes finds. Owner: one loop thread. */
+/* The subscription: a connection of its own on which Redis reports each version that an instance commits.
+ * These are hints: the sweep of changes finds what a feed misses. Owner: one loop thread. */
 #pragma once
 #include "store/store.h"
 
@@ -16,7 +16,7 @@ struct sl_feed_setup {
 };
 
 struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup);
-/* The fingerprint of the pool, by its place in `pools`, was `before` and is another now. */
+/* The fingerprint of pools[pool] was `before` and has changed: advertise the new one. */
 void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before);
 enum sl_store_state sl_feed_state(const struct sl_feed *f);
 void sl_feed_free(struct sl_feed *f); /* NULL ok */

@@ -1,4 +1,4 @@
-/* Small files that must survive a crash whole. Internal to the store layer; blocking. */
+/* Small files that a crash must leave whole. Internal to the store layer; blocking. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Who this instance is to Redis: a UUID kept in `<storage>/instance-id` (0600), so that a process that comes
- * after a crash knows the connections of the one before; and a nonce of this run. */
+/* The identity of this instance for Redis: a UUID in `<storage>/instance-id` (0600), by which a process
+ * recognizes the connections of its crashed predecessor; and a nonce of this run. */
 #pragma once
 #include "base/buf.h"
 #include "store/store.h"

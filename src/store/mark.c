@@ -71,7 +71,7 @@ bool sl_mark_write(const char *storage, const char *pool, uint64_t taken)
         return false;
     compose(taken, text);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) /* the first time: the name has to be durable too */
+    if (fd < 0) /* the first time: the name must be durable too */
         return errno == ENOENT && make_directory(storage) && sl_file_replace(path, text, MARK_LEN);
     bool ok = pwrite(fd, text, MARK_LEN, 0) == (ssize_t)MARK_LEN && fdatasync(fd) == 0;
     ok &= close(fd) == 0;

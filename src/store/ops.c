@@ -38,7 +38,8 @@ static void count_inflight(struct sl_store *s)
 
 enum consequence { NOTHING, RECONNECT, GIVE_UP };
 
-/* Errors that Redis gives before a script has written anything, and our scripts' own. */
+/* Errors by which a script has written nothing: those that Redis gives before it runs, and our scripts' own.
+ */
 static const struct {
     const char *prefix;
     enum sl_err err;
@@ -88,7 +89,7 @@ static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const st
     if (op->waits && (last->type != REDIS_REPLY_INTEGER ||
                       last->integer < (long long)s->conn.setup.options->wait_replicas)) {
         count_failure(s, SL_FAIL_UNKNOWN);
-        sl_log(SL_WARN, "redis", "fewer replicas than asked have the update");
+        sl_log(SL_WARN, "redis", "fewer replicas than wait-replicas have confirmed the write");
         return SL_ERR_OUTCOME_UNKNOWN;
     }
     return SL_OK;

@@ -11,15 +11,15 @@ enum sl_redis_verify { SL_VERIFY_FULL, SL_VERIFY_CHAIN, SL_VERIFY_NONE };
 
 struct sl_redis_tls_options {
     bool enabled;
-    char *ca;          /* PEM certificates that Redis' must lead to; NULL: those of the system */
-    char *certificate; /* PEM chain that we show, with `key`; both NULL: none */
+    char *ca;          /* PEM file of the authorities to trust; NULL: those of the system */
+    char *certificate; /* PEM file of our certificate and its chain, with `key`; both NULL: none */
     char *key;
     char *password_file; /* of an encrypted key, or NULL */
-    char *server_name;   /* who Redis has to be: a name or an address; NULL: `host` */
+    char *server_name;   /* name or address that Redis' certificate must be for; NULL: `host` */
     enum sl_redis_verify verify;
 };
 
-/* What settings are called where the user gives them: what goes wrong with them is said in these words. */
+/* The names under which the user gives the settings, for messages about them. */
 struct sl_redis_names {
     const char *ca, *certificate, *server_name, *port;
 };
@@ -37,9 +37,9 @@ struct sl_redis_options {
     const struct sl_redis_names *names; /* static; NULL: sl_redis_keys */
     unsigned database;
     enum sl_persistence persistence;
-    bool assume_persistence;     /* CONFIG is forbidden: take the operator's word */
-    unsigned wait_replicas;      /* WAIT for so many before an update is acknowledged; 0 = none */
-    uint32_t command_timeout_ms; /* no reply for so long while one is awaited: the connection is given up */
+    bool assume_persistence;     /* where CONFIG is forbidden: trust the operator */
+    unsigned wait_replicas;      /* replicas that must have an update before it is acknowledged; 0 = none */
+    uint32_t command_timeout_ms; /* without a reply for this long the connection is closed */
 };
 
 extern const struct sl_option sl_redis_option_rows[];

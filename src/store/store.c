@@ -68,7 +68,7 @@ static void note_verification(struct sl_store *s, bool ok)
     s->verifying = false;
 }
 
-/* CONFIG GET is the last question, so every script is loaded by now. */
+/* The reply to the last command, so every script is loaded by now. */
 static void on_config(struct sl_conn *c, const struct redisReply *r)
 {
     struct sl_store *s = (struct sl_store *)c;
@@ -92,7 +92,7 @@ static void on_info(struct sl_conn *c, const struct redisReply *r)
         return;
     }
     struct sl_span role = {"", 0}, cluster = {"", 0};
-    if (c->setup.verifies) { /* judged when CONFIG GET has answered */
+    if (c->setup.verifies) { /* on_config judges it */
         char *copy = sl_xcalloc(1, r->len + 1);
         memcpy(copy, r->str, r->len);
         free((char *)s->info.at);
@@ -139,10 +139,10 @@ static void greet_then_prepare(struct sl_conn *c)
 static void on_pong(struct sl_conn *c, const struct redisReply *r)
 {
     (void)c;
-    (void)r; /* that it came is the news */
+    (void)r; /* any reply proves that Redis is alive */
 }
 
-/* An idle connection asks now and then, so that a server that stands still is noticed before it is needed. */
+/* An idle connection sends PING once a second, so that a server that hangs is noticed before it is needed. */
 static void beat(struct sl_conn *c)
 {
     struct sl_store *s = (struct sl_store *)c;

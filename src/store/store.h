@@ -2,16 +2,17 @@
  * docs/redis.md.
  *
  * Owner: one loop thread; every function is for that thread, every callback runs on its loop, never inside
- * the call that caused it (a refused operation answers through its return value instead, and its callback is
- * not called).
+ * the call that caused it. An operation that is refused says so by its return value; its callback is not
+ * called.
  *
- * Outcome of a write. SL_ERR_UNAVAILABLE: has not happened. SL_ERR_OUTCOME_UNKNOWN: was sent, and the
- * connection broke or the reply did not come in time. A script that answered with an error of its own has not
- * happened. A write is never sent again. Reads answer SL_ERR_UNAVAILABLE only.
+ * Outcome of a write. SL_ERR_UNAVAILABLE: it did not happen. SL_ERR_OUTCOME_UNKNOWN: it was sent, and then
+ * the connection broke or no reply came in time. A script that answers with an error of its own has written
+ * nothing. A write is never sent again. The only failure of a read is SL_ERR_UNAVAILABLE.
  *
  * Predecessors: after AUTH the first commands name the connection `statuslistd:<instance>:<run>:<role>` and
  * kill every client of the same instance that belongs to another run, or to this run and role; no operation
- * is sent before those replies, so a write that was given up cannot arrive after a later one.
+ * is sent before Redis has replied, so a write that an earlier connection gave up cannot arrive after a later
+ * one.
  *
  * Bounded: at most SL_STORE_INFLIGHT operations await replies; beyond that SL_ERR_UNAVAILABLE at once. */
 #pragma once
@@ -34,9 +35,8 @@ struct sl_store_identity {
     char run[17];                    /* this process: hex nonce */
 };
 
-/* With redis.tls.enabled: what connections are opened with from now on. The owner may exchange the context at
- * any time and lets go of the one before when every thread with a store has finished the loop turn it is in.
- */
+/* With redis.tls.enabled: the context for new connections. The owner may exchange it at any time, and frees
+ * the former one once every thread with a store has finished its current loop turn. */
 struct sl_store_tls {
     struct ssl_ctx_st *_Atomic context; /* SSL_CTX, immutable */
 };
@@ -46,7 +46,7 @@ typedef void(sl_store_state_cb)(void *arg, enum sl_store_state state);
 struct sl_store_setup {
     struct sl_loop *loop;
     const struct sl_redis_options *options; /* outlives the store */
-    struct sl_store_tls *tls;               /* likewise; NULL without TLS */
+    struct sl_store_tls *tls;               /* outlives the store; NULL without TLS */
     const struct sl_store_identity *identity;
     const char *role;        /* "worker-0", "keeper", "loader", "feed": unique in the process */
     struct sl_crew *clerk;   /* resolves host names off the loop */
@@ -57,22 +57,21 @@ struct sl_store_setup {
     void *arg;
 };
 
-/* The one kind of mail that the store owns: the mailbox's owner passes it on to sl_store_mail. */
+/* A host name is resolved: the mailbox's owner passes mail of this kind on to sl_store_mail. */
 #define SL_STORE_MAIL 1000
 void sl_store_mail(struct sl_mail *m);
 
 struct sl_store *
 sl_store_new(const struct sl_store_setup *setup); /* starts to connect at the loop's next turn */
 enum sl_store_state sl_store_state(const struct sl_store *s);
-/* Why the store is not UP, or was not before: one sentence, "" when all is well; e.g. "appendfsync is
- * everysec, must be always". Valid until the next state change. */
+/* Why the store is not UP, e.g. "appendfsync is everysec, must be always"; "" when it is UP. Valid until the
+ * next state change. */
 const char *sl_store_reason(const struct sl_store *s);
-/* True when the reason cannot mend itself (wrong persistence, MOVED, wrong password): at start the process
- * refuses. */
+/* True when retrying cannot help (wrong persistence, MOVED, wrong password): a start is refused. */
 bool sl_store_hopeless(const struct sl_store *s);
 unsigned sl_store_inflight(const struct sl_store *s);
 uint64_t sl_store_rtt_ns(const struct sl_store *s); /* smoothed round trip of updates; 0 before the first */
-/* Waits for replies that are due (at most `deadline_ns` from now), then closes; on_state(CLOSED) ends it. */
+/* Waits at most `deadline_ns` for the replies that are due, then closes; on_state(CLOSED) reports the end. */
 void sl_store_drain(struct sl_store *s, uint64_t deadline_ns);
 void sl_store_free(struct sl_store *s); /* at once: callbacks get OUTCOME_UNKNOWN / UNAVAILABLE; NULL ok */
 
@@ -93,7 +92,7 @@ struct sl_list_record {
     uint64_t change;  /* number of its last change in the pool: 1, 2, ... */
 };
 
-/* What a new list would be: supplied by the caller, used by the script when it needs one. */
+/* A list that the script may create if it needs one. */
 struct sl_list_draft {
     struct sl_uuid id;
     struct sl_span uri;
@@ -102,38 +101,38 @@ struct sl_list_draft {
 
 /* ---- operations of the keeper */
 
-/* What the instances of a pool must have in common, and what they have. Every feed shows the fingerprint of
- * its pools' options (sl_feed_show); the pool's options in Redis are those of the last instance that came
- * while no living one had others. */
+/* The options that all instances of a pool must share. Each feed advertises the fingerprint of its pools'
+ * options (sl_feed_show). Redis has the options of the last instance that started while no living one had
+ * different ones. */
 #define SL_SHARED_MAX 8192
 struct sl_shared_options {
     struct sl_span text;  /* compared byte by byte; at most SL_SHARED_MAX */
     uint64_t fingerprint; /* its fingerprint */
-    uint32_t size;        /* these two nobody can change once the pool was opened */
+    uint32_t size;        /* size and bits never change once the pool was opened */
     unsigned bits;
 };
 struct sl_agreed {
     uint32_t size; /* of the pool; 0: it was never opened */
     uint8_t bits;
     struct sl_span text;  /* as it was before; empty: none */
-    struct sl_span other; /* a living instance whose options are others; empty: none */
+    struct sl_span other; /* a living instance with different options; empty: none */
 };
-/* Compares, and with `write` puts the options down unless `other`, size or bits speak against it. */
+/* Compares; with `write`, stores the options unless `other`, size or bits forbid it. */
 typedef void(sl_agreed_cb)(void *arg, enum sl_err err, const struct sl_agreed *r);
 SL_CHECKED enum sl_err sl_store_agree(struct sl_store *s, const char *pool,
                                       const struct sl_shared_options *mine, bool write, sl_agreed_cb *done,
                                       void *arg);
 
 /* Opens a pool: registers its name, fixes size and bits at the first call ever.
- * `existing_size/bits`: what the pool has; `lists`: how many lists it has. A difference is the caller's to
- * judge. `taken`: the pool's take counter, `replid`: the epoch now; `free_lists`: open lists of another
- * epoch. */
+ * The caller judges a difference. */
 struct sl_pool_opened {
-    uint32_t size;
+    uint32_t size; /* size and bits that the pool has */
     uint8_t bits;
-    uint64_t lists, taken, change;
-    struct sl_span replid;
-    uint32_t foreign; /* open lists of another epoch: the next take seals them, unless they are adopted */
+    uint64_t lists;        /* how many lists it has */
+    uint64_t taken;        /* its take counter */
+    uint64_t change;       /* the number of its last change */
+    struct sl_span replid; /* the present epoch */
+    uint32_t foreign;      /* open lists of other epochs: the next take seals them, unless they are adopted */
 };
 typedef void(sl_pool_opened_cb)(void *arg, enum sl_err err, const struct sl_pool_opened *r);
 SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
@@ -144,8 +143,7 @@ typedef void(sl_pool_names_cb)(void *arg, enum sl_err err, const struct sl_span 
 SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg);
 
 /* Embedded Redis only: gives the open lists of other epochs the present one, if the pool's take counter is
- * not behind `mark`; answers how many, or -1 when Redis is behind (the lists are then sealed by the next
- * take). */
+ * not behind `mark`. Reports how many, or -1 when Redis is behind (the next take then seals the lists). */
 typedef void(sl_adopted_cb)(void *arg, enum sl_err err, int64_t adopted);
 SL_CHECKED enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
                                       sl_adopted_cb *done, void *arg);
@@ -161,9 +159,9 @@ struct sl_block {
     uint32_t returned_count;
 };
 struct sl_taken {
-    uint64_t taken;  /* the pool's take counter after this take: to be made durable before a block is used */
-    uint32_t sealed; /* lists that this take sealed */
-    uint32_t spares; /* open lists of this epoch of which nothing was taken yet */
+    uint64_t taken;     /* the pool's take counter after this take; make it durable before a block is used */
+    uint32_t sealed;    /* lists that this take sealed */
+    uint32_t spares;    /* untouched open lists of this epoch */
     uint32_t too_young; /* open lists that were passed over */
     const struct sl_block *blocks;
     uint32_t block_count;
@@ -187,28 +185,29 @@ SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, 
                                           void *arg);
 
 /* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
- * bytes of `source`, sealed, and above version `least`. What another instance has mended already with less is
- * raised further, and keeps what was set since. Does nothing when nothing is to do, so it may be sent again,
- * and by all instances at once. A list that was retired is not made again. `bytes` is read during the call.
- */
+ * bytes of `source`, sealed, and above version `least`. A list that another instance has mended with less is
+ * raised further and keeps the statuses that were set since. Mending twice does nothing, so all instances may
+ * mend at once. A retired list is not made again. `bytes` is read during the call. */
 enum sl_mended { SL_MENDED_NOT, SL_MENDED_NEW, SL_MENDED_RAISED, SL_MENDED_MORE, SL_MENDED_RETIRED };
 struct sl_mend {
     struct sl_uuid list;
     struct sl_span uri;
-    uint64_t least, source; /* highest version that was heard of; version that the bytes are of */
+    uint64_t least;  /* the highest version that the caller knows of */
+    uint64_t source; /* the version of the bytes */
     struct sl_span bytes;
 };
-/* A mended list's version is ahead by this (2^20) of every version from before, so an instance that has seen
- * one of those knows that the list was mended. The scripts get the number from here. */
+/* A mended list's version is ahead by this (2^20) of every version from before, so whoever has seen one of
+ * those knows that the list was mended. The scripts get the number from here. */
 #define SL_MEND_JUMP 1048576u
 typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
 SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
                                      sl_mended_cb *done, void *arg);
 
-/* Retires lists: says of which the caller still holds references, and looks at others. A list that is full or
- * sealed is retired when `after_ms` have passed since anybody said so, and since a time began in which
- * somebody has always looked; `keep_ms` later its keys are dropped, and its id is remembered for ever.
- * Answers which of those that were asked for are retired, and which are gone. */
+/* Retires lists. The caller vouches for the lists whose references it still holds (`held`), and asks for
+ * others
+ * (`asked`). A full or sealed list is retired `after_ms` after the last instance vouched for it, counted from
+ * a time since which some instance has always been looking. `keep_ms` later its keys are dropped; its id is
+ * kept for ever. Reports which of the lists asked for are retired, and which are gone. */
 struct sl_retire {
     uint64_t after_ms; /* 0: none is retired now */
     uint64_t lease_ms, keep_ms;
@@ -223,11 +222,10 @@ typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired 
 SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
                                        sl_retired_cb *done, void *arg);
 
-/* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change.
- * `newest`: the pool's last change number (below `since`: Redis has lost changes). At since = 0 this reads
- * all lists. */
+/* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change. since
+ * = 0 reads all lists. */
 struct sl_changes {
-    uint64_t newest;
+    uint64_t newest; /* number of the pool's last change; below `since`: Redis has lost changes */
     struct sl_span replid;
     const struct sl_list_record *lists;
     size_t count;
@@ -309,8 +307,8 @@ SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, con
                                        int final, const struct sl_change *changes, uint32_t n,
                                        sl_updated_cb *done, void *arg);
 
-/* What binds a request to its first answer. The record is kept in Redis under `id` for `keep_ms` from the
- * first answer on; `fingerprint` tells another request under the same id. */
+/* The key of a record in Redis that binds a request to its first answer. It is kept under `id` for `keep_ms`,
+ * counted from the first answer; `fingerprint` distinguishes requests that use the same id. */
 #define SL_RECORD_ID 32
 struct sl_record_key {
     uint8_t id[SL_RECORD_ID];
@@ -318,8 +316,8 @@ struct sl_record_key {
     uint32_t keep_ms;
 };
 
-/* Binds `answer` to the key if nothing is bound to it yet, and says what is: the first answer, whoever gave
- * it. An empty `answer` only looks. Under OUTCOME_UNKNOWN `answer` may be bound, now or later. */
+/* Binds `answer` to the key if nothing is bound to it yet, and reports the first answer, by whichever
+ * instance. An empty `answer` only looks. Under OUTCOME_UNKNOWN `answer` may be bound, now or later. */
 struct sl_remembered {
     bool other;            /* the key belongs to a request with another fingerprint: nothing was bound */
     bool bound;            /* by this call */
@@ -330,9 +328,9 @@ SL_CHECKED enum sl_err sl_store_remember(struct sl_store *s, const char *pool,
                                          const struct sl_record_key *key, struct sl_span answer,
                                          sl_remembered_cb *done, void *arg);
 
-/* All or nothing over many lists of one pool: validated whole, as if applied in order, then written. With a
- * key (NULL: none) a batch that was written is bound to it in the same step; one that comes again writes
- * nothing and gets the first answer, so the groups of equal requests have to come in equal order. */
+/* All or nothing over many lists of one pool: the whole batch is validated, as if applied in order, then
+ * written. With a key (NULL: none) a batch is bound to it in the same step; one that is repeated writes
+ * nothing and gets the first answer. So equal requests must send their groups in equal order. */
 struct sl_batch_group {
     struct sl_uuid list;
     const struct sl_change *changes;
@@ -340,8 +338,7 @@ struct sl_batch_group {
     uint32_t count;
 };
 struct sl_batched {
-    enum sl_err refused; /* SL_OK, or FORBIDDEN / INDEX_OUT_OF_BOUNDS / NO_SUCH_REFERENCE / LIST_RETIRED /
-                            IDEMPOTENCY_KEY_REUSED:       nothing was written */
+    enum sl_err refused;       /* not SL_OK: an error of sl_result_err, and nothing was written */
     uint32_t refused_position; /* the caller's position of the entry that was refused */
     const uint64_t *versions;  /* per group, after the batch */
     const bool *changed;       /* per group */

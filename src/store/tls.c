@@ -54,7 +54,7 @@ static void expect(SSL *ssl, const struct sl_redis_options *o)
     if (!address)
         sl_assert(SSL_set_tlsext_host_name(ssl, name) == 1);
     if (!address && checks) {
-        /* Names are those that were meant as such: no common name, no `f*o` (RFC 9525 section 2). */
+        /* Only subject alternative names count: no common name, no `f*o` (RFC 9525 section 2). */
         X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         sl_assert(SSL_set1_host(ssl, name) == 1);
@@ -87,7 +87,7 @@ void sl_link_free(struct sl_link *l)
     free(l);
 }
 
-/* What has to be mended, not only what OpenSSL saw. */
+/* Names the option to mend, not only what OpenSSL saw. */
 static void explain_certificate(struct sl_link *l)
 {
     long seen = SSL_get_verify_result(l->ssl);
@@ -135,7 +135,7 @@ static void hint(struct sl_link *l)
                  l->names->certificate);
 }
 
-/* What has to follow a call that did not succeed: -1 with errno, or 0 at the end of the stream. */
+/* The result of a call that did not succeed: -1 with errno, or 0 at the end of the stream. */
 static int unfinished(struct sl_link *l, int rc)
 {
     int system = errno;
@@ -194,7 +194,7 @@ ssize_t sl_link_recv(struct sl_link *l, void *bytes, size_t cap)
         int rc = SSL_read_ex(l->ssl, (char *)bytes + got, cap - got, &n);
         if (rc != 1) {
             int end = unfinished(l, rc);
-            return got > 0 ? (ssize_t)got : end; /* an end is told by the next call */
+            return got > 0 ? (ssize_t)got : end; /* the next call reports an end */
         }
         got += n;
         l->heard = true;

@@ -14,12 +14,12 @@ struct sl_link;
 struct sl_redis_options;
 struct ssl_ctx_st;
 
-/* Takes a share of the context; never NULL; the options live until the handshake has ended, their names as
- * long as the link. Nothing is sent before the handshake is asked for. */
+/* Takes a reference to the context; never NULL. The options must live until the handshake has ended, their
+ * names as long as the link. Nothing is sent before sl_link_handshake. */
 struct sl_link *sl_link_new(struct ssl_ctx_st *ctx, int fd, const struct sl_redis_options *o);
-void sl_link_free(struct sl_link *l); /* says goodbye if the socket takes it at once; NULL ok */
+void sl_link_free(struct sl_link *l); /* sends close_notify if the socket takes it at once; NULL ok */
 
-/* 1: done, and the server is who it has to be; 0: waits; -1: failed. */
+/* 1: done, and the server is the expected one; 0: waits for the socket; -1: failed. */
 int sl_link_handshake(struct sl_link *l);
 /* As recv(): at most 64 KiB; all that has come is taken when `cap` is twice a record (32 KiB) or more, so
  * that waiting for the socket misses nothing. */
@@ -31,5 +31,5 @@ ssize_t sl_link_send(struct sl_link *l, const struct iovec *iov, size_t n);
 
 bool sl_link_wants_room(const struct sl_link *l); /* what waits, waits for room to write */
 const char *sl_link_why(const struct sl_link *l); /* of the last failure: a phrase */
-/* The failure is a matter of certificates: it does not mend itself. */
+/* The failure is about certificates: retrying cannot help. */
 bool sl_link_hopeless(const struct sl_link *l);

@@ -50,8 +50,8 @@ static bool config_is(const struct redisReply *config, const char *name, const c
     return is(v, want) || is(v, or_else) || no(why, name, v, want);
 }
 
-/* What binds an Idempotency-Key to its answer expires, so a policy that evicts only such keys is as bad as
- * one that evicts all; unless memory has no limit, for then nothing is evicted. */
+/* Records of an Idempotency-Key expire, so a policy that evicts only keys that expire is as bad as one that
+ * evicts all of them. Unless memory has no limit: then nothing is evicted. */
 static bool may_evict(struct sl_span policy, struct sl_span info)
 {
     bool spares = policy.len >= 8 && memcmp(policy.at, "volatile", 8) == 0;

@@ -9,7 +9,7 @@ struct sl_wire {
     size_t len, cap;
 };
 
-void sl_wire_command(struct sl_wire *w, unsigned argc); /* exactly so many arguments follow */
+void sl_wire_command(struct sl_wire *w, unsigned argc); /* `argc` arguments follow */
 void sl_wire_arg(struct sl_wire *w, const void *bytes, size_t n);
 void sl_wire_text(struct sl_wire *w, const char *s);
 void sl_wire_number(struct sl_wire *w, int64_t v);

@@ -183,7 +183,7 @@ static void a_server_that_stands_still_is_noticed(void **state)
     fixture_up(&f);
     kill(f.server.pid, SIGSTOP); /* while nothing is awaited */
     TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
-    assert_string_equal(sl_store_reason(f.store), "no reply of Redis for 300 ms");
+    assert_string_equal(sl_store_reason(f.store), "no reply from Redis for 300 ms");
     TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_GREETING); /* connects, but is not UP */
     TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_DOWN);
     kill(f.server.pid, SIGCONT);
