@@ -2,22 +2,23 @@
 
 #include "base/hex.h"
 
-/* The byte that the escape at in[*at] stands for, and *at moved behind it; -1 for a bad escape. */
-static int escaped_byte(struct sl_span in, size_t *at)
+/* The byte that the escape at in[at] stands for; -1 for a bad escape. */
+static int escaped_byte(struct sl_span in, size_t at)
 {
-    uint8_t byte;
-    if (in.len - *at < 3 || !sl_hex_decode(sl_span(in.at + *at + 1, 2), &byte, 1))
+    if (in.len - at < 3)
         return -1;
-    *at += 3;
-    return byte;
+    int high = sl_hex_digit(in.at[at + 1]), low = sl_hex_digit(in.at[at + 2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-/* Likewise for the byte at in[*at], whether it is escaped or not. */
-static int next_byte(struct sl_span in, size_t *at)
+/* Likewise for the byte at in[*at], whether it is escaped or not, and *at moved behind it. */
+static inline int next_byte(struct sl_span in, size_t *at)
 {
-    if (in.at[*at] == '%')
-        return escaped_byte(in, at);
-    return (unsigned char)in.at[(*at)++];
+    if (in.at[*at] != '%')
+        return (unsigned char)in.at[(*at)++];
+    int c = escaped_byte(in, *at);
+    *at += 3;
+    return c;
 }
 
 bool sl_percent_decode(struct sl_span in, char *out, size_t *ret_len)
