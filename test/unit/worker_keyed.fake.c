@@ -224,6 +224,44 @@ static void whoever_leaves_keeps_the_key_usable(void **state)
     fixture_end(f);
 }
 
+/* More than the threshold is never popped from the ring: it waits in the keeper's queue, under its key. */
+static void a_large_one_queues_and_keeps_its_key(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    uint32_t n = f->options[0].threshold + 1;
+    struct answer a = reserve(f, 0, 7, n), b = reserve(f, 0, 7, n);
+    assert_int_equal(a.count, n);
+    same(&a, &b);
+    fixture_end(f);
+}
+
+/* Cancelled at every step on its way; what it had taken comes back, so that the pool gives out as many as
+ * before. */
+static void a_large_one_leaves_at_any_moment(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    uint32_t n = f->options[0].threshold + 1;
+    struct sl_record_key key = key_of(8, (uint8_t)n);
+    for (unsigned turns = 0; turns < 8; turns++) {
+        struct answer a = {0};
+        struct sl_keyed *k =
+            sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, n, on_keyed, &a);
+        assert_non_null(k);
+        for (unsigned i = 0; i < turns && a.answered == 0; i++)
+            fixture_turn(f);
+        if (a.answered == 0)
+            sl_keyed_cancel(k);
+        fixture_for(f, 20);
+        assert_true(a.answered == 0 || a.err == SL_OK);
+        assert_true(sl_pool_worker_idle(&f->workers[0].pool));
+    }
+    struct answer b = reserve(f, 0, 8, n);
+    assert_int_equal(b.count, n);
+    fixture_end(f);
+}
+
 static void the_store_is_down(void **state)
 {
     (void)state;
@@ -268,6 +306,8 @@ int main(void)
         cmocka_unit_test(outcomes_that_stay_unknown),
         cmocka_unit_test(what_was_certainly_not_bound_goes_back),
         cmocka_unit_test(whoever_leaves_keeps_the_key_usable),
+        cmocka_unit_test(a_large_one_queues_and_keeps_its_key),
+        cmocka_unit_test(a_large_one_leaves_at_any_moment),
         cmocka_unit_test(the_store_is_down),
         cmocka_unit_test(malformed_answers),
     };
