@@ -20,7 +20,7 @@ local function take_from(id)
         redis.call('ZREM', POOL .. 'open', id)
     end
     if count + #returned > 0 then
-        if fields(id, 'reserved') then -- nobody knows yet when these are handed out: retire.lua
+        if redis.call('HGET', list_key(id), 'reserved') then -- nobody knows yet when these are handed out: retire.lua
             redis.call('HSET', list_key(id), 'reserved', '')
         end
         want = want - count - #returned
@@ -56,7 +56,7 @@ for d = 4, 7, 3 do
         end
     end
 end
-local total = tonumber(pool_fields('taken') or 0)
+local total = tonumber(redis.call('HGET', KEYS[1], 'taken') or 0)
 if taken > 0 then
     total = redis.call('HINCRBY', KEYS[1], 'taken', taken)
 end
