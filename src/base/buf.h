@@ -1,6 +1,6 @@
-/* A growing text buffer with an upper bound and a sticky error: once a write did not fit (or memory was
- * short) every later write is a no-op and `failed` stays true, so a caller checks once, at the end. Owner:
- * whoever declared it. One thread. */
+/* A growing text buffer with an upper bound and a sticky error: after a write that did not fit (or found no
+ * memory) all later writes do nothing and `failed` stays true, so a caller checks once, at the end. The
+ * function that declares it owns it. One thread. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -78,7 +78,7 @@ static bool write_line(const char *line, size_t n)
             until = now + PATIENCE_NS;
         if (now >= until)
             return false;
-        sched_yield(); /* whoever writes does not block: it was only descheduled */
+        sched_yield(); /* the thread that holds it does not block: it was only descheduled */
     }
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
     bool ok = poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 && write(STDERR_FILENO, line, n) >= 0;

@@ -1,5 +1,5 @@
-/* A stretch of bytes that somebody else owns: pointer and length, never NUL-terminated. Every untrusted text
- * travels as one, so that no parser looks for an end that an attacker chose. */
+/* Bytes that the holder does not own: pointer and length, never NUL-terminated. Every untrusted text is
+ * passed as one, so that no parser looks for an end that an attacker chose. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

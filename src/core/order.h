@@ -6,7 +6,7 @@
  * (J. Black, P. Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002, sections 4 and 5); the round
  * function is SipHash-2-4 (J.-P. Aumasson, D. J. Bernstein, INDOCRYPT 2012) of the 64-bit little-endian word
  * (round << 32 | other half), keyed by the two halves of the seed in turn, each two little-endian words.
- * Even rounds add to k mod a, odd rounds to k / a. Forward only: nobody asks for the k of an index.
+ * Even rounds add to k mod a, odd rounds to k / a. Forward only: nothing needs the k of an index.
  *
  * Factors: a is the square root of size rounded up to an even number, b = ceil(size / a). With a and b both
  * odd every round, being made of cycles of odd length, is an even permutation, and half of all orders could

@@ -7,8 +7,8 @@
 
 #define CACHE_LINE 64
 
-/* head is written by all consumers, tail by the producer, the rest by nobody: each has a cache line of its
- * own. */
+/* Consumers write head, the producer writes tail, and nothing writes the rest: each has its own cache line.
+ */
 struct sl_ring {
     _Alignas(CACHE_LINE) _Atomic uint64_t head;
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;

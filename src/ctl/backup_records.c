@@ -1,5 +1,5 @@
-/* The heads of a backup's records, as JSON. What is read is checked like anything from elsewhere: whoever can
- * write the file can also write its checksums. */
+/* The heads of a backup's records, as JSON. What is read is checked like any other input, because whoever
+ * can write the file can also write its checksums. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static bool is_shape(json_int_t size, json_int_t bits)
            size * bits % 8 == 0;
 }
 
-/* It is shown to whoever imports. */
+/* import shows it. */
 static bool is_moment(const char *text)
 {
     size_t n = strspn(text, "0123456789-T:Z");

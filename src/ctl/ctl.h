@@ -12,11 +12,11 @@ enum sl_exit {
     SL_EXIT_INVALID = 1,
     SL_EXIT_SUSPENDED = 2,
     SL_EXIT_OTHER_STATUS = 3,
-    SL_EXIT_REFUSED_TOKEN = 4, /* a check of the token failed: its statuses mean nothing */
-    SL_EXIT_NO_ANSWER = 5,     /* not reached, or the answer was no answer */
+    SL_EXIT_REFUSED_TOKEN = 4, /* a check of the token failed: do not use its statuses */
+    SL_EXIT_NO_ANSWER = 5,     /* no response, or not a usable one */
     SL_EXIT_REFUSED = 6,       /* the server said no; export, import: Redis did, or what it has forbids it */
     SL_EXIT_USAGE = 64,        /* the command line, or a file that it names */
-    SL_EXIT_LINT_FAILED = 1    /* lint: something that must be is not */
+    SL_EXIT_LINT_FAILED = 1    /* lint: the server breaks a MUST */
 };
 
 enum sl_format_choice { SL_FORMAT_ANY, SL_FORMAT_JWT, SL_FORMAT_CWT };

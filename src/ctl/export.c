@@ -15,7 +15,7 @@ struct export
     struct sl_backup file;
     struct sl_backup_pool pool;
     uint64_t lists, ended, status_bytes;
-    uint64_t changes; /* in the pool, meanwhile */
+    uint64_t changes; /* in the pool, during the export */
 };
 
 static bool redis_failed(const struct export *x)

@@ -1,4 +1,4 @@
-/* What a server may be held to from outside: requests, and findings about their answers. */
+/* Tests of a server from outside: requests, and findings about the responses. */
 #pragma once
 #include "ctl/ctl.h"
 #include "ctl/web.h"

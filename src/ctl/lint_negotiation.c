@@ -57,7 +57,7 @@ static void unacceptable(struct sl_lint *l)
     sl_answer_free(&a);
 }
 
-/* Nothing that nobody asked for; and where gzip was asked for, the same token. */
+/* No encoding that the request did not ask for; and with gzip, the same token. */
 static void encoding(struct sl_lint *l)
 {
     struct sl_variant_seen *s = sl_lint_any(l);

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     struct sl_ctl c = {.server = NULL};
     bool help = false, version = false;
     int code = SL_EXIT_USAGE;
-    signal(SIGPIPE, SIG_IGN); /* a server that goes away is told by what fails then */
+    signal(SIGPIPE, SIG_IGN); /* a write to a server that has gone away fails instead */
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bool ok = sl_args_read(argc, argv, &c, &help, &version);
     if (ok && (help || version)) {

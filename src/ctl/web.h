@@ -40,6 +40,6 @@ size_t sl_answer_count(const struct sl_answer *a, const char *name);
 /* The media type of Content-Type without parameters, in lower case. */
 void sl_answer_type(struct sl_answer *a, char out[static 64]);
 
-/* GET that follows up to five redirects, never from https to http. `hop` is told of each; may be NULL. */
+/* GET that follows up to five redirects, never from https to http. Calls `hop` for each; may be NULL. */
 bool sl_web_get(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *ret, char why[static 256],
                 void (*hop)(void *arg, const struct sl_answer *from), void *arg);

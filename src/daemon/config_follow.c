@@ -32,7 +32,7 @@ static void note(struct sl_buf *changed, const char *section, const char *key)
     sl_buf_printf(changed, "%s%s.%s", changed->len > 0 ? ", " : "", section, key);
 }
 
-/* The value before goes on; the copy is for whoever reads the options of the new configuration. */
+/* The old value stays in effect; it is copied because all threads read the new configuration. */
 static void keep(struct follow *f, const struct sl_section *to, const struct sl_section *from, size_t i,
                  const char *key)
 {

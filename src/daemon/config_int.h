@@ -1,5 +1,5 @@
-/* What config_*.c share while one file is loaded. Everything here reports into `errors` and `warnings` and
- * goes on. */
+/* What config_*.c share while a file is loaded. Every check reports into `errors` or `warnings` and
+ * continues, so that one run finds every mistake. */
 #pragma once
 #include "daemon/config.h"
 #include "daemon/config_report.h"
@@ -22,7 +22,7 @@ void sl_config_walk(struct sl_loading *l, const struct sl_section *s, const stru
 /* Rules that hold between values. */
 void sl_config_check_app(struct sl_loading *l);
 void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s);
-/* Whether the `app` key means nothing beside the other values: the host beside a socket, for instance. */
+/* Whether the other values make the `app` key meaningless, as a socket does to the host. */
 bool sl_config_idle(const struct sl_config *c, const char *path);
 /* Trims the URL's trailing slashes. */
 void sl_config_check_url(struct sl_loading *l);
@@ -39,8 +39,8 @@ void sl_config_credentials(struct sl_loading *l);
 void sl_config_jwt(struct sl_loading *l, size_t pool);
 
 #define SL_LINE_MAX 4096 /* bytes of a file with a secret, or with a public key */
-/* A whole file without the line break at its end. NULL, or why it cannot be used. *ret_exposed: everybody may
- * read it. */
+/* A whole file without the line break at its end. NULL, or why it cannot be used. *ret_exposed: every user
+ * can read it. */
 const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len,
                                 bool *ret_exposed);
 /* The secret in the file that `key` names; the caller wipes it. False after a report. */

@@ -59,7 +59,7 @@ static bool is_idle(const struct print *p, const struct sl_section *s, const cha
     return strncmp(path, "jwt-auth.", 9) == 0 && o->jwt_keys.count == 0;
 }
 
-/* Secrets are shown by where they were given: their values are hashed and gone, or are nobody's business. */
+/* A secret is shown only by its source: its value is secret, and that of an API key is hashed and gone. */
 static void put_row(struct print *p, const struct sl_section *s, size_t i)
 {
     struct sl_row row = sl_scope_row(s->scope, i);

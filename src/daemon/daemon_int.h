@@ -1,5 +1,4 @@
-/* The whole process: what its threads share, in order of birth. The main thread owns it and lives in its
- * loop. */
+/* The whole process: what its threads share, in the order in which it is made. The main thread owns it. */
 #pragma once
 #include "base/ending.h"
 #include "daemon/config.h"
@@ -38,7 +37,7 @@ struct sl_keeper_thread {
 };
 
 struct sl_daemon {
-    const struct sl_config *config; /* as at start; what a reload has replaced since is in `reload` */
+    const struct sl_config *config; /* as at start; `reload` has what a reload replaced */
     struct sl_loop *loop;           /* the main thread's */
     struct sl_mailbox mail;
     struct sl_embedded *embedded;
@@ -56,7 +55,7 @@ struct sl_daemon {
     struct sl_mail *worker_drain, *worker_ended;
     unsigned workers_left;
     struct sl_tls_set tls;                           /* a share of what is in force */
-    struct sl_tls_set tls_replaced;                  /* by the last renewal: until the next */
+    struct sl_tls_set tls_replaced;                  /* by the last renewal; kept until the next one */
     struct sl_ending tls_told[SL_TLS_LISTENERS + 1]; /* the last: of what is shown to Redis */
     struct sl_timer tls_watch, tls_renewal;
     struct sl_reload reload;

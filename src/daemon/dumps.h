@@ -10,8 +10,8 @@ struct sl_dumps {
     bool known;
 };
 
-/* From now on the process leaves no core and only root may look into it: before any secret is read, and
- * inherited by children as far as the limit goes. What was before is returned. */
+/* From now on a crash writes no core dump and only root can inspect the process; children inherit the limit.
+ * Call it before any secret is read. Returns the state before. */
 struct sl_dumps sl_dumps_forbid(void);
-/* As it was before. */
+/* Restores that state. */
 void sl_dumps_allow(const struct sl_dumps *before);

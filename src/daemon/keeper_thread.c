@@ -17,7 +17,7 @@ static void on_fatal(void *arg, const char *why)
 {
     struct sl_daemon *d = arg;
     if (d->keeper.why[0] != '\0')
-        return; /* told already */
+        return; /* only the first reason is reported */
     snprintf(d->keeper.why, sizeof d->keeper.why, "%s", why);
     d->keeper.fatal.kind = SL_DAEMON_FATAL;
     sl_mailbox_send(&d->mail, &d->keeper.fatal);
@@ -41,7 +41,8 @@ static void on_gave_back(void *arg)
 {
     struct sl_daemon *d = arg;
     struct sl_keeper_thread *k = &d->keeper;
-    k->end_until_ns = sl_mono_ns(sl_loop_clock(k->loop)) + SL_NS_PER_S; /* whoever still asks for metrics */
+    k->end_until_ns =
+        sl_mono_ns(sl_loop_clock(k->loop)) + SL_NS_PER_S; /* for a client that is reading metrics */
     sl_timer_init(&k->end_tick, on_end_tick, d);
     sl_timer_start(k->loop, &k->end_tick, 0);
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "daemon/daemon_int.h"
 
-/* A certificate in its last month is no mistake, yet whoever checks a file will want to know. */
+/* A certificate in its last month is no mistake, but an operator who checks a file wants to know. */
 static void check_end(const struct sl_config *c, size_t i, const struct sl_key *key)
 {
     int64_t left = sl_key_not_after(key) - sl_wall_ms(&sl_clock_system) / 1000;
@@ -51,7 +51,7 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
             ret[i] = sl_key_ref(before[i]);
         } else if (!sl_key_load(&c->pools[i].signer, c->storage, c->pools[i].name, &sl_clock_system, &why,
                                 &ret[i])) {
-            /* A site of its own: every pool's is told, however many there are. */
+            /* A site of its own, so that the line of no pool is suppressed. */
             struct sl_log_site site = {0};
             const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
             sl_log_write(&site, SL_ERROR, "signer", sl_buf_cstr(&why), fields);

@@ -1,6 +1,6 @@
-/* What the service manager is told, as sd_notify(3) describes it: datagrams to the socket that the
- * environment names in NOTIFY_SOCKET. The main thread's. Each call does nothing where nobody listens; what
- * cannot be sent is lost. */
+/* Messages to the service manager, as sd_notify(3) describes: datagrams to the socket that NOTIFY_SOCKET in
+ * the environment names. Only the main thread calls this. Without that socket each call does nothing; a
+ * datagram that cannot be sent is lost. */
 #pragma once
 #include <stdint.h>
 

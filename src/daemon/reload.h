@@ -8,7 +8,7 @@
  * What is in force is immutable. A reload makes another set and exchanges the pointers to it (options and
  * credentials: any thread reads them, pool/pool.h and http/server.h; keys: the keeper's message). Then each
  * worker and the keeper get one message, and when all have sent theirs back, nobody uses the set before any
- * more and it is freed. One reload at a time; a signal that comes meanwhile is seen to afterwards.
+ * more and it is freed. One reload at a time; a signal that arrives during a reload is handled after it.
  *
  * All of it is the main thread's. */
 #pragma once

@@ -78,7 +78,7 @@ static bool end_of(const struct sl_tls_set *set, unsigned i, int64_t *ret_warn_f
     return *ret_end != INT64_MAX;
 }
 
-/* A certificate that ends soon is no mistake, yet whoever checks a file will want to know. */
+/* A certificate that expires soon is no mistake, but an operator who checks a file wants to know. */
 static void check_ends(const struct sl_config *c, const struct sl_tls_set *set)
 {
     for (unsigned i = 0; i <= SL_TLS_LISTENERS; i++) {

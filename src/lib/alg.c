@@ -42,7 +42,7 @@ void sl_alg_refuse(struct statuslist_report *r, const char *section, const char 
         sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section, "\"none\": the token is not signed");
     else if (strncmp(name, "HS", 2) == 0)
         sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
-                             "\"%s\" is a MAC: whoever can check it can also make it", name);
+                             "\"%s\" is a MAC: everyone who can verify it can also make it", name);
     else
         sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
                              "\"%s\" is not known; ES256, ES384, ES512, EdDSA, PS256 and RS256 are", name);

@@ -1,4 +1,4 @@
-/* A strict reader of CBOR (RFC 8949) over bytes that somebody else owns. The first error sticks: whatever is
+/* A strict reader of CBOR (RFC 8949) over bytes that the caller owns. The first error sticks: whatever is
  * read after it is nothing, so a caller checks once, at the end. */
 #pragma once
 #include <stdint.h>

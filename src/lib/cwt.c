@@ -138,7 +138,7 @@ static void check_alg(struct statuslist_report *r, const struct header *h, const
             sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->jose);
         else if (h->alg >= 4 && h->alg <= 7)
             sl_verify_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
-                                 "%s is a MAC: whoever can check it can also make it", name);
+                                 "%s is a MAC: everyone who can verify it can also make it", name);
         else
             sl_alg_refuse(r, SL_SECTION_CWT, name);
     } else {

@@ -96,7 +96,7 @@ static int no_password(char *buf, int size, int writing, void *arg)
     return -1;
 }
 
-/* The first certificate or public key of a PEM text. Private keys are not asked for: nobody who verifies has
+/* The first certificate or public key of a PEM text. Private keys are not read: a verifier does not have
  * one. */
 static bool add_pem(struct statuslist_verifier *v, const void *bytes, size_t len, char why[STATUSLIST_WHY])
 {

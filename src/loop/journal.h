@@ -1,4 +1,4 @@
-/* A file to which lines are only ever appended, by a thread of its own: the audit record.
+/* A file to which a thread of its own appends lines: the audit record.
  *
  * Any thread hands over lines (sl_journal_put): one allocation and the mailbox's one exchange, no lock, no
  * system call while the thread is busy. The thread writes what has come as it comes (O_APPEND), syncs at most
@@ -6,10 +6,11 @@
  * `keep`. A line is never divided between files. A file that cannot be renamed goes on, to be tried again
  * when it has grown by as much once more.
  *
- * When the file cannot be written (a full disk), lines wait and are tried again every 200 ms, a line that was
- * half written from where it broke off; meanwhile sl_journal_failing. What waits is bounded by
- * SL_JOURNAL_BACKLOG: beyond that nothing more should be begun that will have to be recorded
- * (sl_journal_full), or lines are dropped and counted (`drops`). */
+ * While the file cannot be written (a full disk), sl_journal_failing is true and the thread retries every
+ * 200 ms; it continues a half-written line where it broke off. At most SL_JOURNAL_BACKLOG bytes wait: beyond
+ * that, callers should begin nothing that must be recorded (sl_journal_full), or lines are dropped and
+ * counted
+ * (`drops`). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,7 +67,7 @@ void sl_journal_lose(struct sl_journal *j);
 bool sl_journal_failing(const struct sl_journal *j);
 /* Failing, or so far behind that nothing more should be begun. */
 bool sl_journal_full(const struct sl_journal *j);
-/* Opens the path anew: whoever rotates the file otherwise has renamed it. */
+/* Opens the path again, after an outside program (logrotate) has renamed the file. */
 void sl_journal_reopen(struct sl_journal *j);
 /* errno of the last failure. */
 int sl_journal_error(const struct sl_journal *j);

@@ -123,7 +123,7 @@ void sl_timer_stop(struct sl_loop *l, struct sl_timer *t)
 
 static void on_readable(h2o_socket_t *sock, const char *err)
 {
-    (void)err; /* the owner's own read tells it what happened */
+    (void)err; /* the owner sees the error when it reads */
     struct sl_watch *w = sock->data;
     w->on_read(w->arg);
 }

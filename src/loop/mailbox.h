@@ -23,7 +23,7 @@ struct sl_mailbox {
     struct sl_watch *watch;
 };
 
-/* May be made before its loop exists, so that others can be told its address; mail waits. */
+/* May be initialised before its loop exists, so that others can have its address; mail waits. */
 void sl_mailbox_init(struct sl_mailbox *b, void (*on_mail)(void *arg, struct sl_mail *m), void *arg);
 /* The receiver's thread: from now on the loop delivers. */
 void sl_mailbox_attach(struct sl_mailbox *b, struct sl_loop *l);

@@ -50,7 +50,7 @@ static const struct sl_key_type *find_type(EVP_PKEY *pkey)
     return NULL;
 }
 
-/* A key whose halves do not belong together would sign what nobody can verify. */
+/* If the two halves of a key did not belong together, no one could verify its signatures. */
 static bool halves_agree(EVP_PKEY *pkey)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);

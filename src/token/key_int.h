@@ -76,6 +76,6 @@ SL_CHECKED bool sl_key_write_cose_header(struct sl_key *k, const struct sl_signe
                                          STACK_OF(X509) * chain);
 
 /* Makes `<storage>/keys/<pool>.key.pem` and `.crt.pem` where they are missing; both paths are the caller's to
- * free. A certificate whose key is gone is refused: a new key behind an old certificate would be nobody's. */
+ * free. Refuses a certificate whose key is gone, because a new key would not match it. */
 SL_CHECKED bool sl_key_generate(const char *storage, const char *pool, const struct sl_clock *clock,
                                 struct sl_buf *why, char **ret_key_path, char **ret_certificate_path);

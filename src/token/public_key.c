@@ -25,7 +25,7 @@ static bool parse_block(const char *name, const uint8_t *der, long len, struct s
     const uint8_t *end = der;
     EVP_PKEY *key = NULL;
     if (strstr(name, "PRIVATE KEY") != NULL)
-        return refuse(why, "it is a private key, which nobody but its owner may have; give the public key: "
+        return refuse(why, "it is a private key, which only its owner may have; give the public key: "
                            "openssl pkey -in KEY -pubout");
     if (strstr(name, "CERTIFICATE") != NULL)
         return refuse(

@@ -1,8 +1,8 @@
 /* What a TLS connection that we open shows and trusts: a certificate of ours, if any, and authorities. Made
  * of files at start and at a reload, with the checks of token/pem.h; immutable and counted atomically, any
- * thread may hold a share. TLS 1.2 and 1.3 with ephemeral keys and AEAD only (RFC 9325 section 4.2); whom a
- * connection expects at the other end is the business of whoever opens it. Nothing is resumed: such
- * connections are few and live long. */
+ * thread may hold a share. TLS 1.2 and 1.3 with ephemeral keys and AEAD only (RFC 9325 section 4.2); the
+ * caller that opens a connection checks whose certificate it gets. No session is resumed, because these
+ * connections are few and long-lived. */
 #pragma once
 #include "base/buf.h"
 #include "base/clock.h"
@@ -25,7 +25,7 @@ SL_CHECKED bool sl_tls_client_load(const struct sl_tls_client_files *files, cons
 struct sl_tls_client *sl_tls_client_ref(struct sl_tls_client *t); /* NULL ok; returns its argument */
 void sl_tls_client_unref(struct sl_tls_client *t);                /* NULL ok */
 struct ssl_ctx_st *sl_tls_client_context(const struct sl_tls_client *t);
-/* The end of our certificate, or of one of its chain, in seconds since 1970; INT64_MAX without one. From
- * `warn_from` on somebody should be told. */
+/* When our certificate, or the first one of its chain, expires, in seconds since 1970; INT64_MAX without one.
+ * Warn from `warn_from` on. */
 int64_t sl_tls_client_not_after(const struct sl_tls_client *t);
 int64_t sl_tls_client_warn_from(const struct sl_tls_client *t);

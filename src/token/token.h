@@ -50,7 +50,7 @@ struct sl_token {
     char storage[]; /* what the spans above point to */
 };
 
-/* Takes a share. Only while the caller knows that somebody else's share holds the token alive. */
+/* Takes another reference. The caller must know that a reference keeps the token alive during the call. */
 static inline struct sl_token *sl_token_ref(struct sl_token *t)
 {
     atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);

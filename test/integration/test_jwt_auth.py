@@ -506,7 +506,7 @@ def test_key_files_that_are_refused(fixture, keys):
                    .not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).sign(keys["ES256"], hashes.SHA256()))
     encrypted = keys["ES256"].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                             serialization.BestAvailableEncryption(b"password"))
-    rows = [(private_pem(keys["ES256"]), "by-key", "it is a private key, which nobody but its owner may have; give the public key"),
+    rows = [(private_pem(keys["ES256"]), "by-key", "it is a private key, which only its owner may have; give the public key"),
             (encrypted, "by-key", "it is a private key"),
             (certificate.public_bytes(serialization.Encoding.PEM), "by-key", "it is a certificate; give its public key: openssl x509"),
             (public_pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)), "by-key", "an RSA key of 1024 bits; expected 2048"),

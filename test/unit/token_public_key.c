@@ -144,7 +144,7 @@ static void test_other_keys(void **state)
         {pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), PUBLIC), "it is a key of the type X25519"},
         {pem_of(rsa_pss(), PUBLIC), "it is a key of the type RSA-PSS"},
         {pem_of(rsa(2048), PRIVATE),
-         "it is a private key, which nobody but its owner may have; give the public key"},
+         "it is a private key, which only its owner may have; give the public key"},
         {pem_of(ec("P-256"), PRIVATE), "it is a private key"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
