@@ -11,7 +11,7 @@
 
 /* What the main thread's mailbox carries. */
 enum sl_daemon_mail {
-    SL_DAEMON_DRAIN = 500,
+    SL_DAEMON_DRAIN = SL_MAIL_RANGE_DAEMON,
     SL_DAEMON_GIVE_BACK,
     SL_DAEMON_STARTED,
     SL_DAEMON_FATAL,

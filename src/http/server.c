@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "http/dispatch.h"
 #include "http/edge_json.h"
@@ -32,7 +33,7 @@ struct handler {
 static int on_req(h2o_handler_t *self, h2o_req_t *req)
 {
     struct sl_http_thread *t = H2O_STRUCT_FROM_MEMBER(struct sl_http_thread, ctx, req->conn->ctx);
-    sl_dispatch(t, ((struct handler *)self)->kind, req);
+    sl_dispatch(t, (sl_container_of(self, struct handler, super))->kind, req);
     return 0;
 }
 

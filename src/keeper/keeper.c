@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "keeper/keeper_int.h"
 
 /* ---- news from the connections */
@@ -48,7 +49,7 @@ static void on_feed_state(void *arg, enum sl_store_state state)
 static void on_version(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version)
 {
     struct sl_keeper *k = arg;
-    struct sl_klist *t = (struct sl_klist *)sl_table_find(k->shared->table, list);
+    struct sl_klist *t = sl_klist_of(sl_table_find(k->shared->table, list));
     if (t != NULL) {
         sl_keeper_committed(t, version, sl_mono_ns(k->clock));
         return;
@@ -101,21 +102,15 @@ static void on_changed(struct sl_keeper *k, struct sl_changed_mail *m)
     free(m);
 }
 
-static void on_refill_wanted(struct sl_keeper *k, const struct sl_mail *m)
+static void on_refill_wanted(struct sl_keeper *k, struct sl_mail *m)
 {
-    SL_EACH_KPOOL (p, k) {
-        if (m == &p->shared->refill_mail) {
-            sl_keeper_refill(p);
-            return;
-        }
-    }
-    sl_assert(!"a refill message of no pool");
+    sl_keeper_refill(&k->pools[sl_container_of(m, struct sl_pool, refill_mail)->number]);
 }
 
 /* False: it is not a worker's. */
 static bool worker_mail(struct sl_keeper *k, struct sl_mail *m)
 {
-    struct sl_reservation *r = (struct sl_reservation *)m;
+    struct sl_reservation *r = sl_container_of(m, struct sl_reservation, mail);
     switch (m->kind) {
     case SL_MAIL_REFILL:
         on_refill_wanted(k, m);
@@ -127,16 +122,16 @@ static bool worker_mail(struct sl_keeper *k, struct sl_mail *m)
         sl_keeper_returned(pool_of(k, r), r);
         return true;
     case SL_MAIL_CHANGED:
-        on_changed(k, (struct sl_changed_mail *)m);
+        on_changed(k, sl_container_of(m, struct sl_changed_mail, mail));
         return true;
     case SL_MAIL_COLD:
-        sl_keeper_ask_token(k, (struct sl_cold_mail *)m);
+        sl_keeper_ask_token(k, sl_container_of(m, struct sl_cold_mail, mail));
         return true;
     case SL_MAIL_LOOKUP:
-        sl_keeper_lookup(k, (struct sl_lookup_mail *)m);
+        sl_keeper_lookup(k, sl_container_of(m, struct sl_lookup_mail, mail));
         return true;
     case SL_MAIL_CONFIRM:
-        sl_keeper_ask_confirm(k, (struct sl_confirm_mail *)m);
+        sl_keeper_ask_confirm(k, sl_container_of(m, struct sl_confirm_mail, mail));
         return true;
     case SL_MAIL_TURN:
         sl_keeper_note_quiescent(k);

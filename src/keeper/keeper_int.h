@@ -1,6 +1,7 @@
 /* The composition: what the keeper has in all, per pool, and per list. Each part's struct belongs to the file
  * that declares it: other files call its functions. What has no struct of its own is set up by keeper.c. */
 #pragma once
+#include "base/container_of.h"
 #include "keeper/agree.h"
 #include "keeper/certificates.h"
 #include "keeper/drain.h"
@@ -24,7 +25,7 @@
 
 /* A list with the keeper's own part. */
 struct sl_klist {
-    struct sl_list list; /* first: what the other threads see */
+    struct sl_list list; /* what the other threads see */
     struct sl_kpool *pool;
     struct sl_publication publication;
     struct sl_comparison comparison;
@@ -32,6 +33,12 @@ struct sl_klist {
     struct sl_holding holding;
     char text[]; /* its URI and JSON prefix */
 };
+
+/* NULL of NULL. */
+static inline struct sl_klist *sl_klist_of(struct sl_list *list)
+{
+    return list != NULL ? sl_container_of(list, struct sl_klist, list) : NULL;
+}
 
 /* A pool with the keeper's own part. */
 struct sl_kpool {
@@ -87,4 +94,4 @@ struct sl_keeper {
     for (struct sl_klist *t = sl_keeper_next_list(k, NULL); t != NULL; t = sl_keeper_next_list(k, t))
 
 /* Jobs of the crews, which come back as mail. */
-enum { SL_KEEPER_MAIL_SIGNED = 100, SL_KEEPER_MAIL_MARKED, SL_KEEPER_MAIL_UNPACKED };
+enum { SL_KEEPER_MAIL_SIGNED = SL_MAIL_RANGE_KEEPER, SL_KEEPER_MAIL_MARKED, SL_KEEPER_MAIL_UNPACKED };

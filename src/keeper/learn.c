@@ -50,7 +50,7 @@ static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_recor
 
 struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r)
 {
-    struct sl_klist *t = (struct sl_klist *)sl_table_find(p->keeper->shared->table, &r->id);
+    struct sl_klist *t = sl_klist_of(sl_table_find(p->keeper->shared->table, &r->id));
     sl_keeper_note_change(p, r->change);
     if (t == NULL)
         return learn_new(p, r);

@@ -76,7 +76,7 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
     for (size_t i = 0; i < r->retired_count + r->gone_count; i++) {
         bool gone = i >= r->retired_count;
         const struct sl_uuid *id = gone ? &r->gone[i - r->retired_count] : &r->retired[i];
-        struct sl_klist *t = (struct sl_klist *)sl_table_find(table, id);
+        struct sl_klist *t = sl_klist_of(sl_table_find(table, id));
         if (t == NULL || t->pool != p)
             continue;
         if (gone)

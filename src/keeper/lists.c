@@ -8,7 +8,7 @@
 
 struct sl_klist *sl_keeper_list(struct sl_keeper *k, uint32_t number)
 {
-    return (struct sl_klist *)sl_table_at(k->shared->table, number); /* the list is its first member */
+    return sl_klist_of(sl_table_at(k->shared->table, number));
 }
 
 struct sl_klist *sl_keeper_next_list(struct sl_keeper *k, const struct sl_klist *t)

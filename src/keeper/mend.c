@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
@@ -72,14 +73,14 @@ static bool send_list(struct sl_klist *t, uint64_t source, struct sl_span bytes)
 
 static void unpack_token(struct sl_job *job, void *builder)
 {
-    struct unpack_job *j = (struct unpack_job *)job;
+    struct unpack_job *j = sl_container_of(job, struct unpack_job, job);
     (void)builder;
     j->ok = sl_token_unpack(j->token, j->bytes, j->len);
 }
 
 void sl_keeper_unpack_done(struct sl_mail *m)
 {
-    struct unpack_job *j = (struct unpack_job *)m;
+    struct unpack_job *j = sl_container_of(m, struct unpack_job, job.mail);
     struct sl_klist *t = j->list;
     if (!j->ok || !send_list(t, j->token->version, sl_span((const char *)j->bytes, j->len))) {
         mend_failed(t, j->ok ? "a list was not mended" : "a list could not be read from its last token");

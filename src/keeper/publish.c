@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 
+#include "base/container_of.h"
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 #include "keeper/schedule.h"
@@ -452,7 +453,7 @@ static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t e
 
 void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *m)
 {
-    struct sl_sign_job *j = (struct sl_sign_job *)m;
+    struct sl_sign_job *j = sl_container_of(m, struct sl_sign_job, job.mail);
     struct sl_klist *t = j->list;
     bool first = false;
     sl_flight_end(&k->publications.flight, t);

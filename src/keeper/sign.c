@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "keeper/keeper_int.h"
 #include "keeper/schedule.h"
 
@@ -20,7 +21,7 @@ static int level_for(struct sl_kpool *p, bool hurry)
 /* In the publisher thread. */
 static void sign_list(struct sl_job *job, void *builder)
 {
-    struct sl_sign_job *j = (struct sl_sign_job *)job;
+    struct sl_sign_job *j = sl_container_of(job, struct sl_sign_job, job);
     j->err = sl_token_build(builder, &j->spec, &j->token, &j->cost);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "core/order.h"
 #include "keeper/keeper_int.h"
@@ -58,7 +59,7 @@ struct mark_job {
 static void write_mark(struct sl_job *job, void *state)
 {
     (void)state;
-    struct mark_job *m = (struct mark_job *)job;
+    struct mark_job *m = sl_container_of(job, struct mark_job, job);
     m->ok = sl_mark_write(m->pool->keeper->setup.storage, m->pool->shared->name, m->taken);
 }
 
@@ -76,7 +77,7 @@ static void mark_then_hand_on(struct sl_kpool *p, uint64_t taken, struct sl_segm
 
 void sl_keeper_mark_done(struct sl_mail *mail)
 {
-    struct mark_job *m = (struct mark_job *)mail;
+    struct mark_job *m = sl_container_of(mail, struct mark_job, job.mail);
     struct sl_kpool *p = m->pool;
     struct sl_segment *s = p->take.to_mark;
     p->take.to_mark = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 
 struct sl_thread {
     pthread_t id;
@@ -68,7 +69,7 @@ static void on_mail(void *arg, struct sl_mail *m)
         me->ended = true;
         return;
     }
-    struct sl_job *job = (struct sl_job *)m;
+    struct sl_job *job = sl_container_of(m, struct sl_job, mail);
     job->work(job, me->state);
     sl_mailbox_send(job->reply_to, &job->mail);
     /* Afterwards, so that none pending means that all are in their mailboxes. */

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "loop/crew.h"
 #include "loop/mailbox.h"
@@ -193,7 +194,7 @@ static void take_mail(struct sl_journal *j)
             j->ending = true;
             continue;
         }
-        struct entry *e = (struct entry *)m;
+        struct entry *e = sl_container_of(m, struct entry, mail);
         e->mail.next = NULL;
         *j->last = e;
         j->last = (struct entry **)(void *)&e->mail.next;

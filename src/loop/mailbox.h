@@ -1,5 +1,5 @@
 /* Typed messages between threads: many senders, one receiver, no lock. A message is a struct of the sender's
- * that begins with struct sl_mail; it belongs to the receiver from the moment it is sent until the receiver
+ * with a struct sl_mail in it; it belongs to the receiver from the moment it is sent until the receiver
  * has handled it.
  *
  * A lock-free stack that the receiver takes whole and reverses (R. K. Treiber, IBM RJ 5118, 1986), so
@@ -10,9 +10,19 @@
 #include <stdatomic.h>
 #include "loop/loop.h"
 
+/* Where the kinds of each layer's messages begin. One mailbox carries messages of several layers, and its
+ * owner passes each on by its kind. */
+enum sl_mail_range {
+    SL_MAIL_RANGE_POOL = 1,     /* between workers and keeper: enum sl_pool_mail (pool/mail.h) */
+    SL_MAIL_RANGE_KEEPER = 100, /* the keeper's jobs: keeper/keeper_int.h */
+    SL_MAIL_RANGE_DAEMON = 500, /* of the main thread: enum sl_daemon_mail (daemon/daemon_int.h) */
+    SL_MAIL_RANGE_STORE = 1000, /* the store's jobs: SL_STORE_MAIL (store/store.h) */
+    SL_MAIL_RANGE_TESTS = 2000,
+};
+
 struct sl_mail {
     struct sl_mail *next; /* the mailbox's while the message is under way */
-    int kind;             /* an enum of the two layers that talk */
+    int kind;             /* in the range of the layer that sent it */
 };
 
 struct sl_mailbox {

@@ -14,13 +14,14 @@ struct sl_pool_worker;
 /* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
 enum sl_pool_mail {
     /* worker -> keeper */
-    SL_MAIL_REFILL = 1, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
-    SL_MAIL_RESERVE,    /* struct sl_reservation: one per waiting request */
-    SL_MAIL_RETURN,     /* struct sl_reservation whose request has gone, with its references */
-    SL_MAIL_CHANGED,    /* struct sl_changed_mail: one per update call; freed by the keeper */
-    SL_MAIL_COLD,       /* struct sl_cold_mail: one per worker and list */
-    SL_MAIL_CONFIRM,    /* struct sl_confirm_mail: one per worker */
-    SL_MAIL_LOOKUP,     /* struct sl_lookup_mail: one per waiting request */
+    SL_MAIL_REFILL =
+        SL_MAIL_RANGE_POOL, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
+    SL_MAIL_RESERVE,        /* struct sl_reservation: one per waiting request */
+    SL_MAIL_RETURN,         /* struct sl_reservation whose request has gone, with its references */
+    SL_MAIL_CHANGED,        /* struct sl_changed_mail: one per update call; freed by the keeper */
+    SL_MAIL_COLD,           /* struct sl_cold_mail: one per worker and list */
+    SL_MAIL_CONFIRM,        /* struct sl_confirm_mail: one per worker */
+    SL_MAIL_LOOKUP,         /* struct sl_lookup_mail: one per waiting request */
     /* keeper -> worker */
     SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
 };

@@ -1,3 +1,4 @@
+#include "base/container_of.h"
 #include "store/conn_int.h"
 
 #include <errno.h>
@@ -361,7 +362,7 @@ struct conn_question {
 static void on_question_reply(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
                               const struct redisReply *last)
 {
-    struct conn_question *q = (struct conn_question *)call;
+    struct conn_question *q = sl_container_of(call, struct conn_question, call);
     if (last != NULL)
         q->on_answer(c, first);
     free(call->bytes);

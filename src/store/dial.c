@@ -1,3 +1,4 @@
+#include "base/container_of.h"
 #include "store/dial_int.h"
 
 #include <arpa/inet.h>
@@ -136,7 +137,7 @@ static void try_next_address(struct sl_dial *d)
 /* ---- addresses */
 
 struct sl_resolve {
-    struct sl_job job;    /* first: it comes back as mail */
+    struct sl_job job;    /* comes back as mail */
     struct sl_dial *dial; /* NULL: the dialler has stopped */
     char *host;
     char port[8];
@@ -149,7 +150,7 @@ struct sl_resolve {
 static void resolve_host(struct sl_job *job, void *state)
 {
     (void)state;
-    struct sl_resolve *r = (struct sl_resolve *)job;
+    struct sl_resolve *r = sl_container_of(job, struct sl_resolve, job);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
     int rc = getaddrinfo(r->host, r->port, &hints, &list);
     if (rc != 0) {
@@ -165,7 +166,7 @@ static void resolve_host(struct sl_job *job, void *state)
 
 void sl_dial_mail(struct sl_mail *m)
 {
-    struct sl_resolve *r = (struct sl_resolve *)m;
+    struct sl_resolve *r = sl_container_of(m, struct sl_resolve, job.mail);
     struct sl_dial *d = r->dial;
     if (d != NULL) {
         d->resolve = NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "store/conn_int.h"
 #include "store/decode_int.h"
@@ -11,7 +12,7 @@
 #include "store/names_int.h"
 
 struct sl_feed {
-    struct sl_conn conn; /* first */
+    struct sl_conn conn;
     const char *const *pools;
     const uint64_t *fingerprints;
     sl_feed_version_cb *on_version;
@@ -37,7 +38,7 @@ static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
 
 static bool news(struct sl_conn *c, const struct redisReply *r)
 {
-    struct sl_feed *f = (struct sl_feed *)c;
+    struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "message"))
         return false;
     struct sl_uuid list;
@@ -57,7 +58,7 @@ static bool news(struct sl_conn *c, const struct redisReply *r)
 
 static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
 {
-    struct sl_feed *f = (struct sl_feed *)c;
+    struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "subscribe"))
         sl_conn_refused(c, "SUBSCRIBE", r);
     else if (--f->awaited == 0 && c->state == SL_STORE_VERIFYING)
@@ -72,7 +73,7 @@ static void shown(const struct sl_feed *f, size_t pool, uint64_t fingerprint, ch
 
 static void subscribe(struct sl_conn *c)
 {
-    struct sl_feed *f = (struct sl_feed *)c;
+    struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
     char name[SL_NAME_MAX];
     f->awaited = 0;
     for (const char *const *p = f->pools; *p != NULL; p++) {

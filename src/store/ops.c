@@ -1,3 +1,4 @@
+#include "base/container_of.h"
 #include "store/ops_int.h"
 
 #include <hiredis/hiredis.h>
@@ -122,8 +123,8 @@ static bool again_after_noscript(struct sl_store *s, struct sl_operation *op, co
 static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
                      const struct redisReply *last)
 {
-    struct sl_store *s = (struct sl_store *)c;
-    struct sl_operation *op = (struct sl_operation *)call;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
+    struct sl_operation *op = sl_container_of(call, struct sl_operation, call);
     if (again_after_noscript(s, op, first))
         return;
     enum consequence then = NOTHING;

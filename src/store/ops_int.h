@@ -11,7 +11,7 @@
 #define SL_SHA 40 /* hex characters */
 
 struct sl_store {
-    struct sl_conn conn; /* first */
+    struct sl_conn conn;
     char sha[SL_OP_COUNT][SL_SHA + 1];
     unsigned inflight;
     uint64_t rtt_ns;
@@ -26,7 +26,7 @@ struct sl_operation;
 typedef void(sl_op_give)(struct sl_operation *op, enum sl_err err, const struct redisReply *r);
 
 struct sl_operation {
-    struct sl_call call; /* first */
+    struct sl_call call;
     enum sl_store_op kind;
     bool waits;    /* the last reply is that of WAIT */
     bool reloaded; /* sent again after NOSCRIPT */

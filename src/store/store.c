@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "store/dial_int.h"
 #include "store/greet_int.h"
@@ -25,15 +26,15 @@ static const char *const script_names[] = {
 };
 
 struct script_load {
-    struct sl_call call; /* first */
+    struct sl_call call;
     enum sl_store_op kind;
 };
 
 static void on_script_loaded(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
                              const struct redisReply *last)
 {
-    struct sl_store *s = (struct sl_store *)c;
-    struct script_load *l = (struct script_load *)call;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
+    struct script_load *l = sl_container_of(call, struct script_load, call);
     if (last != NULL && first->type == REDIS_REPLY_STRING && first->len == SL_SHA)
         memcpy(s->sha[l->kind], first->str, SL_SHA);
     else if (last != NULL)
@@ -71,7 +72,7 @@ static void note_verification(struct sl_store *s, bool ok)
 /* The reply to the last command, so every script is loaded by now. */
 static void on_config(struct sl_conn *c, const struct redisReply *r)
 {
-    struct sl_store *s = (struct sl_store *)c;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     char text[200];
     struct sl_buf why;
     bool hopeless;
@@ -86,7 +87,7 @@ static void on_config(struct sl_conn *c, const struct redisReply *r)
 
 static void on_info(struct sl_conn *c, const struct redisReply *r)
 {
-    struct sl_store *s = (struct sl_store *)c;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     if (r->type != REDIS_REPLY_STRING) {
         sl_conn_refused(c, "INFO", r);
         return;
@@ -123,7 +124,7 @@ static void verify_server(struct sl_store *s)
 
 static void prepare_store(struct sl_conn *c)
 {
-    struct sl_store *s = (struct sl_store *)c;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     s->verifying = false;
     for (unsigned i = 0; i < SL_OP_COUNT; i++)
         if (script_names[i] != NULL)
@@ -145,7 +146,7 @@ static void on_pong(struct sl_conn *c, const struct redisReply *r)
 /* An idle connection sends PING once a second, so that a server that hangs is noticed before it is needed. */
 static void beat(struct sl_conn *c)
 {
-    struct sl_store *s = (struct sl_store *)c;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     if (c->setup.verifies && !s->verifying && sl_conn_now(c) - s->verified_ns >= VERIFY_EVERY_NS)
         verify_server(s);
     else if (c->head == NULL)
@@ -154,7 +155,7 @@ static void beat(struct sl_conn *c)
 
 static void destroy(struct sl_conn *c)
 {
-    struct sl_store *s = (struct sl_store *)c;
+    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     sl_assert(s->inflight == 0);
     free((char *)s->info.at);
     free(s);

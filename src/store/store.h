@@ -58,7 +58,7 @@ struct sl_store_setup {
 };
 
 /* A host name is resolved: the mailbox's owner passes mail of this kind on to sl_store_mail. */
-#define SL_STORE_MAIL 1000
+#define SL_STORE_MAIL SL_MAIL_RANGE_STORE
 void sl_store_mail(struct sl_mail *m);
 
 struct sl_store *

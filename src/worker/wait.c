@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/by_number.h"
+#include "base/container_of.h"
 
 struct sl_waiter {
     struct sl_pool_worker *worker;
@@ -72,7 +73,7 @@ void sl_wait_cancel(void *waiter)
 
 void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
 {
-    struct sl_parked *p = (struct sl_parked *)m; /* the message is its first member */
+    struct sl_parked *p = sl_container_of(m, struct sl_parked, mail);
     w->awaited--;
     w->parked[m->list] = NULL;
     while (p->first != NULL)
@@ -112,7 +113,7 @@ void sl_lookup_cancel(void *lookup)
 
 void sl_lookup_answered(struct sl_pool_worker *w, struct sl_lookup_mail *m)
 {
-    struct sl_lookup *x = (struct sl_lookup *)m;
+    struct sl_lookup *x = sl_container_of(m, struct sl_lookup, mail);
     w->awaited--;
     *x->link = x->next;
     if (x->next != NULL)

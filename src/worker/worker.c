@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "pool/metrics.h"
 #include "worker/connection.h"
 #include "worker/reserve.h"
@@ -55,19 +56,19 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m)
 {
     switch ((enum sl_pool_mail)m->kind) {
     case SL_MAIL_RESERVE:
-        sl_reserve_answered(w, (struct sl_reservation *)m);
+        sl_reserve_answered(w, sl_container_of(m, struct sl_reservation, mail));
         return;
     case SL_MAIL_COLD:
-        sl_wait_answered(w, (struct sl_cold_mail *)m);
+        sl_wait_answered(w, sl_container_of(m, struct sl_cold_mail, mail));
         return;
     case SL_MAIL_LOOKUP:
-        sl_lookup_answered(w, (struct sl_lookup_mail *)m);
+        sl_lookup_answered(w, sl_container_of(m, struct sl_lookup_mail, mail));
         return;
     case SL_MAIL_CONFIRM:
         sl_pool_worker_confirmed(w);
         return;
     case SL_MAIL_TURN:
-        answer_turn(w, (struct sl_turn_mail *)m);
+        answer_turn(w, sl_container_of(m, struct sl_turn_mail, mail));
         return;
     case SL_MAIL_REFILL:
     case SL_MAIL_RETURN:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "fake_redis.h"
 #include "store/feed.h"
 #include "store/mark.h"
@@ -24,7 +25,7 @@ static void on_mail(void *arg, struct sl_mail *m)
     struct sl_feed *feed = arg;
     bool up = atomic_load(&feed->f->feed_up);
     if (m->kind == FAKE_VERSION && up) {
-        const struct fake_version_mail *v = (struct fake_version_mail *)m;
+        const struct fake_version_mail *v = sl_container_of(m, struct fake_version_mail, mail);
         feed->setup.on_version(feed->setup.arg, v->pool, &v->list, v->version);
     }
     free(m);

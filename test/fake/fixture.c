@@ -1,3 +1,4 @@
+#include "base/container_of.h"
 #include "fixture.h"
 
 #include <dirent.h>
@@ -10,7 +11,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-#define CALL 2000
+#define CALL SL_MAIL_RANGE_TESTS
 
 struct call {
     struct sl_mail mail;
@@ -51,7 +52,7 @@ static bool was_call(struct sl_mail *m)
 {
     if (m->kind != CALL)
         return false;
-    struct call *c = (struct call *)m;
+    struct call *c = sl_container_of(m, struct call, mail);
     c->fn(c->arg);
     free(c);
     return true;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/container_of.h"
 #include "loop/crew.h"
 
 #define JOBS 2000
@@ -45,7 +46,7 @@ static void state_free(void *state)
 
 static void multiply(struct sl_job *job, void *state)
 {
-    struct sum_job *j = (struct sum_job *)job;
+    struct sum_job *j = sl_container_of(job, struct sum_job, job);
     j->result = j->value * *(unsigned *)state;
     j->state = state;
 }
@@ -54,13 +55,13 @@ static void slow(struct sl_job *job, void *state)
 {
     (void)state;
     usleep(500);
-    ((struct sum_job *)job)->result = 1;
+    (sl_container_of(job, struct sum_job, job))->result = 1;
 }
 
 static void on_back(void *arg, struct sl_mail *m)
 {
     struct owner *o = arg;
-    struct sum_job *j = (struct sum_job *)m;
+    struct sum_job *j = sl_container_of(m, struct sum_job, job.mail);
     assert_int_equal(m->kind, 77); /* the sender's, kept */
     assert_false(j->back);
     j->back = true;
@@ -138,7 +139,7 @@ static void free_finishes_what_was_submitted(void **state)
 
 static void gate(struct sl_job *job, void *state)
 {
-    struct sum_job *j = (struct sum_job *)job;
+    struct sum_job *j = sl_container_of(job, struct sum_job, job);
     j->state = state;
     while (!atomic_load(&gate_open))
         usleep(100);

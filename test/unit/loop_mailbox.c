@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/container_of.h"
 #include "loop/crew.h"
 #include "loop/mailbox.h"
 
@@ -28,7 +29,7 @@ struct receiver {
 static void on_letter(void *arg, struct sl_mail *m)
 {
     struct receiver *r = arg;
-    struct letter *l = (struct letter *)m;
+    struct letter *l = sl_container_of(m, struct letter, mail);
     assert_int_equal(l->number, r->next[m->kind]);
     r->next[m->kind]++;
     if (++r->total == r->want && r->loop != NULL)
@@ -135,7 +136,8 @@ static void late_senders_are_harmless(void **state)
     unsigned n = 0;
     for (struct sl_mail *m = sl_mailbox_take(&r.box), *next; m != NULL; m = next) {
         next = m->next;
-        assert_int_equal(((struct letter *)m)->number, n++); /* but not lost, and in order */
+        assert_int_equal((sl_container_of(m, struct letter, mail))->number,
+                         n++); /* but not lost, and in order */
         free(m);
     }
     assert_int_equal(n, EACH);

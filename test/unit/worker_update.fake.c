@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/container_of.h"
 #include "fixture.h"
 
 #define LISTS 3
@@ -35,7 +36,7 @@ static void on_keeper_mail(void *arg, struct sl_mail *m)
 {
     struct room *r = arg;
     assert_int_equal(m->kind, SL_MAIL_CHANGED);
-    struct sl_changed_mail *c = (struct sl_changed_mail *)m;
+    struct sl_changed_mail *c = sl_container_of(m, struct sl_changed_mail, mail);
     r->changed_mails++;
     assert_true(c->version > r->last_version[c->list]); /* only when changed: each one is newer */
     assert_true(c->committed_ns <= sl_mono_ns(&sl_clock_system));
