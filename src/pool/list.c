@@ -103,7 +103,7 @@ bool sl_table_add(struct sl_table *t, struct sl_list *l)
     l->number = n;
     atomic_store_explicit(&chunk[n % CHUNK], l, memory_order_release);
     index_put(atomic_load_explicit(&t->index, memory_order_relaxed), l);
-    /* Last: whoever counts the list also finds it. */
+    /* Last: a thread that counts the list also finds it. */
     atomic_store_explicit(&t->count, n + 1, memory_order_release);
     return true;
 }

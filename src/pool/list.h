@@ -57,6 +57,6 @@ void sl_table_free(struct sl_table *t); /* not the lists */
 bool sl_table_add(struct sl_table *t, struct sl_list *l);
 /* Any thread; NULL when unknown. */
 struct sl_list *sl_table_find(const struct sl_table *t, const struct sl_uuid *id);
-struct sl_list *sl_table_at(const struct sl_table *t,
-                            uint32_t number); /* number below sl_table_count (asserted) */
+/* `number` below sl_table_count (asserted). */
+struct sl_list *sl_table_at(const struct sl_table *t, uint32_t number);
 uint32_t sl_table_count(const struct sl_table *t);

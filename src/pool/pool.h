@@ -19,15 +19,18 @@ struct sl_pool {
     unsigned number;    /* index in the configuration at start */
     struct sl_key *key; /* the keeper's once it runs */
     struct sl_ring *ring;
-    /* One message for all: who turns `refill_wanted` from false to true sends it; the keeper turns it back.
-     */
+    /* The one refill message of the pool. The worker that turns `refill_wanted` from false to true sends it;
+     * the keeper turns it back. */
     struct sl_mail refill_mail;
     _Alignas(64) _Atomic bool refill_wanted;
-    _Atomic uint32_t ahead; /* as prefetch.threshold, while more than that is needed; written by the keeper */
-    _Atomic uint32_t forgotten; /* how often what was ready was dropped, see sl_keeper_drop_references */
-    _Atomic uint32_t ended;     /* how many of its lists were retired */
-    _Atomic uint32_t
-        queued; /* reservations in the keeper's queue: while there are any, newcomers queue too */
+    /* Under load: refill below this, as if it were prefetch.threshold. Written by the keeper. */
+    _Atomic uint32_t ahead;
+    /* How often the references that were ready were dropped, see sl_keeper_forget. */
+    _Atomic uint32_t forgotten;
+    /* How many of its lists were retired. */
+    _Atomic uint32_t ended;
+    /* Reservations in the keeper's queue: while there are any, new ones queue too. */
+    _Atomic uint32_t queued;
 };
 
 /* The options in force. A caller may use what it was given until its present loop turn ends, not across
@@ -46,8 +49,8 @@ struct sl_shared {
     struct sl_mailbox *keeper; /* where workers send */
     /* True while the set of ids is authoritative: every pool was enumerated and the feed is up. */
     _Atomic bool authoritative;
-    /* How long a publication that is due takes to be in its slot, at most, as things are; 0: no telling, the
-     * store or the signer is not well. And what one more list adds to it. Written by the keeper. */
+    /* The longest that a due publication takes at present until it is in its slot; 0: unknown, since the store
+     * or the signer fails. And what one more list adds to it. Written by the keeper. */
     _Atomic uint64_t publish_lag_ns, publish_cost_ns;
     /* Workers whose own connection to Redis is not up, or not confirmed: they refuse updates. */
     _Atomic uint32_t workers_down;
