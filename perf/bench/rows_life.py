@@ -238,7 +238,7 @@ def many(fixture, plan):
         f"{r['memory'] / 2**20:.0f} MiB, tokens {r['tokens'] / 2**20:.0f} MiB")
     return [Row("start with 10,000 lists: first answer", "s", r["first"], "< 1", r["first"] < 1),
             Row("start with 10,000 lists: all signed", "s", r["signed"], "< 15", r["signed"] < 15),
-            Row("start with 10,000 lists: fetch p99 meanwhile", "ms", r["p99_ms"], "< 20 and no error",
+            Row("start with 10,000 lists: fetch p99 until then", "ms", r["p99_ms"], "< 20 and no error",
                 r["p99_ms"] < 20 and r["errors"] == 0, note=f"{r['fetches']} fetches, {r['errors']} errors"),
             Row("start with 10,000 lists: memory", "MiB", r["memory"] / 2**20, f"< {bound / 2**20:.0f}", r["memory"] < bound,
                 note=f"all variants {r['tokens'] / 2**20:.0f} MiB, metric {r['counted'] / 2**20:.0f} MiB")]
