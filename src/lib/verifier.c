@@ -1,3 +1,8 @@
+/* First the keys: each text is told apart by how it looks (JSON, PEM, else DER) and adds keys or anchors,
+ * or says why it does not; the error queue of OpenSSL, which belongs to the program around us, is left as
+ * it was. Then statuslist_verify(): the parser of the format takes the token apart, the signature is
+ * checked against these keys, the claims against what the caller expects. Each step adds to one report,
+ * and a failed one does not stop the next, so that the report names everything that is wrong at once. */
 #include "lib/verifier_int.h"
 
 #include <jansson.h>

@@ -1,3 +1,7 @@
+/* Each decoder checks the whole reply before it fills its result in, so that a caller sees all of a reply
+ * or nothing. Texts stay where they lie in the reply; only arrays get memory, one block for the items and
+ * one for what these point to, both freed with the call. Results of single changes are even decoded in
+ * place: a letter becomes an enum sl_result in the same byte, and a batch needs no memory for them. */
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 

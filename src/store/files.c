@@ -1,3 +1,6 @@
+/* A replacement is written beside the file and synced before the rename, so that the name always leads to
+ * a whole file; the directory is synced after it, so that a power cut cannot bring the old one back once
+ * the caller has been told that the new one is there. */
 #include "store/files_int.h"
 
 #include <errno.h>

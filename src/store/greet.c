@@ -1,3 +1,9 @@
+/* The commands leave at once and are answered in order: the password, the name, the database, our client
+ * number and the list of clients. A wrong answer drops the connection, so those behind it are not looked
+ * at. The list shows by their names the connections that this instance had before: those of another run,
+ * and those of this run in the same role. They are killed before the owner goes on, because Redis could
+ * otherwise still carry out a command of theirs after one of ours. The last reply to CLIENT KILL ends the
+ * greeting. */
 #include "store/greet_int.h"
 
 #include <hiredis/hiredis.h>

@@ -1,10 +1,16 @@
-#include "base/container_of.h"
+/* Loop thread of the store. An operation begins with its EVALSHA, the typed functions (ops_lists.c,
+ * ops_statuses.c) add their arguments, and where replicas must confirm a WAIT goes out in the same piece.
+ * When Redis has forgotten the script, on_reply() loads it and sends the operation again, once; otherwise
+ * it turns the replies into an error by the table `known`: everything else that a write meets after a byte
+ * of it has left is "outcome unknown". An error that ends the connection reaches its own callback first,
+ * and then the calls behind it. */
 #include "store/ops_int.h"
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container_of.h"
 #include "base/log.h"
 #include "store/metrics.h"
 #include "store/names_int.h"
