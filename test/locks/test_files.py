@@ -41,9 +41,24 @@ def test_finds_a_long_file(tree, place):
 ])
 def test_finds_an_include_without_use(tree, use, status):
     assert "sl_uuid_text(" in (tree / "src/base/uuid.h").read_text()
-    (tree / "src/base/planted.c").write_text(f'#include "base/uuid.h"\n{use}\n')
+    (tree / "src/base/planted.c").write_text(f'/* Planted. */\n#include "base/uuid.h"\n{use}\n')
     found, out = run(tree / "script/check-files")
     assert found == status and (status == 0 or out == "src/base/planted.c: includes base/uuid.h and uses no name that it declares\n"), out
+
+
+@pytest.mark.parametrize("files, status", [
+    ({"planted.c": "int sl_planted;\n"}, 1),
+    ({"planted.c": "int sl_planted; /* not at the head */\n"}, 1),
+    ({"planted.c": "int sl_planted;\n", "planted_int.h": "/* For the layer. */\n"}, 1),
+    ({"planted.c": "int sl_planted;\n", "planted.h": "#pragma once\n"}, 1),
+    ({"planted.c": "int sl_planted;\n", "planted.h": "/* A story. */\n"}, 0),
+    ({"planted.c": "/* A story. */\nint sl_planted;\n"}, 0),
+])
+def test_finds_a_file_without_a_story(tree, files, status):
+    for name, text in files.items():
+        (tree / "src/base" / name).write_text(text)
+    found, out = run(tree / "script/check-files")
+    assert found == status and (status == 0 or out == "src/base/planted.c: no comment at its head, nor in a planted.h\n"), out
 
 
 @pytest.mark.parametrize("statements, status", [(58, 0), (59, 1)])
