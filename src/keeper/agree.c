@@ -128,7 +128,7 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
         bool first = !a->agreed;
         a->difference[0] = '\0';
         a->agreed = true;
-        if (first && p->state.now == SL_POOL_CLOSED)
+        if (first && sl_keeper_pool_state(p) == SL_POOL_CLOSED)
             k->hooks.agreed(p);
         return;
     }
@@ -178,6 +178,11 @@ void sl_keeper_advertise_options(struct sl_kpool *p)
         return;
     sl_feed_show(k->feed, p->shared->number, before);
     sl_keeper_check_agreement(p);
+}
+
+const uint64_t *sl_keeper_fingerprints(const struct sl_keeper *k)
+{
+    return k->agreements.fingerprints;
 }
 
 bool sl_keeper_has_agreed(const struct sl_kpool *p)

@@ -40,6 +40,8 @@ void sl_keeper_advertise_options(struct sl_kpool *p);
 void sl_keeper_check_agreement(struct sl_kpool *p);
 /* Every sweep. */
 void sl_keeper_retry_agreement(struct sl_kpool *p);
+/* Of the shared options, by pool number; alive as long as the keeper. */
+const uint64_t *sl_keeper_fingerprints(const struct sl_keeper *k);
 bool sl_keeper_has_agreed(const struct sl_kpool *p);
 /* What differs now, as a sentence; "": nothing. */
 const char *sl_keeper_difference(const struct sl_kpool *p);

@@ -203,7 +203,7 @@ static void connect_all(struct sl_keeper *k)
     k->loader = sl_store_new(&s);
     struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
-                              .fingerprints = k->agreements.fingerprints,
+                              .fingerprints = sl_keeper_fingerprints(k),
                               .on_version = on_version,
                               .arg = k};
     k->feed = sl_feed_new(&f);

@@ -22,7 +22,7 @@ static void compare_version(struct sl_klist *t, uint64_t version)
 {
     const struct sl_token *token = sl_list_token(&t->list);
     uint64_t published = token != NULL ? token->version : 0;
-    bool checking = t->pool->state.checking;
+    bool checking = sl_keeper_is_checking(t->pool);
     uint64_t known = checking ? sl_keeper_committed_version(t) : published;
     bool less = version < known;
     if (less)
@@ -41,7 +41,7 @@ static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_recor
         return NULL;
     }
     sl_keeper_add_publication(t, r->version);
-    t->comparison.reading = p->state.reading;
+    t->comparison.reading = sl_keeper_reading(p);
     if (r->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
     sl_keeper_want_token(t, false);
@@ -59,7 +59,7 @@ struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record
         return NULL;
     }
     compare_version(t, r->version);
-    t->comparison.reading = p->state.reading;
+    t->comparison.reading = sl_keeper_reading(p);
     sl_keeper_committed(t, r->version, sl_mono_ns(p->keeper->clock));
     if (r->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
@@ -69,7 +69,7 @@ struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record
 void sl_keeper_compare_missing(struct sl_kpool *p)
 {
     SL_EACH_KLIST (t, p->keeper) {
-        if (t->pool != p || t->comparison.reading == p->state.reading || sl_keeper_is_retired(t))
+        if (t->pool != p || t->comparison.reading == sl_keeper_reading(p) || sl_keeper_is_retired(t))
             continue;
         t->comparison.behind = true;
         sl_keeper_note_rollback(t, 0, sl_keeper_committed_version(t));

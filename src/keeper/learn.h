@@ -10,9 +10,10 @@ struct sl_list_record;
 
 /* Of one list: how Redis' record compares with what this process knows. */
 struct sl_comparison {
-    uint32_t reading; /* the latest reading of all lists that had it */
-    bool
-        behind; /* Redis has less than is known here, or has it from an instance that knew less: restore it */
+    /* The latest reading of all lists that had it. */
+    uint32_t reading;
+    /* Redis has less than is known here, or has it from an instance that knew less: restore it. */
+    bool behind;
 };
 
 /* NULL: it cannot be kept, or belongs to another pool. */

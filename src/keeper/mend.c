@@ -1,8 +1,7 @@
 /* Redis was restored from a backup, or failed over to a replica that lagged. After all lists were read again
  * and compared (keeper/learn.h), each that is missing or behind is written back from its last published
  * token: a publisher thread unpacks the statuses, and Redis creates the list again, or raises it, and seals
- * it. Until then nothing of the pool is loaded, and no worker with a new connection writes (keeper/sync.h).
- */
+ * it. Until then nothing of the pool is loaded, and no worker with a new connection writes (sync.h). */
 #include "keeper/mend.h"
 
 #include <stdlib.h>
@@ -96,8 +95,8 @@ static void mend_list(struct sl_klist *t)
     struct sl_token *token = sl_list_token(&t->list);
     t->mending.asked = true;
     sl_flight_begin(&p->mending.flight, t);
-    if (token ==
-        NULL) { /* no reader has seen it: for all that is known here it is as empty as at its creation */
+    /* Without a token no reader has seen the list: as far as this process knows it is as empty as new. */
+    if (token == NULL) {
         if (!send_list(t, 0, sl_span("", 0))) {
             mend_failed(t, "a list was not mended");
             sl_flight_end(&p->mending.flight, t);
@@ -144,7 +143,7 @@ void sl_keeper_mend(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
     struct sl_mending *m = &p->mending;
-    if (p->state.now != SL_POOL_MENDING)
+    if (sl_keeper_pool_state(p) != SL_POOL_MENDING)
         return;
     uint32_t count = sl_table_count(k->shared->table);
     for (; m->next_number < count && m->flight.lists < AT_ONCE && !m->failed && !k->draining;

@@ -1,14 +1,18 @@
 /* A list's way from a change to the slot:
  *
  * 1. The keeper learns of a version (sl_keeper_committed): by a worker's mail, the feed, or the sweep.
+ *
  * 2. schedule_change: an idle list is queued at once, or update-interval after its last publication, so that
  * many versions within an interval make one publication. A list without changes gets a timer for its renewal.
+ *
  * 3. sl_keeper_pump takes lists from the queue while the bounds on lists and bytes under way allow, and asks
  * Redis for all statuses (on_loaded); large lists come over a connection of their own.
- * 4. start_signing copies them into a job; a publisher thread compresses and signs (sign_list), and the job
- * comes back as mail (sl_keeper_sign_done).
- * 5. publish_token exchanges the slot; the old token is freed after a grace period (keeper/reclaim.h).
- * Versions that came meanwhile make the list due again.
+ *
+ * 4. start_signing copies them into a job; a publisher thread compresses and signs, and the job comes back as
+ * mail (sl_keeper_sign_done).
+ *
+ * 5. publish_token exchanges the slot; the old token is freed after a grace period (keeper/reclaim.h). A
+ * version that was committed during steps 3 and 4 makes the list due again.
  *
  * A step that fails leaves the last token in the slot, marks it as withheld, and begins again later. */
 #include "keeper/publish.h"

@@ -1,6 +1,5 @@
 /* The keeper's part of a reload: keys and options are replaced between two turns of its loop. */
 #include "base/text.h"
-
 #include "keeper/keeper_int.h"
 
 /* Whether tokens have other claims under these options. */

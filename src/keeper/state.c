@@ -45,6 +45,26 @@ bool sl_keeper_in_doubt(const struct sl_kpool *p)
     return p->state.checking || (p->state.was_synced && !sl_keeper_is_readable(p));
 }
 
+enum sl_pool_state sl_keeper_pool_state(const struct sl_kpool *p)
+{
+    return p->state.now;
+}
+
+bool sl_keeper_is_checking(const struct sl_kpool *p)
+{
+    return p->state.checking;
+}
+
+uint32_t sl_keeper_reading(const struct sl_kpool *p)
+{
+    return p->state.reading;
+}
+
+uint64_t sl_keeper_newest_change(const struct sl_kpool *p)
+{
+    return p->state.newest_change;
+}
+
 void sl_keeper_begin_check(struct sl_kpool *p)
 {
     p->state.checking = true;

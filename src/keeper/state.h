@@ -37,9 +37,14 @@ bool sl_keeper_is_synced(const struct sl_kpool *p);
 bool sl_keeper_was_synced(const struct sl_kpool *p);
 /* Lists are known well enough for changes to be read: LISTING or later. */
 bool sl_keeper_is_readable(const struct sl_kpool *p);
-/* Nothing is loaded for publication while this holds: what Redis has must be compared, and restored, first.
- */
+/* Nothing is loaded for publication while this holds: first Redis' data is compared, and restored. */
 bool sl_keeper_in_doubt(const struct sl_kpool *p);
+enum sl_pool_state sl_keeper_pool_state(const struct sl_kpool *p);
+bool sl_keeper_is_checking(const struct sl_kpool *p);
+/* The number of the present, or last, reading of all lists. */
+uint32_t sl_keeper_reading(const struct sl_kpool *p);
+/* The highest change number that a record had; see sl_keeper_begin_check. */
+uint64_t sl_keeper_newest_change(const struct sl_kpool *p);
 
 void sl_keeper_begin_check(struct sl_kpool *p);
 void sl_keeper_end_check(struct sl_kpool *p);

@@ -1,6 +1,5 @@
 /* References that were taken from Redis and not yet handed out, and the reservations that wait for them.
- * Waiting reservations come first, in order; the rest goes into the pool's ring, from which the workers pop.
- */
+ * Waiting reservations come first, in order; the rest goes into the pool's ring, where workers pop. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -15,11 +15,9 @@
 #define PAGE 1000 /* lists per reading of changes */
 
 /* ---- workers with a new connection
-
- * A worker that has a new connection to Redis writes nothing over it before the keeper has looked whether
- Redis went
- * back, and has restored what was lost: an update of a list that is behind would be lost when the list is
- raised. */
+ *
+ * A worker writes nothing over a new connection before the keeper has checked whether Redis went back, and
+ * has restored what was lost: an update of a list that is behind would be lost when the list is raised. */
 
 static bool all_synced(struct sl_keeper *k)
 {
@@ -123,7 +121,7 @@ static void drop_and_check(struct sl_kpool *p)
 
 static bool has_lost_changes(struct sl_kpool *p, uint64_t newest)
 {
-    uint64_t read = p->sync.read_change, seen = p->state.newest_change;
+    uint64_t read = p->sync.read_change, seen = sl_keeper_newest_change(p);
     seen = read > seen ? read : seen;
     if (newest >= seen)
         return false;
@@ -134,9 +132,9 @@ static bool has_lost_changes(struct sl_kpool *p, uint64_t newest)
 
 static void all_read(struct sl_kpool *p)
 {
-    if (p->state.now != SL_POOL_LISTING)
+    if (sl_keeper_pool_state(p) != SL_POOL_LISTING)
         return;
-    if (p->state.checking)
+    if (sl_keeper_is_checking(p))
         sl_keeper_start_mending(p);
     else
         sl_keeper_finish_sync(p);
@@ -150,7 +148,8 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         return; /* the next sweep, or the next connect, reads again */
     if (has_lost_changes(p, r->newest)) {
         drop_and_check(p);
-        if (p->state.now == SL_POOL_CLOSED || sl_keeper_is_readable(p)) /* otherwise it is being opened */
+        if (sl_keeper_pool_state(p) == SL_POOL_CLOSED ||
+            sl_keeper_is_readable(p)) /* otherwise it is being opened */
             sl_keeper_open(p);
         return;
     }
@@ -183,9 +182,9 @@ void sl_keeper_read_changes(struct sl_kpool *p)
 
 void sl_keeper_sweep(struct sl_kpool *p)
 {
-    if (sl_keeper_is_synced(p) || p->state.now == SL_POOL_LISTING)
+    if (sl_keeper_is_synced(p) || sl_keeper_pool_state(p) == SL_POOL_LISTING)
         sl_keeper_read_changes(p);
-    else if (p->state.now == SL_POOL_CLOSED && sl_store_state(p->keeper->store) == SL_STORE_UP)
+    else if (sl_keeper_pool_state(p) == SL_POOL_CLOSED && sl_store_state(p->keeper->store) == SL_STORE_UP)
         sl_keeper_open(p);
 }
 
@@ -194,7 +193,7 @@ void sl_keeper_sweep(struct sl_kpool *p)
 static void list_pool(struct sl_kpool *p)
 {
     sl_keeper_change_state(p, SL_POOL_LISTING);
-    if (p->state.checking)
+    if (sl_keeper_is_checking(p))
         check_all(p); /* anew, if it was cut short */
     sl_keeper_read_changes(p);
 }

@@ -13,7 +13,7 @@ struct sl_kpool;
 struct sl_sync {
     uint64_t read_change;           /* the last change number that was read */
     char replid[SL_REPLID_MAX + 1]; /* Redis' replication id when the pool was last opened */
-    bool reading, read_again;       /* changes are being read; and were asked for once more meanwhile */
+    bool reading, read_again;       /* changes are being read; and are to be read once more after that */
 };
 
 /* Of the keeper. */

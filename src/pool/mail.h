@@ -11,17 +11,16 @@ struct sl_list;
 struct sl_pool;
 struct sl_pool_worker;
 
-/* Messages. Each is a question that comes back to its sender as the answer, so whoever sent it frees it. */
+/* Messages. Each is a question that comes back to its sender as the answer, so the sender frees it. */
 enum sl_pool_mail {
     /* worker -> keeper */
-    SL_MAIL_REFILL =
-        SL_MAIL_RANGE_POOL, /* sl_pool.refill_mail, of which there is one per pool; does not come back */
-    SL_MAIL_RESERVE,        /* struct sl_reservation: one per waiting request */
-    SL_MAIL_RETURN,         /* struct sl_reservation whose request has gone, with its references */
-    SL_MAIL_CHANGED,        /* struct sl_changed_mail: one per update call; freed by the keeper */
-    SL_MAIL_COLD,           /* struct sl_cold_mail: one per worker and list */
-    SL_MAIL_CONFIRM,        /* struct sl_confirm_mail: one per worker */
-    SL_MAIL_LOOKUP,         /* struct sl_lookup_mail: one per waiting request */
+    SL_MAIL_REFILL = SL_MAIL_RANGE_POOL, /* sl_pool.refill_mail: one per pool; does not come back */
+    SL_MAIL_RESERVE,                     /* struct sl_reservation: one per waiting request */
+    SL_MAIL_RETURN,  /* struct sl_reservation whose request has gone, with its references */
+    SL_MAIL_CHANGED, /* struct sl_changed_mail: one per update call; freed by the keeper */
+    SL_MAIL_COLD,    /* struct sl_cold_mail: one per worker and list */
+    SL_MAIL_CONFIRM, /* struct sl_confirm_mail: one per worker */
+    SL_MAIL_LOOKUP,  /* struct sl_lookup_mail: one per waiting request */
     /* keeper -> worker */
     SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
 };
@@ -37,8 +36,8 @@ struct sl_cold_mail {
     struct sl_mail mail;
     struct sl_mailbox *reply_to;
     uint32_t list;
-    enum sl_err err; /* the answer: OK (the slot has a token) or UNAVAILABLE */
-    void *next;      /* the keeper's chain */
+    enum sl_err err;           /* the answer: OK (the slot has a token), NO_SUCH_LIST or UNAVAILABLE */
+    struct sl_cold_mail *next; /* the keeper's chain */
 };
 
 /* A worker's connection is new; the answer: what Redis lost since the former one is known and mended. */
@@ -62,9 +61,8 @@ struct sl_lookup_mail {
     struct sl_lookup_mail *next, *same; /* the next id; the next who asks for this one */
 };
 
-/* Tells a worker that tokens were replaced. Once it has come back from every worker, nobody uses the old
- * tokens any more but with a share of his own. The worker lets go of the shares that it keeps for the lists
- * named. */
+/* Tells a worker that tokens were replaced. Once it has come back from every worker, an old token is used
+ * only by holders of a share. The worker releases the shares that it keeps for the lists named. */
 struct sl_turn_mail {
     struct sl_mail mail;
     struct sl_mailbox *reply_to;
@@ -87,7 +85,7 @@ struct sl_reservation {
     void *arg;
     struct sl_timer deadline;
     struct sl_reservation *newer, *older; /* the worker's list of those under way */
-    /* set by the worker when nobody waits any more, read by the keeper */
+    /* set by the worker when the request has gone, read by the keeper */
     _Atomic bool gone;
     /* the keeper's while it has the message */
     struct sl_reservation *next;

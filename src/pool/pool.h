@@ -25,7 +25,7 @@ struct sl_pool {
     _Alignas(64) _Atomic bool refill_wanted;
     /* Under load: refill below this, as if it were prefetch.threshold. Written by the keeper. */
     _Atomic uint32_t ahead;
-    /* How often the references that were ready were dropped, see sl_keeper_forget. */
+    /* How often the references that were ready were dropped, see keeper/stock.h. */
     _Atomic uint32_t forgotten;
     /* How many of its lists were retired. */
     _Atomic uint32_t ended;
@@ -40,8 +40,7 @@ static inline const struct sl_pool_options *sl_pool_options(const struct sl_pool
     return atomic_load_explicit(&p->options, memory_order_acquire);
 }
 
-/* What the threads of the pool layer have in common. Immutable once the threads run, but for what is atomic.
- */
+/* What workers and keeper have in common. Once the threads run, only atomic fields change. */
 struct sl_shared {
     struct sl_pool *pools;
     unsigned pool_count;
