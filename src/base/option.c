@@ -182,7 +182,7 @@ static bool set_bool(const struct sl_option *row, bool *field, struct sl_span te
 {
     bool yes = sl_span_eq(text, SL_SPAN("true"));
     if (!yes && !sl_span_eq(text, SL_SPAN("false")))
-        return refuse(row, text, "is neither", why);
+        return refuse(row, text, "is not valid", why);
     *field = yes;
     return true;
 }
@@ -190,7 +190,7 @@ static bool set_bool(const struct sl_option *row, bool *field, struct sl_span te
 static bool parse_number(const struct sl_option *row, struct sl_span text, uint64_t *ret, struct sl_buf *why)
 {
     if (words_are_numbers(row) && find_word(row, text) < 0)
-        return refuse(row, text, "is none of them", why);
+        return refuse(row, text, "is not valid", why);
     if (row->type == SL_OPT_UINT && find_word(row, text) >= 0) {
         *ret = 0;
         return true;
@@ -288,7 +288,7 @@ bool sl_option_set(const struct sl_option *row, void *options, struct sl_span te
         return set_text(row, field, text, why);
     case SL_OPT_WORD:
         if ((word = find_word(row, text)) < 0)
-            return refuse(row, text, "is none of them", why);
+            return refuse(row, text, "is not valid", why);
         *(int *)field = word;
         return true;
     case SL_OPT_MAP:

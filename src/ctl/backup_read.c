@@ -125,14 +125,14 @@ static bool next(struct reader *r, struct record *ret)
         return false;
     sl_chain_sum(&r->chain, n, found);
     if (memcmp(said, found, SL_SHA256) != 0)
-        return damaged(r, "a wrong checksum of the record", began);
+        return damaged(r, "the checksum of the record is wrong", began);
     memcpy(r->chain.sum, found, SL_SHA256);
     at = r->chain.covered + SL_SHA256;
     json_error_t e;
     json_t *j = json_loadb(at + FRAME, head, JSON_REJECT_DUPLICATES, &e);
     if (!json_is_object(j)) {
         json_decref(j);
-        return damaged(r, "no JSON object heads the record", began);
+        return damaged(r, "the record does not begin with a JSON object", began);
     }
     *ret = (struct record){
         .at = began, .kind = (uint8_t)at[0], .head = j, .body = sl_span(at + FRAME + head, body)};

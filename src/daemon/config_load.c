@@ -90,8 +90,9 @@ static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
                              .path = sl_xstrdup(path),
                              .line = n->key_line};
     if (!is_pool_name(n->key))
-        sl_config_report_add(&l->errors, n->key_line, path,
-                             "is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ and -");
+        sl_config_report_add(
+            &l->errors, n->key_line, path,
+            "is not a valid name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ and -");
     struct sl_node *none;
     static const struct sl_node empty = {.kind = SL_NODE_MAP};
     if (n->kind != SL_NODE_MAP && !sl_yaml_is_null(n))

@@ -51,7 +51,7 @@ static void on_given_back(void *arg, enum sl_err err, uint32_t accepted)
     if (err == SL_OK)
         sl_metric_add(p->metrics, SL_KM_GIVEN_BACK, accepted);
     if (err != SL_OK || accepted < g->count)
-        sl_log(SL_WARN, "pool", "references were not given back: their indices stay unused",
+        sl_log(SL_WARN, "pool", "could not give references back: their indices stay unused",
                SL_KS("pool", p->shared->name), SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
                SL_KS("code", sl_err_code(err)));
     free(g);
@@ -111,7 +111,7 @@ static void give_pool(struct sl_kpool *p)
 
 static void on_give_up(void *arg)
 {
-    sl_log(SL_WARN, "pool", "references were not given back in time: their indices stay unused");
+    sl_log(SL_WARN, "pool", "could not give references back in time: their indices stay unused");
     finish_giving_back(arg);
 }
 

@@ -49,12 +49,12 @@ static void put_store_reason(struct sl_keeper *k, struct sl_buf *why)
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
 {
     if (k->draining) {
-        sl_buf_puts(why, "shutdown: the service is ending");
+        sl_buf_puts(why, "shutdown: the service is shutting down");
         return false;
     }
     SL_EACH_KPOOL (p, k) {
         if (!sl_keeper_was_synced(p)) {
-            sl_buf_printf(why, "pools: %s was not read from Redis yet", p->shared->name);
+            sl_buf_printf(why, "pools: %s has not been read from Redis yet", p->shared->name);
             put_store_reason(k, why);
             return false;
         }
@@ -70,7 +70,7 @@ static bool pool_ready(struct sl_kpool *p, struct sl_buf *why)
         return false;
     }
     if (!sl_keeper_is_synced(p)) {
-        sl_buf_printf(why, "store: pool %s is being read again", p->shared->name);
+        sl_buf_printf(why, "store: the keeper is reading pool %s again", p->shared->name);
         return false;
     }
     if (!p->options->retired && sl_ring_fill(p->shared->ring) == 0) {

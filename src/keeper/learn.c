@@ -37,7 +37,7 @@ static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_recor
 {
     struct sl_klist *t = sl_keeper_new_list(p, r);
     if (t == NULL) {
-        sl_log(SL_ERROR, "pool", "cannot keep another list", SL_KS("pool", p->shared->name));
+        sl_log(SL_ERROR, "pool", "no memory for another list", SL_KS("pool", p->shared->name));
         return NULL;
     }
     sl_keeper_add_publication(t, r->version);
@@ -55,7 +55,7 @@ struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record
     if (t == NULL)
         return learn_new(p, r);
     if (t->pool != p) {
-        sl_log(SL_ERROR, "pool", "a list id stands in two pools", SL_KS("pool", p->shared->name));
+        sl_log(SL_ERROR, "pool", "two pools have a list with the same id", SL_KS("pool", p->shared->name));
         return NULL;
     }
     compare_version(t, r->version);

@@ -124,7 +124,7 @@ static void keep_lease(struct sl_kpool *p, uint64_t now)
     p->lease.until_ns = 0;
     if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) == 0)
         return;
-    sl_log(SL_ERROR, "pool", "redis was not reached for too long: references that were ready are dropped",
+    sl_log(SL_ERROR, "pool", "redis was out of reach for too long: dropping the references that were ready",
            SL_KS("pool", p->shared->name));
     sl_keeper_drop_references(p);
 }

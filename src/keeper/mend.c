@@ -39,14 +39,14 @@ static void mend_ended(struct sl_klist *t)
 static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
 {
     static const char *const results[] = {
-        [SL_MENDED_NOT] = "a list was mended by another instance",
-        [SL_MENDED_NEW] = "a list that redis lost was made again from its last token",
+        [SL_MENDED_NOT] = "another instance has restored a list",
+        [SL_MENDED_NEW] = "a list that redis lost was created again from its last token",
         [SL_MENDED_RAISED] = "a list that redis lost changes of was raised to its last token",
-        [SL_MENDED_MORE] = "a list that another instance has mended was raised further",
+        [SL_MENDED_MORE] = "a list that another instance had restored was raised further",
         [SL_MENDED_RETIRED] = "a list that redis lost is retired: it was not restored"};
     struct sl_klist *t = arg;
     if (err != SL_OK) {
-        mend_failed(t, "a list was not mended");
+        mend_failed(t, "cannot restore a list");
     } else {
         sl_keeper_note_restored(t);
         sl_metric_add_label(t->pool->metrics, SL_KM_MENDED, what, 1);
@@ -82,7 +82,7 @@ void sl_keeper_unpack_done(struct sl_mail *m)
     struct unpack_job *j = sl_container_of(m, struct unpack_job, job.mail);
     struct sl_klist *t = j->list;
     if (!j->ok || !send_list(t, j->token->version, sl_span((const char *)j->bytes, j->len))) {
-        mend_failed(t, j->ok ? "a list was not mended" : "a list could not be read from its last token");
+        mend_failed(t, j->ok ? "cannot restore a list" : "cannot unpack the last token of a list");
         mend_ended(t);
     }
     sl_token_unref(j->token);
@@ -98,7 +98,7 @@ static void mend_list(struct sl_klist *t)
     /* Without a token no reader has seen the list: as far as this process knows it is as empty as new. */
     if (token == NULL) {
         if (!send_list(t, 0, sl_span("", 0))) {
-            mend_failed(t, "a list was not mended");
+            mend_failed(t, "cannot restore a list");
             sl_flight_end(&p->mending.flight, t);
         }
         return;

@@ -329,14 +329,14 @@ static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
     const struct sl_token *token = sl_list_token(&t->list);
     if (err == SL_OK) {
         sl_keeper_note_rollback(t, version, token->version);
-        publication_failed(t, SL_ERR_INTERNAL, "redis has an older version than was published");
+        publication_failed(t, SL_ERR_INTERNAL, "redis has an older version than the published one");
         return;
     }
     if (err == SL_ERR_NO_SUCH_LIST) {
         l->dropped = l->dropped || l->retired;
         t->pool->publications.list_missing = true;
     }
-    publication_failed(t, err, "a list was not loaded");
+    publication_failed(t, err, "cannot load a list");
 }
 
 static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes)
@@ -369,7 +369,7 @@ static void load_list(struct sl_klist *t, struct sl_store *s)
         return;
     }
     if (sl_store_load(s, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
-        publication_failed(t, SL_ERR_UNAVAILABLE, "a list was not loaded");
+        publication_failed(t, SL_ERR_UNAVAILABLE, "cannot load a list");
         return;
     }
     t->publication.state = SL_PUBLISH_LOADING;
@@ -462,7 +462,7 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *m)
     bool first = false;
     sl_flight_end(&k->publications.flight, t);
     if (j->err != SL_OK) {
-        publication_failed(t, j->err, "a token was not signed");
+        publication_failed(t, j->err, "cannot sign a token");
     } else {
         t->publication.state = SL_PUBLISH_IDLE;
         count_publication(t, j);
@@ -488,7 +488,7 @@ static void watch_wall_clock(struct sl_keeper *k)
     k->publications.wall_offset_ms = offset;
     if (step > -1000 && step < 1000)
         return;
-    sl_log(SL_WARN, "publish", "the wall clock was stepped", SL_KI("milliseconds", step));
+    sl_log(SL_WARN, "publish", "the wall clock jumped", SL_KI("milliseconds", step));
     SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);
         if (token != NULL && t->publication.committed <= token->version)

@@ -201,7 +201,7 @@ static void list_pool(struct sl_kpool *p)
 /* Redis was restarted, restored or failed over. */
 static void drop_epoch(struct sl_kpool *p)
 {
-    sl_log(SL_WARN, "pool", "redis may have lost data: references that were ready are dropped",
+    sl_log(SL_WARN, "pool", "redis may have lost data: dropping the references that were ready",
            SL_KS("pool", p->shared->name));
     drop_and_check(p);
 }
@@ -228,7 +228,8 @@ static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
     if (adopted < 0) {
         uint64_t mark;
         (void)sl_keeper_mark(p, &mark);
-        sl_log(SL_ERROR, "pool", "the embedded redis is behind what was taken: open lists will be sealed",
+        sl_log(SL_ERROR, "pool",
+               "the embedded redis is behind the high-water mark: its open lists will be sealed",
                SL_KS("pool", p->shared->name), SL_KU("mark", mark));
         drop_epoch(p);
     } else {
@@ -309,7 +310,7 @@ void sl_keeper_store_up(struct sl_keeper *k)
     SL_EACH_KPOOL (p, k)
         sl_keeper_open(p);
     if (!k->syncs.names_checked && sl_store_pool_names(k->store, on_pool_names, k) != SL_OK)
-        sl_log(SL_WARN, "pool", "pool names were not read");
+        sl_log(SL_WARN, "pool", "cannot read the names of pools from redis");
     sl_keeper_pump(k);
 }
 

@@ -88,7 +88,7 @@ void sl_keeper_mark_done(struct sl_mail *mail)
         hand_on(p, s);
         sl_keeper_refill(p);
     } else {
-        sl_log(SL_ERROR, "pool", "cannot write the mark of what was taken: indices are dropped",
+        sl_log(SL_ERROR, "pool", "cannot write the high-water mark: dropping the indices that were taken",
                SL_KS("pool", p->shared->name));
         sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
         sl_segments_free(s);
@@ -120,7 +120,7 @@ static void count_take(struct sl_kpool *p, const struct sl_taken *r)
     sl_metric_add(p->metrics, SL_KM_REFILLS, 1);
     if (r->sealed > 0) {
         sl_metric_add(p->metrics, SL_KM_SEALED, r->sealed);
-        sl_log(SL_WARN, "pool", "lists of another epoch were sealed", SL_KS("pool", p->shared->name),
+        sl_log(SL_WARN, "pool", "sealed lists of another epoch", SL_KS("pool", p->shared->name),
                SL_KU("lists", r->sealed));
     }
     if (r->block_count > 0) {

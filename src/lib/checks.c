@@ -43,8 +43,8 @@ static void check_sub(struct statuslist_report *r, const struct sl_parts *p, con
     else if (p->sub.at == NULL)
         sl_verify_report_add(r, "sub", STATUSLIST_FAIL, token_section(p), "not a string");
     else if (uri == NULL)
-        sl_verify_report_add(r, "sub", STATUSLIST_PASS, RULES, "\"%.200s\", compared with nothing",
-                             p->sub.at);
+        sl_verify_report_add(r, "sub", STATUSLIST_PASS, RULES,
+                             "\"%.200s\", which was not compared with a URI", p->sub.at);
     else if (strcmp(p->sub.at, uri) != 0)
         sl_verify_report_add(r, "sub", STATUSLIST_FAIL, RULES, "\"%.150s\" is not the URI \"%.150s\"",
                              p->sub.at, uri);
@@ -220,7 +220,7 @@ static void check_index(struct statuslist_report *r, uint64_t index)
     const struct statuslist_claims *c = &r->claims;
     r->index_missing = true;
     if (c->list == NULL || c->bits == 0) {
-        sl_verify_report_add(r, "index", STATUSLIST_SKIP, RULES, "there is no list to look into");
+        sl_verify_report_add(r, "index", STATUSLIST_SKIP, RULES, "the token has no list");
         return;
     }
     int value = statuslist_get(c->list, c->list_len, c->bits, index);

@@ -13,7 +13,7 @@ const char *statuslist_result_text(enum statuslist_result result)
     static const char *const texts[] = {
         [STATUSLIST_OK] = "well formed",
         [STATUSLIST_MALFORMED] = "not one complete, well-formed stream",
-        [STATUSLIST_TRAILING] = "something follows the end of the stream",
+        [STATUSLIST_TRAILING] = "bytes follow the end of the stream",
         [STATUSLIST_TOO_LARGE] = "inflates to more than the limit",
         [STATUSLIST_NO_MEMORY] = "out of memory",
     };

@@ -143,10 +143,9 @@ static void check_alg(struct statuslist_report *r, const struct header *h, const
             sl_alg_refuse(r, SL_SECTION_CWT, name);
     } else {
         sl_verify_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
-                             h->alg_wrong ? "header 1 is not a number"
-                             : open->has_alg
-                                 ? "header 1 is not in the protected header: anybody could change it"
-                                 : "header 1 is missing");
+                             h->alg_wrong    ? "header 1 is not a number"
+                             : open->has_alg ? "header 1 is not in the protected header: anyone can change it"
+                                             : "header 1 is missing");
     }
 }
 
@@ -157,7 +156,7 @@ static void check_header(struct statuslist_report *r, const struct header *h, co
     if (h->has_crit || open->has_crit)
         sl_verify_report_add(
             r, "header", STATUSLIST_FAIL, SL_SECTION_CWT,
-            "header 2 (crit) names extensions that a reader must understand: there is none here");
+            "header 2 (crit) names extensions that a reader must understand; this reader knows none");
     else
         sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_CWT,
                              "a protected map and an unprotected one");
@@ -266,7 +265,7 @@ static void claims(struct statuslist_report *r, struct sl_span payload, struct s
     }
     *ret_loose = *ret_loose || in.loose;
     if (in.why == NULL && in.at != in.end)
-        in.why = "something follows the map";
+        in.why = "bytes follow the map";
     p->claims_read = in.why == NULL;
     sl_verify_report_add(r, "claims", in.why != NULL ? STATUSLIST_FAIL : STATUSLIST_PASS, SL_SECTION_CWT,
                          "%s", in.why != NULL ? in.why : "a CBOR map");
@@ -350,7 +349,7 @@ void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_p
     struct header open = {.has_alg = false}, h = {.has_alg = false};
     if (!sign1(r, &in, p, &head, &open, &payload)) {
         sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_CWT, "not a COSE_Sign1: %s",
-                             in.why != NULL ? in.why : "not an array of its four parts and nothing else");
+                             in.why != NULL ? in.why : "not an array of exactly four parts");
         return;
     }
     sl_verify_report_add(r, "encoding", STATUSLIST_PASS, SL_SECTION_CWT, "a COSE_Sign1 of %zu bytes",
@@ -362,7 +361,7 @@ void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_p
         if (head.len > 0)
             header_map(r, &inner, &map, p, &h);
         if (inner.why == NULL && inner.at != inner.end)
-            inner.why = "something follows the map";
+            inner.why = "bytes follow the map";
     } else if (inner.why == NULL) {
         inner.why = "not a map";
     }

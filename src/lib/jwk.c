@@ -57,7 +57,7 @@ static EVP_PKEY *ec(const json_t *jwk, const char *crv, char why[STATUSLIST_WHY]
                                OSSL_PARAM_END};
         EVP_PKEY *key = from_params("EC", params);
         if (key == NULL)
-            snprintf(why, STATUSLIST_WHY, "the JWK's x and y are no point of %s", crv);
+            snprintf(why, STATUSLIST_WHY, "the JWK's x and y are not a point of %s", crv);
         return key;
     }
     snprintf(why, STATUSLIST_WHY, "the JWK's crv is not P-256, P-384 or P-521");
@@ -95,7 +95,7 @@ static EVP_PKEY *rsa(const json_t *jwk, char why[STATUSLIST_WHY])
     BN_free(bn);
     BN_free(be);
     if (key == NULL)
-        snprintf(why, STATUSLIST_WHY, "the JWK is no RSA key");
+        snprintf(why, STATUSLIST_WHY, "the JWK is not a valid RSA key");
     return key;
 }
 

@@ -125,8 +125,9 @@ static void header(struct statuslist_report *r, const json_t *o, struct sl_parts
 {
     p->header_read = true;
     if (json_object_get(o, "crit") != NULL)
-        sl_verify_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_JWT,
-                             "\"crit\" names extensions that a reader must understand: there is none here");
+        sl_verify_report_add(
+            r, "header", STATUSLIST_FAIL, SL_SECTION_JWT,
+            "\"crit\" names extensions that a reader must understand; this reader knows none");
     else
         sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
     struct sl_string typ = string(r, o, "typ"), alg = string(r, o, "alg"), kid = string(r, o, "kid");

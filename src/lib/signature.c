@@ -123,8 +123,8 @@ static X509 *leaf_of(struct statuslist_report *r, const struct sl_parts *p)
     if (leaf == NULL)
         sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
                              p->chain_len > 0
-                                 ? "the first certificate of the token is no certificate"
-                                 : "the token carries no certificate, and no key that fits was given");
+                                 ? "the first certificate of the token cannot be read"
+                                 : "the token carries no certificate, and none of the given keys fits");
     return leaf;
 }
 
@@ -198,7 +198,7 @@ static void by_carried(struct statuslist_report *r, const struct sl_parts *p, in
                              p->alg->jose);
     else if (key != NULL)
         sl_verify_report_add(r, "key", STATUSLIST_WARN, RULES,
-                             "the token's own (%s): nothing says that it may be trusted", name);
+                             "the token's own (%s), which proves nothing about who signed", name);
     if (key != NULL && sl_alg_fits(p->alg, key))
         found(r, p, verifies(p, key), false);
     else
@@ -236,7 +236,7 @@ void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_r
         by_carried(r, p, now);
     } else {
         if (v->key_count > 0)
-            sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key that was given is for %s",
+            sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "none of the given keys is for %s",
                                  p->alg->jose);
         else
             sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key and no trust anchor was given");

@@ -134,7 +134,7 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
 
 void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *r)
 {
-    const char *said = r->type == REDIS_REPLY_ERROR ? r->str : "a reply of another type";
+    const char *said = r->type == REDIS_REPLY_ERROR ? r->str : "a reply of the wrong type";
     static const char *const passing[] = {"LOADING", "BUSY ", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "OOM "};
     bool hopeless = true;
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
@@ -213,7 +213,7 @@ static void parse_replies(struct sl_conn *c)
     void *r;
     while (c->reader != NULL) {
         if (redisReaderGetReply(c->reader, &r) != REDIS_OK) {
-            sl_conn_drop(c, false, "Redis sent what is not its protocol: %s", c->reader->errstr);
+            sl_conn_drop(c, false, "invalid reply from Redis: %s", c->reader->errstr);
             return;
         }
         if (r == NULL)
@@ -264,7 +264,7 @@ static void read_replies(struct sl_conn *c)
         }
         c->progress_ns = sl_conn_now(c);
         if (redisReaderFeed(c->reader, bytes, (size_t)n) != REDIS_OK) {
-            sl_conn_drop(c, false, "connection given up: %s", c->reader->errstr);
+            sl_conn_drop(c, false, "cannot read from Redis: %s", c->reader->errstr);
             return;
         }
         parse_replies(c);

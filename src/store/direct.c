@@ -74,7 +74,7 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct sl_direct *d, cons
 
 static bool bad_shape(struct sl_direct *d, const char *of)
 {
-    return fail(d, "Redis has no %s as statuslistd writes it", of);
+    return fail(d, "Redis has no valid %s", of);
 }
 
 /* ---- under TLS: hiredis connects, writes commands down and parses replies; the bytes between go through
@@ -121,7 +121,7 @@ static bool queue_tls(struct sl_direct *d, const struct words *w)
 
 static bool fail_lost(struct sl_direct *d)
 {
-    return fail(d, "Redis gave no answer: %s", sl_link_why(d->link));
+    return fail(d, "no reply from Redis: %s", sl_link_why(d->link));
 }
 
 static bool send_all(struct sl_direct *d, uint64_t until)
@@ -134,7 +134,7 @@ static bool send_all(struct sl_direct *d, uint64_t until)
         else if (errno != EAGAIN)
             return fail_lost(d);
         else if (!wait_for(d, until))
-            return fail(d, "Redis took no command for %u ms", d->timeout_ms);
+            return fail(d, "Redis accepted no command for %u ms", d->timeout_ms);
     }
     d->out_len = 0;
     return true;
@@ -148,7 +148,7 @@ static bool reply_tls(struct sl_direct *d, void **ret)
         return false;
     for (;;) {
         if (redisReaderGetReply(d->redis->reader, ret) != REDIS_OK)
-            return fail(d, "Redis gave no answer: %s", d->redis->reader->errstr);
+            return fail(d, "no reply from Redis: %s", d->redis->reader->errstr);
         if (*ret != NULL)
             return true;
         ssize_t n = sl_link_recv(d->link, bytes, sizeof bytes);
@@ -157,7 +157,7 @@ static bool reply_tls(struct sl_direct *d, void **ret)
         else if (n == 0 || errno != EAGAIN)
             return fail_lost(d);
         else if (!wait_for(d, until))
-            return fail(d, "Redis gave no answer for %u ms", d->timeout_ms);
+            return fail(d, "no reply from Redis for %u ms", d->timeout_ms);
     }
 }
 
@@ -171,7 +171,7 @@ static bool read_reply(struct sl_direct *d)
     if (d->link != NULL && !reply_tls(d, &r))
         return false;
     if (d->link == NULL && redisGetReply(d->redis, &r) != REDIS_OK)
-        return fail(d, "Redis gave no answer: %s", d->redis->errstr);
+        return fail(d, "no reply from Redis: %s", d->redis->errstr);
     d->reply = r;
     if (d->reply->type == REDIS_REPLY_ERROR)
         return fail(d, "Redis answers: %.200s", d->reply->str);
@@ -466,8 +466,8 @@ bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, u
     if (!sl_decode_pool(d->reply, &p))
         return bad_shape(d, "pool");
     if (p.size != size || p.bits != bits)
-        return fail(d, "the pool %s has size %u and bits %u in Redis, and %u and %u in the backup", pool,
-                    p.size, p.bits, size, bits);
+        return fail(d, "the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup",
+                    pool, p.size, p.bits, size, bits);
     return true;
 }
 
@@ -493,7 +493,7 @@ bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uui
     int64_t what, version;
     if (!is_array(d->reply, 2) || !sl_decode_integer(d->reply->element[0], 0, SL_IMPORT_RETIRED, &what) ||
         !sl_decode_integer(d->reply->element[1], 0, INT64_MAX, &version))
-        return bad_shape(d, "answer of the script");
+        return bad_shape(d, "reply to the script");
     *ret = (enum sl_import)what;
     *ret_version = (uint64_t)version;
     return true;

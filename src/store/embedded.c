@@ -78,7 +78,7 @@ static void on_exit_of_child(void *arg)
         return;
     sl_watch_free(e->exit_watch);
     e->exit_watch = NULL;
-    sl_log(SL_ERROR, "redis-server", "the embedded redis-server has ended; starting it again",
+    sl_log(SL_ERROR, "redis-server", "the embedded redis-server has exited; starting it again",
            SL_KI("pid", e->pid), SL_KI("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
            SL_KI("exit", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
     e->pid = 0;
@@ -230,7 +230,7 @@ void sl_embedded_stop(struct sl_embedded *e)
         while ((rc = poll(&p, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
             ;
         if (rc == 0) {
-            sl_log(SL_ERROR, "redis-server", "the embedded redis-server does not end; killing it");
+            sl_log(SL_ERROR, "redis-server", "the embedded redis-server does not stop; killing it");
             kill(e->pid, SIGKILL);
         }
         while (waitpid(e->pid, NULL, 0) < 0 && errno == EINTR)

@@ -37,7 +37,7 @@ bool sl_store_identity_load(const char *storage, const struct sl_clock *clock, s
             sl_file_replace(path, text, len);
         }
         if (errno != 0) {
-            sl_buf_printf(why, "cannot read or make %s: %s", path, strerror(errno));
+            sl_buf_printf(why, "cannot read or create %s: %s", path, strerror(errno));
             return false;
         }
     }

@@ -124,7 +124,7 @@ static void explain_failure(struct sl_link *l)
         l->hopeless = reason != SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR;
         explain(l, "Redis ends the TLS connection: %s", words != NULL ? words : "an unknown alert");
     } else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
-        explain(l, "no TLS is spoken there (%s): is %s the TLS port of Redis?", words, l->names->port);
+        explain(l, "the server does not speak TLS (%s): is %s the TLS port of Redis?", words, l->names->port);
     } else {
         explain(l, "TLS: %s", words != NULL ? words : "no reason given");
     }

@@ -48,8 +48,8 @@ static void refuse_key(const char *path, const struct prompt *p, struct sl_buf *
             "AES",
             path);
     else if (p->asked)
-        sl_buf_printf(why, "the key in %s is not opened by the password in its password file: check both",
-                      path);
+        sl_buf_printf(
+            why, "the key in %s cannot be opened with the password in its password file: check both", path);
     else
         sl_buf_printf(
             why, "the key file %s holds no private key in PEM form: it must have a BEGIN PRIVATE KEY line",

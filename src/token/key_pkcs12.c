@@ -11,13 +11,13 @@ static const char *reason(bool password)
 {
     for (unsigned long e; (e = ERR_get_error()) != 0;) {
         if (ERR_GET_LIB(e) == ERR_LIB_PKCS12 && ERR_GET_REASON(e) == PKCS12_R_MAC_VERIFY_FAILURE)
-            return password ? "is not opened by the password in its password file: check both"
+            return password ? "cannot be opened with the password in its password file: check both"
                             : "is encrypted: name a file with its password (signer.pkcs12.password-file)";
         if (ERR_GET_REASON(e) == ERR_R_UNSUPPORTED || ERR_GET_REASON(e) == EVP_R_UNSUPPORTED_ALGORITHM)
             return "is encrypted in a way that OpenSSL no longer offers (RC2, for instance): export it anew, "
                    "with AES";
     }
-    return "is damaged, or not opened by its password: export it again";
+    return "is damaged, or has another password: export it again";
 }
 
 /* Moves the certificate of `all` that fits to the end of `chain`. `issued`: the one that it must have signed,

@@ -35,10 +35,10 @@ static bool parse_block(const char *name, const uint8_t *der, long len, struct s
     else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0)
         key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &end, len);
     else
-        return refuse(why, "it is PEM of another kind" WANTED);
+        return refuse(why, "it is PEM, but not a public key" WANTED);
     if (key == NULL || end != der + len) {
         EVP_PKEY_free(key);
-        return refuse(why, "the key in it cannot be read" WANTED);
+        return refuse(why, "it contains a key that OpenSSL cannot read" WANTED);
     }
     *ret = key;
     return true;
@@ -54,7 +54,7 @@ static bool parse(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
     EVP_PKEY *key = NULL;
     bool ok = in != NULL && PEM_read_bio(in, &name, &header, &der, &len) == 1;
     if (!ok)
-        refuse(why, "there is no PEM in it" WANTED);
+        refuse(why, "it contains no PEM" WANTED);
     else
         ok = parse_block(name, der, len, why, &key);
     OPENSSL_free(name);
@@ -65,7 +65,7 @@ static bool parse(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
         OPENSSL_free(header);
         OPENSSL_free(der);
         EVP_PKEY_free(key);
-        ok = refuse(why, "there is more than one key in it; expected a file for each");
+        ok = refuse(why, "it contains more than one key; expected a file for each");
     }
     BIO_free(in);
     if (ok)
@@ -135,9 +135,9 @@ bool sl_public_key_read(struct sl_span text, struct sl_buf *pem, struct sl_buf *
     enum sl_public_kind kind;
     bool ok = parse(text, why, &key);
     if (ok && (ok = kind_of(key, why, &kind)) && !(ok = is_sound(key)))
-        refuse(why, "the numbers in it are no sound key" WANTED);
+        refuse(why, "its numbers do not form a valid key" WANTED);
     if (ok && !(ok = write_pem(key, pem)))
-        refuse(why, "there is too little memory for it; expected more");
+        refuse(why, "there is not enough memory to read it; expected more");
     if (ok)
         *ret_kind = kind;
     EVP_PKEY_free(key);

@@ -41,7 +41,7 @@ static bool trust(SSL_CTX *ctx, const char *ca, const struct sl_clock *clock, st
     bool ok = sl_tls_trust(ctx, anchors);
     sk_X509_pop_free(anchors, X509_free);
     if (!ok)
-        sl_buf_printf(why, "OpenSSL does not take the certificates of %s", ca);
+        sl_buf_printf(why, "OpenSSL does not accept the certificates of %s", ca);
     return ok;
 }
 

@@ -42,7 +42,7 @@ void sl_tls_explain_show(struct sl_buf *why)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     sl_buf_printf(why,
-                  "OpenSSL does not take the certificate for TLS (%s): use an EC key on P-256, or RSA of "
+                  "OpenSSL does not accept the certificate for TLS (%s): use an EC key on P-256, or RSA of "
                   "2048 bits and more, signed with SHA-256",
                   reason != NULL ? reason : "no reason given");
 }

@@ -41,7 +41,7 @@ def test_a_list_that_redis_lost_is_made_again(fixture):
         assert uri in c.lists()
     lost = service.metric("rollback_detected_total")
     assert lost >= 1 and service.log().count("redis has lost changes of a list") == lost
-    assert "was made again from its last token" in service.log()
+    assert "was created again from its last token" in service.log()
     # Another start finds the list as any other.
     service.stop()
     service.start()

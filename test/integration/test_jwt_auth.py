@@ -513,12 +513,12 @@ def test_key_files_that_are_refused(fixture, keys):
             (public_pem(ed25519.Ed25519PrivateKey.generate()), "by-key", "a key of the type ED25519; expected RSA, or EC on P-256"),
             (public_pem(ec.generate_private_key(ec.SECP256K1())), "by-key", "a key of the type EC secp256k1"),
             (public_pem(keys["ES256"]) * 2, "by-key", "more than one key"),
-            (b"nonsense", "by-key", "there is no PEM in it"),
+            (b"nonsense", "by-key", "it contains no PEM"),
             (public_pem(keys["ES256"]), "RS256", "it is a key on P-256, and jwt-auth.algorithm is RS256; expected ES256, or by-key"),
             (public_pem(keys["RS256"]), "ES256", "it is an RSA key, and jwt-auth.algorithm is ES256; expected RS256, or by-key"),
             (public_pem(keys["RS256"]), "HS256", "it is PEM, and jwt-auth.algorithm is HS256; expected a secret"),
             (b"too short\n", "HS384", "the secret (not shown) has 9 bytes; expected at least 48 for HS384"),
-            (keys["HS256"], "by-key", "there is no PEM in it")]
+            (keys["HS256"], "by-key", "it contains no PEM")]
     for content, algorithm, message in rows:
         path = fixture.directory / "the-key"
         path.write_bytes(content)

@@ -365,7 +365,7 @@ def test_the_embedded_redis_ends_with_the_service(fixture):
         else:
             getattr(service, end)()
         until(lambda: not os.path.exists(f"/proc/{child}"), 5, "the end of the child")
-    assert "references were not given back" not in service.log()
+    assert "could not give references back" not in service.log()
     assert len(set(references)) == 60
 
 

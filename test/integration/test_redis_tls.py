@@ -125,7 +125,7 @@ def test_a_port_without_tls(fixture, authority):
     service = fixture.service(redis)
     service.config["redis"] = {"host": "127.0.0.1", "port": port, "command-timeout": "500ms",
                                "tls": {"enabled": True, "ca": str(authority.path)}}
-    unready(service, "no TLS handshake with Redis for 500 ms: is redis.port its TLS port|no TLS is spoken there")
+    unready(service, "no TLS handshake with Redis for 500 ms: is redis.port its TLS port|the server does not speak TLS")
 
 
 def test_a_port_with_tls_that_is_not_configured(fixture, authority):

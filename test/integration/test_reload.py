@@ -234,7 +234,7 @@ def test_keys_of_bearer_tokens_roll_over(fixture):
     refused(service, "jwt-auth.keys", "the same key twice in one pool")
     answers(200, 200)
     paths[1].write_text("no key")
-    refused(service, "jwt-auth.keys", "there is no PEM in it")
+    refused(service, "jwt-auth.keys", "it contains no PEM")
     answers(200, 200)
     use()
     answers(401, 401)
@@ -253,7 +253,7 @@ def test_a_bad_file_changes_nothing(fixture):
         wrong = other.keystore(b"right")
         other.put("signer.password", b"wrong")
         cases = [(mixed, "does not belong to the key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
-                 (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "is not opened by the password"),
+                 (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "cannot be opened with the password"),
                  ({"pem": {"key": str(fixture.directory / "nowhere"), "certificate": "x"}}, "No such file")]
         for signer, said in cases:
             options["signer"] = signer

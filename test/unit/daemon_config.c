@@ -53,7 +53,8 @@ static void test_all_mistakes_at_once_in_order(void **state)
         "be removed\n" FILE_NAME ":3: app.wrokers: unknown key; did you mean workers?\n" FILE_NAME
         ":4: app.workers: '1000' is out of range; expected a whole number from 1 to 256, or auto\n" FILE_NAME
         ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port or "
-        "unix:/path\n" FILE_NAME ":7: app.status-list-pools.Tests: is no name for a pool; expected 1 to 64 "
+        "unix:/path\n" FILE_NAME
+        ":7: app.status-list-pools.Tests: is not a valid name for a pool; expected 1 to 64 "
         "of the characters a-z, 0-9, _ and -\n" FILE_NAME
         ":7: app.status-list-pools.Tests.api-key: missing; expected api-key, api-keys, api-key-file, "
         "api-key-sha256 or jwt-auth.keys\n" FILE_NAME
@@ -62,7 +63,7 @@ static void test_all_mistakes_at_once_in_order(void **state)
         ":9: app.status-list-pools.Tests.prefetch.threshold: given twice, first in line 9; expected it "
         "once\n" FILE_NAME
         ":10: yaml: an alias (*name) is not supported; expected the value written out\n" FILE_NAME
-        ":10: app.status-list-pools.b.bits: '3' is none of them; expected 1, 2, 4 or 8\n" FILE_NAME
+        ":10: app.status-list-pools.b.bits: '3' is not valid; expected 1, 2, 4 or 8\n" FILE_NAME
         ":10: app.status-list-pools.b.ttl: 20m is more than a quarter of list-lifetime 1h (default); "
         "expected at most 15m\n" FILE_NAME ":11: extra: unknown key; expected app as the only root key\n");
 }

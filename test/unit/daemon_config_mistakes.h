@@ -32,10 +32,12 @@ static const struct mistake mistakes[] = {
      "3: app.status-list-pools.p: is not a map; expected a map with the pool's keys\n" FILE_NAME ":3: " TESTS
      "api-key: missing; expected api-key, api-keys, api-key-file, api-key-sha256 or jwt-auth.keys"},
     {IN_FILE, "app: {status-list-pools: {a b: {api-key: 12345678}}}\n",
-     "1: app.status-list-pools.a b: is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ "
+     "1: app.status-list-pools.a b: is not a valid name for a pool; expected 1 to 64 of the characters a-z, "
+     "0-9, _ "
      "and -"},
     {IN_FILE, "app: {status-list-pools: {'': {api-key: 12345678}}}\n",
-     "1: app.status-list-pools.: is no name for a pool; expected 1 to 64 of the characters a-z, 0-9, _ and "
+     "1: app.status-list-pools.: is not a valid name for a pool; expected 1 to 64 of the characters a-z, "
+     "0-9, _ and "
      "-"},
     /* YAML */
     {IN_FILE, "app:\n\tworkers: 1\n", "2: yaml: a tab in the indentation; expected spaces"},
@@ -120,12 +122,12 @@ static const struct mistake mistakes[] = {
     {IN_POOL, "      size: 99999999999999999999999\n",
      "5: " TESTS
      "size: '99999999999999999999999' is out of range; expected a whole number from 1 to 100000000"},
-    {IN_POOL, "      retired: yes\n", "5: " TESTS "retired: 'yes' is neither; expected true or false"},
+    {IN_POOL, "      retired: yes\n", "5: " TESTS "retired: 'yes' is not valid; expected true or false"},
     {IN_POOL, "      retired: 'true'\n",
      "5: " TESTS "retired: is in quotes and therefore a text; expected true or false"},
-    {IN_POOL, "      bits: 3\n", "5: " TESTS "bits: '3' is none of them; expected 1, 2, 4 or 8"},
+    {IN_POOL, "      bits: 3\n", "5: " TESTS "bits: '3' is not valid; expected 1, 2, 4 or 8"},
     {IN_POOL, "      prefetch: {on-underflow: wait}\n",
-     "5: " TESTS "prefetch.on-underflow: 'wait' is none of them; expected delay or fail"},
+     "5: " TESTS "prefetch.on-underflow: 'wait' is not valid; expected delay or fail"},
     {IN_POOL, "      update-interval: 5\n",
      "5: " TESTS
      "update-interval: '5' has no unit; expected a duration from 0s to 24h, like 500ms, 40s, 1m or 24h"},
@@ -163,7 +165,7 @@ static const struct mistake mistakes[] = {
     {IN_APP, "  redis: {tls: {enabled: true, password-file: a}}\n",
      "2: app.redis.tls.password-file: has no key; expected redis.tls.key beside it"},
     {IN_APP, "  redis: {tls: {enabled: true, verify: some}}\n",
-     "2: app.redis.tls.verify: 'some' is none of them; expected full, chain or none"},
+     "2: app.redis.tls.verify: 'some' is not valid; expected full, chain or none"},
     {IN_APP, "  redis: {mode: embedded, tls: {enabled: true}}\n",
      "2: app.redis.tls.enabled: is not used with mode embedded; expected it only with mode external"},
     /* addresses */
@@ -190,7 +192,7 @@ static const struct mistake mistakes[] = {
      "2: app.listen.ops: is the socket of redis.socket; expected another path"},
     /* Redis */
     {IN_APP, "  redis: {mode: inside}\n",
-     "2: app.redis.mode: 'inside' is none of them; expected external or embedded"},
+     "2: app.redis.mode: 'inside' is not valid; expected external or embedded"},
     {IN_APP, "  redis: {port: 65536}\n",
      "2: app.redis.port: '65536' is out of range; expected a whole number from 1 to 65535"},
     {IN_APP, "  redis: {host: 'redis://:hidden@a'}\n",
@@ -218,7 +220,7 @@ static const struct mistake mistakes[] = {
      "4: app.redis.persistence-strategy: is a map with a value other than true or false; expected "
      "append-fsync-always, append-fsync-everysec or disabled"},
     {IN_APP, "  redis: {persistence-strategy: sometimes}\n",
-     "2: app.redis.persistence-strategy: 'sometimes' is none of them; expected append-fsync-always, "
+     "2: app.redis.persistence-strategy: 'sometimes' is not valid; expected append-fsync-always, "
      "append-fsync-everysec or disabled"},
     /* pools */
     {IN_POOL, "      size: 1001\n",
@@ -292,7 +294,7 @@ static const struct mistake mistakes[] = {
      "5: " TESTS "jwt-auth.algorithm: has no keys; expected jwt-auth.keys beside it"},
     {IN_POOL, "      jwt-auth: {keys: a, algorithm: none}\n",
      "5: " TESTS
-     "jwt-auth.algorithm: 'none' is none of them; expected by-key, RS256, RS384, RS512, ES256, ES384, "
+     "jwt-auth.algorithm: 'none' is not valid; expected by-key, RS256, RS384, RS512, ES256, ES384, "
      "ES512, HS256, HS384 or HS512"},
     {IN_POOL, "      jwt-auth: {keys: nowhere/key.pem}\n",
      "5: " TESTS
@@ -300,7 +302,7 @@ static const struct mistake mistakes[] = {
      "PEM file with a public key"},
     {IN_POOL, "      jwt-auth: {keys: [statuslistd.yaml]}\n",
      "5: " TESTS
-     "jwt-auth.keys: 'statuslistd.yaml': there is no PEM in it; expected a PEM file with one public key, "
+     "jwt-auth.keys: 'statuslistd.yaml': it contains no PEM; expected a PEM file with one public key, "
      "as openssl pkey -in KEY -pubout writes it"},
     {IN_POOL, "      api-key-file: \"-----BEGIN PRIVATE KEY-----hidden\"\n",
      "5: " TESTS
@@ -339,5 +341,5 @@ static const struct mistake mistakes[] = {
      "2: app.tls.ops.client-certificates: is used with TLS only; expected tls.ops.certificate and key beside "
      "it"},
     {IN_APP, "  tls: {ops: {certificate: a, key: b, client-ca: c, client-certificates: always}}\n",
-     "2: app.tls.ops.client-certificates: 'always' is none of them; expected off, optional or required"},
+     "2: app.tls.ops.client-certificates: 'always' is not valid; expected off, optional or required"},
 };

@@ -86,7 +86,7 @@ static void test_files_that_are_refused(void **state)
     write_chain(f->o.certificate_file, new_certificate("us", weak, "ca", f->ca_key, -1000, 3000), NULL, NULL);
     EVP_PKEY_free(weak);
     refused(f, "certificate",
-            "OpenSSL does not take the certificate for TLS (ee key too small): use an EC key");
+            "OpenSSL does not accept the certificate for TLS (ee key too small): use an EC key");
     chmod(f->o.key_file, 0604);
     refused(f, "key", "open to other users");
     unlink(f->o.key_file);

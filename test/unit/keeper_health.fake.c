@@ -60,8 +60,8 @@ static bool all_signed(struct fixture *f, void *arg)
 static void each_condition_has_its_name(void **state)
 {
     (void)state;
-    static const char unread[] = "pools: pool0 was not read from Redis yet (the test has taken it down)",
-                      ending[] = "shutdown: the service is ending";
+    static const char unread[] = "pools: pool0 has not been read from Redis yet (the test has taken it down)",
+                      ending[] = "shutdown: the service is shutting down";
     struct fixture *f = fixture_new(&(struct fixture_setup){0});
     expect(f, unread, unread);
     fixture_start(f);
@@ -93,7 +93,7 @@ static void each_condition_has_its_name(void **state)
     fake_hold(f->redis, SL_OP_OPEN_POOL);
     fake_set_up(f->redis, true);
     wait_store(f, SL_STORE_UP);
-    expect(f, "", "store: pool pool0 is being read again");
+    expect(f, "", "store: the keeper is reading pool pool0 again");
     fake_release(f->redis);
     assert_true(fixture_until(f, is_synced, NULL, 5000));
 

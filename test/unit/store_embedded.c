@@ -179,7 +179,7 @@ static void the_identity_stays_and_the_run_changes(void **state)
     assert_non_null(strstr(t.why_text, "does not hold a UUID"));
     sl_buf_over(&t.why, t.why_text, sizeof t.why_text - 1);
     assert_false(sl_store_identity_load("/nonexistent", &sl_clock_system, &t.why, &one));
-    assert_non_null(strstr(t.why_text, "cannot read or make"));
+    assert_non_null(strstr(t.why_text, "cannot read or create"));
 }
 
 static void a_torn_mark_is_unknown(void **state)

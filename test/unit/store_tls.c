@@ -230,7 +230,7 @@ static void test_a_server_that_speaks_no_tls(void **state)
     SSL_CTX_set_verify(w->server_ctx, SSL_VERIFY_NONE, NULL);
     call(w);
     assert_int_equal(sl_link_handshake(w->link), -1);
-    assert_non_null(strstr(sl_link_why(w->link), "no TLS is spoken there"));
+    assert_non_null(strstr(sl_link_why(w->link), "the server does not speak TLS"));
     assert_false(sl_link_hopeless(w->link));
 }
 

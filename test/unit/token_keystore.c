@@ -171,7 +171,7 @@ static void encrypted_pem_refused(void **state)
 {
     struct fixture *f = *state;
     write_password(f, "wrong\n", 6);
-    refused(f, &f->pem, f->key, "not opened by the password", "check both");
+    refused(f, &f->pem, f->key, "cannot be opened with the password", "check both");
     f->pem.key_password_file = NULL;
     refused(f, &f->pem, f->key, "is encrypted", "in password-file");
 }
@@ -294,7 +294,7 @@ static void keystore_refused(void **state)
 {
     struct fixture *f = *state;
     write_password(f, "wrong", 5);
-    refused(f, &f->p12, f->store, "not opened by the password", "check both");
+    refused(f, &f->p12, f->store, "cannot be opened with the password", "check both");
     write_password(f, PASSWORD, strlen(PASSWORD));
     write_bytes(f->store, "hello", 5, 0600);
     refused(f, &f->p12, f->store, "is not a PKCS#12 file", "export");

@@ -157,21 +157,21 @@ static void test_what_is_no_key(void **state)
 {
     (void)state;
     char *one = pem_of(ec("P-256"), PUBLIC), *two = pem_of(ec("P-256"), PUBLIC), *both = NULL;
-    expect_bad("", "there is no PEM in it");
-    expect_bad("-----BEGIN PUBLIC KEY-----\n", "there is no PEM in it");
-    expect_bad("-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n", "there is no PEM in it");
+    expect_bad("", "it contains no PEM");
+    expect_bad("-----BEGIN PUBLIC KEY-----\n", "it contains no PEM");
+    expect_bad("-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n", "it contains no PEM");
     expect_bad("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-               "the key in it cannot be read");
+               "it contains a key that OpenSSL cannot read");
     expect_bad("-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n",
-               "the key in it cannot be read");
+               "it contains a key that OpenSSL cannot read");
     expect_bad("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
                "it is a certificate; give its public key");
-    expect_bad("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "it is PEM of another kind");
+    expect_bad("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "it is PEM, but not a public key");
     expect_bad("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n", "it is a private key");
     expect_bad("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
                "it is a private key");
     assert_true(asprintf(&both, "%s%s", one, two) > 0);
-    expect_bad(both, "there is more than one key in it; expected a file for each");
+    expect_bad(both, "it contains more than one key; expected a file for each");
     free(both);
     /* DER that goes on after the key */
     EVP_PKEY *key = ec("P-256");
@@ -185,7 +185,7 @@ static void test_what_is_no_key(void **state)
     assert_true(PEM_write_bio(out, PEM_STRING_PUBLIC, "", longer, n + 1) > 0);
     assert_true(BIO_write(out, "", 1) == 1);
     (void)BIO_get_mem_data(out, &at);
-    expect_bad(at, "the key in it cannot be read");
+    expect_bad(at, "it contains a key that OpenSSL cannot read");
     BIO_free(out);
     OPENSSL_free(der);
     EVP_PKEY_free(key);
