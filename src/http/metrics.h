@@ -35,8 +35,8 @@
       "Bearer tokens of issuers: verified, remembered from an earlier request, refused, or put off because " \
       "forged tokens took too much time.",                                                                   \
       "outcome", sl_http_bearer_outcomes, NULL, 0)                                                           \
-    X(BEARERS_KEPT, "bearer_tokens_remembered", SL_GAUGE, "Verified bearer tokens that are remembered.",     \
-      NULL, NULL, NULL, 0)
+    X(BEARERS_KEPT, "bearer_tokens_remembered", SL_GAUGE,                                                    \
+      "Verified bearer tokens that the workers remember.", NULL, NULL, NULL, 0)
 
 enum {
 #define X(id, ...) SL_HM_##id,

@@ -89,8 +89,8 @@ const struct sl_option sl_http_option_rows[] = {
      .max = 3600000,
      .flags = SL_OPT_SECONDS,
      .fallback = "30s",
-     .help = "Longest time that an update can ask its answer to be held until the change is published "
-             "(`Prefer: wait=N`)."},
+     .help = "Longest time for which an update can ask the service to hold its answer until the change is "
+             "published (`Prefer: wait=N`)."},
     {.name = "shared-cache",
      .type = SL_OPT_BOOL,
      .offset = AT(shared_cache),
@@ -177,7 +177,7 @@ const struct sl_option sl_http_pool_option_rows[] = {
      .type = SL_OPT_TEXTS,
      .offset = KEY_AT(jwt_keys),
      .flags = SL_OPT_RELOAD,
-     .help = "PEM files with the public keys that bearer tokens (`Authorization: Bearer`) are signed with: "
+     .help = "PEM files with the public keys that verify bearer tokens (`Authorization: Bearer`): "
              "RSA of at least 2048 bits, or EC on P-256, P-384 or P-521. For HS256, HS384 and HS512: files "
              "with a secret."},
     {.name = "jwt-auth.issuer",
@@ -221,11 +221,11 @@ static const char *const client_words[] = {"off", "optional", "required", NULL};
     "only."
 #define PASSWORD "File with the password of that key, if the key is encrypted."
 #define CA                                                                                                   \
-    "PEM file with the CA certificates, one of which must have issued a client's certificate, "              \
-    "directly or through its chain."
+    "PEM file with CA certificates. One of them must have issued the client's certificate, directly or "     \
+    "through a chain."
 #define CLIENTS                                                                                              \
-    "`required`: a client without a certificate is refused in the handshake. `optional`: a client "          \
-    "may come without, but a certificate that it shows must be good. A certificate opens only the "          \
+    "`required`: the handshake refuses a client without a certificate. `optional`: a client may come "       \
+    "without one, but a certificate that it shows must be valid. A certificate opens only the "              \
     "listener: requests still need their credential."
 #define FILE_ROW(name_, listener, field, text)                                                               \
     {                                                                                                        \

@@ -26,7 +26,7 @@
       "Calls missing in the audit record: it could not be written (`audit.on-failure: continue`), or "       \
       "memory ran out.",                                                                                     \
       NULL, NULL, NULL, 0)                                                                                   \
-    X(FAILURES, "audit_failures_total", SL_COUNTER, "Times that writing the audit record began to fail.",    \
+    X(FAILURES, "audit_failures_total", SL_COUNTER, "How often writing the audit record began to fail.",     \
       NULL, NULL, NULL, 0)                                                                                   \
     X(FAILING, "audit_failing", SL_GAUGE, "1 while the audit record cannot be written.", NULL, NULL, NULL,   \
       0)                                                                                                     \

@@ -132,9 +132,9 @@ const struct sl_option sl_pool_option_rows[] = {
      .max = 100ll * 366 * DAY_MS,
      .fallback = "0",
      .flags = SL_OPT_SHARED | SL_OPT_RELOAD,
-     .help = "How long after its last reference was given out a used-up list is retired. A retired list "
-             "cannot be updated, is not renewed, "
-             "is unknown once its last token has expired, and is deleted from Redis. Must be longer than the "
+     .help = "How long after its last reservation a list that gives out no more references is retired. A "
+             "retired list cannot be updated, is not renewed, is unknown once its last token has expired, "
+             "and is deleted from Redis. Must be longer than the "
              "validity of any credential in the list. "
              "0: never; otherwise at least 10s."},
     {.name = "limits.reservations-per-second",
@@ -163,7 +163,8 @@ const struct sl_option sl_pool_option_rows[] = {
      .max = 3600000,
      .fallback = "1s",
      .flags = SL_OPT_RELOAD,
-     .help = "How much unused allowance of both limits may accumulate, as time: up to this long's worth can "
-             "be spent at once."},
+     .help =
+         "How much unused allowance of both limits may accumulate, given as a time: a credential can spend "
+         "the allowance of that time at once."},
     {.name = NULL},
 };
