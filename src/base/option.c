@@ -155,7 +155,8 @@ void sl_option_expected(const struct sl_option *row, struct sl_buf *out)
     }
 }
 
-static bool refuse(const struct sl_option *row, struct sl_span text, const char *what, struct sl_buf *why)
+static bool refuse_value(const struct sl_option *row, struct sl_span text, const char *what,
+                         struct sl_buf *why)
 {
     if (text.len == 0) {
         sl_buf_puts(why, "it is empty");
@@ -182,7 +183,7 @@ static bool set_bool(const struct sl_option *row, bool *field, struct sl_span te
 {
     bool yes = sl_span_eq(text, SL_SPAN("true"));
     if (!yes && !sl_span_eq(text, SL_SPAN("false")))
-        return refuse(row, text, "is not valid", why);
+        return refuse_value(row, text, "is not valid", why);
     *field = yes;
     return true;
 }
@@ -190,7 +191,7 @@ static bool set_bool(const struct sl_option *row, bool *field, struct sl_span te
 static bool parse_number(const struct sl_option *row, struct sl_span text, uint64_t *ret, struct sl_buf *why)
 {
     if (words_are_numbers(row) && find_word(row, text) < 0)
-        return refuse(row, text, "is not valid", why);
+        return refuse_value(row, text, "is not valid", why);
     if (row->type == SL_OPT_UINT && find_word(row, text) >= 0) {
         *ret = 0;
         return true;
@@ -198,17 +199,19 @@ static bool parse_number(const struct sl_option *row, struct sl_span text, uint6
     uint64_t v;
     if (row->type == SL_OPT_DURATION || row->type == SL_OPT_LONG_DURATION) {
         if (!parse_with_unit(text, duration_units, &v))
-            return refuse(row, text, looks_like_number(text) ? "has no unit" : "is not a duration", why);
+            return refuse_value(row, text, looks_like_number(text) ? "has no unit" : "is not a duration",
+                                why);
     } else if (row->type == SL_OPT_SIZE) {
         if (!parse_with_unit(text, size_units, &v))
-            return refuse(row, text, "is not a size", why);
+            return refuse_value(row, text, "is not a size", why);
     } else if (!sl_number_parse_strict(text, INT64_MAX, &v)) {
-        return refuse(row, text, looks_like_number(text) ? "is out of range" : "is not a whole number", why);
+        return refuse_value(row, text, looks_like_number(text) ? "is out of range" : "is not a whole number",
+                            why);
     }
     if (v < (uint64_t)row->min || v > (uint64_t)row->max)
-        return refuse(row, text, "is out of range", why);
+        return refuse_value(row, text, "is out of range", why);
     if ((row->flags & SL_OPT_SECONDS) && v % 1000 != 0)
-        return refuse(row, text, "is not whole seconds", why);
+        return refuse_value(row, text, "is not whole seconds", why);
     *ret = v;
     return true;
 }
@@ -245,12 +248,12 @@ static bool parse_text(const struct sl_option *row, struct sl_span text, char **
 {
     size_t max = row->max ? (size_t)row->max : TEXT_MAX;
     if (text.len == 0)
-        return refuse(row, text, "", why);
+        return refuse_value(row, text, "", why);
     if (text.len > max)
-        return refuse(row, text, "is too long", why);
+        return refuse_value(row, text, "is too long", why);
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
-            return refuse(row, text, "has a line break or another control character", why);
+            return refuse_value(row, text, "has a line break or another control character", why);
     char *copy = sl_xcalloc(1, text.len + 1);
     memcpy(copy, text.at, text.len);
     *ret = copy;
@@ -288,11 +291,11 @@ bool sl_option_set(const struct sl_option *row, void *options, struct sl_span te
         return set_text(row, field, text, why);
     case SL_OPT_WORD:
         if ((word = find_word(row, text)) < 0)
-            return refuse(row, text, "is not valid", why);
+            return refuse_value(row, text, "is not valid", why);
         *(int *)field = word;
         return true;
     case SL_OPT_MAP:
-        return refuse(row, text, "is not a map", why);
+        return refuse_value(row, text, "is not a map", why);
     default:
         if (!parse_number(row, text, &v, why))
             return false;
@@ -316,7 +319,7 @@ void sl_option_defaults(const struct sl_option *rows, void *options)
     }
 }
 
-static void release(const struct sl_option *row, void *field)
+static void release_value(const struct sl_option *row, void *field)
 {
     if (row->type == SL_OPT_TEXT || row->type == SL_OPT_SECRET)
         drop_text(field);
@@ -332,14 +335,14 @@ static void release(const struct sl_option *row, void *field)
 void sl_option_release(const struct sl_option *rows, void *options)
 {
     for (const struct sl_option *row = rows; row->name != NULL; row++)
-        release(row, (char *)options + row->offset);
+        release_value(row, (char *)options + row->offset);
 }
 
 void sl_option_wipe(const struct sl_option *rows, void *options)
 {
     for (const struct sl_option *row = rows; row->name != NULL; row++)
         if (row->type == SL_OPT_SECRET || row->type == SL_OPT_SECRETS)
-            release(row, (char *)options + row->offset);
+            release_value(row, (char *)options + row->offset);
 }
 
 /* ---- showing */

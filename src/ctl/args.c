@@ -113,7 +113,7 @@ static bool numeric(struct sl_ctl *c, int o, const char *text)
     return true;
 }
 
-static bool take(struct sl_ctl *c, int o)
+static bool take_option(struct sl_ctl *c, int o)
 {
     const char **text = o == SERVER                ? &c->server
                         : o == API_KEY_FILE        ? &c->api_key_file
@@ -177,7 +177,7 @@ bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, boo
             *ret_help = true;
         else if (o == VERSION)
             *ret_version = true;
-        else if (o == '?' || !take(&c, o))
+        else if (o == '?' || !take_option(&c, o))
             return false;
     }
     const char *key_file = c.api_key_file != NULL ? c.api_key_file : getenv("STATUSLIST_API_KEY_FILE");

@@ -18,7 +18,7 @@ static void put32(char *at, size_t v)
         at[i] = (char)(uint8_t)(v >> 8 * i);
 }
 
-static bool put(struct sl_backup *b, const void *bytes, size_t n)
+static bool append_bytes(struct sl_backup *b, const void *bytes, size_t n)
 {
     if (fwrite(bytes, 1, n, b->file) == n)
         return true;
@@ -40,7 +40,7 @@ bool sl_backup_create(struct sl_backup *b, const char *path)
         b->temporary = NULL;
         return false;
     }
-    return put(b, SL_BACKUP_MAGIC, sizeof SL_BACKUP_MAGIC - 1);
+    return append_bytes(b, SL_BACKUP_MAGIC, sizeof SL_BACKUP_MAGIC - 1);
 }
 
 bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head, struct sl_span body)
@@ -62,7 +62,7 @@ bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head
         if (body.len > 0)
             memcpy(at + FRAME + len, body.at, body.len);
         sl_chain_sum(&b->chain, n, b->chain.sum);
-        ok = put(b, at, n) && put(b, b->chain.sum, SL_SHA256);
+        ok = append_bytes(b, at, n) && append_bytes(b, b->chain.sum, SL_SHA256);
     }
     free(text);
     return ok;

@@ -70,7 +70,7 @@ static size_t get32(const char *at)
     return v;
 }
 
-static bool get(struct reader *r, void *out, size_t n)
+static bool get_bytes(struct reader *r, void *out, size_t n)
 {
     size_t got = fread(out, 1, n, r->file);
     r->bytes += got;
@@ -93,21 +93,21 @@ static bool get_rest(struct reader *r, size_t n)
             sl_buf_printf(r->why, "no memory for a record of %zu bytes", n);
             return false;
         }
-        if (!get(r, at + have, step))
+        if (!get_bytes(r, at + have, step))
             return false;
         have += step;
     }
     return true;
 }
 
-static bool damaged(struct reader *r, const char *what, uint64_t at)
+static bool report_damage(struct reader *r, const char *what, uint64_t at)
 {
     sl_buf_printf(r->why, "%s at byte %" PRIu64 ": the file is damaged", what, at);
     return false;
 }
 
 /* The next record, whole and with the right checksum, before anything of it is looked at. */
-static bool next(struct reader *r, struct record *ret)
+static bool next_record(struct reader *r, struct record *ret)
 {
     uint8_t said[SL_SHA256], found[SL_SHA256];
     uint64_t began = r->bytes;
@@ -116,23 +116,23 @@ static bool next(struct reader *r, struct record *ret)
         sl_buf_puts(r->why, "no memory");
         return false;
     }
-    if (!get(r, at, FRAME))
+    if (!get_bytes(r, at, FRAME))
         return false;
     size_t head = get32(at + 1), body = get32(at + 5), n = FRAME + head + body;
     if (head > SL_BACKUP_HEAD_MAX || body > SL_BACKUP_BODY_MAX)
-        return damaged(r, "no record", began);
-    if (!get_rest(r, n) || !get(r, said, SL_SHA256))
+        return report_damage(r, "no record", began);
+    if (!get_rest(r, n) || !get_bytes(r, said, SL_SHA256))
         return false;
     sl_chain_sum(&r->chain, n, found);
     if (memcmp(said, found, SL_SHA256) != 0)
-        return damaged(r, "the checksum of the record is wrong", began);
+        return report_damage(r, "the checksum of the record is wrong", began);
     memcpy(r->chain.sum, found, SL_SHA256);
     at = r->chain.covered + SL_SHA256;
     json_error_t e;
     json_t *j = json_loadb(at + FRAME, head, JSON_REJECT_DUPLICATES, &e);
     if (!json_is_object(j)) {
         json_decref(j);
-        return damaged(r, "the record does not begin with a JSON object", began);
+        return report_damage(r, "the record does not begin with a JSON object", began);
     }
     *ret = (struct record){
         .at = began, .kind = (uint8_t)at[0], .head = j, .body = sl_span(at + FRAME + head, body)};
@@ -150,7 +150,7 @@ static bool read_pool(struct reader *r, struct sl_backup_pool *ret)
                       SL_BACKUP_MAGIC);
         return false;
     }
-    if (!next(r, &x))
+    if (!next_record(r, &x))
         return false;
     bool is = x.kind == SL_BACKUP_POOL && x.body.len == 0;
     bool ok = sl_backup_pool_of(is ? x.head : NULL, r->why, ret);
@@ -191,14 +191,14 @@ static bool read_list(struct reader *r, const struct record *x, const struct sl_
     return each(arg, p, id, &l);
 }
 
-static bool walk(struct reader *r, sl_backup_each *each, void *arg, struct sl_backup_contents *c)
+static bool walk_records(struct reader *r, sl_backup_each *each, void *arg, struct sl_backup_contents *c)
 {
     struct sl_uuid id = {{0}};
     if (!read_pool(r, &c->pool))
         return false;
     for (c->lists = 0;; c->lists++) {
         struct record x;
-        if (!next(r, &x))
+        if (!next_record(r, &x))
             return false;
         bool ended = x.kind == SL_BACKUP_END;
         bool ok = ended ? read_end(r, &x, c->lists) : read_list(r, &x, &c->pool, &id, c->lists, each, arg);
@@ -214,7 +214,7 @@ bool sl_backup_walk(FILE *file, sl_backup_each *each, void *arg, struct sl_buf *
     struct reader r = {.file = file, .why = why};
     struct sl_backup_contents c;
     sl_chain_begin(&r.chain);
-    bool ok = walk(&r, each, arg, &c);
+    bool ok = walk_records(&r, each, arg, &c);
     sl_chain_text(&r.chain, c.checksum);
     sl_chain_free(&r.chain);
     if (ok)

@@ -24,7 +24,7 @@ static bool redis_failed(const struct export *x)
     return false;
 }
 
-static bool describe(struct export *x, const char *name)
+static bool write_pool(struct export *x, const char *name)
 {
     struct sl_direct_pool p;
     if (!sl_direct_pool(x->redis, name, &p))
@@ -75,7 +75,7 @@ static bool copy_lists(struct export *x)
     return i == n;
 }
 
-static bool finish(struct export *x)
+static bool write_end(struct export *x)
 {
     struct sl_direct_pool p;
     if (!sl_direct_pool(x->redis, x->pool.name, &p))
@@ -89,7 +89,7 @@ static bool finish(struct export *x)
     return sl_backup_write(&x->file, SL_BACKUP_END, end, sl_span("", 0)) && sl_backup_finish(&x->file);
 }
 
-static void show(const struct sl_ctl *c, const struct export *x)
+static void show_export(const struct sl_ctl *c, const struct export *x)
 {
     char sum[SL_BACKUP_CHECKSUM];
     sl_chain_text(&x->file.chain, sum);
@@ -126,8 +126,9 @@ int sl_run_export(const struct sl_ctl *c, struct sl_web *web)
     if (x.redis == NULL)
         return code;
     code = SL_EXIT_REFUSED;
-    if (sl_backup_create(&x.file, c->words[1]) && describe(&x, c->words[0]) && copy_lists(&x) && finish(&x)) {
-        show(c, &x);
+    if (sl_backup_create(&x.file, c->words[1]) && write_pool(&x, c->words[0]) && copy_lists(&x) &&
+        write_end(&x)) {
+        show_export(c, &x);
         code = SL_EXIT_OK;
     }
     sl_backup_close(&x.file);

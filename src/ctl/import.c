@@ -73,7 +73,7 @@ static bool note_list(void *arg, const struct sl_backup_pool *p, const struct sl
 }
 
 /* Whether Redis is fit for the lists; nothing is changed by then. */
-static bool look(struct import *x)
+static bool check_target(struct import *x)
 {
     struct sl_direct_pool p;
     uint64_t there = 0, version;
@@ -100,7 +100,7 @@ static bool look(struct import *x)
     return there == 0;
 }
 
-static void digest(struct import *x, struct sl_span bytes, uint8_t out[static SL_SHA256])
+static void hash_bytes(struct import *x, struct sl_span bytes, uint8_t out[static SL_SHA256])
 {
     sl_sha256(x->hasher, bytes.at, bytes.len, out);
 }
@@ -118,8 +118,8 @@ static bool read_back(struct import *x, const struct sl_uuid *id, const struct s
         x->changed++;
         return true;
     }
-    digest(x, l->bytes, wanted);
-    digest(x, gone ? sl_span("", 0) : now.bytes, found);
+    hash_bytes(x, l->bytes, wanted);
+    hash_bytes(x, gone ? sl_span("", 0) : now.bytes, found);
     if (!gone && now.version == version && memcmp(wanted, found, SL_SHA256) == 0 &&
         sl_span_eq(now.uri, l->uri) && now.size == l->size && now.bits == l->bits &&
         sl_span_eq(now.state, SL_SPAN("sealed")))
@@ -158,7 +158,7 @@ static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_
     return true;
 }
 
-static void show(const struct import *x)
+static void show_import(const struct import *x)
 {
     const uint64_t *n = x->done;
     bool wrote = x->redis != NULL;
@@ -195,7 +195,7 @@ static void show(const struct import *x)
 /* An exit status. */
 static int put_back(struct import *x)
 {
-    if (!look(x))
+    if (!check_target(x))
         return SL_EXIT_REFUSED;
     if (!sl_direct_open_pool(x->redis, x->pool.name, x->pool.size, x->pool.bits)) {
         redis_failed(x);
@@ -229,7 +229,7 @@ int sl_run_import(const struct sl_ctl *c, struct sl_web *web)
         code = x.redis != NULL ? put_back(&x) : code;
     }
     if (code == SL_EXIT_OK)
-        show(&x);
+        show_import(&x);
     if (x.file != NULL)
         fclose(x.file);
     sl_direct_free(x.redis);

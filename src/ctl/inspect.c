@@ -17,7 +17,7 @@ struct token {
 };
 
 /* Hex, as CWTs are often shown; false when it is none. */
-static bool unhex(const char *text, struct token *t)
+static bool decode_hex(const char *text, struct token *t)
 {
     struct sl_span hex = sl_span(text, strlen(text));
     t->len = hex.len / 2;
@@ -30,7 +30,7 @@ static bool unhex(const char *text, struct token *t)
 }
 
 /* A file holds the token as it is; white space at the end of a text comes from an editor. */
-static void trim(struct token *t)
+static void trim_text(struct token *t)
 {
     if (t->len > 0 && ((unsigned char)t->bytes[0] & 0x80) == 0)
         while (t->len > 0 && strchr(" \t\r\n", t->bytes[t->len - 1]) != NULL)
@@ -53,10 +53,10 @@ static int read_token(const struct sl_ctl *c, struct sl_web *web, const char *wo
     if (strcmp(word, "-") == 0 || access(word, F_OK) == 0) {
         t->bytes = sl_read_file(word, &t->len);
         if (t->bytes != NULL)
-            trim(t);
+            trim_text(t);
         return t->bytes != NULL ? SL_EXIT_OK : SL_EXIT_USAGE;
     }
-    if (strchr(word, '.') == NULL && !unhex(word, t)) {
+    if (strchr(word, '.') == NULL && !decode_hex(word, t)) {
         sl_complain("\"%.60s\" is not valid; expected a token, a file or a URL", word);
         return SL_EXIT_USAGE;
     }
@@ -71,7 +71,7 @@ struct density {
     uint64_t of[256];
 };
 
-static void count(const struct statuslist_claims *s, struct density *d)
+static void count_statuses(const struct statuslist_claims *s, struct density *d)
 {
     *d = (struct density){.of = {0}};
     for (size_t i = 0; s->list != NULL && s->bits > 0 && i < s->list_len; i++)
@@ -131,7 +131,7 @@ static void show_time(const char *name, bool has, int64_t at, int64_t now)
            at < now ? "ago" : "from now");
 }
 
-static void show_text(const char *name, const char *text)
+static void print_field(const char *name, const char *text)
 {
     char *tame = text != NULL ? sl_tame(text, strlen(text)) : NULL;
     if (tame != NULL)
@@ -139,7 +139,7 @@ static void show_text(const char *name, const char *text)
     free(tame);
 }
 
-static void show_list(const struct token *t, const struct statuslist_claims *s, const struct density *d)
+static void print_list(const struct token *t, const struct statuslist_claims *s, const struct density *d)
 {
     printf("%-16s token %zu bytes, compressed list %zu, list %zu\n", "sizes", t->len, s->compressed,
            s->list_len);
@@ -152,23 +152,23 @@ static void show_list(const struct token *t, const struct statuslist_claims *s, 
                    100.0 * (double)d->of[v] / (double)s->size);
 }
 
-static void show(const struct token *t, const struct statuslist_report *r, const struct density *d)
+static void show_token(const struct token *t, const struct statuslist_report *r, const struct density *d)
 {
     const struct statuslist_claims *s = statuslist_report_claims(r);
     int64_t now = (int64_t)time(NULL);
-    show_text("format", s->format == STATUSLIST_CWT ? "CWT" : "JWT");
-    show_text("typ", s->typ);
-    show_text("alg", s->alg);
-    show_text("kid", s->kid);
+    print_field("format", s->format == STATUSLIST_CWT ? "CWT" : "JWT");
+    print_field("typ", s->typ);
+    print_field("alg", s->alg);
+    print_field("kid", s->kid);
     printf("%-16s %u\n", "certificates", s->certificates);
-    show_text("sub", s->sub);
-    show_text("iss", s->iss);
+    print_field("sub", s->sub);
+    print_field("iss", s->iss);
     show_time("iat", s->has_iat, s->iat, now);
     show_time("exp", s->has_exp, s->exp, now);
     if (s->has_ttl)
         printf("%-16s %" PRId64 " s\n", "ttl", s->ttl);
-    show_text("aggregation_uri", s->aggregation_uri);
-    show_list(t, s, d);
+    print_field("aggregation_uri", s->aggregation_uri);
+    print_list(t, s, d);
     const struct statuslist_check *c;
     for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
         if (c->outcome != STATUSLIST_PASS)
@@ -190,11 +190,11 @@ int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)
         if (r == NULL)
             abort();
         struct density d;
-        count(statuslist_report_claims(r), &d);
+        count_statuses(statuslist_report_claims(r), &d);
         if (c->json)
             show_json(&t, r, &d);
         else
-            show(&t, r, &d);
+            show_token(&t, r, &d);
         if (statuslist_report_claims(r)->list == NULL)
             code = SL_EXIT_REFUSED_TOKEN;
         statuslist_report_free(r);

@@ -21,7 +21,7 @@ static void warn_of_plain_http(const struct sl_ctl *c)
 }
 
 /* What a problem document (RFC 9457) says, on stderr; with --json the document itself on stdout. */
-static int refused(const struct sl_ctl *c, struct sl_answer *a)
+static int show_refusal(const struct sl_ctl *c, struct sl_answer *a)
 {
     json_error_t e;
     json_t *j = json_loadb(a->body.data != NULL ? a->body.data : "", a->body.len, 0, &e);
@@ -46,8 +46,8 @@ static int refused(const struct sl_ctl *c, struct sl_answer *a)
 }
 
 /* Sends, and shows what is wrong. *ret is to be freed in either case. */
-static int ask(const struct sl_ctl *c, struct sl_web *web, const char *method, const char *path,
-               const char *body, long wanted, struct sl_answer *ret)
+static int send_request(const struct sl_ctl *c, struct sl_web *web, const char *method, const char *path,
+                        const char *body, long wanted, struct sl_answer *ret)
 {
     char *url, why[256];
     if (asprintf(&url, "%s%s", c->server, path) < 0)
@@ -64,7 +64,7 @@ static int ask(const struct sl_ctl *c, struct sl_web *web, const char *method, c
         sl_complain("%s %s: %s", method, url, why);
         code = SL_EXIT_NO_ANSWER;
     } else if (ret->status != wanted) {
-        code = refused(c, ret);
+        code = show_refusal(c, ret);
     }
     free(url);
     return code;
@@ -115,7 +115,7 @@ int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web)
     if (asprintf(&path, "/pools/%s/new-references?amount=%" PRIu64, pool, amount) < 0)
         abort();
     struct sl_answer a;
-    int code = ask(c, web, "POST", path, "", 200, &a);
+    int code = send_request(c, web, "POST", path, "", 200, &a);
     json_t *j = code == SL_EXIT_OK ? object_of(&a) : NULL;
     if (code == SL_EXIT_OK && j == NULL)
         code = SL_EXIT_NO_ANSWER;
@@ -168,7 +168,7 @@ int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
         return SL_EXIT_USAGE;
     }
     struct sl_answer a;
-    int code = ask(c, web, "PATCH", "/status-lists/update", text, 204, &a);
+    int code = send_request(c, web, "PATCH", "/status-lists/update", text, 204, &a);
     if (code == SL_EXIT_OK && c->json)
         sl_print_json(json_pack("{s:s, s:I, s:I}", "uri", c->words[0], "index", (json_int_t)index, "value",
                                 (json_int_t)value));
@@ -186,7 +186,7 @@ int sl_run_get(const struct sl_ctl *c, struct sl_web *web)
     if (asprintf(&path, "/status-lists/status?uri=%s&index=%" PRIu64, uri, index) < 0)
         abort();
     struct sl_answer a;
-    int code = ask(c, web, "GET", path, NULL, 200, &a);
+    int code = send_request(c, web, "GET", path, NULL, 200, &a);
     json_t *j = code == SL_EXIT_OK ? object_of(&a) : NULL;
     if (code == SL_EXIT_OK && j == NULL)
         code = SL_EXIT_NO_ANSWER;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-static void run(struct sl_lint *l)
+static void run_checks(struct sl_lint *l)
 {
     if (!sl_lint_tokens(l))
         return;
@@ -45,7 +45,7 @@ int sl_run_lint(const struct sl_ctl *c, struct sl_web *web)
     if (l.v == NULL)
         return SL_EXIT_USAGE;
     statuslist_verifier_trust_carried_key(l.v, !l.keys);
-    run(&l);
+    run_checks(&l);
     sum_up(&l);
     bool reached = l.count[SL_FOUND_PASS] > 0;
     for (int i = 0; i < SL_SEEN_COUNT; i++) {

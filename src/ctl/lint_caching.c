@@ -135,7 +135,7 @@ static void etag(struct sl_lint *l, struct sl_variant_seen *s)
     conditional(l, s, tag);
 }
 
-static void head(struct sl_lint *l, struct sl_variant_seen *s)
+static void check_head(struct sl_lint *l, struct sl_variant_seen *s)
 {
     char name[48], type[64], length[32];
     struct sl_ask ask = {.method = "HEAD", .url = s->answer.url, .fields = {s->accept}};
@@ -168,5 +168,5 @@ void sl_lint_caching(struct sl_lint *l, struct sl_variant_seen *s)
     snprintf(name, sizeof name, "%s.cache-control", s->name);
     cache_control(l, s, &s->answer, name);
     etag(l, s);
-    head(l, s);
+    check_head(l, s);
 }

@@ -106,7 +106,7 @@ static void vary(struct sl_lint *l)
             ok ? "%.60s" : "\"%.60s\" does not contain Accept: a cache can mix up the two formats", field);
 }
 
-static void tags(struct sl_lint *l)
+static void check_entity_tags(struct sl_lint *l)
 {
     const char *jwt = sl_answer_field(&l->seen[SL_SEEN_JWT].answer, "etag");
     const char *cwt = sl_answer_field(&l->seen[SL_SEEN_CWT].answer, "etag");
@@ -129,5 +129,5 @@ void sl_lint_negotiation(struct sl_lint *l)
     unacceptable(l);
     encoding(l);
     vary(l);
-    tags(l);
+    check_entity_tags(l);
 }

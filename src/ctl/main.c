@@ -62,7 +62,7 @@ void sl_usage(FILE *to)
         to);
 }
 
-static const struct sl_command *find(const struct sl_ctl *c)
+static const struct sl_command *find_command(const struct sl_ctl *c)
 {
     if (c->word_count == 0) {
         sl_usage(stderr);
@@ -85,9 +85,9 @@ static const struct sl_command *find(const struct sl_ctl *c)
     return k;
 }
 
-static int run(struct sl_ctl *c)
+static int run_subcommand(struct sl_ctl *c)
 {
-    const struct sl_command *command = find(c);
+    const struct sl_command *command = find_command(c);
     if (command == NULL)
         return SL_EXIT_USAGE;
     c->words++;
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
         printf("statuslistctl %s\n", SL_VERSION);
         code = SL_EXIT_OK;
     } else if (ok) {
-        code = run(&c);
+        code = run_subcommand(&c);
     }
     sl_args_free(&c);
     curl_global_cleanup();

@@ -47,7 +47,7 @@ static bool read_address(char *text, struct sl_redis_options *o)
 }
 
 /* With the files that the options name for TLS. False after a complaint. */
-static bool secure(const struct sl_ctl *c, struct sl_tls_client **ret)
+static bool load_tls(const struct sl_ctl *c, struct sl_tls_client **ret)
 {
     const struct sl_tls_client_files files = {
         .ca = c->cacert, .certificate = c->client_cert, .key = c->client_key};
@@ -103,7 +103,7 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
     } else if (ok) {
         o.password = getenv("STATUSLIST_REDIS_PASSWORD");
     }
-    ok = ok && (!o.tls.enabled || secure(c, &tls));
+    ok = ok && (!o.tls.enabled || load_tls(c, &tls));
     if (ok &&
         (d = sl_direct_open(&o, tls != NULL ? sl_tls_client_context(tls) : NULL, writes, &why)) == NULL) {
         sl_complain("%.*s", (int)why.len, why.data);

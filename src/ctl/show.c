@@ -63,7 +63,7 @@ void sl_print_json(json_t *j)
     json_decref(j);
 }
 
-static bool add(struct statuslist_verifier *v, const char *path, bool anchor)
+static bool add_file(struct statuslist_verifier *v, const char *path, bool anchor)
 {
     char why[STATUSLIST_WHY];
     size_t len;
@@ -82,9 +82,9 @@ struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_key
 {
     struct statuslist_verifier *v = statuslist_verifier_new();
     bool ok = v != NULL;
-    ok = ok && (c->cert == NULL || add(v, c->cert, false));
-    ok = ok && (c->jwk == NULL || add(v, c->jwk, false));
-    ok = ok && (c->anchors == NULL || add(v, c->anchors, true));
+    ok = ok && (c->cert == NULL || add_file(v, c->cert, false));
+    ok = ok && (c->jwk == NULL || add_file(v, c->jwk, false));
+    ok = ok && (c->anchors == NULL || add_file(v, c->anchors, true));
     if (!ok) {
         statuslist_verifier_free(v);
         return NULL;

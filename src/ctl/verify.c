@@ -53,7 +53,7 @@ bool sl_fetch_token(const struct sl_ctl *c, struct sl_web *web, const char *url,
     return false;
 }
 
-static void show(const struct sl_ctl *c, const struct statuslist_report *r, uint64_t index)
+static void show_verdict(const struct sl_ctl *c, const struct statuslist_report *r, uint64_t index)
 {
     int status = statuslist_report_status(r);
     bool accepted = statuslist_report_accepted(r);
@@ -94,7 +94,7 @@ static int verify(const struct sl_ctl *c, struct sl_web *web, struct statuslist_
             statuslist_verify(v, a.body.data, a.body.len, c->words[0], &index, (int64_t)time(NULL));
         if (r == NULL)
             abort();
-        show(c, r, index);
+        show_verdict(c, r, index);
         code = exit_of(r);
         statuslist_report_free(r);
     }

@@ -16,7 +16,7 @@ struct key_file {
     int wanted; /* an enum sl_jwt_alg, or -1: by the key */
 };
 
-static void refuse(struct key_file *f, const char *why)
+static void refuse_key_file(struct key_file *f, const char *why)
 {
     char mem[128];
     struct sl_buf b;
@@ -39,13 +39,13 @@ static bool check_secret(struct key_file *f, struct sl_span secret)
         snprintf(why, sizeof why,
                  "it is PEM, and jwt-auth.algorithm is %s; expected a secret of random characters",
                  sl_jwt_alg_name((enum sl_jwt_alg)f->wanted));
-        refuse(f, why);
+        refuse_key_file(f, why);
         return false;
     }
     if (secret.len < least) {
         snprintf(why, sizeof why, "the secret (not shown) has %zu bytes; expected at least %zu for %s",
                  secret.len, least, sl_jwt_alg_name((enum sl_jwt_alg)f->wanted));
-        refuse(f, why);
+        refuse_key_file(f, why);
         return false;
     }
     return true;
@@ -68,7 +68,7 @@ static bool check_algorithm(struct key_file *f, enum sl_public_kind kind, enum s
     if (f->wanted >= 0 && f->wanted != (int)alg) {
         snprintf(why, sizeof why, "it is %s, and jwt-auth.algorithm is %s; expected %s, or by-key",
                  kinds[kind].what, sl_jwt_alg_name((enum sl_jwt_alg)f->wanted), sl_jwt_alg_name(alg));
-        refuse(f, why);
+        refuse_key_file(f, why);
         return false;
     }
     *ret = alg;
@@ -86,7 +86,7 @@ static bool load_public(struct key_file *f, char *text, size_t *len, enum sl_jwt
     if (error != NULL) {
         snprintf(message, sizeof message,
                  "cannot be used (%s); expected a readable PEM file with a public key", error);
-        refuse(f, message);
+        refuse_key_file(f, message);
         return false;
     }
     sl_buf_over(&pem, pem_mem, sizeof pem_mem);
@@ -94,7 +94,7 @@ static bool load_public(struct key_file *f, char *text, size_t *len, enum sl_jwt
     bool ok = sl_public_key_read(sl_span(text, *len), &pem, &why, &kind);
     explicit_bzero(text, *len); /* it may have been a private key */
     if (!ok) {
-        refuse(f, sl_buf_cstr(&why));
+        refuse_key_file(f, sl_buf_cstr(&why));
         return false;
     }
     memcpy(text, pem.data, pem.len);
@@ -107,7 +107,7 @@ static void add_rule(struct key_file *f, struct sl_pool_credentials *p, struct s
 {
     for (size_t i = 0; i < p->rule_count; i++) {
         if (sl_span_eq(sl_span(p->rules[i].key, p->rules[i].key_len), key)) {
-            refuse(f, "the same key twice in one pool; expected it once");
+            refuse_key_file(f, "the same key twice in one pool; expected it once");
             return;
         }
     }

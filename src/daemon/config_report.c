@@ -18,7 +18,8 @@ static void put_key(struct sl_buf *b, const char *key)
         sl_buf_puts(b, "...");
 }
 
-static void add(struct sl_config_report *r, unsigned line, const char *key, const char *what, size_t n)
+static void add_problem(struct sl_config_report *r, unsigned line, const char *key, const char *what,
+                        size_t n)
 {
     if (r->count++ >= SL_REPORT_MAX)
         return;
@@ -42,17 +43,17 @@ void sl_config_report_add(struct sl_config_report *r, unsigned line, const char 
     int n = vsnprintf(mem, sizeof mem, what, args);
     va_end(args);
     sl_assert(n >= 0);
-    add(r, line, key, mem, strlen(mem));
+    add_problem(r, line, key, mem, strlen(mem));
 }
 
 void sl_config_report_add_buf(struct sl_config_report *r, unsigned line, const char *key,
                               const struct sl_buf *what)
 {
-    add(r, line, key, what->data, what->len);
+    add_problem(r, line, key, what->data, what->len);
 }
 
 /* Insertion sort: stable, and there are at most SL_REPORT_MAX. */
-static void sort(struct sl_config_report_entry *e, size_t n)
+static void sort_problems(struct sl_config_report_entry *e, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         struct sl_config_report_entry moved = e[i];
@@ -66,7 +67,7 @@ static void sort(struct sl_config_report_entry *e, size_t n)
 void sl_config_report_flush(struct sl_config_report *r, const char *file, struct sl_buf *out)
 {
     size_t kept = r->count < SL_REPORT_MAX ? r->count : SL_REPORT_MAX;
-    sort(r->entries, kept);
+    sort_problems(r->entries, kept);
     for (size_t i = 0; i < kept; i++) {
         sl_buf_puts(out, file);
         if (r->entries[i].line > 0)

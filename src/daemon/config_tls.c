@@ -4,7 +4,7 @@
 
 #include "daemon/config_int.h"
 
-static const char *key_of(enum sl_tls_listener listener, const char *name, char text[static 64])
+static const char *option_key(enum sl_tls_listener listener, const char *name, char text[static 64])
 {
     snprintf(text, 64, "tls.%s.%s", sl_tls_listener_names[listener], name);
     return text;
@@ -14,13 +14,13 @@ static const char *key_of(enum sl_tls_listener listener, const char *name, char 
 static bool check_pair(struct sl_loading *l, enum sl_tls_listener listener)
 {
     char certificate[64], key[64], password[64];
-    bool has_certificate = sl_config_given(&l->app, key_of(listener, "certificate", certificate));
-    bool has_key = sl_config_given(&l->app, key_of(listener, "key", key));
+    bool has_certificate = sl_config_given(&l->app, option_key(listener, "certificate", certificate));
+    bool has_key = sl_config_given(&l->app, option_key(listener, "key", key));
     if (has_certificate && !has_key)
         sl_config_refuse(l, &l->app, certificate, "has no key; expected %s beside it", key);
     if (has_key && !has_certificate)
         sl_config_refuse(l, &l->app, key, "has no certificate; expected %s beside it", certificate);
-    if (!has_key && sl_config_given(&l->app, key_of(listener, "password-file", password)))
+    if (!has_key && sl_config_given(&l->app, option_key(listener, "password-file", password)))
         sl_config_refuse(l, &l->app, password, "has no key; expected %s beside it", key);
     return has_certificate && has_key;
 }
@@ -29,10 +29,10 @@ static void check_clients(struct sl_loading *l, enum sl_tls_listener listener, b
 {
     char ca[64], clients[64], certificate[64];
     const struct sl_tls_options *o = &l->config->http.tls[listener];
-    bool has_ca = sl_config_given(&l->app, key_of(listener, "client-ca", ca));
+    bool has_ca = sl_config_given(&l->app, option_key(listener, "client-ca", ca));
     bool asks = o->client_certificates != SL_CLIENTS_OFF;
-    key_of(listener, "client-certificates", clients);
-    key_of(listener, "certificate", certificate);
+    option_key(listener, "client-certificates", clients);
+    option_key(listener, "certificate", certificate);
     if (sl_config_bad(&l->app, clients))
         return;
     if (asks && !has_ca)
@@ -55,7 +55,7 @@ static void refuse_issuer(struct sl_loading *l)
                                         "client-certificates"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         char key[64];
-        if (!sl_config_given(&l->app, key_of(SL_TLS_ISSUER, names[i], key)))
+        if (!sl_config_given(&l->app, option_key(SL_TLS_ISSUER, names[i], key)))
             continue;
         sl_config_refuse(
             l, &l->app, key,
@@ -127,7 +127,7 @@ bool sl_config_tls_idle(const struct sl_config *c, const char *path)
         return true;
     for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
         char key[64];
-        if (c->http.tls[i].key_file == NULL && strcmp(path, key_of(i, "client-certificates", key)) == 0)
+        if (c->http.tls[i].key_file == NULL && strcmp(path, option_key(i, "client-certificates", key)) == 0)
             return true;
     }
     return false;

@@ -30,7 +30,7 @@ static void join(char out[static PATH_LEN], const char *a, const char *b)
     (void)sl_buf_cstr(&path);
 }
 
-static void report(struct walk *w, const char *path, unsigned line, const struct sl_buf *why)
+static void report_problem(struct walk *w, const char *path, unsigned line, const struct sl_buf *why)
 {
     char full[PATH_LEN];
     join(full, w->s->path, path);
@@ -44,7 +44,7 @@ static void refuse_kind(struct walk *w, struct given *g, unsigned line, const ch
     sl_buf_over(&why, mem, sizeof mem);
     sl_buf_printf(&why, "%s; expected ", what);
     sl_option_expected(g->row.option, &why);
-    report(w, g->path, line, &why);
+    report_problem(w, g->path, line, &why);
     g->origin->bad = true;
 }
 
@@ -66,7 +66,7 @@ static void set_scalar(struct walk *w, struct given *g, const struct sl_node *n)
     struct sl_span text = sl_yaml_is_null(n) ? sl_span(n->text, 0) : sl_span(n->text, n->len);
     if (sl_option_set(g->row.option, sl_section_options(w->s, g->row), text, &why))
         return;
-    report(w, g->path, n->line, &why);
+    report_problem(w, g->path, n->line, &why);
     g->origin->bad = true;
 }
 
@@ -147,27 +147,27 @@ static void refuse_unknown(struct walk *w, const char *parent, const struct sl_n
     sl_buf_puts(&why, "unknown key; ");
     if (w->l->errors.count < SL_REPORT_MAX)
         sl_scope_suggest(w->s->scope, parent, n->key, &why);
-    report(w, path, n->key_line, &why);
+    report_problem(w, path, n->key_line, &why);
 }
 
-static void walk(struct walk *w, const struct sl_node *map, const char *parent);
+static void walk_entries(struct walk *w, const struct sl_node *map, const char *parent);
 
 static void walk_map(struct walk *w, const struct sl_node *n, const char *path)
 {
     if (n->kind == SL_NODE_MAP) {
-        walk(w, n, path);
+        walk_entries(w, n, path);
     } else if (n->kind != SL_NODE_BAD && !sl_yaml_is_null(n)) {
         char mem[WHY_MAX];
         struct sl_buf why;
         sl_buf_over(&why, mem, sizeof mem);
         sl_buf_puts(&why, "is not a map; expected a map with the keys ");
         sl_scope_keys(w->s->scope, path, &why);
-        report(w, path, n->key_line, &why);
+        report_problem(w, path, n->key_line, &why);
     }
 }
 
 /* As deep as the tables are, whatever the file is. */
-static void walk(struct walk *w, const struct sl_node *map, const char *parent)
+static void walk_entries(struct walk *w, const struct sl_node *map, const char *parent)
 {
     for (const struct sl_node *n = map->first; n != NULL; n = n->next) {
         char path[PATH_LEN];
@@ -188,7 +188,7 @@ void sl_config_walk(struct sl_loading *l, const struct sl_section *s, const stru
 {
     struct walk w = {.l = l, .s = s, .ret_map = ret_map};
     sl_section_defaults(s);
-    walk(&w, map, "");
+    walk_entries(&w, map, "");
     for (size_t i = 0; i < sl_scope_size(s->scope); i++) {
         struct sl_row row = sl_scope_row(s->scope, i);
         if ((row.option->flags & SL_OPT_REQUIRED) && s->origins[i].line == 0)

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-static void complain(const char *what)
+static void log_failure(const char *what)
 {
     sl_log(SL_WARN, "core-dumps", what, SL_KS("error", strerror(errno)));
 }
@@ -19,17 +19,17 @@ struct sl_dumps sl_dumps_forbid(void)
     before.known = getrlimit(RLIMIT_CORE, &before.limit) == 0;
     struct rlimit none = {.rlim_cur = 0, .rlim_max = before.limit.rlim_max};
     if (before.known && setrlimit(RLIMIT_CORE, &none) != 0)
-        complain("cannot set the limit of core dumps");
+        log_failure("cannot set the limit of core dumps");
     if (prctl(PR_SET_DUMPABLE, 0) != 0)
-        complain("cannot forbid core dumps");
+        log_failure("cannot forbid core dumps");
     return before;
 }
 
 void sl_dumps_allow(const struct sl_dumps *before)
 {
     if (before->known && setrlimit(RLIMIT_CORE, &before->limit) != 0)
-        complain("cannot set the limit of core dumps");
+        log_failure("cannot set the limit of core dumps");
     /* 2 is set by the kernel alone, for programs that changed who they are. */
     if (before->dumpable == 1 && prctl(PR_SET_DUMPABLE, 1) != 0)
-        complain("cannot allow core dumps");
+        log_failure("cannot allow core dumps");
 }

@@ -47,7 +47,7 @@ static void on_gave_back(void *arg)
     sl_timer_start(k->loop, &k->end_tick, 0);
 }
 
-static void reload(struct sl_daemon *d, struct sl_mail *m)
+static void reload_keys(struct sl_daemon *d, struct sl_mail *m)
 {
     sl_keeper_reload(d->keeper.keeper, d->reload.now.keys);
     sl_mailbox_send(&d->mail, m);
@@ -71,12 +71,12 @@ static void on_mail(void *arg, struct sl_mail *m)
     else if (m->kind == SL_DAEMON_MAY)
         sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_may, d);
     else if (m->kind == SL_DAEMON_RELOAD)
-        reload(d, m);
+        reload_keys(d, m);
     else
         sl_keeper_mail(d->keeper.keeper, m);
 }
 
-static void run(void *arg)
+static void run_keeper(void *arg)
 {
     struct sl_daemon *d = arg;
     struct sl_keeper_thread *k = &d->keeper;
@@ -142,7 +142,7 @@ void sl_keeper_thread_init(struct sl_daemon *d)
 
 void sl_keeper_thread_start(struct sl_daemon *d)
 {
-    d->keeper.thread = sl_thread_start("keeper", run, d);
+    d->keeper.thread = sl_thread_start("keeper", run_keeper, d);
 }
 
 /* In the main thread, after every thread has ended. */

@@ -18,7 +18,7 @@
 #define RECEIVE_BUFFER (128 << 10) /* of each connection: what one can send while others are served */
 #define OWN_DESCRIPTORS 256        /* not client connections: Redis, event loops, logs */
 
-static void complain(const char *address, const char *what)
+static void log_address(const char *address, const char *what)
 {
     sl_log(SL_ERROR, "listen", what, SL_KS("address", address), SL_KS("error", strerror(errno)));
 }
@@ -46,7 +46,7 @@ static int listen_unix(const char *address, const struct sl_address *a)
     memcpy(sa.sun_path, a->path, strlen(a->path));
     int fd = claim_path(&sa) ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) != 0 || listen(fd, BACKLOG) != 0) {
-        complain(address, "cannot listen");
+        log_address(address, "cannot listen");
         if (fd >= 0)
             close(fd);
         return -1;
@@ -80,7 +80,7 @@ static int listen_tcp(const char *address, const struct sl_address *a, bool shar
         freeaddrinfo(ai);
     }
     if (fd < 0)
-        complain(address, "cannot listen");
+        log_address(address, "cannot listen");
     return fd;
 }
 

@@ -29,7 +29,7 @@ struct arguments {
     bool check, print, version, help;
 };
 
-static bool parse(int argc, char **argv, struct arguments *a)
+static bool parse_arguments(int argc, char **argv, struct arguments *a)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"check", no_argument, NULL, 't'},
@@ -65,7 +65,7 @@ static bool parse(int argc, char **argv, struct arguments *a)
     return optind == argc && (a->config != NULL || a->docs != NULL || a->version || a->help);
 }
 
-static void put(const struct sl_buf *b, FILE *to)
+static void print_text(const struct sl_buf *b, FILE *to)
 {
     if (b->len > 0)
         fwrite(b->data, 1, b->len, to);
@@ -77,7 +77,7 @@ static int print_docs(const char *page)
     sl_buf_init(&out, 4u << 20);
     bool known = sl_docs_print(page, &out);
     if (known)
-        put(&out, stdout);
+        print_text(&out, stdout);
     else
         fprintf(stderr,
                 "statuslistd: --print-docs: \"%s\" is not a page; expected configuration or metrics\n", page);
@@ -85,15 +85,15 @@ static int print_docs(const char *page)
     return known ? 0 : 2;
 }
 
-static struct sl_config *load(const char *path)
+static struct sl_config *load_config(const char *path)
 {
     struct sl_buf errors, warnings;
     struct sl_config *c = NULL;
     sl_buf_init(&errors, 4u << 20);
     sl_buf_init(&warnings, 4u << 20);
     bool ok = sl_config_load(path, &errors, &warnings, &c);
-    put(&warnings, stderr);
-    put(&errors, stderr);
+    print_text(&warnings, stderr);
+    print_text(&errors, stderr);
     sl_buf_free(&errors);
     sl_buf_free(&warnings);
     return ok ? c : NULL;
@@ -104,13 +104,13 @@ static int print_config(const struct sl_config *c)
     struct sl_buf out;
     sl_buf_init(&out, 16u << 20);
     sl_config_print(c, &out);
-    put(&out, stdout);
+    print_text(&out, stdout);
     sl_buf_free(&out);
     return 0;
 }
 
 /* What goes beyond the file itself: the files that it names. */
-static bool check(const struct sl_config *c)
+static bool check_config(const struct sl_config *c)
 {
     bool keys = sl_keys_check(c), tls = sl_tls_check(c);
     return keys && tls;
@@ -119,7 +119,7 @@ static bool check(const struct sl_config *c)
 int main(int argc, char **argv)
 {
     struct arguments a = {0};
-    if (!parse(argc, argv, &a)) {
+    if (!parse_arguments(argc, argv, &a)) {
         fputs(usage, stderr);
         return 2;
     }
@@ -131,12 +131,12 @@ int main(int argc, char **argv)
     if (a.docs != NULL)
         return print_docs(a.docs);
     struct sl_dumps dumps = sl_dumps_forbid(); /* before the first secret is read */
-    struct sl_config *c = load(a.config);
+    struct sl_config *c = load_config(a.config);
     if (c == NULL)
         return 1;
     if (c->core_dumps)
         sl_dumps_allow(&dumps);
-    int code = a.print ? print_config(c) : a.check ? !check(c) : sl_daemon_run(c);
+    int code = a.print ? print_config(c) : a.check ? !check_config(c) : sl_daemon_run(c);
     sl_config_free(c);
     return code;
 }

@@ -11,7 +11,7 @@
 
 #define REDIS_ENDS_MS 15000 /* at most, and what else is left at the end */
 
-static void tell(const char *text)
+static void notify_manager(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -33,21 +33,21 @@ static void tell(const char *text)
 
 void sl_notify_ready(void)
 {
-    tell("READY=1\nSTATUS=serving");
+    notify_manager("READY=1\nSTATUS=serving");
 }
 
 void sl_notify_ready_again(const char *status)
 {
     char text[256];
     snprintf(text, sizeof text, "READY=1\nSTATUS=%s", status);
-    tell(text);
+    notify_manager(text);
 }
 
 void sl_notify_reloading(uint64_t mono_ns)
 {
     char text[128];
     snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", mono_ns / 1000);
-    tell(text);
+    notify_manager(text);
 }
 
 void sl_notify_stopping(uint64_t within_ms)
@@ -55,5 +55,5 @@ void sl_notify_stopping(uint64_t within_ms)
     char text[128];
     snprintf(text, sizeof text, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=shutting down",
              (within_ms + REDIS_ENDS_MS) * 1000);
-    tell(text);
+    notify_manager(text);
 }

@@ -111,7 +111,7 @@ static void put_in_force(struct sl_daemon *d, const struct sl_settings *next)
     }
 }
 
-static void refused(struct sl_daemon *d)
+static void report_refusal(struct sl_daemon *d)
 {
     sl_metric_add_label(d->reload.metrics, SL_DM_RELOADS, SL_RELOAD_REFUSED, 1);
     sl_log(SL_ERROR, "reload", "refused: the current configuration stays in effect",
@@ -119,7 +119,7 @@ static void refused(struct sl_daemon *d)
     sl_notify_ready_again("serving; the last reload was refused, see the log");
 }
 
-static void reload(struct sl_daemon *d)
+static void reload_config(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
     r->again = false;
@@ -127,7 +127,7 @@ static void reload(struct sl_daemon *d)
     sl_buf_free(&r->changed);
     sl_buf_init(&r->changed, CHANGED_MAX);
     if (!prepare(d, &r->next)) {
-        refused(d);
+        report_refusal(d);
         return;
     }
     r->asking = true;
@@ -149,7 +149,7 @@ void sl_reload_allowed(struct sl_daemon *d)
     sl_log(SL_ERROR, "reload", "the new options differ from those of other instances of the pool",
            SL_KS("difference", r->why_not));
     settings_free(&r->next, d->shared.pool_count);
-    refused(d);
+    report_refusal(d);
     sl_reload_may(d);
 }
 
@@ -162,7 +162,7 @@ void sl_reload_ask(struct sl_daemon *d)
 void sl_reload_may(struct sl_daemon *d)
 {
     if (d->reload.again && !d->reload.asking && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
-        reload(d);
+        reload_config(d);
 }
 
 void sl_reload_answered(struct sl_daemon *d)

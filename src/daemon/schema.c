@@ -113,7 +113,7 @@ static const char *rest_of(struct sl_row row, const char *path)
 }
 
 /* The first row of which `path` is all (end '\0') or leads to (end '.'). */
-static int find(const struct sl_scope *scope, const char *path, char end)
+static int find_row(const struct sl_scope *scope, const char *path, char end)
 {
     int i = 0;
     for (size_t g = 0; g < scope->group_count; g++) {
@@ -128,12 +128,12 @@ static int find(const struct sl_scope *scope, const char *path, char end)
 
 int sl_scope_find(const struct sl_scope *scope, const char *path)
 {
-    return find(scope, path, '\0');
+    return find_row(scope, path, '\0');
 }
 
 bool sl_scope_is_map(const struct sl_scope *scope, const char *path)
 {
-    return find(scope, path, '.') >= 0;
+    return find_row(scope, path, '.') >= 0;
 }
 
 void *sl_section_options(const struct sl_section *s, struct sl_row row)

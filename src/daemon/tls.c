@@ -105,7 +105,7 @@ bool sl_tls_check(const struct sl_config *c)
     return ok;
 }
 
-static void tell(unsigned i, int64_t left, int64_t end)
+static void log_expiry(unsigned i, int64_t left, int64_t end)
 {
     char mem[64];
     struct sl_buf text;
@@ -121,18 +121,18 @@ static void tell(unsigned i, int64_t left, int64_t end)
                SL_KS(key, whose), SL_KN("not-after", text.data, text.len));
 }
 
-static void watch(struct sl_daemon *d)
+static void watch_certificates(struct sl_daemon *d)
 {
     const struct sl_clock *clock = sl_loop_clock(d->loop);
     for (unsigned i = 0; i <= SL_TLS_LISTENERS; i++) {
         int64_t from, end;
         if (end_of(&d->tls, i, &from, &end) && sl_ending_due(&d->tls_told[i], clock, from, end))
-            tell(i, sl_ending_left(clock, end), end);
+            log_expiry(i, sl_ending_left(clock, end), end);
     }
 }
 
 /* Draws the ticket keys anew, so that one that leaked opens what was said in some hours only. */
-static void renew(struct sl_daemon *d)
+static void renew_ticket_keys(struct sl_daemon *d)
 {
     struct sl_tls_set next = {.redis = sl_tls_client_ref(d->tls.redis)};
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
@@ -148,14 +148,14 @@ static void renew(struct sl_daemon *d)
 static void on_watch(void *arg)
 {
     struct sl_daemon *d = arg;
-    watch(d);
+    watch_certificates(d);
     sl_timer_start(d->loop, &d->tls_watch, WATCH_NS);
 }
 
 static void on_renewal(void *arg)
 {
     struct sl_daemon *d = arg;
-    renew(d);
+    renew_ticket_keys(d);
     sl_timer_start(d->loop, &d->tls_renewal, RENEWAL_NS);
 }
 
@@ -198,6 +198,6 @@ struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *n
     d->tls = *next;
     sl_tls_install(d, &d->tls);
     memset(d->tls_told, 0, sizeof d->tls_told);
-    watch(d);
+    watch_certificates(d);
     return before;
 }

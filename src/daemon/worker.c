@@ -67,7 +67,7 @@ static void on_store_state(void *arg, enum sl_store_state state)
     sl_pool_worker_connection(&w->pool, up);
 }
 
-static void run(void *arg)
+static void run_worker(void *arg)
 {
     struct sl_worker *w = arg;
     struct sl_daemon *d = w->daemon;
@@ -118,7 +118,7 @@ void sl_worker_start(struct sl_worker *w)
 {
     char name[16];
     snprintf(name, sizeof name, "worker-%u", w->id);
-    w->thread = sl_thread_start(name, run, w);
+    w->thread = sl_thread_start(name, run_worker, w);
 }
 
 void sl_worker_drain(struct sl_worker *w)

@@ -72,7 +72,7 @@ static bool argument(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *
     return true;
 }
 
-static bool string(struct sl_cbor_in *in, struct sl_cbor_item *item)
+static bool string_content(struct sl_cbor_in *in, struct sl_cbor_item *item)
 {
     if (item->n > (uint64_t)(in->end - in->at))
         return wrong(in, "it ends in the middle of a string");
@@ -95,7 +95,7 @@ static bool other(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *ite
 static bool content(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *item)
 {
     if (item->type == SL_IN_BYTES || item->type == SL_IN_TEXT)
-        return string(in, item);
+        return string_content(in, item);
     return item->type != SL_IN_OTHER || other(in, info, item);
 }
 

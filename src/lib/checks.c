@@ -15,7 +15,7 @@
 /* Some clients refuse more than this, inflated. */
 enum { SIZE_COMMON = 1 << 20 };
 
-static const char *when(int64_t t, char out[static 32])
+static const char *time_text(int64_t t, char out[static 32])
 {
     struct tm tm;
     time_t seconds = (time_t)t;
@@ -65,8 +65,8 @@ static void check_iss(struct statuslist_report *r, const struct sl_parts *p)
 }
 
 /* Missing or of another type; says so and is false. */
-static bool number(struct statuslist_report *r, const struct sl_parts *p, const char *name,
-                   const struct sl_number *n, enum statuslist_outcome missing)
+static bool check_number(struct statuslist_report *r, const struct sl_parts *p, const char *name,
+                         const struct sl_number *n, enum statuslist_outcome missing)
 {
     bool in_range = n->value >= -NUMBER_MAX && n->value <= NUMBER_MAX;
     if ((n->kind == SL_WHOLE || n->kind == SL_FRACTION) && in_range)
@@ -80,8 +80,8 @@ static bool number(struct statuslist_report *r, const struct sl_parts *p, const 
 }
 
 /* The last word on a number that is right but for its form. */
-static void right(struct statuslist_report *r, const char *name, const struct sl_number *n,
-                  const char *detail)
+static void pass_number(struct statuslist_report *r, const char *name, const struct sl_number *n,
+                        const char *detail)
 {
     if (n->kind == SL_FRACTION)
         sl_verify_report_add(r, name, STATUSLIST_WARN, RULES, "%s, not written as a whole number", detail);
@@ -92,40 +92,41 @@ static void right(struct statuslist_report *r, const char *name, const struct sl
 static void check_iat(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e)
 {
     char text[32];
-    if (p->nbf.kind != SL_NO_NUMBER && number(r, p, "nbf", &p->nbf, STATUSLIST_FAIL))
+    if (p->nbf.kind != SL_NO_NUMBER && check_number(r, p, "nbf", &p->nbf, STATUSLIST_FAIL))
         sl_verify_report_add(r, "nbf", p->nbf.value > e->now + e->skew ? STATUSLIST_FAIL : STATUSLIST_PASS,
-                             "RFC 7519 section 4.1.5", "%s", when(p->nbf.value, text));
-    if (!number(r, p, "iat", &p->iat, STATUSLIST_FAIL))
+                             "RFC 7519 section 4.1.5", "%s", time_text(p->nbf.value, text));
+    if (!check_number(r, p, "iat", &p->iat, STATUSLIST_FAIL))
         return;
     r->claims.has_iat = true;
     r->claims.iat = p->iat.value;
     if (p->iat.value > e->now + e->skew)
         sl_verify_report_add(r, "iat", STATUSLIST_FAIL, token_section(p), "%s lies in the future",
-                             when(p->iat.value, text));
+                             time_text(p->iat.value, text));
     else
-        right(r, "iat", &p->iat, when(p->iat.value, text));
+        pass_number(r, "iat", &p->iat, time_text(p->iat.value, text));
 }
 
 static void check_exp(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e)
 {
     char text[32];
-    if (!number(r, p, "exp", &p->exp, STATUSLIST_WARN))
+    if (!check_number(r, p, "exp", &p->exp, STATUSLIST_WARN))
         return;
     r->claims.has_exp = true;
     r->claims.exp = p->exp.value;
     if (p->exp.value <= e->now - e->skew)
-        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, RULES, "expired at %s", when(p->exp.value, text));
+        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, RULES, "expired at %s",
+                             time_text(p->exp.value, text));
     else if (r->claims.has_iat && p->exp.value <= r->claims.iat)
         sl_verify_report_add(r, "exp", STATUSLIST_FAIL, token_section(p), "%s is not after iat",
-                             when(p->exp.value, text));
+                             time_text(p->exp.value, text));
     else
-        right(r, "exp", &p->exp, when(p->exp.value, text));
+        pass_number(r, "exp", &p->exp, time_text(p->exp.value, text));
 }
 
 static void check_ttl(struct statuslist_report *r, const struct sl_parts *p)
 {
     char text[48];
-    if (!number(r, p, "ttl", &p->ttl, STATUSLIST_WARN))
+    if (!check_number(r, p, "ttl", &p->ttl, STATUSLIST_WARN))
         return;
     snprintf(text, sizeof text, "%" PRId64 " s", p->ttl.value);
     if (p->ttl.value <= 0 && !(p->ttl.kind == SL_FRACTION && p->ttl.value == 0)) {
@@ -135,7 +136,7 @@ static void check_ttl(struct statuslist_report *r, const struct sl_parts *p)
     }
     r->claims.has_ttl = true;
     r->claims.ttl = p->ttl.value;
-    right(r, "ttl", &p->ttl, text);
+    pass_number(r, "ttl", &p->ttl, text);
 }
 
 static bool check_bits(struct statuslist_report *r, const struct sl_parts *p)

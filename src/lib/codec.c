@@ -99,7 +99,7 @@ static uInt part(size_t n)
     return n < UINT_MAX ? (uInt)n : UINT_MAX;
 }
 
-static enum statuslist_result run(z_stream *z, struct growing *g, const uint8_t *end)
+static enum statuslist_result inflate_all(z_stream *z, struct growing *g, const uint8_t *end)
 {
     for (;;) {
         if (!make_room(g))
@@ -136,7 +136,7 @@ enum statuslist_result statuslist_inflate(const void *zlib, size_t len, size_t l
         free(g.at);
         return STATUSLIST_NO_MEMORY;
     }
-    enum statuslist_result result = run(&z, &g, (const uint8_t *)zlib + len);
+    enum statuslist_result result = inflate_all(&z, &g, (const uint8_t *)zlib + len);
     inflateEnd(&z);
     if (result != STATUSLIST_OK) {
         free(g.at);

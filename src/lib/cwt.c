@@ -12,7 +12,7 @@ enum { HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16, HEADER_
 /* RFC 8392 section 4 and the draft's own two. */
 enum { ISS = 1, SUB = 2, EXP = 4, NBF = 5, IAT = 6, STATUS_LIST = 65533, TTL = 65534 };
 
-static struct sl_string text(struct statuslist_report *r, struct sl_cbor_in *in)
+static struct sl_string read_cbor_text(struct statuslist_report *r, struct sl_cbor_in *in)
 {
     struct sl_cbor_item v;
     struct sl_string s = {.kind = SL_STRING_WRONG};
@@ -26,7 +26,7 @@ static struct sl_string text(struct statuslist_report *r, struct sl_cbor_in *in)
     return s;
 }
 
-static struct sl_number number(struct sl_cbor_in *in)
+static struct sl_number read_cbor_number(struct sl_cbor_in *in)
 {
     struct sl_cbor_item v;
     struct sl_number n = {.kind = SL_NUMBER_WRONG};
@@ -41,7 +41,7 @@ static struct sl_number number(struct sl_cbor_in *in)
 }
 
 /* The bytes of a kid as they are when printable, otherwise in hex. */
-static void kid(struct statuslist_report *r, struct sl_cbor_in *in)
+static void read_cwt_kid(struct statuslist_report *r, struct sl_cbor_in *in)
 {
     struct sl_cbor_item v;
     if (!sl_cbor_next(in, &v))
@@ -60,7 +60,7 @@ static void kid(struct statuslist_report *r, struct sl_cbor_in *in)
 }
 
 /* True: a single certificate in an array, where RFC 9360 section 2 has a byte string. */
-static bool chain(struct sl_cbor_in *in, struct sl_parts *p)
+static bool read_cwt_chain(struct sl_cbor_in *in, struct sl_parts *p)
 {
     struct sl_cbor_item v, c;
     p->chain_wrong = true;
@@ -90,7 +90,7 @@ static bool chain(struct sl_cbor_in *in, struct sl_parts *p)
 
 struct header {
     bool has_alg, has_crit, has_chain;
-    bool lone; /* see chain() */
+    bool lone; /* see read_cwt_chain() */
     int64_t alg;
     bool alg_wrong;
     struct sl_string typ;
@@ -108,17 +108,17 @@ static void header_map(struct statuslist_report *r, struct sl_cbor_in *in, const
         if (!sl_cbor_number(&key, &k))
             k = 0;
         if (k == HEADER_ALG) {
-            struct sl_number alg = number(in);
+            struct sl_number alg = read_cbor_number(in);
             h->has_alg = true;
             h->alg_wrong = alg.kind != SL_WHOLE;
             h->alg = alg.value;
         } else if (k == HEADER_TYP) {
-            h->typ = text(r, in);
+            h->typ = read_cbor_text(r, in);
         } else if (k == HEADER_KID) {
-            kid(r, in);
+            read_cwt_kid(r, in);
         } else if (k == HEADER_X5CHAIN) {
             h->has_chain = true;
-            h->lone = chain(in, p);
+            h->lone = read_cwt_chain(in, p);
         } else if (sl_cbor_next(in, &v)) {
             h->has_crit = h->has_crit || k == HEADER_CRIT;
             sl_cbor_skip(in, &v);
@@ -204,9 +204,9 @@ static void status_list(struct statuslist_report *r, struct sl_cbor_in *in, stru
     while (sl_cbor_key(in, &count, &keys, &key)) {
         bool named = key.type == SL_IN_TEXT;
         if (named && sl_span_eq(key.text, SL_SPAN("bits"))) {
-            p->bits = number(in);
+            p->bits = read_cbor_number(in);
         } else if (named && sl_span_eq(key.text, SL_SPAN("aggregation_uri"))) {
-            p->aggregation_uri = text(r, in);
+            p->aggregation_uri = read_cbor_text(r, in);
         } else if (sl_cbor_next(in, &v)) {
             sl_cbor_skip(in, &v);
             if (named && sl_span_eq(key.text, SL_SPAN("lst"))) {
@@ -217,27 +217,28 @@ static void status_list(struct statuslist_report *r, struct sl_cbor_in *in, stru
     }
 }
 
-static void claim(struct statuslist_report *r, struct sl_cbor_in *in, int64_t key, struct sl_parts *p)
+static void read_cwt_claim(struct statuslist_report *r, struct sl_cbor_in *in, int64_t key,
+                           struct sl_parts *p)
 {
     struct sl_cbor_item v;
     switch (key) {
     case ISS:
-        p->iss = text(r, in);
+        p->iss = read_cbor_text(r, in);
         break;
     case SUB:
-        p->sub = text(r, in);
+        p->sub = read_cbor_text(r, in);
         break;
     case EXP:
-        p->exp = number(in);
+        p->exp = read_cbor_number(in);
         break;
     case NBF:
-        p->nbf = number(in);
+        p->nbf = read_cbor_number(in);
         break;
     case IAT:
-        p->iat = number(in);
+        p->iat = read_cbor_number(in);
         break;
     case TTL:
-        p->ttl = number(in);
+        p->ttl = read_cbor_number(in);
         break;
     case STATUS_LIST:
         status_list(r, in, p);
@@ -249,7 +250,8 @@ static void claim(struct statuslist_report *r, struct sl_cbor_in *in, int64_t ke
 }
 
 /* Sets *ret_loose when the claims are not in the shortest form. */
-static void claims(struct statuslist_report *r, struct sl_span payload, struct sl_parts *p, bool *ret_loose)
+static void read_cwt_claims(struct statuslist_report *r, struct sl_span payload, struct sl_parts *p,
+                            bool *ret_loose)
 {
     struct sl_cbor_in in = sl_cbor_over(payload);
     struct sl_cbor_keys keys = {.count = 0};
@@ -261,7 +263,7 @@ static void claims(struct statuslist_report *r, struct sl_span payload, struct s
     struct sl_cbor_count count = sl_cbor_count(&map);
     while (sl_cbor_key(&in, &count, &keys, &key)) {
         int64_t k;
-        claim(r, &in, sl_cbor_number(&key, &k) ? k : 0, p);
+        read_cwt_claim(r, &in, sl_cbor_number(&key, &k) ? k : 0, p);
     }
     *ret_loose = *ret_loose || in.loose;
     if (in.why == NULL && in.at != in.end)
@@ -296,7 +298,7 @@ static void sig_structure(struct statuslist_report *r, struct sl_span head, stru
     p->signed_bytes = sl_span((const char *)at, n);
 }
 
-static void tags(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_cbor_item *item)
+static void read_cwt_tags(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_cbor_item *item)
 {
     bool cwt = false, sign1 = false, other = false;
     for (int depth = 0; in->why == NULL && item->type == SL_IN_TAG && depth < 4; depth++) {
@@ -323,7 +325,7 @@ static bool sign1(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_
     struct sl_cbor_item array, head, map, payload, signature;
     if (!sl_cbor_next(in, &array))
         return false;
-    tags(r, in, &array);
+    read_cwt_tags(r, in, &array);
     if (in->why != NULL || array.type != SL_IN_ARRAY || (!array.indefinite && array.n != 4))
         return false;
     if (!sl_cbor_next(in, &head) || head.type != SL_IN_BYTES || !sl_cbor_next(in, &map) ||
@@ -371,7 +373,7 @@ void sl_cwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_p
         sl_verify_report_add(r, "header", STATUSLIST_FAIL, SL_SECTION_CWT, "the protected header: %s",
                              inner.why);
     bool loose = in.loose || inner.loose;
-    claims(r, payload, p, &loose);
+    read_cwt_claims(r, payload, p, &loose);
     sl_verify_report_add(
         r, "integers", loose ? STATUSLIST_WARN : STATUSLIST_PASS, SL_SECTION_CWT,
         loose ? "a number is longer than needed, or a length indefinite: some readers refuse that"

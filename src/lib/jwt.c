@@ -6,7 +6,7 @@
 #include "lib/parts.h"
 
 /* One part, decoded; NULL: not base64url. */
-static bool decode(struct statuslist_report *r, struct sl_span text, struct sl_span *ret)
+static bool decode_part(struct statuslist_report *r, struct sl_span text, struct sl_span *ret)
 {
     size_t n;
     uint8_t *bytes = sl_verify_report_alloc(r, text.len / 4 * 3 + 3);
@@ -16,8 +16,8 @@ static bool decode(struct statuslist_report *r, struct sl_span text, struct sl_s
     return true;
 }
 
-static bool split(struct statuslist_report *r, struct sl_span token, struct sl_parts *p,
-                  struct sl_span *ret_header, struct sl_span *ret_payload)
+static bool split_parts(struct statuslist_report *r, struct sl_span token, struct sl_parts *p,
+                        struct sl_span *ret_header, struct sl_span *ret_payload)
 {
     const char *end = token.at + token.len;
     const char *first = memchr(token.at, '.', token.len);
@@ -28,9 +28,9 @@ static bool split(struct statuslist_report *r, struct sl_span token, struct sl_p
         return false;
     }
     p->signed_bytes = sl_span(token.at, (size_t)(second - token.at));
-    if (!decode(r, sl_span(token.at, (size_t)(first - token.at)), ret_header) ||
-        !decode(r, sl_span(first + 1, (size_t)(second - first - 1)), ret_payload) ||
-        !decode(r, sl_span(second + 1, (size_t)(end - second - 1)), &p->signature)) {
+    if (!decode_part(r, sl_span(token.at, (size_t)(first - token.at)), ret_header) ||
+        !decode_part(r, sl_span(first + 1, (size_t)(second - first - 1)), ret_payload) ||
+        !decode_part(r, sl_span(second + 1, (size_t)(end - second - 1)), &p->signature)) {
         sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
                              "a part is not base64url without padding and white space (RFC 7515 section 2)");
         return false;
@@ -40,7 +40,7 @@ static bool split(struct statuslist_report *r, struct sl_span token, struct sl_p
     return true;
 }
 
-static json_t *object(struct statuslist_report *r, const char *check, struct sl_span json)
+static json_t *parse_object(struct statuslist_report *r, const char *check, struct sl_span json)
 {
     json_error_t e;
     json_t *root = json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, &e);
@@ -58,7 +58,7 @@ static json_t *object(struct statuslist_report *r, const char *check, struct sl_
     return NULL;
 }
 
-static struct sl_string string(struct statuslist_report *r, const json_t *o, const char *name)
+static struct sl_string member_string(struct statuslist_report *r, const json_t *o, const char *name)
 {
     const json_t *v = json_object_get(o, name);
     struct sl_string s = {.kind = v == NULL ? SL_NO_STRING : SL_STRING_WRONG};
@@ -69,7 +69,7 @@ static struct sl_string string(struct statuslist_report *r, const json_t *o, con
     return s;
 }
 
-static struct sl_number number(const json_t *o, const char *name)
+static struct sl_number member_number(const json_t *o, const char *name)
 {
     const json_t *v = json_object_get(o, name);
     if (json_is_integer(v))
@@ -80,7 +80,7 @@ static struct sl_number number(const json_t *o, const char *name)
 }
 
 /* Standard base64 with padding (RFC 7515 section 4.1.6). */
-static bool certificate(struct statuslist_report *r, const json_t *v, struct sl_span *ret)
+static bool decode_certificate(struct statuslist_report *r, const json_t *v, struct sl_span *ret)
 {
     size_t n = json_is_string(v) ? json_string_length(v) : 0;
     if (n == 0 || n % 4 != 0)
@@ -94,17 +94,17 @@ static bool certificate(struct statuslist_report *r, const json_t *v, struct sl_
             return false;
         copy[i] = copy[i] == '+' ? '-' : copy[i] == '/' ? '_' : copy[i];
     }
-    return copy != NULL && decode(r, sl_span(copy, n), ret);
+    return copy != NULL && decode_part(r, sl_span(copy, n), ret);
 }
 
-static void chain(struct statuslist_report *r, const json_t *x5c, struct sl_parts *p)
+static void read_jwt_chain(struct statuslist_report *r, const json_t *x5c, struct sl_parts *p)
 {
     size_t n = json_array_size(x5c);
     if (x5c == NULL)
         return;
     p->chain_wrong = n == 0 || n > SL_CHAIN_MAX;
     for (size_t i = 0; i < n && !p->chain_wrong; i++)
-        p->chain_wrong = !certificate(r, json_array_get(x5c, i), &p->chain[i]);
+        p->chain_wrong = !decode_certificate(r, json_array_get(x5c, i), &p->chain[i]);
     if (!p->chain_wrong)
         p->chain_len = (unsigned)n;
     else
@@ -113,7 +113,7 @@ static void chain(struct statuslist_report *r, const json_t *x5c, struct sl_part
                              SL_CHAIN_MAX);
 }
 
-static void jwk(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
+static void read_jwt_jwk(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
 {
     char why[STATUSLIST_WHY];
     const json_t *v = json_object_get(o, "jwk");
@@ -121,7 +121,7 @@ static void jwk(struct statuslist_report *r, const json_t *o, struct sl_parts *p
         sl_verify_report_add(r, "jwk", STATUSLIST_FAIL, SL_SECTION_JWT, "%s", why);
 }
 
-static void header(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
+static void read_jwt_header(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
 {
     p->header_read = true;
     if (json_object_get(o, "crit") != NULL)
@@ -130,7 +130,8 @@ static void header(struct statuslist_report *r, const json_t *o, struct sl_parts
             "\"crit\" names extensions that a reader must understand; this reader knows none");
     else
         sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
-    struct sl_string typ = string(r, o, "typ"), alg = string(r, o, "alg"), kid = string(r, o, "kid");
+    struct sl_string typ = member_string(r, o, "typ"), alg = member_string(r, o, "alg"),
+                     kid = member_string(r, o, "kid");
     r->claims.typ = typ.at;
     r->claims.alg = alg.at;
     r->claims.kid = kid.at;
@@ -144,48 +145,48 @@ static void header(struct statuslist_report *r, const json_t *o, struct sl_parts
         sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_JWT, "%s", p->alg->jose);
     else
         sl_alg_refuse(r, SL_SECTION_JWT, alg.at != NULL ? alg.at : "");
-    chain(r, json_object_get(o, "x5c"), p);
-    jwk(r, o, p);
+    read_jwt_chain(r, json_object_get(o, "x5c"), p);
+    read_jwt_jwk(r, o, p);
 }
 
-static void lst(struct statuslist_report *r, const json_t *list, struct sl_parts *p)
+static void read_jwt_lst(struct statuslist_report *r, const json_t *list, struct sl_parts *p)
 {
     const json_t *v = json_object_get(list, "lst");
     p->lst_kind = v == NULL ? SL_NO_LST : SL_LST_WRONG;
-    if (json_is_string(v) && decode(r, sl_span(json_string_value(v), json_string_length(v)), &p->lst))
+    if (json_is_string(v) && decode_part(r, sl_span(json_string_value(v), json_string_length(v)), &p->lst))
         p->lst_kind = SL_LST;
 }
 
-static void claims(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
+static void read_jwt_claims(struct statuslist_report *r, const json_t *o, struct sl_parts *p)
 {
     p->claims_read = true;
     sl_verify_report_add(r, "claims", STATUSLIST_PASS, SL_SECTION_JWT, "a JSON object");
-    p->sub = string(r, o, "sub");
-    p->iss = string(r, o, "iss");
-    p->iat = number(o, "iat");
-    p->exp = number(o, "exp");
-    p->nbf = number(o, "nbf");
-    p->ttl = number(o, "ttl");
+    p->sub = member_string(r, o, "sub");
+    p->iss = member_string(r, o, "iss");
+    p->iat = member_number(o, "iat");
+    p->exp = member_number(o, "exp");
+    p->nbf = member_number(o, "nbf");
+    p->ttl = member_number(o, "ttl");
     const json_t *list = json_object_get(o, "status_list");
     if (!json_is_object(list))
         return;
     p->has_status_list = true;
-    p->bits = number(list, "bits");
-    p->aggregation_uri = string(r, list, "aggregation_uri");
-    lst(r, list, p);
+    p->bits = member_number(list, "bits");
+    p->aggregation_uri = member_string(r, list, "aggregation_uri");
+    read_jwt_lst(r, list, p);
 }
 
 void sl_jwt_parse(struct statuslist_report *r, struct sl_span token, struct sl_parts *p)
 {
     struct sl_span head, payload;
-    if (!split(r, token, p, &head, &payload))
+    if (!split_parts(r, token, p, &head, &payload))
         return;
-    json_t *o = object(r, "header", head);
+    json_t *o = parse_object(r, "header", head);
     if (o != NULL)
-        header(r, o, p);
+        read_jwt_header(r, o, p);
     json_decref(o);
-    o = object(r, "claims", payload);
+    o = parse_object(r, "claims", payload);
     if (o != NULL)
-        claims(r, o, p);
+        read_jwt_claims(r, o, p);
     json_decref(o);
 }

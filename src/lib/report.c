@@ -52,7 +52,7 @@ void sl_verify_report_own(struct statuslist_report *r, void *p)
         free(p);
 }
 
-static bool grow(struct statuslist_report *r)
+static bool grow_checks(struct statuslist_report *r)
 {
     if (r->count < r->room)
         return true;
@@ -78,7 +78,7 @@ void sl_verify_report_add(struct statuslist_report *r, const char *name, enum st
         if (text[i] < ' ' || text[i] > '~')
             text[i] = '?';
     char *detail = sl_verify_report_keep(r, sl_span(text, len));
-    if (detail == NULL || !grow(r)) {
+    if (detail == NULL || !grow_checks(r)) {
         r->no_memory = true;
         return;
     }

@@ -30,7 +30,7 @@ static unsigned char *ecdsa_der(struct sl_span raw, size_t half, size_t *ret_len
     return n > 0 ? out : NULL;
 }
 
-static bool verifies(const struct sl_parts *p, EVP_PKEY *key)
+static bool key_verifies(const struct sl_parts *p, EVP_PKEY *key)
 {
     const struct sl_alg *alg = p->alg;
     const unsigned char *sig = (const unsigned char *)p->signature.at;
@@ -51,7 +51,7 @@ static bool verifies(const struct sl_parts *p, EVP_PKEY *key)
     return ok;
 }
 
-static X509 *certificate(struct sl_span der)
+static X509 *parse_certificate(struct sl_span der)
 {
     const unsigned char *p = (const unsigned char *)der.at;
     X509 *x = der.len <= INT_MAX ? d2i_X509(NULL, &p, (long)der.len) : NULL;
@@ -62,7 +62,7 @@ static X509 *certificate(struct sl_span der)
     return x;
 }
 
-static void subject(const X509 *x, char out[static 128])
+static void subject_name(const X509 *x, char out[static 128])
 {
     X509_NAME_oneline(X509_get_subject_name(x), out, 128);
 }
@@ -73,7 +73,7 @@ static bool in_validity(const X509 *x, int64_t now)
     return X509_cmp_time(X509_get0_notBefore(x), &t) < 0 && X509_cmp_time(X509_get0_notAfter(x), &t) > 0;
 }
 
-static void found(struct statuslist_report *r, const struct sl_parts *p, bool ok, bool trusted)
+static void report_signature(struct statuslist_report *r, const struct sl_parts *p, bool ok, bool trusted)
 {
     if (ok)
         sl_verify_report_add(r, "signature", STATUSLIST_PASS, RULES, "%s, made by that key", p->alg->jose);
@@ -85,7 +85,7 @@ static void found(struct statuslist_report *r, const struct sl_parts *p, bool ok
     r->trusted = ok && trusted;
 }
 
-static void skipped(struct statuslist_report *r)
+static void skip_signature(struct statuslist_report *r)
 {
     sl_verify_report_add(r, "signature", STATUSLIST_SKIP, RULES, "no key to check it with");
 }
@@ -99,7 +99,7 @@ static bool by_given(const struct statuslist_verifier *v, struct statuslist_repo
     for (size_t i = 0; i < v->key_count && !ok; i++) {
         if (!sl_alg_fits(p->alg, v->keys[i].key))
             continue;
-        ok = verifies(p, v->keys[i].key);
+        ok = key_verifies(p, v->keys[i].key);
         if (fits == NULL || ok)
             fits = &v->keys[i];
     }
@@ -107,19 +107,19 @@ static bool by_given(const struct statuslist_verifier *v, struct statuslist_repo
         return false;
     char name[128] = "a public key";
     if (fits->certificate != NULL)
-        subject(fits->certificate, name);
+        subject_name(fits->certificate, name);
     if (fits->certificate != NULL && !in_validity(fits->certificate, now))
         sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
                              "the certificate %s is expired or not yet valid", name);
     else
         sl_verify_report_add(r, "key", STATUSLIST_PASS, RULES, "the one that was given: %s", name);
-    found(r, p, ok, true);
+    report_signature(r, p, ok, true);
     return true;
 }
 
 static X509 *leaf_of(struct statuslist_report *r, const struct sl_parts *p)
 {
-    X509 *leaf = p->chain_len > 0 ? certificate(p->chain[0]) : NULL;
+    X509 *leaf = p->chain_len > 0 ? parse_certificate(p->chain[0]) : NULL;
     if (leaf == NULL)
         sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
                              p->chain_len > 0
@@ -129,7 +129,7 @@ static X509 *leaf_of(struct statuslist_report *r, const struct sl_parts *p)
 }
 
 /* The key of a leaf if the algorithm can be its; otherwise a failed check. */
-static EVP_PKEY *key_of(struct statuslist_report *r, const struct sl_parts *p, X509 *leaf)
+static EVP_PKEY *leaf_key(struct statuslist_report *r, const struct sl_parts *p, X509 *leaf)
 {
     EVP_PKEY *key = X509_get0_pubkey(leaf);
     if (key != NULL && sl_alg_fits(p->alg, key))
@@ -147,7 +147,7 @@ static const char *chain_error(const struct statuslist_verifier *v, const struct
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     if (rest != NULL && ctx != NULL && X509_STORE_CTX_init(ctx, v->anchors, leaf, rest) == 1) {
         for (unsigned i = 1; i < p->chain_len; i++) {
-            X509 *x = certificate(p->chain[i]);
+            X509 *x = parse_certificate(p->chain[i]);
             if (x != NULL && sk_X509_push(rest, x) <= 0)
                 X509_free(x);
         }
@@ -166,9 +166,9 @@ static void by_chain(const struct statuslist_verifier *v, struct statuslist_repo
 {
     char name[128];
     X509 *leaf = leaf_of(r, p);
-    EVP_PKEY *key = leaf != NULL ? key_of(r, p, leaf) : NULL;
+    EVP_PKEY *key = leaf != NULL ? leaf_key(r, p, leaf) : NULL;
     if (key != NULL) {
-        subject(leaf, name);
+        subject_name(leaf, name);
         const char *why = chain_error(v, p, leaf, now);
         if (why == NULL)
             sl_verify_report_add(r, "key", STATUSLIST_PASS, RULES, "%s, whose chain ends at a trust anchor",
@@ -176,9 +176,9 @@ static void by_chain(const struct statuslist_verifier *v, struct statuslist_repo
         else
             sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "%s: no chain to a trust anchor: %s", name,
                                  why);
-        found(r, p, verifies(p, key), why == NULL);
+        report_signature(r, p, key_verifies(p, key), why == NULL);
     } else {
-        skipped(r);
+        skip_signature(r);
     }
     X509_free(leaf);
 }
@@ -186,10 +186,10 @@ static void by_chain(const struct statuslist_verifier *v, struct statuslist_repo
 static void by_carried(struct statuslist_report *r, const struct sl_parts *p, int64_t now)
 {
     X509 *leaf = p->jwk == NULL || p->chain_len > 0 ? leaf_of(r, p) : NULL;
-    EVP_PKEY *key = leaf != NULL ? key_of(r, p, leaf) : p->chain_len == 0 ? p->jwk : NULL;
+    EVP_PKEY *key = leaf != NULL ? leaf_key(r, p, leaf) : p->chain_len == 0 ? p->jwk : NULL;
     char name[128] = "a JWK";
     if (leaf != NULL)
-        subject(leaf, name);
+        subject_name(leaf, name);
     if (key != NULL && leaf != NULL && !in_validity(leaf, now))
         sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
                              "the certificate %s is expired or not yet valid", name);
@@ -200,9 +200,9 @@ static void by_carried(struct statuslist_report *r, const struct sl_parts *p, in
         sl_verify_report_add(r, "key", STATUSLIST_WARN, RULES,
                              "the token's own (%s), which proves nothing about who signed", name);
     if (key != NULL && sl_alg_fits(p->alg, key))
-        found(r, p, verifies(p, key), false);
+        report_signature(r, p, key_verifies(p, key), false);
     else
-        skipped(r);
+        skip_signature(r);
     X509_free(leaf);
 }
 
@@ -210,7 +210,7 @@ static void by_carried(struct statuslist_report *r, const struct sl_parts *p, in
 static void no_anchor_inside(struct statuslist_report *r, const struct sl_parts *p)
 {
     for (unsigned i = 1; i < p->chain_len; i++) {
-        X509 *x = certificate(p->chain[i]);
+        X509 *x = parse_certificate(p->chain[i]);
         if (x != NULL && X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0)
             sl_verify_report_add(
                 r, "trust-anchor", STATUSLIST_WARN, "RFC 7515 section 4.1.6",
@@ -223,7 +223,7 @@ void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_r
                         const struct sl_parts *p, int64_t now)
 {
     if (p->alg == NULL) {
-        skipped(r);
+        skip_signature(r);
         return;
     }
     ERR_set_mark();
@@ -240,7 +240,7 @@ void sl_check_signature(const struct statuslist_verifier *v, struct statuslist_r
                                  p->alg->jose);
         else
             sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES, "no key and no trust anchor was given");
-        skipped(r);
+        skip_signature(r);
     }
     ERR_pop_to_mark();
 }

@@ -56,7 +56,8 @@ void statuslist_verifier_set_inflate_limit(struct statuslist_verifier *v, size_t
 }
 
 /* Takes both over. */
-static bool add(struct statuslist_verifier *v, EVP_PKEY *key, X509 *certificate, char why[STATUSLIST_WHY])
+static bool add_trusted_key(struct statuslist_verifier *v, EVP_PKEY *key, X509 *certificate,
+                            char why[STATUSLIST_WHY])
 {
     if (key != NULL && v->key_count < SL_KEYS_MAX) {
         v->keys[v->key_count++] = (struct sl_trusted_key){key, certificate};
@@ -71,7 +72,7 @@ static bool add(struct statuslist_verifier *v, EVP_PKEY *key, X509 *certificate,
 
 static bool add_certificate(struct statuslist_verifier *v, X509 *x, char why[STATUSLIST_WHY])
 {
-    return add(v, X509_get_pubkey(x), x, why);
+    return add_trusted_key(v, X509_get_pubkey(x), x, why);
 }
 
 static bool add_json(struct statuslist_verifier *v, const char *text, size_t len, char why[STATUSLIST_WHY])
@@ -89,7 +90,7 @@ static bool add_json(struct statuslist_verifier *v, const char *text, size_t len
         snprintf(why, STATUSLIST_WHY, "the JWK set has no key");
     for (size_t i = 0; i < n && ok; i++) {
         EVP_PKEY *key = sl_jwk_read(set != NULL ? json_array_get(set, i) : root, why);
-        ok = key != NULL && add(v, key, NULL, why);
+        ok = key != NULL && add_trusted_key(v, key, NULL, why);
     }
     json_decref(root);
     return ok;
@@ -114,7 +115,7 @@ static bool add_pem(struct statuslist_verifier *v, const void *bytes, size_t len
     if (x != NULL)
         return add_certificate(v, x, why);
     if (key != NULL)
-        return add(v, key, NULL, why);
+        return add_trusted_key(v, key, NULL, why);
     snprintf(why, STATUSLIST_WHY, "the PEM has no certificate and no public key");
     return false;
 }

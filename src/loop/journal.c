@@ -54,7 +54,7 @@ struct sl_journal {
 
 /* ---- the file */
 
-static bool failed(struct sl_journal *j, int error)
+static bool note_failure(struct sl_journal *j, int error)
 {
     atomic_store_explicit(&j->last_error, error, memory_order_relaxed);
     if (atomic_exchange_explicit(&j->error, error, memory_order_relaxed) == 0) {
@@ -66,7 +66,7 @@ static bool failed(struct sl_journal *j, int error)
     return false;
 }
 
-static void recovered(struct sl_journal *j)
+static void note_recovery(struct sl_journal *j)
 {
     if (atomic_exchange_explicit(&j->error, 0, memory_order_relaxed) != 0)
         sl_log(SL_INFO, "audit", "the audit record can be written again", SL_KS("file", j->s.path));
@@ -107,7 +107,7 @@ static bool sync_file(struct sl_journal *j)
 {
     /* EINVAL: a pipe or a terminal, which cannot be synced. */
     if (j->fd >= 0 && fdatasync(j->fd) != 0 && errno != EINVAL)
-        return failed(j, errno);
+        return note_failure(j, errno);
     j->dirty_ns = 0;
     return true;
 }
@@ -121,7 +121,7 @@ static void close_file(struct sl_journal *j)
     j->dirty_ns = 0;
 }
 
-static void name_of(const struct sl_journal *j, unsigned i, char out[static PATH_ROOM])
+static void file_name(const struct sl_journal *j, unsigned i, char out[static PATH_ROOM])
 {
     if (i == 0)
         snprintf(out, PATH_ROOM, "%s", j->s.path);
@@ -134,16 +134,16 @@ static bool move_full(struct sl_journal *j, char from[static PATH_ROOM])
 {
     char to[PATH_ROOM];
     for (unsigned i = j->s.keep; i-- > 0;) {
-        name_of(j, i, from);
-        name_of(j, i + 1, to);
+        file_name(j, i, from);
+        file_name(j, i + 1, to);
         if (rename(from, to) != 0 && errno != ENOENT)
             return false;
     }
-    name_of(j, 0, from);
+    file_name(j, 0, from);
     return j->s.keep > 0 || unlink(from) == 0 || errno == ENOENT;
 }
 
-static void rotate(struct sl_journal *j)
+static void rotate_file(struct sl_journal *j)
 {
     char from[PATH_ROOM];
     if (!move_full(j, from)) {
@@ -161,9 +161,9 @@ static bool ready_file(struct sl_journal *j, const struct entry *e)
     if (e->written == 0 && atomic_exchange_explicit(&j->reopen, false, memory_order_relaxed))
         close_file(j);
     if (e->written == 0 && j->fd >= 0 && j->size > 0 && j->size + e->len > j->full_at)
-        rotate(j);
+        rotate_file(j);
     int error = j->fd < 0 ? open_file(j) : 0;
-    return error == 0 || failed(j, error);
+    return error == 0 || note_failure(j, error);
 }
 
 static bool write_entry(struct sl_journal *j, struct entry *e)
@@ -175,7 +175,7 @@ static bool write_entry(struct sl_journal *j, struct entry *e)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return failed(j, n < 0 ? errno : ENOSPC);
+            return note_failure(j, n < 0 ? errno : ENOSPC);
         e->written += (size_t)n;
         j->size += (uint64_t)n;
     }
@@ -222,7 +222,7 @@ static void work_off(struct sl_journal *j)
     if (j->dirty_ns != 0 && (j->ending || now - j->dirty_ns >= j->s.flush_ms * SL_NS_PER_MS))
         ok = sync_file(j) && ok;
     if (ok && atomic_load_explicit(&j->error, memory_order_relaxed) != 0)
-        recovered(j);
+        note_recovery(j);
     sl_metric_add(j->s.metrics, SL_JM_LOST, lost - j->lost_told);
     j->lost_told = lost;
     sl_metric_set(j->s.metrics, SL_JM_BACKLOG, atomic_load_explicit(&j->backlog, memory_order_relaxed));
@@ -238,7 +238,7 @@ static int patience_ms(const struct sl_journal *j)
     return due > now ? (int)((due - now) / SL_NS_PER_MS) + 1 : 0;
 }
 
-static void run(void *arg)
+static void run_journal(void *arg)
 {
     struct sl_journal *j = arg;
     while (!j->ending) {
@@ -270,7 +270,7 @@ bool sl_journal_new(const struct sl_journal_setup *setup, struct sl_buf *why, st
         return false;
     }
     sl_mailbox_init(&j->box, NULL, j);
-    j->thread = sl_thread_start("audit", run, j);
+    j->thread = sl_thread_start("audit", run_journal, j);
     *ret = j;
     return true;
 }

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 
-static void put(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
+static void place_timer(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
 {
     t->heap[at] = timer;
     timer->position = at;
@@ -13,8 +13,8 @@ static void put(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
 static void sift_up(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
 {
     for (; at > 1 && t->heap[at / 2]->due_ns > timer->due_ns; at /= 2)
-        put(t, at, t->heap[at / 2]);
-    put(t, at, timer);
+        place_timer(t, at, t->heap[at / 2]);
+    place_timer(t, at, timer);
 }
 
 static void sift_down(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
@@ -24,9 +24,9 @@ static void sift_down(struct sl_timers *t, uint32_t at, struct sl_timer *timer)
             child++;
         if (t->heap[child]->due_ns >= timer->due_ns)
             break;
-        put(t, at, t->heap[child]);
+        place_timer(t, at, t->heap[child]);
     }
-    put(t, at, timer);
+    place_timer(t, at, timer);
 }
 
 struct sl_timer *sl_timers_first(const struct sl_timers *t)

@@ -74,7 +74,7 @@ void sl_table_free(struct sl_table *t)
     free(t);
 }
 
-static bool grow(struct sl_table *t, uint32_t count)
+static bool grow_table(struct sl_table *t, uint32_t count)
 {
     struct index *old = atomic_load_explicit(&t->index, memory_order_relaxed);
     if (count < (old->mask + 1) / 2)
@@ -91,7 +91,7 @@ static bool grow(struct sl_table *t, uint32_t count)
 bool sl_table_add(struct sl_table *t, struct sl_list *l)
 {
     uint32_t n = atomic_load_explicit(&t->count, memory_order_relaxed);
-    if (n == CHUNK * CHUNKS || !grow(t, n))
+    if (n == CHUNK * CHUNKS || !grow_table(t, n))
         return false;
     _Atomic(struct sl_list *) *chunk = atomic_load_explicit(&t->chunks[n / CHUNK], memory_order_relaxed);
     if (chunk == NULL) {

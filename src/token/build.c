@@ -58,7 +58,7 @@ void sl_token_builder_free(struct sl_token_builder *b)
 }
 
 /* Room for n bytes; the old content is gone, so nothing is copied. */
-static bool reserve(struct scratch *s, size_t n)
+static bool reserve_bytes(struct scratch *s, size_t n)
 {
     if (n <= s->cap && s->at != NULL)
         return true;
@@ -85,7 +85,7 @@ static size_t compress_list(struct sl_token_builder *b, const struct sl_token_sp
     size_t full = sl_status_bytes(spec->size, spec->bits);
     const void *bytes = spec->list;
     if (spec->list_len < full) {
-        if (!reserve(&b->list, full))
+        if (!reserve_bytes(&b->list, full))
             return 0;
         if (spec->list_len > 0)
             memcpy(b->list.at, spec->list, spec->list_len);
@@ -96,7 +96,7 @@ static size_t compress_list(struct sl_token_builder *b, const struct sl_token_sp
     if (c == NULL)
         return 0;
     size_t bound = libdeflate_zlib_compress_bound(c, full);
-    if (!reserve(&b->zlib, bound))
+    if (!reserve_bytes(&b->zlib, bound))
         return 0;
     return libdeflate_zlib_compress(c, bytes, full, b->zlib.at, bound);
 }
@@ -128,7 +128,7 @@ static size_t write_payload(struct sl_token_builder *b, const struct sl_token_sp
     size_t lst_len = sl_base64url_len(zlib_len);
     /* JSON makes six characters of a byte at most; the names and numbers stay under 256. */
     size_t cap = 6 * (spec->sub.len + spec->iss.len + spec->aggregation_uri.len) + lst_len + 256;
-    if (!reserve(&b->payload, cap))
+    if (!reserve_bytes(&b->payload, cap))
         return 0;
     struct sl_buf json;
     sl_buf_over(&json, b->payload.at, b->payload.cap);
@@ -153,7 +153,7 @@ static size_t write_jwt(struct sl_token_builder *b, const struct sl_key *key, si
     struct sl_span header = sl_key_jose_header(key);
     size_t cap =
         sl_base64url_len(header.len) + sl_base64url_len(payload_len) + sl_base64url_len(SL_SIGNATURE_MAX) + 2;
-    if (!reserve(&b->jwt, cap))
+    if (!reserve_bytes(&b->jwt, cap))
         return 0;
     char *at = b->jwt.at;
     at += sl_base64url_encode(at, header.at, header.len);
@@ -178,7 +178,7 @@ static size_t write_gzip(struct sl_token_builder *b, size_t jwt_len)
     if (c == NULL)
         return 0;
     size_t bound = libdeflate_gzip_compress_bound(c, jwt_len);
-    if (!reserve(&b->gzip, bound))
+    if (!reserve_bytes(&b->gzip, bound))
         return 0;
     return libdeflate_gzip_compress(c, b->jwt.at, jwt_len, b->gzip.at, bound);
 }
@@ -190,12 +190,12 @@ static struct sl_span write_cwt(struct sl_token_builder *b, const struct sl_toke
 {
     struct sl_span cwt = {NULL, 0};
     struct sl_buf claims;
-    if (!reserve(&b->payload, sl_cwt_claims_max(spec, zlib_len)))
+    if (!reserve_bytes(&b->payload, sl_cwt_claims_max(spec, zlib_len)))
         return cwt;
     sl_buf_over(&claims, b->payload.at, b->payload.cap);
     sl_cwt_claims(&claims, spec, sl_span(b->zlib.at, zlib_len));
     sl_assert(!claims.failed);
-    if (!reserve(&b->cwt, sl_cwt_max(spec->key, claims.len)))
+    if (!reserve_bytes(&b->cwt, sl_cwt_max(spec->key, claims.len)))
         return cwt;
     uint64_t start = sl_mono_ns(b->clock);
     struct sl_span payload = sl_span(claims.data, claims.len);
@@ -223,7 +223,7 @@ static const struct {
 };
 
 /* Where `part` stands in `whole`. By its first bytes: whole searches for something long prepare for long. */
-static struct sl_span find(struct sl_span whole, struct sl_span part)
+static struct sl_span find_part(struct sl_span whole, struct sl_span part)
 {
     size_t first = part.len < 32 ? part.len : 32;
     const char *at = whole.at, *end = whole.at + whole.len;
@@ -264,7 +264,7 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
         body->etag = write_etag(b->hasher, body->bytes, at);
         at += body->etag.len;
     }
-    t->zlib = find(t->body[SL_VARIANT_CWT].bytes, zlib);
+    t->zlib = find_part(t->body[SL_VARIANT_CWT].bytes, zlib);
     return t;
 }
 

@@ -100,8 +100,8 @@ static bool check_key(struct sl_key *k, const char *path, struct sl_buf *why)
     return true;
 }
 
-static bool load(struct sl_key *k, const struct sl_signer_options *o, const struct sources *from,
-                 const struct sl_clock *clock, struct sl_buf *why)
+static bool load_key(struct sl_key *k, const struct sl_signer_options *o, const struct sources *from,
+                     const struct sl_clock *clock, struct sl_buf *why)
 {
     struct sl_key_material m = {0};
     const char *key_path = from->keystore != NULL ? from->keystore : from->key;
@@ -134,7 +134,7 @@ static struct sl_key *load_new(const struct sl_signer_options *o, const struct s
     k->not_after = INT64_MAX;
     sl_buf_init(&k->header, SIZE_MAX);
     sl_buf_init(&k->cose_header, SIZE_MAX);
-    if (load(k, o, from, clock, why))
+    if (load_key(k, o, from, clock, why))
         return k;
     sl_key_free(k);
     return NULL;

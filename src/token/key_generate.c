@@ -17,7 +17,7 @@
 enum { CERTIFICATE_DAYS = 3652, BACKDATE_S = 3600, COMMON_NAME_MAX = 64 };
 
 /* Where asprintf fails it leaves its result undefined; this gives NULL. */
-__attribute__((format(printf, 1, 2))) static char *text(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static char *format_text(const char *fmt, ...)
 {
     char *s;
     va_list ap;
@@ -27,7 +27,7 @@ __attribute__((format(printf, 1, 2))) static char *text(const char *fmt, ...)
     return n < 0 ? NULL : s;
 }
 
-static bool complain(struct sl_buf *why, const char *what, const char *path)
+static bool explain_errno(struct sl_buf *why, const char *what, const char *path)
 {
     sl_buf_printf(why, "cannot %s %s (%s): let this user write to the storage directory", what, path,
                   strerror(errno));
@@ -58,7 +58,7 @@ static int open_directory(const char *storage, const char *path)
     return fd;
 }
 
-static bool write_all(int fd, const char *p, size_t n)
+static bool write_bytes(int fd, const char *p, size_t n)
 {
     while (n > 0) {
         ssize_t done = write(fd, p, n);
@@ -75,12 +75,12 @@ static bool write_all(int fd, const char *p, size_t n)
 /* Whole or not at all, also across a power cut. */
 static bool write_file(int dir, const char *name, const char *bytes, size_t n)
 {
-    char *temporary = text("%s.new", name);
+    char *temporary = format_text("%s.new", name);
     if (temporary == NULL)
         return false;
     unlinkat(dir, temporary, 0); /* of a start that was cut short */
     int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write_all(fd, bytes, n);
+    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write_bytes(fd, bytes, n);
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
     ok = ok && renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
@@ -97,7 +97,7 @@ static bool write_bio(int dir, const char *name, const char *path, BIO *bio, str
 {
     char *bytes;
     long n = BIO_get_mem_data(bio, &bytes);
-    return write_file(dir, name, bytes, (size_t)n) || complain(why, "write", path);
+    return write_file(dir, name, bytes, (size_t)n) || explain_errno(why, "write", path);
 }
 
 static bool make_key(int dir, const char *name, const char *path, struct sl_buf *why)
@@ -187,10 +187,10 @@ static bool make_missing(int dir, const char *key_path, const char *certificate_
     struct stat st;
     bool no_key = fstatat(dir, key_name, &st, AT_SYMLINK_NOFOLLOW) != 0;
     if (no_key && errno != ENOENT)
-        return complain(why, "look at", key_path);
+        return explain_errno(why, "look at", key_path);
     bool no_certificate = fstatat(dir, certificate_name, &st, AT_SYMLINK_NOFOLLOW) != 0;
     if (no_certificate && errno != ENOENT)
-        return complain(why, "look at", certificate_path);
+        return explain_errno(why, "look at", certificate_path);
     if (no_key && !no_certificate) {
         sl_buf_printf(
             why,
@@ -208,16 +208,16 @@ static bool make_missing(int dir, const char *key_path, const char *certificate_
 bool sl_key_generate(const char *storage, const char *pool, const struct sl_clock *clock, struct sl_buf *why,
                      char **ret_key_path, char **ret_certificate_path)
 {
-    char *directory = text("%s/keys", storage);
-    char *key = text("%s/keys/%s.key.pem", storage, pool);
-    char *certificate = text("%s/keys/%s.crt.pem", storage, pool);
+    char *directory = format_text("%s/keys", storage);
+    char *key = format_text("%s/keys/%s.key.pem", storage, pool);
+    char *certificate = format_text("%s/keys/%s.crt.pem", storage, pool);
     bool ok = false;
     if (directory == NULL || key == NULL || certificate == NULL) {
         sl_buf_puts(why, sl_key_no_memory);
     } else {
         int dir = open_directory(storage, directory);
         ok = dir >= 0 ? make_missing(dir, key, certificate, pool, clock, why)
-                      : complain(why, "use", directory);
+                      : explain_errno(why, "use", directory);
         if (dir >= 0)
             close(dir);
     }

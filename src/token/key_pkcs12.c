@@ -7,7 +7,7 @@
 enum { KEYSTORE_MAX = 1 << 20, CHAIN_MAX = 16 };
 
 /* What OpenSSL's queue says of a keystore that was not opened. */
-static const char *reason(bool password)
+static const char *keystore_error(bool password)
 {
     for (unsigned long e; (e = ERR_get_error()) != 0;) {
         if (ERR_GET_LIB(e) == ERR_LIB_PKCS12 && ERR_GET_REASON(e) == PKCS12_R_MAC_VERIFY_FAILURE)
@@ -22,7 +22,7 @@ static const char *reason(bool password)
 
 /* Moves the certificate of `all` that fits to the end of `chain`. `issued`: the one that it must have signed,
  * or NULL where it must be `pkey`'s own. */
-static bool take(STACK_OF(X509) * all, EVP_PKEY *pkey, X509 *issued, STACK_OF(X509) * chain)
+static bool take_certificate(STACK_OF(X509) * all, EVP_PKEY *pkey, X509 *issued, STACK_OF(X509) * chain)
 {
     for (int i = 0; i < sk_X509_num(all); i++) {
         X509 *x = sk_X509_value(all, i);
@@ -44,16 +44,16 @@ static bool take(STACK_OF(X509) * all, EVP_PKEY *pkey, X509 *issued, STACK_OF(X5
  * key's own. */
 static void order_chain(STACK_OF(X509) * all, EVP_PKEY *pkey, STACK_OF(X509) * chain)
 {
-    bool more = take(all, pkey, NULL, chain);
+    bool more = take_certificate(all, pkey, NULL, chain);
     while (more && sk_X509_num(chain) < CHAIN_MAX) {
         X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
         bool anchor = X509_NAME_cmp(X509_get_subject_name(last), X509_get_issuer_name(last)) == 0;
-        more = !anchor && take(all, pkey, last, chain);
+        more = !anchor && take_certificate(all, pkey, last, chain);
     }
 }
 
-static bool parse(const char *path, const struct sl_key_file *file, const char *password, struct sl_buf *why,
-                  struct sl_key_material *m)
+static bool parse_keystore(const char *path, const struct sl_key_file *file, const char *password,
+                           struct sl_buf *why, struct sl_key_material *m)
 {
     const unsigned char *at = (const unsigned char *)file->at;
     PKCS12 *p12 = d2i_PKCS12(NULL, &at, (long)file->len);
@@ -64,7 +64,7 @@ static bool parse(const char *path, const struct sl_key_file *file, const char *
         sl_buf_printf(why, "the keystore %s is not a PKCS#12 file: export the key with its chain as one",
                       path);
     else if (PKCS12_parse(p12, password, &m->pkey, &own, &all) != 1)
-        sl_buf_printf(why, "the keystore %s %s", path, reason(password != NULL));
+        sl_buf_printf(why, "the keystore %s %s", path, keystore_error(password != NULL));
     else if (m->pkey == NULL)
         sl_buf_printf(why, "the keystore %s holds no private key: export the key with its chain", path);
     else
@@ -97,7 +97,7 @@ bool sl_key_read_keystore(const char *path, const char *password_path, struct sl
     struct sl_key_material m = {0};
     ERR_clear_error();
     bool ok = (password_path == NULL || sl_key_password_read(password_path, why, &password)) &&
-              sl_key_file_read(&kind, path, why, &file) && parse(path, &file, password.at, why, &m);
+              sl_key_file_read(&kind, path, why, &file) && parse_keystore(path, &file, password.at, why, &m);
     sl_key_file_free(&file);
     sl_key_file_free(&password);
     if (ok)

@@ -13,7 +13,7 @@
 
 #define WANTED "; expected a PEM file with one public key, as openssl pkey -in KEY -pubout writes it"
 
-static bool refuse(struct sl_buf *why, const char *what)
+static bool refuse_public_key(struct sl_buf *why, const char *what)
 {
     sl_buf_puts(why, what);
     return false;
@@ -25,27 +25,28 @@ static bool parse_block(const char *name, const uint8_t *der, long len, struct s
     const uint8_t *end = der;
     EVP_PKEY *key = NULL;
     if (strstr(name, "PRIVATE KEY") != NULL)
-        return refuse(why, "it is a private key, which only its owner may have; give the public key: "
-                           "openssl pkey -in KEY -pubout");
+        return refuse_public_key(why,
+                                 "it is a private key, which only its owner may have; give the public key: "
+                                 "openssl pkey -in KEY -pubout");
     if (strstr(name, "CERTIFICATE") != NULL)
-        return refuse(
+        return refuse_public_key(
             why, "it is a certificate; give its public key: openssl x509 -in CERTIFICATE -pubkey -noout");
     if (strcmp(name, PEM_STRING_PUBLIC) == 0)
         key = d2i_PUBKEY(NULL, &end, len);
     else if (strcmp(name, PEM_STRING_RSA_PUBLIC) == 0)
         key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &end, len);
     else
-        return refuse(why, "it is PEM, but not a public key" WANTED);
+        return refuse_public_key(why, "it is PEM, but not a public key" WANTED);
     if (key == NULL || end != der + len) {
         EVP_PKEY_free(key);
-        return refuse(why, "it contains a key that OpenSSL cannot read" WANTED);
+        return refuse_public_key(why, "it contains a key that OpenSSL cannot read" WANTED);
     }
     *ret = key;
     return true;
 }
 
 /* The one block of the text. */
-static bool parse(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
+static bool parse_pem(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
 {
     char *name = NULL, *header = NULL;
     unsigned char *der = NULL;
@@ -54,7 +55,7 @@ static bool parse(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
     EVP_PKEY *key = NULL;
     bool ok = in != NULL && PEM_read_bio(in, &name, &header, &der, &len) == 1;
     if (!ok)
-        refuse(why, "it contains no PEM" WANTED);
+        refuse_public_key(why, "it contains no PEM" WANTED);
     else
         ok = parse_block(name, der, len, why, &key);
     OPENSSL_free(name);
@@ -65,7 +66,7 @@ static bool parse(struct sl_span text, struct sl_buf *why, EVP_PKEY **ret)
         OPENSSL_free(header);
         OPENSSL_free(der);
         EVP_PKEY_free(key);
-        ok = refuse(why, "it contains more than one key; expected a file for each");
+        ok = refuse_public_key(why, "it contains more than one key; expected a file for each");
     }
     BIO_free(in);
     if (ok)
@@ -133,11 +134,11 @@ bool sl_public_key_read(struct sl_span text, struct sl_buf *pem, struct sl_buf *
 {
     EVP_PKEY *key = NULL;
     enum sl_public_kind kind;
-    bool ok = parse(text, why, &key);
+    bool ok = parse_pem(text, why, &key);
     if (ok && (ok = kind_of(key, why, &kind)) && !(ok = is_sound(key)))
-        refuse(why, "its numbers do not form a valid key" WANTED);
+        refuse_public_key(why, "its numbers do not form a valid key" WANTED);
     if (ok && !(ok = write_pem(key, pem)))
-        refuse(why, "there is not enough memory to read it; expected more");
+        refuse_public_key(why, "there is not enough memory to read it; expected more");
     if (ok)
         *ret_kind = kind;
     EVP_PKEY_free(key);

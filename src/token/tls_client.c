@@ -28,7 +28,7 @@ static SSL_CTX *new_context(void)
     return ctx;
 }
 
-static bool trust(SSL_CTX *ctx, const char *ca, const struct sl_clock *clock, struct sl_buf *why)
+static bool load_anchors(SSL_CTX *ctx, const char *ca, const struct sl_clock *clock, struct sl_buf *why)
 {
     STACK_OF(X509) *anchors = NULL;
     if (ca == NULL) {
@@ -45,8 +45,8 @@ static bool trust(SSL_CTX *ctx, const char *ca, const struct sl_clock *clock, st
     return ok;
 }
 
-static bool show(struct sl_tls_client *t, const struct sl_tls_client_files *files,
-                 const struct sl_clock *clock, struct sl_buf *why, const char **ret_key)
+static bool use_certificate(struct sl_tls_client *t, const struct sl_tls_client_files *files,
+                            const struct sl_clock *clock, struct sl_buf *why, const char **ret_key)
 {
     struct sl_pem_pair pair;
     bool of_key;
@@ -73,8 +73,8 @@ bool sl_tls_client_load(const struct sl_tls_client_files *files, const struct sl
     t->not_after = INT64_MAX;
     t->ctx = new_context();
     const char *key = "ca";
-    bool ok =
-        trust(t->ctx, files->ca, clock, why) && (files->key == NULL || show(t, files, clock, why, &key));
+    bool ok = load_anchors(t->ctx, files->ca, clock, why) &&
+              (files->key == NULL || use_certificate(t, files, clock, why, &key));
     ERR_clear_error();
     if (!ok) {
         sl_tls_client_unref(t);
