@@ -13,7 +13,7 @@ void sl_key_material_free(struct sl_key_material *m)
     *m = (struct sl_key_material){0};
 }
 
-static int64_t seconds_of(const ASN1_TIME *t)
+int64_t sl_key_seconds(const ASN1_TIME *t)
 {
     struct tm tm;
     return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : INT64_MIN;
@@ -44,8 +44,8 @@ static bool chain_valid(const char *path, STACK_OF(X509) * chain, int64_t now, s
 {
     int64_t end = INT64_MAX;
     for (int i = 0; i < sk_X509_num(chain); i++) {
-        int64_t from = seconds_of(X509_get0_notBefore(sk_X509_value(chain, i)));
-        int64_t to = seconds_of(X509_get0_notAfter(sk_X509_value(chain, i)));
+        int64_t from = sl_key_seconds(X509_get0_notBefore(sk_X509_value(chain, i)));
+        int64_t to = sl_key_seconds(X509_get0_notAfter(sk_X509_value(chain, i)));
         if (now > to || now < from) {
             sl_buf_printf(why, "certificate %d in %s %s ", i + 1, path,
                           now > to ? "has expired on" : "is not valid before");

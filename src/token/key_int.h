@@ -35,6 +35,8 @@ struct sl_key_material {
     STACK_OF(X509) * chain;
 };
 void sl_key_material_free(struct sl_key_material *m);
+/* Seconds since 1970; INT64_MIN: not a time. */
+int64_t sl_key_seconds(const ASN1_TIME *t);
 
 /* A whole file in one piece of memory, so that no realloc leaves a copy of a key behind; wiped when freed. */
 struct sl_key_file {

@@ -1,16 +1,8 @@
 #include "token/pem.h"
 
-#include <time.h>
-
 #include <openssl/err.h>
 
 #include "token/key_int.h"
-
-static int64_t seconds_of(const ASN1_TIME *t)
-{
-    struct tm tm;
-    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : INT64_MIN;
-}
 
 bool sl_pem_pair_load(const char *key_path, const char *password_path, const char *certificate_path,
                       const struct sl_clock *clock, struct sl_buf *why, bool *ret_of_key,
@@ -29,7 +21,7 @@ bool sl_pem_pair_load(const char *key_path, const char *password_path, const cha
     }
     *ret = (struct sl_pem_pair){.key = m.pkey,
                                 .chain = m.chain,
-                                .not_before = seconds_of(X509_get0_notBefore(sk_X509_value(m.chain, 0))),
+                                .not_before = sl_key_seconds(X509_get0_notBefore(sk_X509_value(m.chain, 0))),
                                 .not_after = not_after};
     return true;
 }
@@ -45,8 +37,8 @@ static bool all_valid(const char *path, const STACK_OF(X509) * all, int64_t now,
 {
     for (int i = 0; i < sk_X509_num(all); i++) {
         const X509 *x = sk_X509_value(all, i);
-        bool late = now > seconds_of(X509_get0_notAfter(x));
-        if (late || now < seconds_of(X509_get0_notBefore(x))) {
+        bool late = now > sl_key_seconds(X509_get0_notAfter(x));
+        if (late || now < sl_key_seconds(X509_get0_notBefore(x))) {
             sl_buf_printf(why, "certificate %d in %s %s: take it out, or put one that is valid in its place",
                           i + 1, path, late ? "has expired" : "is not valid yet");
             return false;
