@@ -142,7 +142,7 @@ def test_many_at_once_are_never_of_two_minds(fixture):
     assert len(alive) <= 1
     for s in services:
         if s.process.poll() is not None:
-            assert s.wait_end() == 1 and "runs with other values" in s.log()
+            assert s.wait_end() == 1 and "runs with different values" in s.log()
 
 
 def test_redis_restarts_and_all_go_on(fixture):

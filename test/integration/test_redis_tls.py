@@ -189,7 +189,7 @@ def test_export_and_import(fixture, authority, tmp_path):
                                 ("--client-key", other.issue("locked", password=b"open sesame")[1], "is encrypted")):
         changed = [str(file) if i > 0 and options[i - 1] == option else o for i, o in enumerate(options)]
         assert f"{option}: " in (text := said(changed, 64)) and words in text, text
-    assert "belong together" in ctl(here, "export", "tests", backup, options=options[:4], code=64).stderr
+    assert "expected --client-cert and --client-key together" in ctl(here, "export", "tests", backup, options=options[:4], code=64).stderr
     assert "nowhere" in ctl(here, "export", "tests", backup, options=["--cacert", str(tmp_path / "nowhere")], code=64).stderr
     redis.pause()
     assert "no TLS handshake for 1000 ms" in ctl(here, "export", "tests", backup, options=[*options, "--timeout", "1"], code=5).stderr
