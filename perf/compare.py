@@ -1,9 +1,9 @@
 """script/perf compare COMMIT: whether the present tree costs more than COMMIT does; see docs/performance.md.
 
 Both trees are built by their own script/build. In each of nine rounds three fresh services run beside each other: the old build, the
-old build again, and the new one. The second old one shows how much two runs of one and the same program differ on this machine now.
-A work is within its bar when the new build needs at most 1.02 times the processor time, or differs no more than the old build does
-from itself. Callgrind then counts the worker's instructions a request (at most 1.01 times) and its calls of the allocator a fetch
+old build again, and the new one. The second old one shows how much two runs of the same program differ on this machine now. A kind
+of load is within its bar when the new build needs at most 1.02 times the processor time, or differs no more than the two runs of the
+old build. Callgrind then counts the worker's instructions per request (at most 1.01 times) and its calls of the allocator per fetch
 (unchanged)."""
 import dataclasses
 import itertools
@@ -106,7 +106,7 @@ WORKS = ("fetch", "304", "reserve", "update")
 # ---- processor time
 
 def in_memory():
-    """A fixture in memory where that can be: what a disk needs for a sync belongs to neither build."""
+    """A fixture in memory where that is possible: the time that a disk takes for a sync belongs to neither build."""
     memory = pathlib.Path("/dev/shm")
     return Fixture(memory if memory.is_dir() else None)
 

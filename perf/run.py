@@ -8,7 +8,7 @@
 
 script/perf compare COMMIT: processor time, instructions and allocations of this tree beside those of COMMIT, in one run.
 
-Ends with 1 when a bar is missed."""
+Exits with 1 when a bar is missed."""
 import json
 import signal
 import subprocess

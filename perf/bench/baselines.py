@@ -1,4 +1,4 @@
-"""What the service is measured beside."""
+"""The programs that the service is compared with."""
 import email.utils
 import os
 import socket

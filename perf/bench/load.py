@@ -70,7 +70,7 @@ def vegeta(process, method, path, rate, duration, key, check=None):
 
 
 def k6_command():
-    """The user's own k6: what K6 names, or the one on the PATH; None where there is none."""
+    """The user's own k6: the one that K6 names, or the one on the PATH; None where there is none."""
     return os.environ.get("K6") or shutil.which("k6")
 
 

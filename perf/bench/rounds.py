@@ -11,7 +11,7 @@ LOG = []  # every measurement, for the JSON report
 
 
 def alternate(sides, rounds):
-    """sides: {name: function}. Every round measures each side once, in turned order. {name: [result of each round]}."""
+    """sides: {name: function}. Every round measures each side once, in an order that changes from round to round. {name: [result of each round]}."""
     names = list(sides)
     results = {name: [] for name in names}
     for i in range(rounds):

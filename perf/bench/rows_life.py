@@ -1,4 +1,4 @@
-"""What a rate does not show: many clients that ask for a cold list at once, the time until an update is visible, and a start with ten
+"""Three things that a rate does not show: many clients that ask for a cold list at once, the time until an update is visible, and a start with ten
 thousand lists."""
 import collections
 import multiprocessing

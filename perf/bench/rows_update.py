@@ -21,7 +21,7 @@ class Updating:
         self.five = Five(fixture.folder(), self.redis, cores)
 
     def references(self, n=REFERENCES):
-        """A file of references that nobody has changed yet, for wrk/update.lua."""
+        """A file of references that have not been changed yet, for wrk/update.lua."""
         self.count += 1
         path = self.fixture.directory / f"references-{id(self)}-{self.count}"
         path.write_text("".join(f"{r['uri']} {r['index']}\n" for r in self.issuer.reserve("tests", n, self.step)))

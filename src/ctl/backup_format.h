@@ -1,6 +1,6 @@
-/* The bytes of a backup, which anybody may have written: what is read is bounded, checked and in order before
- * it is looked at any further. Neither Redis nor the terminal is touched: a function that answers false has
- * put a phrase into its `why`. docs/backup.md has the format. One thread. */
+/* The bytes of a backup, which an attacker may have written: a reader bounds and checks each record, and the
+ * order of records, before it uses them. Neither Redis nor the terminal is touched: a function that answers
+ * false has put a phrase into its `why`. docs/backup.md has the format. One thread. */
 #pragma once
 #include <jansson.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* The heads of a backup's records, as JSON. What is read is checked like any other input, because whoever
+/* The heads of a backup's records, as JSON. They are checked like any other input, because someone who
  * can write the file can also write its checksums. */
 #include <stdio.h>
 #include <string.h>

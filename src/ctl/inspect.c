@@ -1,5 +1,5 @@
-/* inspect: what a token says, no matter who signed it. The token comes from a URL, a file, the standard input
- * or the command line. */
+/* inspect: shows what a token says, with any signature. The token comes from a URL, a file, the standard
+ * input or the command line. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

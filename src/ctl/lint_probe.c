@@ -1,4 +1,4 @@
-/* What every part of lint does: ask the server, and write down what was found. */
+/* The two things that every part of lint does: send requests to the server, and record findings. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

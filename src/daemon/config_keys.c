@@ -1,4 +1,4 @@
-/* The credentials of each pool: API keys, of which the hashes are kept, and the keys of bearer tokens. */
+/* The credentials of each pool: the hashes of API keys, and the keys of bearer tokens. */
 #include <string.h>
 
 #include "base/assert.h"

@@ -7,8 +7,8 @@
  *
  * What is in force is immutable. A reload makes another set and exchanges the pointers to it (options and
  * credentials: any thread reads them, pool/pool.h and http/server.h; keys: the keeper's message). Then each
- * worker and the keeper get one message, and when all have sent theirs back, nobody uses the set before any
- * more and it is freed. One reload at a time; a signal that arrives during a reload is handled after it.
+ * worker and the keeper get one message, and when all have sent theirs back, no thread uses the former set
+ * any more and it is freed. One reload at a time; a signal that arrives during a reload is handled after it.
  *
  * All of it is the main thread's. */
 #pragma once
@@ -31,7 +31,7 @@ struct sl_settings {
 struct sl_reload {
     struct sl_settings now;    /* config NULL: the one at start, which lives as long as the process */
     struct sl_settings before; /* until all messages are back */
-    struct sl_settings next;   /* while the keeper is asked whether other instances stand against it */
+    struct sl_settings next;   /* while the keeper checks whether other instances forbid it */
     struct sl_mail may;
     char why_not[SL_KEEPER_WHY];
     bool asking;

@@ -25,7 +25,7 @@ struct sl_daemon;
 /* At start: reads them into d->tls, each problem in the log, and watches them from then on: warns of
  * certificates that end soon (base/ending.h), renews the ticket keys twice a day. */
 bool sl_tls_start(struct sl_daemon *d);
-/* A reload: d->tls becomes `next`, of which it takes the shares, and is put in force. The caller owns the set
+/* A reload: d->tls becomes `next`, takes over its shares, and is put in force. The caller owns the set
  * before, and releases it once every thread has finished its current loop turn. */
 struct sl_tls_set sl_tls_replace(struct sl_daemon *d, const struct sl_tls_set *next);
 /* Puts d->tls in force for connections accepted, or opened to Redis, from now on. */

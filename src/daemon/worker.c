@@ -7,7 +7,7 @@
 
 #define DRAIN_TICK_NS (20 * SL_NS_PER_MS)
 
-/* The deadline: what waits for Redis is answered without it, who does not read is left. */
+/* The deadline: answers the requests that wait for Redis, and gives up the clients that do not read. */
 static void cut(struct sl_worker *w)
 {
     sl_log(SL_WARN, "worker", "shutdown deadline reached",

@@ -1,6 +1,6 @@
 /* The audit record: who reserved or set what, and when; a line of JSON for each list (docs/audit.md). It has
- * no holders, because we know of none, and no credential, only the first 8 bytes of its SHA-256. In the
- * call's thread; nothing here waits for the file (loop/journal.h). */
+ * no holders, because the service knows none, and no credential, only the first 8 bytes of its SHA-256. In
+ * the call's thread; nothing here waits for the file (loop/journal.h). */
 #pragma once
 #include "http/auth.h"
 #include "http/call.h"

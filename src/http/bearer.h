@@ -42,6 +42,6 @@ bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret);
 /* Frees what sl_bearer_read allocated. */
 void sl_bearer_free(struct sl_bearer *b);
 
-/* RFC 7519 section 4.1.3: a token with an audience is only for those whom it names. `audience` NULL: we have
- * no name, so the token must not have an audience. */
+/* RFC 7519 section 4.1.3: a token with an audience is only for the services that it names. `audience`
+ * NULL: we have no name, so the token must not have an audience. */
 bool sl_bearer_is_for(const struct sl_bearer *b, const char *audience);

@@ -31,7 +31,7 @@ struct sl_call {
 
 /* Memory that lives as long as the request. Never NULL: h2o ends the process where there is none. */
 void *sl_call_alloc(const struct sl_call *c, size_t n);
-/* `prefix` and the decimal digits of v, in such memory. */
+/* `prefix` and the decimal digits of v, in memory of sl_call_alloc. */
 struct sl_span sl_call_decimal(const struct sl_call *c, const char *prefix, uint64_t v);
 bool sl_call_is_method(const struct sl_call *c, const char *method);
 /* The body of the request. */

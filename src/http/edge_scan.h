@@ -7,7 +7,7 @@
 
 bool sl_scan_update(struct sl_span json, struct sl_update_entry *ret);
 
-/* How many entries a batch of so many bytes can hold at most. */
+/* The most entries that a batch of this many bytes can hold. */
 size_t sl_scan_batch_room(size_t bytes);
 /* False also when there are more than `max` entries. `ret` has room for max; it may have been written to even
  * then. */

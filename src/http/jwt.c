@@ -21,7 +21,7 @@ bool sl_jwt_verify(struct sl_span token, enum sl_jwt_alg alg, struct sl_span key
     memcpy(text, token.at, token.len);
     text[token.len] = '\0';
     int error = jwt_decode(&jwt, text, (const unsigned char *)key.at, (int)key.len);
-    /* It takes the algorithm from the token, so it is asked which one it took. */
+    /* libjwt takes the algorithm from the token, so check which one it took. */
     bool ok = error == 0 && jwt_get_alg(jwt) == algs[alg];
     jwt_free(jwt);
     ERR_clear_error(); /* TLS on this thread would take what is left there for an error of its own */

@@ -1,13 +1,13 @@
 /* How often one credential may reserve and update: the generic cell rate algorithm (GCRA, ITU-T I.371 annex
  * A, in its form of virtual scheduling), for all threads together and without a lock.
  *
- * Of a credential, a pool and a kind of call there is one number: the theoretical arrival time (TAT), until
- * when what was used is paid for. n uses cost n / rate seconds. They conform when the TAT, with that cost, is
- * no further ahead of now than the burst, or when nothing is owed at all (so no call is too large for ever;
- * it is paid for afterwards); then the TAT moves, by one compare-and-swap. What does not conform changes
+ * There is one number for each credential, pool and kind of call: the theoretical arrival time (TAT), at
+ * which all uses so far are paid for. n uses cost n / rate seconds. They conform when the TAT plus that cost
+ * is no further ahead of now than the burst, or when the credential owes nothing (so no call is too large for
+ * ever; it is paid for afterwards); then one compare-and-swap moves the TAT. Uses that do not conform change
  * nothing.
  *
- * The numbers are in a table of fixed size. A TAT that has passed says nothing, so its place is free for
+ * The numbers are in a table of fixed size. A TAT in the past has no meaning, so its place is free for
  * others. If all places of its set are taken, a credential shares one, which makes the limit narrower for
  * both. The limit is never wider, except for a first call in the very moment in which another credential's
  * time runs out. Names are 64-bit keyed hashes, so a client cannot choose with whom it shares. */

@@ -18,7 +18,7 @@ struct sl_pending_call {
     h2o_socket_t *sock;
 };
 
-/* Zeroed memory of `size` bytes, of which sl_pending_call comes first. */
+/* Zeroed memory of `size` bytes, which begins with a struct sl_pending_call. */
 void *sl_pending_new(const struct sl_call *c, size_t size);
 /* What was awaited has come, with this outcome: writes the audit record, if there is one. */
 void sl_pending_arrived(struct sl_pending_call *p, enum sl_err err);

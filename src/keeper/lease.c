@@ -2,10 +2,10 @@
  * reservation. Every instance learns of it, renews its token no more, and serves the last one until it
  * expires. Then the list is unknown, and later its keys are dropped.
  *
- * Nobody records when the last reservation happened: references leave Redis long before they are handed out.
- * Instead each instance tells Redis now and then of which lists it still holds references. That is a lease:
- * Redis does not retire those lists before it ends, and an instance that could not renew it drops the
- * references. */
+ * Redis does not record when the last reservation happened: references leave it long before they are handed
+ * out. Instead each instance reports to Redis now and then the lists whose references it still holds. That is
+ * a lease: Redis does not retire those lists before it ends, and an instance that could not renew it drops
+ * the references. */
 #include "keeper/lease.h"
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static uint64_t lease_ms(const struct sl_kpool *p)
     return half < LEASE_MAX_MS ? half : LEASE_MAX_MS;
 }
 
-/* ---- lists of which references are held */
+/* ---- the lists whose references this instance holds */
 
 struct held_lists {
     struct sl_kpool *pool;

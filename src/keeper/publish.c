@@ -48,7 +48,7 @@ static void enqueue_list(struct sl_klist *t)
     l->queued_ns = sl_keeper_lag_queued(k, unfinished(k));
     l->state = SL_PUBLISH_QUEUED;
     all->ready_count++;
-    if (l->urgent) { /* before all lists that nobody waits for */
+    if (l->urgent) { /* before all lists for which no request waits */
         l->next_ready = all->ready;
         if (all->ready == NULL)
             all->ready_end = &l->next_ready;

@@ -24,7 +24,7 @@ struct sl_publication {
     int64_t last_iat;
     struct sl_timer due; /* next publication, or the last token's expiry if the list is retired */
     enum sl_publish_state state;
-    bool urgent;      /* somebody waits for the first token */
+    bool urgent;      /* a request waits for the first token */
     bool retired;     /* in Redis: the token is not renewed */
     bool dropped;     /* its keys are gone from Redis */
     bool rolled_back; /* Redis has an older version than this process knew of; logged once */
@@ -64,7 +64,7 @@ void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
  * is withheld from the workers' promises. */
 void sl_keeper_note_rollback(struct sl_klist *t, uint64_t version, uint64_t known);
 void sl_keeper_clear_rollback(struct sl_klist *t);
-/* The list has no token and needs one. `urgent`: somebody waits for it. */
+/* The list has no token and needs one. `urgent`: a request waits for it. */
 void sl_keeper_want_token(struct sl_klist *t, bool urgent);
 /* Decides anew when an idle list is published next. */
 void sl_keeper_schedule(struct sl_klist *t);

@@ -140,8 +140,8 @@ static uint32_t give_waiter(struct sl_kpool *p, struct sl_segment *s)
     return n;
 }
 
-/* What a refill put into the ring while the reservation was on its way to the keeper is older than the stock
- * and goes first. Reservations above the threshold leave the ring to the small ones. */
+/* References that a refill put into the ring while the reservation was on its way to the keeper are older
+ * than the stock and go first. Reservations above the threshold leave the ring to the small ones. */
 static bool serve_from_ring(struct sl_kpool *p)
 {
     struct sl_reservation *r = p->stock.waiters;

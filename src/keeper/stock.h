@@ -49,5 +49,5 @@ void sl_keeper_drop_references(struct sl_kpool *p);
 uint64_t sl_keeper_stock_count(const struct sl_kpool *p);
 uint64_t sl_keeper_lacking(const struct sl_kpool *p);
 uint64_t sl_keeper_handed_total(const struct sl_kpool *p);
-/* For who walks through the stock, by `next`. */
+/* The first segment of the stock; the others follow by `next`. */
 const struct sl_segment *sl_keeper_stock(const struct sl_kpool *p);

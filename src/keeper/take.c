@@ -1,7 +1,7 @@
-/* A refill asks Redis for so many indices that stock and ring reach capacity and no reservation waits. What
- * comes back is one block per list. With the embedded Redis the take counter is first made durable as a mark
- * of our own, so that a Redis that comes back without these takes is recognized. Then the references go to
- * the stock (keeper/stock.h), and from there to waiting reservations and the ring. */
+/* A refill asks Redis for enough indices to fill stock and ring to capacity and to serve every reservation
+ * that waits. The reply has one block per list. With the embedded Redis the take counter is first made
+ * durable as a mark of our own, so that a Redis that comes back without these takes is recognized. Then the
+ * references go to the stock (keeper/stock.h), and from there to waiting reservations and the ring. */
 #include "keeper/take.h"
 
 #include <stdlib.h>

@@ -32,7 +32,7 @@ void sl_keeper_take_init(struct sl_kpool *p);
 void sl_keeper_take_free(struct sl_kpool *p);
 /* A worker's reservation that has to wait. */
 void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r);
-/* Hands on what is here, and takes more if that is too little. */
+/* Hands on the references that are here, and takes more if they are too few. */
 void sl_keeper_refill(struct sl_kpool *p);
 void sl_keeper_mark_done(struct sl_mail *m);
 /* Creates the spare lists that are missing, now and after each check-delay. */
@@ -41,7 +41,7 @@ void sl_keeper_precreate(struct sl_kpool *p);
 void sl_keeper_reschedule_precreation(struct sl_kpool *p);
 /* A take, a mark or a precreation is under way. */
 bool sl_keeper_is_taking(const struct sl_kpool *p);
-/* For who walks through them, by `next`. */
+/* The first segment that waits for a mark; the others follow by `next`. */
 const struct sl_segment *sl_keeper_unmarked(const struct sl_kpool *p);
 /* False: there is no mark. */
 bool sl_keeper_mark(const struct sl_kpool *p, uint64_t *ret_mark);

@@ -7,7 +7,7 @@
 struct sl_cbor_in {
     const uint8_t *at, *end;
     const char *why; /* the first error, a constant phrase; NULL: none */
-    bool loose; /* a number was longer than needed, or a length indefinite: allowed, not what is asked for */
+    bool loose; /* a number was longer than needed, or a length indefinite: allowed, but not recommended */
 };
 
 enum sl_cbor_type { /* the major types, in their order */

@@ -58,7 +58,7 @@ struct sl_lookup_mail {
     struct sl_list *list;
     /* the keeper's */
     unsigned asked;                     /* pools whose answer is awaited */
-    struct sl_lookup_mail *next, *same; /* the next id; the next who asks for this one */
+    struct sl_lookup_mail *next, *same; /* the next id; the next question for this id */
 };
 
 /* Tells a worker that tokens were replaced. Once it has come back from every worker, an old token is used

@@ -196,8 +196,8 @@ struct sl_mend {
     uint64_t source; /* the version of the bytes */
     struct sl_span bytes;
 };
-/* A mended list's version is ahead by this (2^20) of every version from before, so whoever has seen one of
- * those knows that the list was mended. The scripts get the number from here. */
+/* A mended list's version is ahead by this (2^20) of every version from before, so an instance that has seen
+ * one of those knows that the list was mended. The scripts get the number from here. */
 #define SL_MEND_JUMP 1048576u
 typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
 SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,

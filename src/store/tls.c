@@ -1,8 +1,8 @@
 /* OpenSSL reads and writes the socket itself; this file turns its results into those of recv() and
- * sendmsg(). Errors are explained in the words of the options, because the one who reads them has to mend
- * an option. OpenSSL must not be called again after a fatal error, not even to say goodbye: `dead`
- * remembers it, and `end` what recv() then answers. Sending gathers small buffers into one record of at
- * most 16 KiB; reading goes on until the socket is empty or no whole record fits. */
+ * sendmsg(). Errors use the names of the options, because their reader has to mend an option. OpenSSL must
+ * not be called again after a fatal error, not even to say goodbye: `dead` remembers it, and `end` what
+ * recv() then answers. Sending gathers small buffers into one record of at most 16 KiB; reading goes on until
+ * the socket is empty or no whole record fits. */
 #include "store/tls_int.h"
 
 #include <errno.h>

@@ -24,9 +24,9 @@ int sl_link_handshake(struct sl_link *l);
 /* As recv(): at most 64 KiB; all that has come is taken when `cap` is twice a record (32 KiB) or more, so
  * that waiting for the socket misses nothing. */
 ssize_t sl_link_recv(struct sl_link *l, void *bytes, size_t cap);
-/* As sendmsg(). After EAGAIN the next call begins with the same bytes (there may be more of them). What is
- * reported as sent is wholly in the socket; what is not cannot be read by the server, because no record is
- * read before its end. */
+/* As sendmsg(). After EAGAIN the next call begins with the same bytes (there may be more of them). Bytes
+ * that it reports as sent are wholly in the socket; the server cannot read the others, because it reads no
+ * record before its end. */
 ssize_t sl_link_send(struct sl_link *l, const struct iovec *iov, size_t n);
 
 bool sl_link_wants_room(const struct sl_link *l); /* what waits, waits for room to write */

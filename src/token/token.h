@@ -21,7 +21,7 @@ struct sl_token_spec {
     uint32_t size;                  /* entries */
     unsigned bits;
     const uint8_t *list; /* the status list bytes; may be shorter than the list, the rest is zero */
-    size_t list_len;     /* what goes beyond the list is left out */
+    size_t list_len;     /* bytes beyond the list are left out */
     uint64_t version;
     int64_t iat, exp; /* seconds since 1970 */
     uint32_t ttl;     /* seconds; 0: no ttl claim */

@@ -41,7 +41,8 @@ static uint64_t service_ns(const struct sl_pace *p)
     return least;
 }
 
-/* A quotient of sums: a small flush was not dear because many others arrived meanwhile. */
+/* A quotient of sums, so that a small flush does not look expensive because many requests arrived during it.
+ */
 static void measure_cost(struct sl_pace *p, uint32_t carried, uint64_t cpu_ns)
 {
     if (p->last_cpu_ns != 0) {
@@ -51,8 +52,8 @@ static void measure_cost(struct sl_pace *p, uint32_t carried, uint64_t cpu_ns)
     p->last_cpu_ns = cpu_ns;
 }
 
-/* Whether Redis needs less for a flush than this thread for its requests, of all who are about or of half of
- * them. A fifth less ends the overlap, so that it does not flap. */
+/* Whether Redis needs less time for a flush than this thread for its requests: for all recent ones, or for
+ * half of them. Only a fifth less ends the overlap, so that it does not switch to and fro. */
 static bool redis_is_quicker(const struct sl_pace *p)
 {
     if (p->crowd < 2 || p->handled <= 0)

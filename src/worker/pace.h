@@ -2,10 +2,10 @@
  * owner's.
  *
  * Redis answers a flush after one script and, under `always`, one sync of the disk; a flush costs little more
- * for a hundred updates than for one. So one flush is in flight, and after its reply the next leaves when all
- * are back whom it carried or who came meanwhile, or when an eighth of a round trip has passed without
- * another, and half of one at the latest. Without that waiting two halves of the clients take turns, each
- * paying for a sync of its own. A lone client never waits.
+ * for a hundred updates than for one. So one flush is in flight. After its reply the next one leaves when as
+ * many requests wait as it carried plus those that arrived during its flight, or when an eighth of a round
+ * trip has passed without a new request, or after half a round trip at the latest. Without that waiting two
+ * halves of the clients take turns, each paying for a sync of its own. A lone client never waits.
  *
  * Where Redis is quicker than this thread (service time of a flush < processor time of its requests), waiting
  * for all leaves both idle in turn: then two flushes are in flight, each with half of the clients, and one is
@@ -23,14 +23,14 @@ struct sl_pace {
         uint32_t carried;
     } flights[SL_PACE_FLIGHTS]; /* oldest first: replies come in that order */
     unsigned in_flight;
-    uint32_t target;    /* the next leaves when so many have gathered; 0: at once */
-    uint32_t crowd;     /* requests that were about lately: in flight, answered just now, or gathered */
-    uint64_t latest_ns; /* or at this time at the latest; 0: no deadline */
-    bool overlap;       /* two flushes in flight */
+    uint32_t target;                    /* the next leaves when this many have gathered; 0: at once */
+    uint32_t crowd;                     /* recent requests: in flight, answered just now, or gathered */
+    uint64_t latest_ns;                 /* or at this time at the latest; 0: no deadline */
+    bool overlap;                       /* two flushes in flight */
     uint64_t services[SL_PACE_SAMPLES]; /* of the last flushes, without waiting behind another */
     unsigned replies;
-    double spent_ns;      /* processor time of this thread, fading ... */
-    double handled;       /* ... for so many requests, fading alike */
+    double spent_ns;      /* processor time of this thread, old times weighted less ... */
+    double handled;       /* ... for this many requests, weighted alike */
     uint64_t last_cpu_ns; /* at the last reply */
     uint64_t last_reply_ns;
 };
@@ -45,6 +45,6 @@ void sl_pace_sent(struct sl_pace *p, uint32_t carried, uint64_t now_ns);
 /* The oldest flight was answered. `cpu_ns`: processor time of this thread so far. */
 enum sl_pace_step sl_pace_replied(struct sl_pace *p, uint32_t pending, uint64_t now_ns, uint64_t cpu_ns,
                                   uint64_t round_trip_ns);
-/* The timer has run out: whoever is here leaves, and the next one is a lone client. True: send. */
+/* The timer has run out: waiting requests leave, and the next one counts as a lone client. True: send. */
 bool sl_pace_expired(struct sl_pace *p, uint32_t pending);
 uint64_t sl_pace_wait_ns(const struct sl_pace *p, uint64_t now_ns, uint64_t round_trip_ns);

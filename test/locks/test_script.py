@@ -59,7 +59,7 @@ def steps(out):
 def test_full_adds_up_every_suite_says_the_minutes_of_each_step_and_fails_over_its_budget(tree):
     program(tree / "script" / "lint", "sleep 1.1")
     status, out, counts = passes(tree, "full", SL_BUDGET="0")
-    # Three of ctest, the folders, of which integration has 2, 2 and 1, and the time.
+    # Three of ctest, the folders (integration with 2, 2 and 1), and the time.
     assert (status, counts) == (1, (3 + len(FOLDERS) - 1 + 5, 1)) and "FAILED: time: more than 0 minutes" in out, out
     table = steps(out)
     for step in ("lint", "build: release", "integration: asan", "build: asan (beside the tests)", "packaging"):

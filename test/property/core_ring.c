@@ -91,7 +91,7 @@ static bool pop_tail_before_head(struct sl_ring *r, uint32_t n, uint64_t *out, u
     }
 }
 
-/* Wrong: takes the place as if nobody else could have. */
+/* Wrong: takes the place as if no other thread could have. */
 static bool pop_without_cas(struct sl_ring *r, uint32_t n, uint64_t *out, uint64_t *ret_left)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
@@ -325,7 +325,8 @@ static bool fixture_pop(struct fixture *f, struct popper p, uint32_t n)
     return true;
 }
 
-/* What the others do meanwhile, as pushes (positive) and pops (negative); the others always pop rightly. */
+/* What the others do at that time, as pushes (positive) and pops (negative); the others always pop rightly.
+ */
 static const int moves[][5] = {
     {-1},           {-4},           {-4, 4},           {4}, {-2, 2, -2, 2}, {4, -8}, {-4, 8},
     {4, -4, 4, -4}, {-4, 8, -8, 8}, {4, -8, 8, -8, 8},

@@ -1,4 +1,4 @@
-/* When an end is told: its stages, once a day, and not before somebody could have renewed it. */
+/* When the log warns of an end: in stages, once a day, and not before an operator could have renewed it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

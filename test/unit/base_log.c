@@ -144,7 +144,7 @@ static void test_rate_limit(void **state)
     struct capture *c;
     struct sl_log_site site, other;
     uint64_t window;
-    for (;;) { /* again, should a window of 10 s end meanwhile */
+    for (;;) { /* again, if a window of 10 s ends in between */
         site = other = (struct sl_log_site){0};
         window = sl_mono_ns(&sl_clock_system) / WINDOW_NS;
         c = capture_begin();
@@ -170,7 +170,7 @@ static void test_rate_limit(void **state)
     free(c);
 }
 
-/* Nobody reads: logging goes on without waiting, and says afterwards how much was lost. */
+/* No reader: logging goes on without waiting, and says afterwards how much was lost. */
 static void test_full_pipe_does_not_block(void **state)
 {
     (void)state;

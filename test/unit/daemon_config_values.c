@@ -273,7 +273,7 @@ static void test_warnings(void **state)
         ":3: app.status-list-pools: every pool is retired: the service gives out no references\n" FILE_NAME
         ":3: app.status-list-pools.p.api-key: an API key of fewer than 8 characters can be guessed\n");
     unload(&l);
-    /* 1 MiB is fine, one byte more is told. */
+    /* 1 MiB is accepted, one byte more is reported. */
     l = load_good("app:\n  status-list-pools:\n"
                   "    a: {api-key: long-enough, size: 8388608, signer: {generate: true}}\n"
                   "    b: {api-key: long-enough, size: 4194308, bits: 2, signer: {generate: true}}\n");

@@ -1,5 +1,5 @@
-/* Who still holds references of a list, for how long, and how often Redis is told: keeper/lease.c, with the
- * reload that switches it on and off. */
+/* Which instance still holds references of a list, how long, and how often it tells Redis: keeper/lease.c,
+ * with the reload that switches it on and off. */
 #include "keeper_life.h"
 
 #define YEAR_MS (366ull * 86400 * 1000)

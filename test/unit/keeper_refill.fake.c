@@ -224,7 +224,7 @@ static void store_that_comes_back_is_read_again(void **state)
     fake_set_feed_up(f->redis, false);
     fixture_for(f, 10);
     assert_false(atomic_load(&f->shared.authoritative));
-    fake_change(f->redis, &id, 7, 1); /* nobody tells us */
+    fake_change(f->redis, &id, 7, 1); /* without a message to us */
     take_all(f, slots);
     ask_refill(f);
     fixture_for(f, 10);

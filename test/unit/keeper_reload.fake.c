@@ -266,7 +266,7 @@ static bool lists_known(struct fixture *f, void *arg)
     return sl_table_count(f->shared.table) >= *(uint32_t *)arg;
 }
 
-/* Whoever asks for a list without a token is told at once. */
+/* A request for a list without a token is answered at once. */
 static void an_expired_certificate_answers_cold_requests(void **state)
 {
     (void)state;
@@ -289,7 +289,7 @@ static void an_expired_certificate_answers_cold_requests(void **state)
     fixture_end(f);
 }
 
-/* The stages of a certificate's last month, and none of them told twice within a day. */
+/* The stages of a certificate's last month, and none of them logged twice within a day. */
 static void the_end_is_told_ahead(void **state)
 {
     (void)state;

@@ -202,7 +202,7 @@ static void young_lists_wait(void **state)
     take("young", 10, 300);
     assert_int_equal(taken_now(), 0);
     assert_int_equal(got.taken.too_young, 1);
-    take("young", 10, 300); /* no second list meanwhile */
+    take("young", 10, 300); /* no second list until then */
     assert_int_equal(got.taken.too_young, 1);
     assert_string_equal(cli(&f.server, "scard 'statuslist:{young}:lists'"), "1");
     usleep(350000);

@@ -1,5 +1,5 @@
-/* Lists that Redis lost, or lost changes of, on a real Redis: made again, raised, and raised further by
- * whoever knows more. */
+/* Lists that Redis lost, or lost changes of, on a real Redis: created again, raised, and raised further by
+ * an instance that knows more. */
 #include "store_fixture.h"
 
 static struct fixture f;
@@ -100,7 +100,7 @@ static void changes_that_nobody_published_raise_the_version_only(void **state)
     (void)state;
     list = fixture_list(&f, "me", 64, 4);
     set(0, 1);
-    set(1, 2); /* version 2, which was published as 1 by whoever heard of 5 */
+    set(1, 2); /* version 2, which was published as 1 by an instance that knew of 5 */
     assert_int_equal(mend(5, 1, "\x01", 1), SL_MENDED_RAISED);
     expect(5 + SL_MEND_JUMP, "\x21", 1);
     assert_int_equal(mend(3, 2, "\x21", 1), SL_MENDED_NOT);

@@ -49,7 +49,7 @@ enum what { NOTHING, RETIRED, GONE };
 
 #define LEASE 1000000 /* ms */
 #define AFTER (10 * LEASE)
-#define STEP (LEASE / 10 * 9) /* nobody is late */
+#define STEP (LEASE / 10 * 9) /* no instance is late */
 #define KEEP AFTER
 
 static enum what look(uint64_t after_ms, bool held)
@@ -132,7 +132,7 @@ static void what_somebody_holds_is_not_retired(void **state)
     }
     assert_string_equal(state_of(), "full");
     assert_int_equal(look(AFTER, true), NOTHING); /* the lease of another instance */
-    ends_on_time();                               /* nobody holds any more */
+    ends_on_time();                               /* no instance holds references any more */
 }
 
 static void a_take_makes_the_time_unknown(void **state)
@@ -239,7 +239,7 @@ static void what_is_gone_never_comes_again(void **state)
     AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.number, SL_MENDED_RETIRED);
     struct sl_list_draft d[2] = {draft(), draft()};
-    d[0].id = list; /* nobody draws it again; if so, it is not made */
+    d[0].id = list; /* an id is not drawn again; if it were, no list would be created */
     AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
     assert_int_equal(got.taken.block_count, 1);
     assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);

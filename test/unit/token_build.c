@@ -84,7 +84,7 @@ static char *payload_of(const struct fixture *f, struct sl_span jwt)
     return (char *)unbase64url(part[1], &n);
 }
 
-/* Inflates the whole of `in`, of which nothing may be left over. */
+/* Inflates `in`; no byte of it may be left over. */
 static uint8_t *inflated(const void *in, size_t n, int window_bits, size_t *ret_len)
 {
     z_stream z = {.next_in = (Bytef *)in, .avail_in = (uInt)n};

@@ -144,7 +144,7 @@ static void two_at_once_get_one_answer(void **state)
     assert_int_equal(keyed(f, SL_KEYED_FIRST), 1);
     assert_int_equal(keyed(f, SL_KEYED_REPEATED), 1);
     assert_true(mark(f, &a, seen));
-    /* What the loser had taken goes to others, what is bound to nobody. */
+    /* References that the loser had taken go to others, those that are bound to no other request. */
     for (uint8_t i = 20; i < 120; i++) {
         struct answer other = reserve(f, i % 2, i, 5);
         assert_int_equal(other.err, SL_OK);
@@ -153,8 +153,8 @@ static void two_at_once_get_one_answer(void **state)
     fixture_end(f);
 }
 
-/* Replies to the binding are lost; every second one has bound. Whoever asks again gets one answer from then
- * on, and nobody else ever gets a reference of it. */
+/* Replies to the binding are lost; every second one has bound. A client that asks again gets one answer from
+ * then on, and no other client ever gets a reference of it. */
 static void outcomes_that_stay_unknown(void **state)
 {
     (void)state;

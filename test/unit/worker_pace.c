@@ -98,7 +98,7 @@ static void run(struct fixture *w, uint64_t ns)
         uint64_t r = w->pace.in_flight > 0 ? w->replies[0] : none, t = w->timer > 0 ? w->timer : none;
         uint64_t first = a < r ? a : r;
         first = first < t ? first : t;
-        assert_true(first != none); /* somebody waits for ever */
+        assert_true(first != none); /* a request waits for ever */
         if (first > w->now)
             w->now = first;
         if (first == r) {
@@ -188,8 +188,8 @@ static void mode_follows_the_disk(void **state)
     assert_true(quick.pace.overlap);
 }
 
-/* Whatever the costs are: everybody is served (run() asserts that nobody waits for ever), at no less than
- * what one request at a time would reach. */
+/* Whatever the costs are: every request is served (run() asserts that none waits for ever), at no lower rate
+ * than one request at a time would reach. */
 static void nobody_starves(void **state)
 {
     (void)state;

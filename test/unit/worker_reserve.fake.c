@@ -1,4 +1,5 @@
-/* Reserving: the ring, the queue in which nobody is overtaken, and references of those who have gone. */
+/* Reserving: the ring, the queue in which no request overtakes another, and references of clients that left.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,7 +115,7 @@ static void wait_all(struct crowd *c)
     assert_true(fixture_until(c->f, nobody_waits, c, 10000));
 }
 
-/* Nobody but the first of those who wait has a part of what he wants; true: somebody waits. */
+/* Only the first waiting request may have a part of its references; true: a request waits. */
 static bool check_queue(const struct crowd *c)
 {
     bool waits = false;
@@ -160,7 +161,7 @@ static void check_service(struct crowd *c)
     }
 }
 
-/* References that are in nobody's hands: what was taken of all lists, less what clients hold. */
+/* References that no client holds: those taken from all lists, less those that clients hold. */
 static uint32_t taken_less_held(struct crowd *c)
 {
     uint32_t n = 0;
@@ -316,7 +317,7 @@ static void nobody_is_overtaken(void **state)
             struct client *q = arrive(c, (unsigned)rand_r(&random) % 4, amount);
             assert_false(anybody && q->at_once);
             queued += !q->at_once && amount <= 8;
-            /* Nobody turns the loop for a while, then it does: bursts of several workers. */
+            /* The keeper's loop stands still for a while, then runs: bursts of several workers. */
             for (unsigned i = rand_r(&random) % 6 == 0 ? (unsigned)rand_r(&random) % 4 : 0; i > 0; i--) {
                 fixture_turn(c->f);
                 check_queue(c);
@@ -366,7 +367,7 @@ static void timeout_gives_its_references_to_somebody_else(void **state)
     struct fixture *f = c->f;
     uint32_t lists = fake_list_count(f->redis, "pool0");
     assert_int_equal(lists, 2);
-    /* After the end all that nobody holds has gone back: nothing is lost on the way. */
+    /* After the end all references that no client holds have gone back: none is lost on the way. */
     struct fake_redis *redis = f->redis;
     uint32_t held = 30;
     struct fixture_estate estate = fixture_die(f);

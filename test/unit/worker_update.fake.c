@@ -1,4 +1,5 @@
-/* Gathering updates: who leaves when, who is told what. One worker; the test reads the keeper's mail. */
+/* Gathering updates: when each leaves, and what each is answered. One worker; the test reads the keeper's
+ * mail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

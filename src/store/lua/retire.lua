@@ -47,7 +47,7 @@ for a = first, #ARGV do
             drop(id)
         end
     elseif after > 0 and state ~= 'open' then
-        if not reserved then -- nobody knows when its last reference was handed out: at the latest now
+        if not reserved then -- when its last reference was handed out is not known: at the latest now
             redis.call('HSET', list_key(id), 'reserved', decimal(now + lease))
         elseif now > math.max(reserved, watched) + after then
             redis.call('HSET', list_key(id), 'state', 'retired', 'epoch', '', 'retired', decimal(now))

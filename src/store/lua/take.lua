@@ -20,7 +20,7 @@ local function take_from(id)
         redis.call('ZREM', POOL .. 'open', id)
     end
     if count + #returned > 0 then
-        if redis.call('HGET', list_key(id), 'reserved') then -- nobody knows yet when these are handed out: retire.lua
+        if redis.call('HGET', list_key(id), 'reserved') then -- when these will be handed out is not known yet: retire.lua
             redis.call('HSET', list_key(id), 'reserved', '')
         end
         want = want - count - #returned

@@ -8,7 +8,7 @@ local function base_key(id)
     return POOL .. 'list:' .. id .. ':base'
 end
 
--- Makes the record of a list that comes back, sealed: nobody knows what was given out of it.
+-- Makes the record of a list that comes back, sealed: which of its indices were given out is not known.
 local function add_sealed_record(id, uri, size, bits, created)
     add_record(id, {uri = uri, size = size, bits = bits, seed = string.rep('\0', 32), cursor = size, epoch = '', state = 'sealed',
                     created = created, number = 0})
