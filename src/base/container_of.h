@@ -1,5 +1,5 @@
-/* From a member to the struct that has it: messages, jobs and connections are embedded, and come back as what
- * they were sent as. */
+/* From a member to the struct that contains it: the sender passes a pointer to the embedded message, job or
+ * connection, and the receiver finds the whole. */
 #pragma once
 #include <stddef.h>
 

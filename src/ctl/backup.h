@@ -1,5 +1,5 @@
-/* What `export` and `import` share, beside the bytes of a backup (ctl/backup_format.h): the file that is
- * written, streamed, so it may be larger than memory. Not threadsafe; a function that answers false has
+/* What `export` and `import` share besides the bytes of a backup (ctl/backup_format.h): writing the file,
+ * as a stream, so it may be larger than memory. Not threadsafe; a function that answers false has
  * complained. */
 #pragma once
 #include "ctl/backup_format.h"

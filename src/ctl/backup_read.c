@@ -1,6 +1,6 @@
-/* A record: kind (1 byte), lengths of head and body (uint32 each, little-endian), head (JSON), body (bytes),
- * SHA-256 over the checksum of the record before and all of this one. The first stands on the checksum of the
- * magic line. */
+/* A record: kind (1 byte), lengths of head and body (uint32 each, little-endian), head (JSON), body
+ * (bytes), SHA-256 over the checksum of the record before and all of this one. The first record uses the
+ * checksum of the magic line instead. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

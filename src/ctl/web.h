@@ -1,4 +1,4 @@
-/* HTTP by libcurl: one request at a time, nothing followed, nothing decoded but what was asked for. */
+/* HTTP by libcurl: one request at a time, follows redirects and decodes bodies only when asked to. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* A file that was read again, beside the configuration in force: what it may change is taken, what it may not
- * stays as it is. */
+/* Compares a file that was read again with the configuration in force: options that a reload may change get
+ * the new values, all others keep the old ones. */
 #include "daemon/config_follow.h"
 
 #include <stdio.h>

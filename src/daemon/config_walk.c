@@ -1,5 +1,5 @@
 /* Reads a map of the YAML tree into a section by the rows of its scope: each key finds its row, and every
- * mistake is reported at its line while the rest is read on. */
+ * mistake is reported with its line while reading goes on. */
 #include <string.h>
 #include "base/assert.h"
 #include "daemon/config_int.h"

@@ -29,7 +29,7 @@ void sl_dumps_allow(const struct sl_dumps *before)
 {
     if (before->known && setrlimit(RLIMIT_CORE, &before->limit) != 0)
         log_failure("cannot set the limit of core dumps");
-    /* 2 is set by the kernel alone, for programs that changed who they are. */
+    /* Only the kernel sets 2, for programs that changed their user. */
     if (before->dumpable == 1 && prctl(PR_SET_DUMPABLE, 1) != 0)
         log_failure("cannot allow core dumps");
 }

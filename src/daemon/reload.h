@@ -1,9 +1,8 @@
 /* SIGHUP: the configuration file is read again, with all files that it names, and checked as at start. Only
- * when all of it is good is anything put in force; otherwise everything stays as it was, and the log says
- * why.
+ * if all of it is good does anything change; otherwise the log says why.
  *
- * What all instances of a pool must have in common is asked about first: the keeper sees in Redis whether
- * others live.
+ * First the keeper compares the options that all instances of a pool must share: Redis shows it the other
+ * running instances.
  *
  * What is in force is immutable. A reload makes another set and exchanges the pointers to it (options and
  * credentials: any thread reads them, pool/pool.h and http/server.h; keys: the keeper's message). Then each

@@ -131,7 +131,7 @@ static void watch_certificates(struct sl_daemon *d)
     }
 }
 
-/* Draws the ticket keys anew, so that one that leaked opens what was said in some hours only. */
+/* Draws the ticket keys anew, so that a key that leaked opens the connections of a few hours only. */
 static void renew_ticket_keys(struct sl_daemon *d)
 {
     struct sl_tls_set next = {.redis = sl_tls_client_ref(d->tls.redis)};

@@ -1,6 +1,6 @@
 /* The TLS of all listeners, and of the connections to Redis, while the service runs: read from the
- * configuration's files, put in force, renewed. The main thread's, but for what http/tls.h says of the
- * contexts themselves. */
+ * configuration's files, put in force, renewed. The main thread owns it; http/tls.h says which threads may
+ * use the contexts. */
 #pragma once
 #include "http/options.h"
 #include "token/tls_client.h"

@@ -1,6 +1,6 @@
-/* The fetch path: id -> slot -> headers and blob. No byte of a token is copied, and nothing is written that
- * another core writes: a thread keeps a share of each token that it has served, and counts its requests on
- * that. */
+/* The fetch path: id -> slot -> headers and blob. The path copies no byte of a token and writes no memory
+ * that another core writes: a thread keeps one share of each token that it has served, and counts the
+ * requests that use it in memory of its own. */
 #include "http/call_fetch.h"
 
 #include <stdlib.h>

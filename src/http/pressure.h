@@ -1,6 +1,7 @@
-/* Overload: what clients may hold of a thread. Bounds the connections, the memory of requests that have not
- * arrived completely, and the time that a client takes to read its answer. Nothing of it is on the path of a
- * request: a thread checks its connections when it has no place for a new one, and by a timer. */
+/* Overload: how much of a thread's resources clients may hold. Bounds the connections, the memory of
+ * requests that have not arrived completely, and the time that a client takes to read its answer. Nothing
+ * of it is on the path of a request: a thread checks its connections when it has no place for a new one,
+ * and by a timer. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* The composition: what the keeper has in all, per pool, and per list. Each part's struct belongs to the file
- * that declares it: other files call its functions. What has no struct of its own is set up by keeper.c. */
+/* The composition: what the keeper has in all, per pool, and per list. Each part's struct belongs to the
+ * file that declares it: other files call its functions. keeper.c sets up the members that are not structs
+ * of a part. */
 #pragma once
 #include "base/container_of.h"
 #include "keeper/agree.h"

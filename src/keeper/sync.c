@@ -1,9 +1,9 @@
 /* After each connect a pool is opened: its size and bits are compared with the configured ones, and Redis'
  * replication id with the last one. Another id means that Redis was restarted, restored or failed over, and
- * may have lost what it had acknowledged; so does a change number that went back. Then the references that
- * were ready are dropped, and all lists are read again, compared, and restored (keeper/mend.h). Otherwise
- * only those are read that have changed since the last reading. keeper/state.h has the states that a pool
- * walks through. */
+ * may have lost what it had acknowledged; a change number that went back means the same. Then the keeper
+ * drops the references that were ready, reads all lists again, compares them, and restores them
+ * (keeper/mend.h). Otherwise it reads only the lists that have changed since the last reading.
+ * keeper/state.h has the states that a pool walks through. */
 #include "keeper/sync.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A strict reader of CBOR (RFC 8949) over bytes that the caller owns. The first error sticks: whatever is
- * read after it is nothing, so a caller checks once, at the end. */
+/* A strict reader of CBOR (RFC 8949) over bytes that the caller owns. The first error sticks: all later
+ * reads return nothing, so a caller checks once, at the end. */
 #pragma once
 #include <stdint.h>
 #include "base/span.h"

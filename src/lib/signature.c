@@ -1,4 +1,4 @@
-/* Which key, and whether the signature is its. */
+/* Finds the key, and checks whether it made the signature. */
 #include <limits.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
-/* Threads that do what a loop must not: compress and sign, resolve names, sync files. A job runs on one crew
- * thread, then its struct comes back to the sender's mailbox as mail. Bounded by the callers: a job struct
- * exists per thing that waits. */
+/* Threads that do what a loop must not: compress and sign, resolve names, sync files. A job runs on one
+ * crew thread, then its struct comes back to the sender's mailbox as mail. The callers bound the number of
+ * jobs: each thing that waits has one job struct. */
 #pragma once
 #include "loop/mailbox.h"
 

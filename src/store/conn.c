@@ -1,7 +1,7 @@
-/* Loop thread. The state changes only by change_state(), along the table of what may follow what. The
- * retry timer starts the dialler; a connected socket is greeted and prepared by the owner's hooks. Calls
- * stand in one queue, oldest first: on_writable() sends them with one sendmsg() a time and notes how far
- * each got, deliver_reply() gives each reply to the oldest. Whatever breaks the connection ends in
+/* Loop thread. The state changes only by change_state(), along the table of what may follow what. The retry
+ * timer starts the dialler; the owner's hooks greet and prepare a connected socket. Calls stand in one
+ * queue, oldest first: on_writable() sends them, one sendmsg() at a time, and notes how much of each was
+ * sent, deliver_reply() gives each reply to the oldest. Whatever breaks the connection ends in
  * sl_conn_drop(): it closes the socket, starts the backoff, and only then calls back the lost calls, which
  * may send, drain or free. `busy` therefore counts our frames on the stack, and the connection is freed
  * when the last of them returns. */

@@ -1,8 +1,8 @@
 /* A socket path or an address in digits is taken as it stands; a name goes to the clerk's thread, because
  * getaddrinfo() blocks, and comes back as mail. Then try_next_address() connects to each address in turn;
  * each has the command timeout for connect() and, under TLS, the handshake together. An address that takes
- * longer gives way to the next, but a handshake that fails ends the round. A dialler that is stopped while
- * the clerk works takes itself out of the job, which is freed when its mail arrives. */
+ * longer gives way to the next, but a handshake that fails ends the round. If a dialler is stopped while
+ * the clerk works, it removes itself from the job; the job is freed when its mail arrives. */
 #include "store/dial_int.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
-/* From what is final to what passes: version, cluster mode and CONFIG do not change without an operator,
- * so those errors are hopeless; a role changes and a write of the append-only file succeeds again by
- * itself. Where CONFIG is forbidden, only `assume-persistence` lets a server pass, and INFO must still say
- * that the append-only file is on (unless persistence is disabled). The first rule that is broken is the
- * one reported. */
+/* The checks go from permanent errors to passing ones: version, cluster mode and CONFIG do not change
+ * without an operator, so those errors are hopeless; a role changes, and writing the append-only file can
+ * succeed again, without one. Where CONFIG is forbidden, only `assume-persistence` lets a server pass, and
+ * INFO must still say that the append-only file is on (unless persistence is disabled). The first rule that
+ * is broken is the one reported. */
 #include "store/verify_int.h"
 
 #include <hiredis/hiredis.h>

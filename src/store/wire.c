@@ -1,6 +1,6 @@
 /* The room doubles when it is short, so that a command costs a few allocations whatever its arguments;
- * writing cannot fail, as no memory ends the process. Lengths go before bytes, so an argument is never
- * looked at. */
+ * writing cannot fail, as no memory ends the process. Lengths stand before bytes, so no code has to look
+ * into an argument. */
 #include "store/wire_int.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* PKCS#12 keystores (RFC 7292): a key, its certificate and what else is in there. */
+/* PKCS#12 keystores (RFC 7292): a key, its certificate, and further certificates. */
 #include <openssl/err.h>
 #include <openssl/pkcs12.h>
 

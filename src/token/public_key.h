@@ -1,4 +1,4 @@
-/* Somebody else's public key, as signatures of theirs are checked with it. Any thread. */
+/* The public key of another party, with which the service checks signatures. Any thread. */
 #pragma once
 #include <stdbool.h>
 #include "base/buf.h"

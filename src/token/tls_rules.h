@@ -1,7 +1,7 @@
 /* What all TLS contexts of ours have in common, those of listeners and those of connections that we open:
- * TLS 1.2 and 1.3, ephemeral keys and AEAD only (RFC 9325 section 4.2), no compression, no renegotiation, no
- * cache of sessions. At start and at a reload; one thread. What fails leaves its reason in OpenSSL's error
- * queue. */
+ * TLS 1.2 and 1.3, ephemeral keys and AEAD only (RFC 9325 section 4.2), no compression, no renegotiation,
+ * no cache of sessions. At start and at a reload; one thread. A function that fails leaves the reason in
+ * OpenSSL's error queue. */
 #pragma once
 #include "token/pem.h"
 

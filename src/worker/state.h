@@ -1,5 +1,5 @@
 /* The state of the worker of one serving thread: what the files of this folder have in common. Only that
- * thread touches it, but for the metrics slabs, which any thread reads. */
+ * thread touches it, except the metrics slabs, which any thread reads. */
 #pragma once
 #include "pool/mail.h"
 #include "pool/pool.h"

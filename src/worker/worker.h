@@ -1,5 +1,5 @@
 /* The worker of a serving thread: its pending updates, its waiting requests, and its mail with the keeper.
- * One thread: its own, where nothing else is said. */
+ * One thread: its own, unless a function says otherwise. */
 #pragma once
 #include "worker/state.h"
 

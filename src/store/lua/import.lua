@@ -1,7 +1,7 @@
 -- ARGV: channel, list id, uri, size, bits, version, created, backup id, raise (1 or 0), bytes.
 -- Puts a list of a backup into Redis, sealed: which indices were given out after the backup is not known. Answers {what, version}:
--- 0 Redis has that version or a later one, 1 made, 2 raised, 3 this backup was imported before, 4 it is here and may not be
--- raised, 5 the pool or the list has another shape, 6 it is or was retired.
+-- 0 Redis has that version or a later one, 1 created, 2 raised, 3 this backup was imported before, 4 the list exists and may not
+-- be raised, 5 the pool or the list has another shape, 6 it is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
 local channel, id, uri, size, bits, version, created, backup, raise, bytes = unpack(ARGV)

@@ -1,6 +1,6 @@
 -- ARGV: channel, list id, uri, version to be passed, version of the bytes, bytes.
 -- Redis went back, and the caller has published more of this list than Redis has. Answers {version, what}: 0 there was nothing
--- to do, 1 made again, 2 raised, 3 raised further, after an instance had mended it with less, 4 the list is or was retired.
+-- to do, 1 created again, 2 raised, 3 raised further, after an instance had mended it with less, 4 the list is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
 local channel, id, uri, least, source, bytes = unpack(ARGV)

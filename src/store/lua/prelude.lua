@@ -1,4 +1,4 @@
--- Stands before every script, so it has only what most of them use: each call makes these functions anew. KEYS[1] is
+-- Stands before every script, and each call creates these functions again, so it has only what most scripts use. KEYS[1] is
 -- statuslist:{<pool>}:config; the pool's other keys are made from it.
 local POOL = string.sub(KEYS[1], 1, -7)
 local PACK = 500 -- Lua's unpack and a call's arguments are limited to some 8,000 values

@@ -1,6 +1,6 @@
 -- ARGV: record id, fingerprint, ms to keep, answer ('' only looks).
--- Answers {'W'} when this call has bound the answer, {'A', answer} for what was bound before, {'K'} when that was another
--- request, {'N'} when nothing is bound.
+-- Answers {'W'} when this call has bound the answer, {'A', answer} when it was bound before, {'K'} when the key is bound to
+-- another request, {'N'} when nothing is bound.
 local record_id, fingerprint, keep, answer = unpack(ARGV)
 local key = POOL .. 'idempotency:' .. record_id
 local known = redis.call('GET', key)

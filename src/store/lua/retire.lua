@@ -1,5 +1,5 @@
 -- ARGV: channel, ms that a list stays after its last reservation (0: none is retired now), ms of the lease, ms for which a retired
--- list is kept, how many lists the caller holds references of, their ids, then ids of lists to look at.
+-- list is kept, the number of lists whose references the caller holds, their ids, then ids of lists to check.
 -- Answers {ids that are retired, ids that are gone for good}.
 -- Each caller vouches for the references that it holds until its lease ends.
 -- @part/lists.lua@
@@ -10,8 +10,8 @@ local now, first = now_ms(), 6 + tonumber(held)
 local retired, gone = {}, {}
 local watched
 
--- When no instance has looked for longer than a lease (none ran, or lists did not end), references may have been handed out that
--- no list knows of: all lists count from now on.
+-- When no instance has called this for longer than a lease (none ran, or retire-after was 0), references may have been handed out
+-- that no list has recorded: the time of all lists counts from now on.
 if after > 0 then
     local looked
     watched, looked = pool_fields('watched', 'looked')
