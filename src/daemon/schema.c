@@ -112,7 +112,7 @@ static const char *rest_of(struct sl_row row, const char *path)
     return strncmp(row.option->name, path, n) == 0 ? row.option->name + n : NULL;
 }
 
-/* The first row of which `path` is all (end '\0') or leads to (end '.'). */
+/* The first row whose whole path is `path` (end '\0'), or whose path begins with it (end '.'). */
 static int find_row(const struct sl_scope *scope, const char *path, char end)
 {
     int i = 0;

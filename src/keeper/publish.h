@@ -2,7 +2,7 @@
  *
  * A list is idle, queued, being loaded from Redis, or being signed by a publisher thread; never twice at a
  * time. It becomes due by a change (update-interval after its last publication), by renewal (in the second
- * half of its token's life), or because somebody waits for its first token. A change that comes during a
+ * half of its token's life), or because a request waits for its first token. A change that comes during a
  * publication is scheduled when that ends (sl_keeper_schedule). The story of each step: publish.c. */
 #pragma once
 #include "base/err.h"

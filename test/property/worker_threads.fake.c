@@ -106,7 +106,7 @@ static void fetch(struct hand *f)
     if (token == NULL)
         return;
     f->reads += token->body[SL_VARIANT_JWT].bytes.at[0] == 'e';
-    sl_assert(token->version >= f->last_version[l->number]); /* nobody sees a list go back */
+    sl_assert(token->version >= f->last_version[l->number]); /* no reader sees a list go back */
     f->last_version[l->number] = token->version;
     if (f->kept[l->number] == NULL)
         f->kept[l->number] = sl_token_ref(token);

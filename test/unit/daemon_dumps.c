@@ -56,7 +56,7 @@ static void test_a_process_that_forbade_them_leaves_none(void **state)
     if (child == 0) {
         (void)sl_dumps_forbid();
         signal(SIGQUIT, SIG_DFL); /* a background job of a shell ignores it */
-        raise(SIGQUIT);           /* a core by default, and nobody catches it */
+        raise(SIGQUIT);           /* a core by default, and no handler catches it */
         _exit(0);
     }
     int status;

@@ -103,7 +103,7 @@ static void an_answer_that_fails_is_asked_for_again(void **state)
     fixture_end(f);
 }
 
-/* Somebody with other options came while we were away: we go on, and say so until they are gone. */
+/* An instance with other options came while we were away: we go on, and say so until it is gone. */
 static void a_difference_while_running_is_told(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void a_reload_is_asked_about_beforehand(void **state)
     somebody(f, "another");
     may(f, next);
     assert_non_null(strstr(answer, "this file says 17s"));
-    fake_set_up(f->redis, false); /* nobody can tell: it is compared when there is Redis again */
+    fake_set_up(f->redis, false); /* unknown for now: the options are compared when Redis is back */
     fixture_for(f, 20);
     may(f, next);
     assert_string_equal(answer, "");

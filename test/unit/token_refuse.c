@@ -73,7 +73,7 @@ static void unreadable(void **state)
     assert_int_equal(mkdir(f->key, 0700), 0);
     refused(f, f->key, "not a regular file", "PEM file");
     rmdir(f->key);
-    assert_int_equal(mkfifo(f->key, 0600), 0); /* nobody writes to it: must not wait */
+    assert_int_equal(mkfifo(f->key, 0600), 0); /* no process writes to it: must not wait */
     refused(f, f->key, "not a regular file", "PEM file");
     write_key(f->key, f->pkey);
     unlink(f->crt);

@@ -205,7 +205,7 @@ static void fewer_leave_after_an_eighth_of_the_round_trip(void **state)
     uint64_t waited = sl_mono_ns(&sl_clock_system) - replied;
     assert_true(waited >= 40 * SL_NS_PER_MS); /* and not for both of those whom it expected */
     wait_all(r);
-    /* When nobody has come by then, the next one is a lone client again. */
+    /* When no other request has come by then, the next one is a lone client again. */
     fake_set_delay(r->f->redis, 0);
     fixture_for(r->f, 120);
     start(r, 7, 0, 7, 1);
