@@ -1,4 +1,5 @@
 """The systemd unit and what comes with it, as files."""
+import gzip
 import re
 import subprocess
 
@@ -77,3 +78,16 @@ def test_packages_are_whole():
     listed = run("dpkg-deb", "-c", next(folder.glob("libstatuslist-dev_*.deb")))
     for path in ("/usr/include/statuslist/verify.h", "/pkgconfig/statuslist.pc", "/libstatuslist.a", "/libstatuslist.so ->"):
         assert path in listed
+
+
+def test_pages_of_the_package(tmp_path):
+    """All pages are in the package, their links lead to files, and the changelog is Debian's."""
+    run("dpkg-deb", "-x", next((ROOT / "build" / "packages").glob("statuslistd_*.deb")), tmp_path)
+    folder = tmp_path / "usr" / "share" / "doc" / "statuslistd"
+    assert {p.name for p in (folder / "docs").iterdir()} == {p.name for p in (ROOT / "docs").iterdir()}
+    pages = sorted(folder.rglob("*.md"))
+    assert folder / "README.md" in pages
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#\s:]+)[)#]", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+    assert gzip.open(folder / "changelog.gz", "rt").readline().startswith("statuslistd (")
