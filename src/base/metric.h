@@ -39,8 +39,7 @@ struct sl_metric_slab *sl_metric_slab_new(const struct sl_metric_table *table, c
 void sl_metric_registry_free(void); /* every slab; after all threads have ended */
 /* Prometheus text format 0.0.4 of all slabs. */
 void sl_metric_render(struct sl_buf *out);
-/* Sum over all slabs of one table (labels ignored) of a counter's or gauge's cells: for tests and readiness.
- */
+/* Sum of a counter's or gauge's cells over all slabs of one table (labels ignored): for tests, readiness. */
 uint64_t sl_metric_sum(const struct sl_metric_table *table, unsigned id);
 
 extern const uint64_t sl_metric_latency_bounds[]; /* 50 us .. 10 s in ns; use with scale 1e-9 */

@@ -7,8 +7,7 @@
 
 #define CACHE_LINE 64
 
-/* Consumers write head, the producer writes tail, and nothing writes the rest: each has its own cache line.
- */
+/* Consumers write head, the producer writes tail, nothing writes the rest: each has its cache line. */
 struct sl_ring {
     _Alignas(CACHE_LINE) _Atomic uint64_t head;
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;

@@ -13,8 +13,8 @@ struct sl_backup {
 
 /* A new file beside `path`, mode 0600, which replaces it when sl_backup_finish has synced it. */
 bool sl_backup_create(struct sl_backup *b, const char *path);
-bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head /* taken */,
-                     struct sl_span body);
+/* Takes over the caller's share of `head`. */
+bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head, struct sl_span body);
 bool sl_backup_finish(struct sl_backup *b);
 void sl_backup_close(struct sl_backup *b); /* takes away what was not finished */
 

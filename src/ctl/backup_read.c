@@ -171,9 +171,9 @@ static bool read_end(struct reader *r, const struct record *x, uint64_t lists)
     return false;
 }
 
+/* `id`: of the list before; becomes this list's. */
 static bool read_list(struct reader *r, const struct record *x, const struct sl_backup_pool *p,
-                      struct sl_uuid *id /* of the one before */, uint64_t lists, sl_backup_each *each,
-                      void *arg)
+                      struct sl_uuid *id, uint64_t lists, sl_backup_each *each, void *arg)
 {
     struct sl_uuid mine;
     struct sl_direct_list l;

@@ -2,6 +2,5 @@
 #pragma once
 #include "daemon/config.h"
 
-/* The effective values as YAML, each with its source as a comment (`# default`, `# file:12`); secrets as ***.
- */
+/* Effective values as YAML, each with its source as a comment (`# default`, `# file:12`). Secrets: ***. */
 void sl_config_print(const struct sl_config *c, struct sl_buf *out);

@@ -1,5 +1,4 @@
-/* What is wrong with a configuration file: lines gathered while it is read, written in the order of the file.
- */
+/* What is wrong with a configuration file: lines added while it is read, written in the order of the file. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,4 @@
-/* Core dumps would hold signing keys and credentials: none is written unless the configuration asks for it.
- */
+/* Core dumps would hold signing keys and credentials: none is written unless the configuration allows it. */
 #pragma once
 #include <stdbool.h>
 #include <sys/resource.h>

@@ -25,8 +25,7 @@ struct sl_worker {
 /* Before the threads start: metrics, mailbox. */
 void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id);
 void sl_worker_start(struct sl_worker *w);
-/* From the main thread: stop accepting, finish what is under way (at most shutdown.deadline), end the thread.
- */
+/* From the main thread: stop accepting, finish requests (within shutdown.deadline), end the thread. */
 void sl_worker_drain(struct sl_worker *w);
 void sl_worker_join(struct sl_worker *w);
 void sl_worker_free(struct sl_worker *w);

@@ -71,8 +71,7 @@ struct sl_expected {
 };
 void sl_check_claims(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e);
 
-/* A public key from a JWK (RFC 7517; EC, OKP with Ed25519, RSA). NULL, with a sentence. `jwk` is a json_t *.
- */
+/* A public key from a JWK (RFC 7517; EC, OKP with Ed25519, RSA). NULL, with a sentence. `jwk`: a json_t *. */
 EVP_PKEY *sl_jwk_read(const void *jwk, char why[STATUSLIST_WHY]);
 /* Whether the key can have made a signature of this kind. */
 bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key);

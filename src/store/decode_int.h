@@ -42,8 +42,7 @@ bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_
                       struct sl_span *ret_bytes);
 
 typedef void(sl_predecessor_cb)(void *arg, int64_t client);
-/* CLIENT LIST: clients of the instance `me` that belong to another run, or to this run and role, but `self`.
- */
+/* CLIENT LIST: clients of instance `me` that belong to another run, or to this run and role; not `self`. */
 void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
                             int64_t self, sl_predecessor_cb *found, void *arg);
 /* The payload of a Pub/Sub message: "<id> <version>". */

@@ -45,8 +45,7 @@ static void count_inflight(struct sl_store *s)
 
 enum consequence { NOTHING, RECONNECT, GIVE_UP };
 
-/* Errors by which a script has written nothing: those that Redis gives before it runs, and our scripts' own.
- */
+/* Errors after which a script has written nothing: those that Redis gives before it runs, and our own. */
 static const struct {
     const char *prefix;
     enum sl_err err;

@@ -145,8 +145,7 @@ static size_t write_payload(struct sl_token_builder *b, const struct sl_token_sp
     return json.len;
 }
 
-/* The compact serialization (RFC 7515 section 7.1) in b->jwt; 0 when memory is short or the key cannot sign.
- */
+/* The compact serialization (RFC 7515 section 7.1) in b->jwt; 0: no memory, or the key cannot sign. */
 static size_t write_jwt(struct sl_token_builder *b, const struct sl_key *key, size_t payload_len,
                         uint64_t *ret_sign_ns)
 {

@@ -1,6 +1,5 @@
 /* What the files of a signing key share: reading PEM and PKCS#12, generating, the JOSE and COSE headers.
- * Start-up only, one thread.
- */
+ * Start-up only, one thread. */
 #pragma once
 #include <stdatomic.h>
 

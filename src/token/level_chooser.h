@@ -8,8 +8,7 @@ extern const int sl_compress_levels[];
 /* Chooses the level of a pool's next token: the best whose measured time for a list of this size stays under
  * the budget. Starts at level 6; a level that was not tried is assumed to cost 6 times the one below, and is
  * tried only once that one was, so the choice climbs a level at a time. Each measurement of a level makes the
- * costs remembered for higher ones 1/256 smaller: one slow moment does not bar a level for ever. One thread.
- */
+ * costs remembered for higher ones 1/256 smaller: one slow moment does not bar a level for ever. */
 struct sl_level_chooser {
     uint64_t ns[4]; /* smoothed cost per level; 0 = not tried */
 };

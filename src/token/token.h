@@ -41,9 +41,9 @@ struct sl_token {
     uint32_t ttl;     /* seconds */
     uint64_t version; /* of the list's bytes it was made from */
     int64_t iat, exp; /* seconds since 1970 */
-    bool iat_shared;  /* another token of this list carried the same iat: Last-Modified cannot tell them apart
-                       */
-    size_t memory;    /* bytes of this allocation */
+    /* Another token of this list had the same iat, so Last-Modified cannot tell them apart. */
+    bool iat_shared;
+    size_t memory;          /* bytes of this allocation */
     struct sl_span zlib;    /* the compressed list, inside the CWT */
     char last_modified[29]; /* IMF-fixdate of iat, no NUL (RFC 9110 section 5.6.7) */
     struct sl_token_body body[SL_VARIANT_COUNT];

@@ -1,5 +1,4 @@
-/* The connection that the fake's files share: operations under way and their replies. Internal to the fake.
- */
+/* The connection that the fake's files share: pending operations and their replies. Internal to the fake. */
 #pragma once
 #include "fake_redis.h"
 
@@ -52,8 +51,7 @@ struct sl_store {
     bool busy;
 };
 
-/* NULL: refused. Otherwise the caller has the lock until fake_op_sent; *ret_execute: whether to execute it.
- */
+/* NULL: refused. Otherwise the caller holds the lock until fake_op_sent; *ret_execute: execute it or not. */
 struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fake_give *give,
                        bool *ret_execute);
 enum sl_err fake_op_sent(struct sl_store *s, struct op *op);

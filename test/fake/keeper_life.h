@@ -1,5 +1,4 @@
-/* A fixture whose lists retire, and what its tests do with it. Time passes by fixture_pass, sweep by sweep.
- */
+/* A fixture whose lists retire, and what its tests do with it. fixture_pass passes time, sweep by sweep. */
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,6 @@
-/* Preloaded into the service: its wall clock is off by the milliseconds in the file
- * WALL_CLOCK_FILE (a binary int64, which the test changes while the service runs); its monotonic clock is
- * right. libfaketime will not do: its timerfd_settime (0.9.10) moves absolute times of monotonic timers too.
- */
+/* Preloaded into the service: its wall clock is off by the milliseconds in the file WALL_CLOCK_FILE (a binary
+ * int64, which the test changes while the service runs); its monotonic clock is right. libfaketime will not
+ * do: its timerfd_settime (0.9.10) moves absolute times of monotonic timers too. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>

@@ -14,8 +14,7 @@ static void check_children(const struct sl_node *n, unsigned depth, struct walk 
     size_t count = 0;
     for (const struct sl_node *c = n->first; c != NULL; c = c->next, count++) {
         check_node(c, n->kind == SL_NODE_MAP, depth + 1, w);
-        /* Each key once, but for what was reported; only the first few are compared, which keeps this linear.
-         */
+        /* Each key once, except reported ones; only the first few are compared, which keeps this linear. */
         unsigned others = 0;
         for (const struct sl_node *o = n->first; n->kind == SL_NODE_MAP && o != c && others < 16;
              o = o->next, others++)

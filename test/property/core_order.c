@@ -187,8 +187,7 @@ static const struct candidate bad_xor = {walk_xor}, bad_affine = {walk_affine}, 
 /* Beyond +-LIMIT: refused. Two-sided normal tail 2e-9 a statistic; there are fewer than 100 of them. */
 #define LIMIT 6.0
 
-/* Chi-square against equal cells as a standard normal deviate (E. B. Wilson, M. M. Hilferty, PNAS 17, 1931).
- */
+/* Chi-square against equal cells as a standard normal deviate (Wilson and Hilferty, PNAS 17, 1931). */
 static double chi_square_z(const uint32_t *counts, unsigned cells, double total)
 {
     double expect = total / cells, x = 0, v = 2.0 / (9.0 * (cells - 1));

@@ -177,8 +177,7 @@ static void test_full_pipe_does_not_block(void **state)
     static const char filler[4096];
     uint64_t dropped = sl_log_dropped();
     struct capture *c = capture_begin();
-    /* The flag belongs to the pipe's end, so it is taken back: stderr is a blocking one when the line comes.
-     */
+    /* The flag belongs to the pipe's end, so it is cleared again: stderr blocks when the line is written. */
     int flags = fcntl(STDERR_FILENO, F_GETFL);
     fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
     size_t filled = 0;

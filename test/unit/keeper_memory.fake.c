@@ -1,7 +1,6 @@
-/* A life of a keeper and a worker with one request for memory failing, for each request in turn, every time
- * in a process of its own. Either the life goes on to its right end (what can be refused is refused, what can
- * be done later is done later), or the process ends with one line that says why: nothing else, and no leak.
- */
+/* A life of a keeper and a worker in which one allocation fails: each in turn, every time in a process of its
+ * own. Either the life goes on to its right end (what can be refused is refused, what can be done later is
+ * done later), or the process ends with one line that says why: nothing else, and no leak. */
 #include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,5 +1,4 @@
-/* Publishing: one load and one signing for all, intervals, renewals, versions that never go back, old tokens.
- */
+/* Publishing: one load and one signing for all, intervals, renewals, versions that never fall, old tokens. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

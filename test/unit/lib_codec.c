@@ -1,5 +1,4 @@
-/* The public codec: against the draft's vectors, at its edges, and with streams that are not what they claim.
- */
+/* The public codec: against the draft's vectors, at its edges, and with streams that make false claims. */
 #include "lib_help.h"
 
 #include <jansson.h>

@@ -1,5 +1,4 @@
-/* The end of lists, on a real Redis: which are retired, what is refused of them, and that none comes again.
- */
+/* Retirement of lists, on a real Redis: which are retired, what they refuse, and that none comes back. */
 #include "store_fixture.h"
 
 static struct fixture f;

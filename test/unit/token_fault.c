@@ -38,8 +38,7 @@ static void *fault_realloc(void *p, size_t n)
     return fails_now() ? NULL : realloc(p, n);
 }
 
-/* What was given back the moment before is there for the taking: the one allocation of a digest relies on it.
- */
+/* Memory freed just before can be allocated again: the one allocation of a digest relies on it. */
 static size_t just_freed;
 
 static void *openssl_malloc(size_t n, const char *file, int line)

@@ -1,5 +1,4 @@
-/* Encrypted keys: PEM with a password file, and PKCS#12 keystores. Nothing here may ever ask on a terminal.
- */
+/* Encrypted keys: PEM with a password file, and PKCS#12 keystores. None of it may prompt on a terminal. */
 #include "token_help.h"
 
 #include <openssl/pkcs12.h>
