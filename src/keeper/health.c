@@ -10,7 +10,7 @@ static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
     SL_EACH_KPOOL (p, k) {
         if (!sl_keeper_expired(p))
             continue;
-        sl_buf_printf(why, "signer: the certificate of pool %s has expired on ", p->shared->name);
+        sl_buf_printf(why, "signer: the certificate of pool %s expired on ", p->shared->name);
         sl_ending_put(sl_key_not_after(p->shared->key), why);
         return false;
     }

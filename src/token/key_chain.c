@@ -48,7 +48,7 @@ static bool chain_valid(const char *path, STACK_OF(X509) * chain, int64_t now, s
         int64_t to = sl_key_seconds(X509_get0_notAfter(sk_X509_value(chain, i)));
         if (now > to || now < from) {
             sl_buf_printf(why, "certificate %d in %s %s ", i + 1, path,
-                          now > to ? "has expired on" : "is not valid before");
+                          now > to ? "expired on" : "is not valid before");
             sl_ending_put(now > to ? to : from, why);
             sl_buf_puts(why, ": provide one that is valid now, or set the clock");
             return false;

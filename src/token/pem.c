@@ -39,8 +39,8 @@ static bool all_valid(const char *path, const STACK_OF(X509) * all, int64_t now,
         const X509 *x = sk_X509_value(all, i);
         bool late = now > sl_key_seconds(X509_get0_notAfter(x));
         if (late || now < sl_key_seconds(X509_get0_notBefore(x))) {
-            sl_buf_printf(why, "certificate %d in %s %s: take it out, or put one that is valid in its place",
-                          i + 1, path, late ? "has expired" : "is not valid yet");
+            sl_buf_printf(why, "certificate %d in %s %s: remove it, or replace it by a valid one", i + 1,
+                          path, late ? "has expired" : "is not valid yet");
             return false;
         }
     }

@@ -253,7 +253,7 @@ def test_a_bad_file_changes_nothing(fixture):
         wrong = other.keystore(b"right")
         other.put("signer.password", b"wrong")
         cases = [(mixed, "does not belong to the key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
-                 (old.pem(), "has expired on"), (early.pem(), "is not valid before"), (wrong, "cannot be opened with the password"),
+                 (old.pem(), "expired on"), (early.pem(), "is not valid before"), (wrong, "cannot be opened with the password"),
                  ({"pem": {"key": str(fixture.directory / "nowhere"), "certificate": "x"}}, "No such file")]
         for signer, said in cases:
             options["signer"] = signer
@@ -358,7 +358,7 @@ def test_the_end_of_a_certificate(fixture, renewed):
             assert service.metric("signer_expired") == 1
             for query in ("", "?for=issuer"):
                 ready, reason = service.readiness(query)
-                assert not ready and "the certificate of pool tests has expired on" in reason, reason
+                assert not ready and "the certificate of pool tests expired on" in reason, reason
             c.update(uri, index, 1)  # Redis has it; no token can show it yet
             assert c.fetch(uri).status == 503
             until(lambda: "nothing is signed until another is loaded" in service.log(), PATIENCE, "the log")

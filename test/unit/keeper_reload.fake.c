@@ -249,8 +249,8 @@ static void an_expired_certificate_signs_nothing(void **state)
     assert_int_equal(fake_count(f->redis, SL_OP_LOAD), loads);
     sl_keeper_gauges(f->keeper);
     assert_int_equal(fixture_metric(f, 0, SL_KM_SIGNER_EXPIRED), 1);
-    assert_true(not_ready(f, "the certificate of pool pool0 has expired on 20", true));
-    assert_true(not_ready(f, "the certificate of pool pool0 has expired on 20", false)); /* the token, too */
+    assert_true(not_ready(f, "the certificate of pool pool0 expired on 20", true));
+    assert_true(not_ready(f, "the certificate of pool pool0 expired on 20", false)); /* the token, too */
     /* back in time, as if another certificate had come */
     f->wall_step_ms = 0;
     struct sl_key *k = other_key(f);

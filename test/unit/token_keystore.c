@@ -307,7 +307,7 @@ static void keystore_refused(void **state)
     refused(f, &f->p12, f->store, "No such file", "PKCS#12 file");
     X509 *old = new_certificate("signer", f->pkey, "mid", f->mid, -10, -1);
     write_keystore(f, PASSWORD, f->pkey, old, NULL, 0);
-    refused(f, &f->p12, f->store, "has expired on", "valid now");
+    refused(f, &f->p12, f->store, "expired on", "valid now");
     X509_free(old);
     EVP_PKEY *rsa = new_key("RSA");
     X509 *x = new_certificate("signer", rsa, "mid", f->mid, -10, 1000);
