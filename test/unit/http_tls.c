@@ -105,7 +105,7 @@ static void test_authorities_that_are_refused(void **state)
     refused(f, "client-ca", "certificate 2 in");
     write_chain(f->o.client_ca_file, new_certificate("ca", f->ca_key, "ca", f->ca_key, 100, 1000), NULL,
                 NULL);
-    refused(f, "client-ca", "is not valid yet: take it out");
+    refused(f, "client-ca", "is not valid yet: remove it");
 }
 
 static void test_when_it_ends(void **state)
