@@ -20,8 +20,8 @@ struct serve_options {
 void serve_parse(struct serve_options *o, int argc, char **argv);
 const char *serve_argument(int argc, char **argv, const char *name, const char *fallback);
 
-/* Called in each thread before it serves; what it returns is `data` of the thread (serve_data). May be NULL.
- */
+/* Called in each thread before it serves; its result becomes `data` of the thread (serve_data). May be
+ * NULL. */
 typedef void *serve_start(h2o_loop_t *loop, const void *arg);
 void *serve_data(const h2o_req_t *req);
 

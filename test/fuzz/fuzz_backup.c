@@ -106,7 +106,8 @@ static void check_head(const struct part *x, uint64_t lists)
     json_decref(head);
 }
 
-/* A file that was taken: a pool, its lists, the end, and none of its bytes are others than these ask for. */
+/* A file that was accepted has a pool, its lists and the end, and every byte of it belongs to one of
+ * these. */
 static void check_whole(struct sl_span file, uint64_t lists)
 {
     struct part parts[RECORDS];
@@ -160,7 +161,7 @@ static bool on_list(void *arg, const struct sl_backup_pool *p, const struct sl_u
     return true;
 }
 
-/* Reads a file; what it says, written down, is `r->copy` if it is one. */
+/* Reads a file; if it is a backup, `r->copy` gets the same content, written again. */
 static bool read_file(const uint8_t *data, size_t size, struct reading *r)
 {
     char text[512];

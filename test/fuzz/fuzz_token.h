@@ -1,6 +1,6 @@
-/* Verification of whatever comes, with a given key and with the token's own: every check has its three texts,
- * nothing is accepted that is not signed by the key, and what is said about the list is true of its bytes.
- * The seeds are signed by this key. */
+/* Verifies any bytes, with a given key and with the token's own: every check has its three texts, nothing
+ * is accepted that is not signed by the key, and what is said about the list is true of its bytes. The
+ * seeds are signed by this key. */
 #pragma once
 #include <stdlib.h>
 #include "fuzz_help.h"

@@ -110,7 +110,7 @@ inline answer(which, fails)
     to_worker[which / REQUESTS]!ANSWER, which, !(fails)
 }
 
-/* First come, first served stands aside here: the order does not bear on what is claimed. */
+/* This model leaves out first come, first served: the order does not matter for its claims. */
 inline distribute()
 {
     r = 0;

@@ -67,7 +67,8 @@ static void test_against_model(void **state)
             run(bits, 8 / bits * (1 + (uint32_t)(next(&seed) % (n < 100 ? 8 : 500))), next(&seed), 1500);
 }
 
-/* What Redis would be told for different entries never overlaps and covers the whole list. */
+/* The bits that the commands to Redis name for different entries never overlap, and together cover the
+ * list. */
 static void test_redis_offsets_tile(void **state)
 {
     (void)state;

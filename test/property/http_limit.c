@@ -95,7 +95,7 @@ static void pools_and_kinds_have_each_their_own(void **state)
     free(l);
 }
 
-/* A leaky bucket in plain arithmetic: what is in it leaves at the rate. */
+/* A leaky bucket in plain arithmetic: its content leaves at the rate. */
 static void as_a_plain_bucket(void **state)
 {
     (void)state;

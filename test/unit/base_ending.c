@@ -24,8 +24,8 @@ static int64_t wall(void *arg)
     return ((struct now *)arg)->s * 1000;
 }
 
-/* Looks every hour from `ahead` seconds before the end until one day after it; the hours (before the end) at
- * which it was told. */
+/* Looks every hour from `ahead` seconds before the end until one day after it; returns the hours (before
+ * the end) at which a warning came. */
 static unsigned told_at(int64_t warn_from, int64_t end, int64_t ahead, int64_t *hours, unsigned max)
 {
     struct now now = {end - ahead};

@@ -17,7 +17,7 @@
 
 #define WINDOW_NS (10 * SL_NS_PER_S)
 
-/* Between begin and end nothing is asserted: what cmocka has to say goes to stderr as well. */
+/* Between begin and end nothing is asserted, because cmocka writes to stderr as well. */
 struct capture {
     int pipe[2], saved;
     char text[1 << 17];

@@ -1,4 +1,4 @@
-/* The scanner of bodies beside the JSON library: what it recognises is what the library reads. */
+/* Compares the scanner of bodies with the JSON library: where it recognises a body, both read the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

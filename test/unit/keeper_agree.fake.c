@@ -1,4 +1,4 @@
-/* Instances of one pool agree on what they must have in common, or refuse. */
+/* Instances of one pool agree on the options that they must share, or refuse. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +79,7 @@ static void nobody_lives_so_the_record_is_replaced(void **state)
     fixture_end(f);
 }
 
-/* Who comes first must be seen by those who come later, so nothing begins before the subscription. */
+/* Later instances must see the first one, so it begins nothing before its subscription. */
 static void without_a_subscription_nothing_begins(void **state)
 {
     (void)state;

@@ -165,7 +165,7 @@ static void an_error_of_the_look_asks_again(void **state)
         assert_int_equal(pool(f)->lease.next_number, sl_table_count(f->shared.table));
     }
     fake_fail(f->redis, SL_OP_RETIRE, 1000, SL_ERR_UNAVAILABLE);
-    live(f, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know what is held */
+    live(f, LEASE_MS + 2 * SWEEP_MS); /* Redis is there, but does not know which references are held */
     assert_true(drops(f) >= 1);
     fake_fail(f->redis, SL_OP_RETIRE, 0, SL_OK);
     fixture_end(f);

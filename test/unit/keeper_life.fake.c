@@ -1,4 +1,5 @@
-/* Lists that end, as the keeper sees it: their last token, changes that it does not show, and who waits. */
+/* Lists that end, as the keeper sees it: their last token, changes that it does not show, and requests that
+ * wait. */
 #include "keeper_life.h"
 
 static void slowly_shown(struct sl_pool_options *o, struct sl_redis_options *redis)

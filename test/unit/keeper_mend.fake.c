@@ -52,7 +52,7 @@ static void wait_version(uint64_t version)
     assert_true(fixture_until(f, shows, &version, 5000));
 }
 
-/* Redis goes away, comes back as it was saved, and has been heard of until then. */
+/* Redis goes away and comes back with the data that were saved; the keeper knows later versions. */
 static void go_back(void)
 {
     fixture_for(f, 2100); /* a sweep has read the change numbers */

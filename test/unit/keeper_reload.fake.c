@@ -229,7 +229,7 @@ static bool shows_update(struct fixture *f, void *arg)
     return sl_list_token(first_list(f))->version > *(uint64_t *)arg;
 }
 
-/* Nothing is signed beyond the certificate, nothing loaded in vain, and the next key ends it. */
+/* After the certificate's end the keeper signs and loads nothing, until a reload brings the next key. */
 static void an_expired_certificate_signs_nothing(void **state)
 {
     (void)state;

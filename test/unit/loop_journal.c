@@ -152,8 +152,8 @@ static void what_waits_is_bounded_where_it_may_be_dropped(void **state)
                     SL_JOURNAL_BACKLOG / 1024 + 100);
 }
 
-/* Where the second full file should go there is a folder: what is kept stays where it is, and the file goes
- * on past its size; another attempt is made when it has grown by as much again. */
+/* A folder is in the place of the second full file: the kept files stay where they are, and the file grows
+ * past its size; the thread tries again when it has grown by as much once more. */
 static void a_full_file_that_cannot_be_renamed_goes_on(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The connection on a real Redis: who is killed, what is verified, and what is said when Redis goes away. */
+/* The connection on a real Redis: which predecessors it kills, what it verifies, and what it reports when
+ * Redis goes away. */
 #include "store_fixture.h"
 
 static struct fixture f;

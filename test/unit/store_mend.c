@@ -135,7 +135,7 @@ static void who_knows_more_comes_later(void **state)
     set(0, 3);
     assert_int_equal(mend(14, 13, "\x44\x44", 2), SL_MENDED_MORE);
     expect(at + 6, "\x53\x44\x00\0\x70", 5);
-    /* Versions from after the mending are no rival. */
+    /* A caller whose version is from after the mending changes nothing. */
     assert_int_equal(mend(at, at, "\xff", 1), SL_MENDED_NOT);
     expect_sealed();
 }

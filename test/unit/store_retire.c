@@ -147,7 +147,7 @@ static void a_take_makes_the_time_unknown(void **state)
     AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
     assert_memory_equal(&got.blocks[0].list.id, &list, sizeof list);
     assert_string_equal(state_of(), "full");
-    ends_on_time(); /* what came before is not what counts */
+    ends_on_time(); /* the time before that does not count */
 }
 
 /* Lists were not to end for some time, in which references of them may have been handed out. */

@@ -39,7 +39,7 @@ static void add(X509 *x, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-/* OpenSSL goes by the time of the machine. */
+/* OpenSSL uses the time of the machine. */
 static X509 *named(struct wire *w, const char *names, long until_s)
 {
     long now_s = (long)(time(NULL) - NOW_S);
@@ -109,7 +109,7 @@ static void call(struct wire *w)
     w->link = sl_link_new(sl_tls_client_context(w->client), w->fd[0], &w->o);
 }
 
-/* Both ends in turn; what the link's handshake came to. */
+/* Runs both ends in turn; returns the result of the link's handshake. */
 static int meet(struct wire *w)
 {
     call(w);

@@ -177,7 +177,7 @@ static void nowhere_to_write(void **state)
     free(file);
 }
 
-/* A key file goes before `generate`. */
+/* A key file wins over `generate`. */
 static void key_file_first(void **state)
 {
     EVP_PKEY *k = new_key("P-384");

@@ -87,7 +87,7 @@ static void arrive(struct fixture *w)
     act(w, sl_pace_arrived(&w->pace, w->pending));
 }
 
-/* The thread does the earliest of what is due; idle until something is. */
+/* The thread does what is due first, and idles until something is due. */
 static void run(struct fixture *w, uint64_t ns)
 {
     w->now = w->cpu = 1000 * US; /* no real clock begins at nought */

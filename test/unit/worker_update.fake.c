@@ -203,7 +203,7 @@ static void fewer_leave_after_an_eighth_of_the_round_trip(void **state)
     assert_int_equal(flushes(r), 2);
     assert_true(fixture_until(r->f, three_flushes, r, 1000));
     uint64_t waited = sl_mono_ns(&sl_clock_system) - replied;
-    assert_true(waited >= 40 * SL_NS_PER_MS); /* and not for both of those whom it expected */
+    assert_true(waited >= 40 * SL_NS_PER_MS); /* and not for both of the requests that it expected */
     wait_all(r);
     /* When no other request has come by then, the next one is a lone client again. */
     fake_set_delay(r->f->redis, 0);

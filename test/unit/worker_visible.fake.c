@@ -93,7 +93,7 @@ static void nothing_is_promised_while_something_is_wrong(void **state)
     fixture_end(f);
 }
 
-/* Redis has lost what was published: a version number that is there says nothing. */
+/* Redis has lost changes that were published: its version number then means nothing. */
 static void what_redis_has_lost_is_not_published(void **state)
 {
     (void)state;
