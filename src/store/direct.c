@@ -152,11 +152,11 @@ static bool reply_tls(struct sl_direct *d, void **ret)
         if (*ret != NULL)
             return true;
         ssize_t n = sl_link_recv(d->link, bytes, sizeof bytes);
-        if (n > 0)
-            sl_assert(redisReaderFeed(d->redis->reader, bytes, (size_t)n) == REDIS_OK);
-        else if (n == 0 || errno != EAGAIN)
+        int fed = n > 0 ? redisReaderFeed(d->redis->reader, bytes, (size_t)n) : REDIS_OK;
+        sl_assert(fed == REDIS_OK);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
             return fail_lost(d);
-        else if (!wait_for(d, until))
+        if (n < 0 && !wait_for(d, until))
             return fail(d, "no reply from Redis for %u ms", d->timeout_ms);
     }
 }

@@ -189,7 +189,8 @@ bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf 
         free(e);
         return false;
     }
-    sl_assert(pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    bool piped = pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == 0;
+    sl_assert(piped);
     e->log_fd = pipe_fds[0];
     e->child.log_fd = pipe_fds[1];
     e->log_watch = sl_watch_new(loop, e->log_fd, e);

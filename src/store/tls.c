@@ -56,13 +56,14 @@ static void expect(SSL *ssl, const struct sl_redis_options *o)
     bool address = X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
     if (address && !checks)
         X509_VERIFY_PARAM_set1_ip(param, NULL, 0);
-    if (!address)
-        sl_assert(SSL_set_tlsext_host_name(ssl, name) == 1);
+    bool named = address || SSL_set_tlsext_host_name(ssl, name) == 1;
+    sl_assert(named);
     if (!address && checks) {
         /* Only subject alternative names count: no common name, no `f*o` (RFC 9525 section 2). */
         X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        sl_assert(SSL_set1_host(ssl, name) == 1);
+        bool set = SSL_set1_host(ssl, name) == 1;
+        sl_assert(set);
     }
     SSL_set_verify(ssl, o->tls.verify == SL_VERIFY_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 }
