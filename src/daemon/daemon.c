@@ -147,7 +147,7 @@ static void on_mail(void *arg, struct sl_mail *m)
                    SL_KS("public", d->config->http.listen_public), SL_KS("ops", d->config->http.listen_ops),
                    SL_KU("workers", d->config->workers), SL_KU("pools", d->shared.pool_count));
             sl_notify_ready();
-            sl_reload_may(d);
+            sl_reload_started(d);
         }
         return;
     case SL_DAEMON_FATAL:
@@ -161,8 +161,8 @@ static void on_mail(void *arg, struct sl_mail *m)
         d->state = DAEMON_ENDED;
         sl_loop_stop(d->loop);
         return;
-    case SL_DAEMON_MAY:
-        sl_reload_allowed(d);
+    case SL_DAEMON_CHECK_OPTIONS:
+        sl_reload_checked(d);
         return;
     case SL_DAEMON_RELOAD:
         sl_reload_answered(d);

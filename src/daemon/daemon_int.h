@@ -17,8 +17,8 @@ enum sl_daemon_mail {
     SL_DAEMON_FATAL,
     SL_DAEMON_WORKER_ENDED,
     SL_DAEMON_KEEPER_ENDED,
-    SL_DAEMON_MAY,   /* to the keeper, and back: may the pools get those options? */
-    SL_DAEMON_RELOAD /* to a worker or the keeper, and back */
+    SL_DAEMON_CHECK_OPTIONS, /* to the keeper, and back: do other instances run with other options? */
+    SL_DAEMON_RELOAD         /* to a worker or the keeper, and back */
 };
 
 struct sl_keeper_thread {

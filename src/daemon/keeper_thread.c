@@ -53,11 +53,11 @@ static void reload_keys(struct sl_daemon *d, struct sl_mail *m)
     sl_mailbox_send(&d->mail, m);
 }
 
-static void on_may(void *arg, const char *why)
+static void on_options_checked(void *arg, const char *why)
 {
     struct sl_daemon *d = arg;
     snprintf(d->reload.why_not, sizeof d->reload.why_not, "%s", why);
-    sl_mailbox_send(&d->mail, &d->reload.may);
+    sl_mailbox_send(&d->mail, &d->reload.check);
 }
 
 static void on_mail(void *arg, struct sl_mail *m)
@@ -68,8 +68,8 @@ static void on_mail(void *arg, struct sl_mail *m)
     else if (m->kind == SL_DAEMON_GIVE_BACK)
         sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,
                             d);
-    else if (m->kind == SL_DAEMON_MAY)
-        sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_may, d);
+    else if (m->kind == SL_DAEMON_CHECK_OPTIONS)
+        sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_options_checked, d);
     else if (m->kind == SL_DAEMON_RELOAD)
         reload_keys(d, m);
     else

@@ -130,15 +130,27 @@ static void reload_config(struct sl_daemon *d)
         report_refusal(d);
         return;
     }
-    r->asking = true;
-    r->may.kind = SL_DAEMON_MAY;
-    sl_mailbox_send(&d->keeper.mail, &r->may);
+    r->checking = true;
+    r->check.kind = SL_DAEMON_CHECK_OPTIONS;
+    sl_mailbox_send(&d->keeper.mail, &r->check);
 }
 
-void sl_reload_allowed(struct sl_daemon *d)
+/* Starts the reload that was asked for, if none is under way. */
+static void start_if_asked(struct sl_daemon *d)
+{
+    if (d->reload.again && !d->reload.checking && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
+        reload_config(d);
+}
+
+void sl_reload_started(struct sl_daemon *d)
+{
+    start_if_asked(d);
+}
+
+void sl_reload_checked(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
-    r->asking = false;
+    r->checking = false;
     if (d->state != DAEMON_RUNNING)
         return; /* freed at the end */
     if (r->why_not[0] == '\0') {
@@ -150,19 +162,13 @@ void sl_reload_allowed(struct sl_daemon *d)
            SL_KS("difference", r->why_not));
     settings_free(&r->next, d->shared.pool_count);
     report_refusal(d);
-    sl_reload_may(d);
+    start_if_asked(d);
 }
 
 void sl_reload_ask(struct sl_daemon *d)
 {
     d->reload.again = true;
-    sl_reload_may(d);
-}
-
-void sl_reload_may(struct sl_daemon *d)
-{
-    if (d->reload.again && !d->reload.asking && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
-        reload_config(d);
+    start_if_asked(d);
 }
 
 void sl_reload_answered(struct sl_daemon *d)
@@ -178,7 +184,7 @@ void sl_reload_answered(struct sl_daemon *d)
     sl_log(SL_INFO, "reload", "reloaded", SL_KS("file", d->config->path),
            SL_KN("changed", changed, r->changed.len > 0 ? r->changed.len : strlen(changed)));
     sl_notify_ready_again("serving; reloaded");
-    sl_reload_may(d);
+    start_if_asked(d);
 }
 
 void sl_reload_init(struct sl_daemon *d)

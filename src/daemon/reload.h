@@ -31,9 +31,9 @@ struct sl_reload {
     struct sl_settings now;    /* config NULL: the one at start, which lives as long as the process */
     struct sl_settings before; /* until all messages are back */
     struct sl_settings next;   /* while the keeper checks whether other instances forbid it */
-    struct sl_mail may;
+    struct sl_mail check;      /* that question */
     char why_not[SL_KEEPER_WHY];
-    bool asking;
+    bool checking;         /* the keeper has not answered yet */
     struct sl_mail *mails; /* per worker, then the keeper's */
     unsigned awaited;
     bool again;
@@ -47,8 +47,9 @@ void sl_reload_free(struct sl_daemon *d); /* after the threads have ended */
 
 /* Now, or when the service has started or the reload under way has ended. */
 void sl_reload_ask(struct sl_daemon *d);
-void sl_reload_may(struct sl_daemon *d); /* the service has started: what was asked for is done */
+/* The service has started: a reload that was asked for before begins. */
+void sl_reload_started(struct sl_daemon *d);
 /* The keeper has answered: `why_not` is "" where nothing stands against `next`. */
-void sl_reload_allowed(struct sl_daemon *d);
+void sl_reload_checked(struct sl_daemon *d);
 /* A thread has sent its message back. */
 void sl_reload_answered(struct sl_daemon *d);

@@ -89,7 +89,7 @@ static void on_connected(void *arg)
         fail_dial(d, false, "cannot connect to Redis: %s", strerror(err));
 }
 
-static void on_deadline(void *arg)
+static void on_dial_deadline(void *arg)
 {
     struct sl_dial *d = arg;
     unsigned limit = d->setup->options->command_timeout_ms;
@@ -229,7 +229,7 @@ static bool address_in_options(struct sl_dial *d)
 void sl_dial_init(struct sl_dial *d, const struct sl_store_setup *setup, sl_dial_cb *on_step, void *arg)
 {
     *d = (struct sl_dial){.setup = setup, .on_step = on_step, .arg = arg, .fd = -1};
-    sl_timer_init(&d->deadline, on_deadline, d);
+    sl_timer_init(&d->deadline, on_dial_deadline, d);
 }
 
 void sl_dial_start(struct sl_dial *d)

@@ -68,7 +68,7 @@ static void fail_reservation(struct sl_reservation *r, enum sl_err err)
     r->done(r->arg, err, NULL, 0);
 }
 
-static void on_deadline(void *arg)
+static void on_reserve_deadline(void *arg)
 {
     struct sl_reservation *r = arg;
     bool fail = sl_pool_options(r->pool)->on_underflow == SL_UNDERFLOW_FAIL;
@@ -86,7 +86,7 @@ struct sl_reservation *sl_reserve_wait(struct sl_pool_worker *w, struct sl_pool 
                                  .worker = w,
                                  .done = done,
                                  .arg = arg};
-    sl_timer_init(&r->deadline, on_deadline, r);
+    sl_timer_init(&r->deadline, on_reserve_deadline, r);
     sl_timer_start(w->loop, &r->deadline, sl_pool_options(p)->underflow_timeout_ms * SL_NS_PER_MS);
     r->older = w->reservations;
     if (r->older != NULL)

@@ -69,7 +69,7 @@ static void arm_deadline(struct sl_follower *f)
     sl_timer_start(f->worker->loop, &f->deadline, at_once ? 0 : left);
 }
 
-static void on_deadline(void *arg)
+static void on_follow_deadline(void *arg)
 {
     struct sl_follower *f = arg;
     bool published = sl_is_published(f->list, f->version);
@@ -108,7 +108,7 @@ struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *l, uint6
     if (*first != NULL)
         (*first)->link = &f->next;
     *first = f;
-    sl_timer_init(&f->deadline, on_deadline, f);
+    sl_timer_init(&f->deadline, on_follow_deadline, f);
     arm_deadline(f);
     return f;
 }

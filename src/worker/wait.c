@@ -29,7 +29,7 @@ static void finish_wait(struct sl_waiter *x, enum sl_err err)
     done(arg, err);
 }
 
-static void on_deadline(void *arg)
+static void on_wait_deadline(void *arg)
 {
     finish_wait(arg, SL_ERR_UNAVAILABLE);
 }
@@ -56,7 +56,7 @@ struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l, sl_
     if (p->first != NULL)
         p->first->link = &x->next;
     p->first = x;
-    sl_timer_init(&x->deadline, on_deadline, x);
+    sl_timer_init(&x->deadline, on_wait_deadline, x);
     sl_timer_start(w->loop, &x->deadline, SL_COLD_WAIT_MS * SL_NS_PER_MS);
     return x;
 }
