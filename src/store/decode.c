@@ -195,11 +195,54 @@ bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struc
     return true;
 }
 
+/* The letters of all scripts: one for each result, whichever script says it. */
+static bool result_of(char letter, enum sl_result *ret)
+{
+    static const char letters[] = {
+        [SL_RESULT_SAME] = '0',     [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
+        [SL_RESULT_OUTSIDE] = 'I',  [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
+        [SL_RESULT_VALUE] = 'V',    [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
+        [SL_RESULT_REPEATED] = 'A', [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N',
+        [SL_RESULT_CURRENT] = 'C',  [SL_RESULT_RAISED] = 'U',        [SL_RESULT_FURTHER] = 'M',
+        [SL_RESULT_PRESENT] = 'P',  [SL_RESULT_OTHER_SHAPE] = 'S'};
+    const char *at = memchr(letters, letter, sizeof letters);
+    if (at == NULL)
+        return false;
+    *ret = (enum sl_result)(at - letters);
+    return true;
+}
+
+static bool result(const struct redisReply *r, enum sl_result *ret)
+{
+    struct sl_span t;
+    return text(r, 1, 1, &t) && result_of(t.at[0], ret);
+}
+
+bool sl_decode_result(const struct redisReply *r, const enum sl_result *results, size_t n, unsigned *ret)
+{
+    enum sl_result found;
+    if (!result(r, &found))
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        if (results[i] == found) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl_mended *ret_what)
 {
-    uint64_t version, what;
+    static const enum sl_result results[] = {[SL_MENDED_NOT] = SL_RESULT_CURRENT,
+                                             [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
+                                             [SL_MENDED_RAISED] = SL_RESULT_RAISED,
+                                             [SL_MENDED_MORE] = SL_RESULT_FURTHER,
+                                             [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
+    uint64_t version;
+    unsigned what;
     if (!is_array(r, 2) || !count(r->element[0], LARGEST, &version) ||
-        !count(r->element[1], SL_MENDED_RETIRED, &what))
+        !sl_decode_result(r->element[1], results, sizeof results / sizeof results[0], &what))
         return false;
     *ret_version = version;
     *ret_what = (enum sl_mended)what;
@@ -248,27 +291,6 @@ bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, siz
     *ret = all;
     *ret_n = r->elements;
     return true;
-}
-
-/* The letters of all scripts: one for each result, whichever script says it. */
-static bool result_of(char letter, enum sl_result *ret)
-{
-    static const char letters[] = {
-        [SL_RESULT_SAME] = '0',     [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
-        [SL_RESULT_OUTSIDE] = 'I',  [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
-        [SL_RESULT_VALUE] = 'V',    [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
-        [SL_RESULT_REPEATED] = 'A', [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N'};
-    const char *at = memchr(letters, letter, sizeof letters);
-    if (at == NULL)
-        return false;
-    *ret = (enum sl_result)(at - letters);
-    return true;
-}
-
-static bool result(const struct redisReply *r, enum sl_result *ret)
-{
-    struct sl_span t;
-    return text(r, 1, 1, &t) && result_of(t.at[0], ret);
 }
 
 bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret)

@@ -8,6 +8,8 @@ struct redisReply;
 bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret);
 bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret);
 bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret);
+/* A letter of a script, as its place among the n results that the script may give. */
+bool sl_decode_result(const struct redisReply *r, const enum sl_result *results, size_t n, unsigned *ret);
 bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret);
 
 /* The memory of arrays that a decoder makes. */

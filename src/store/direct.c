@@ -471,6 +471,12 @@ bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, u
     return true;
 }
 
+static const enum sl_result import_results[] = {
+    [SL_IMPORT_NEWER] = SL_RESULT_CURRENT,  [SL_IMPORT_MADE] = SL_RESULT_WRITTEN,
+    [SL_IMPORT_RAISED] = SL_RESULT_RAISED,  [SL_IMPORT_AGAIN] = SL_RESULT_REPEATED,
+    [SL_IMPORT_THERE] = SL_RESULT_PRESENT,  [SL_IMPORT_SHAPE] = SL_RESULT_OTHER_SHAPE,
+    [SL_IMPORT_RETIRED] = SL_RESULT_RETIRED};
+
 bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
                       const struct sl_direct_list *l, const char *backup, bool raise, enum sl_import *ret,
                       uint64_t *ret_version)
@@ -490,8 +496,11 @@ bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uui
     words_add(&w, l->bytes.at, l->bytes.len);
     if (!run_command(d, &w))
         return false;
-    int64_t what, version;
-    if (!is_array(d->reply, 2) || !sl_decode_integer(d->reply->element[0], 0, SL_IMPORT_RETIRED, &what) ||
+    unsigned what;
+    int64_t version;
+    if (!is_array(d->reply, 2) ||
+        !sl_decode_result(d->reply->element[0], import_results,
+                          sizeof import_results / sizeof import_results[0], &what) ||
         !sl_decode_integer(d->reply->element[1], 0, INT64_MAX, &version))
         return bad_shape(d, "reply to the script");
     *ret = (enum sl_import)what;

@@ -44,13 +44,13 @@ bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid 
 
 /* The result of import.lua. */
 enum sl_import {
-    SL_IMPORT_NEWER,
-    SL_IMPORT_MADE,
-    SL_IMPORT_RAISED,
-    SL_IMPORT_AGAIN,
-    SL_IMPORT_THERE,
-    SL_IMPORT_SHAPE,
-    SL_IMPORT_RETIRED
+    SL_IMPORT_NEWER,  /* Redis has that version, or a later one */
+    SL_IMPORT_MADE,   /* the list was created */
+    SL_IMPORT_RAISED, /* the list was at a lower version */
+    SL_IMPORT_AGAIN,  /* the list is of this backup already */
+    SL_IMPORT_THERE,  /* the list exists, and may not be raised */
+    SL_IMPORT_SHAPE,  /* the pool or the list has another size, status width or URI */
+    SL_IMPORT_RETIRED /* the list is or was retired */
 };
 /* Puts a list of a backup into Redis, sealed, its version above the backup's by SL_MEND_JUMP, so that living
  * instances which know more of it mend it. `raise`: a list that is there at a lower version gets the backup's

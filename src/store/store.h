@@ -265,7 +265,12 @@ enum sl_result {
     SL_RESULT_WRITTEN,       /* the call has written what it was given */
     SL_RESULT_REPEATED,      /* an earlier call had written it */
     SL_RESULT_REFUSED,       /* the call has written nothing; a reason follows */
-    SL_RESULT_NOTHING        /* the call only looked, and found nothing */
+    SL_RESULT_NOTHING,       /* the call only looked, and found nothing */
+    SL_RESULT_CURRENT,       /* not written: Redis has that version, or a later one */
+    SL_RESULT_RAISED,        /* the call has put newer bytes into a list */
+    SL_RESULT_FURTHER,       /* the same, after another caller had done it with less */
+    SL_RESULT_PRESENT,       /* not written: the list exists, and the caller must not touch it */
+    SL_RESULT_OTHER_SHAPE    /* not written: the pool or the list has another size, status width or URI */
 };
 /* The error that a refusal is; SL_OK for every other result. */
 static inline enum sl_err sl_result_err(enum sl_result result)
@@ -289,6 +294,11 @@ static inline enum sl_err sl_result_err(enum sl_result result)
     case SL_RESULT_REPEATED:
     case SL_RESULT_REFUSED:
     case SL_RESULT_NOTHING:
+    case SL_RESULT_CURRENT:
+    case SL_RESULT_RAISED:
+    case SL_RESULT_FURTHER:
+    case SL_RESULT_PRESENT:
+    case SL_RESULT_OTHER_SHAPE:
         break;
     }
     return SL_OK;

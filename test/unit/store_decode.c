@@ -38,6 +38,7 @@ enum {
     NAMES,
     UPDATED,
     BATCHED,
+    MENDED,
     REMEMBERED,
     STATUS,
     LOADED,
@@ -60,6 +61,7 @@ static bool decode(int kind, const redisReply *r)
     size_t n;
     int64_t i;
     uint32_t group, at;
+    enum sl_mended mended;
     uint64_t version;
     uint8_t value;
     bool flag, ok = false;
@@ -90,6 +92,9 @@ static bool decode(int kind, const redisReply *r)
         break;
     case BATCHED:
         ok = sl_decode_batched(r, 2, &b, &group, &at, &d);
+        break;
+    case MENDED:
+        ok = sl_decode_mended(r, &version, &mended);
         break;
     case REMEMBERED:
         ok = sl_decode_remembered(r, &m);
@@ -122,6 +127,7 @@ static const struct {
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:1\r\n:3\r\n"},
     {BATCHED, "*3\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nK\r\n:0\r\n:0\r\n"},
+    {MENDED, "*2\r\n:7\r\n$1\r\nM\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nN\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nW\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nK\r\n"},
@@ -151,6 +157,8 @@ static const struct {
      "\r\n:81\r\n:3\r\n:7\r\n"}, /* cursor beyond the size */
     {POOL, "*7\r\n:-1\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"},
     {INTEGER, ":101\r\n"},
+    {MENDED, "*2\r\n:7\r\n$1\r\nK\r\n"}, /* a letter, but not of this script */
+    {MENDED, "*2\r\n:7\r\n:1\r\n"},
     {REMEMBERED, "*0\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nA\r\n"},
     {REMEMBERED, "*2\r\n$1\r\nA\r\n$0\r\n\r\n"},

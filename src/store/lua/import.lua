@@ -1,7 +1,7 @@
 -- ARGV: channel, list id, uri, size, bits, version, created, backup id, raise (1 or 0), bytes.
 -- Puts a list of a backup into Redis, sealed: which indices were given out after the backup is not known. Answers {what, version}:
--- 0 Redis has that version or a later one, 1 created, 2 raised, 3 this backup was imported before, 4 the list exists and may not
--- be raised, 5 the pool or the list has another shape, 6 it is or was retired.
+-- 'C' Redis has that version or a later one, 'W' created, 'U' raised, 'A' this backup was imported before, 'P' the list exists and
+-- may not be raised, 'S' the pool or the list has another shape, 'T' it is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
 local channel, id, uri, size, bits, version, created, backup, raise, bytes = unpack(ARGV)
@@ -12,22 +12,22 @@ local present, its_backup, its_size, its_bits, mended, mended_at, its_uri, state
     fields(id, 'version', 'backup', 'size', 'bits', 'mended', 'mended_at', 'uri', 'state')
 present, mended, mended_at = tonumber(present), tonumber(mended), tonumber(mended_at)
 
-local what = 1
+local what = 'W'
 if pool_size ~= size or pool_bits ~= bits or (present and (its_size ~= size or its_bits ~= bits or its_uri ~= uri)) then
-    return {5, 0}
+    return {'S', 0}
 elseif state == 'retired' or was_retired(id) then
-    return {6, present or 0}
+    return {'T', present or 0}
 elseif present and its_backup == backup then
-    return {3, present}
+    return {'A', present}
 elseif present and raise ~= '1' then
-    return {4, present}
+    return {'P', present}
 elseif present then
     -- It was mended or imported with less than this, and has not changed since.
     local less = mended and mended < version and version < mended_at and present == mended_at
     if present >= version and not less then
-        return {0, present}
+        return {'C', present}
     end
-    what = 2
+    what = 'U'
 else
     add_sealed_record(id, uri, size, bits, created)
 end

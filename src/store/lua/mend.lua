@@ -1,6 +1,7 @@
 -- ARGV: channel, list id, uri, version to be passed, version of the bytes, bytes.
--- Redis went back, and the caller has published more of this list than Redis has. Answers {version, what}: 0 there was nothing
--- to do, 1 created again, 2 raised, 3 raised further, after an instance had mended it with less, 4 the list is or was retired.
+-- Redis went back, and the caller has published more of this list than Redis has. Answers {version, what}: 'C' there was
+-- nothing to do, 'W' created again, 'U' raised, 'M' raised further, after an instance had mended it with less, 'T' the list is or
+-- was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
 local channel, id, uri, least, source, bytes = unpack(ARGV)
@@ -40,16 +41,16 @@ local function overlay(text)
 end
 
 if state == 'retired' or was_retired(id) then
-    return {version or 0, 4}
+    return {version or 0, 'T'}
 elseif not version then
     local pool_size, pool_bits = pool_fields('size', 'bits')
     add_sealed_record(id, uri, pool_size, pool_bits, decimal(now_ms()))
-    return raise(bytes, source, 1)
+    return raise(bytes, source, 'W')
 elseif version < least then
     if source > version then
-        return raise(bytes, source, 2)
+        return raise(bytes, source, 'U')
     end
-    return raise(nil, version, 2)
+    return raise(nil, version, 'U')
 elseif mended and source > mended and source < mended_at and redis.call('EXISTS', base) == 1 then
     overlay(bytes)
     redis.call('SET', base, bytes)
@@ -57,6 +58,6 @@ elseif mended and source > mended and source < mended_at and redis.call('EXISTS'
     version = version + 1
     redis.call('HSET', list_key(id), 'version', version, 'mended', source)
     changed(id, version, channel)
-    return {version, 3}
+    return {version, 'M'}
 end
-return {version, 0}
+return {version, 'C'}
