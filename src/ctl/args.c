@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/number.h"
+#include "ctl/args.h"
 #include "ctl/ctl.h"
 
 void sl_complain(const char *fmt, ...)

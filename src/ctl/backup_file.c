@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/backup.h"
+#include "ctl/args.h"
+#include "ctl/backup_file.h"
 #include "ctl/ctl.h"
 
 #define FRAME SL_BACKUP_FRAME

@@ -57,32 +57,5 @@ int sl_run_lint(const struct sl_ctl *c, struct sl_web *web);
 int sl_run_export(const struct sl_ctl *c, struct sl_web *web);
 int sl_run_import(const struct sl_ctl *c, struct sl_web *web);
 
-/* Reads the options in front of, between and behind the words. False after saying what is wrong. */
-bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version);
-void sl_args_free(struct sl_ctl *c);
 void sl_usage(FILE *to);
 extern const struct sl_command sl_commands[]; /* ends with a row without a name */
-
-/* One line on stderr: "statuslistctl: ...". */
-void sl_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The whole file, or stdin for "-"; NUL-terminated, the caller's. NULL after a complaint. */
-char *sl_read_file(const char *path, size_t *ret_len);
-/* A whole number from 0 to `most`; false when `text` is none. */
-bool sl_read_number(const char *text, uint64_t most, uint64_t *ret);
-
-/* A verifier with the keys that the options name; *ret_keys: there was one. NULL after a complaint. */
-struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_keys);
-
-/* --- what is shown --- */
-
-/* "pass", "warn", "fail", "skip". */
-const char *sl_outcome_name(enum statuslist_outcome o);
-/* A line of text: outcome, name, what was found, who asks for it. */
-void sl_print_check(const char *outcome, const char *name, const char *detail, const char *section);
-json_t *sl_json_check(const char *outcome, const char *name, const char *detail, const char *section);
-/* The checks of a report as a JSON array. */
-json_t *sl_json_checks(const struct statuslist_report *r);
-/* Writes and frees a JSON value. */
-void sl_print_json(json_t *j);
-/* A copy of text from elsewhere that does a terminal no harm: control characters become '?'. The caller's. */
-char *sl_tame(const char *text, size_t len);

@@ -6,8 +6,11 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "ctl/backup.h"
+#include "ctl/args.h"
+#include "ctl/backup_file.h"
 #include "ctl/ctl.h"
+#include "ctl/redis.h"
+#include "ctl/show.h"
 
 struct export
 {

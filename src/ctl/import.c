@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/backup.h"
+#include "ctl/args.h"
+#include "ctl/backup_file.h"
 #include "ctl/ctl.h"
+#include "ctl/redis.h"
+#include "ctl/show.h"
 
 struct import {
     const struct sl_ctl *c;

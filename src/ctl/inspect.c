@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/hex.h"
-#include "ctl/fetch.h"
+#include "ctl/args.h"
+#include "ctl/show.h"
+#include "ctl/verify.h"
 
 struct token {
     char *bytes;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/show.h"
 #include "ctl/web.h"
 
 /* A secret that leaves this machine unencrypted is worth a word. */

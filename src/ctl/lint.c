@@ -1,5 +1,6 @@
 /* lint: tests a server from outside. The tokens come first, because all other parts ask about them. */
 #include "ctl/lint_int.h"
+#include "ctl/show.h"
 
 #include <stdio.h>
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/lint_int.h"
+#include "ctl/show.h"
 
 static const char *const names[] = {"pass", "note", "skip", "warn", "fail"};
 

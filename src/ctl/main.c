@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/args.h"
 #include "ctl/ctl.h"
 #include "ctl/web.h"
 

@@ -7,8 +7,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "ctl/backup.h"
+#include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/redis.h"
+#include "store/direct.h"
 #include "token/tls_client.h"
 
 #define TERMINAL_NS (SL_NS_PER_S / 10)

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/show.h"
 
 const char *sl_outcome_name(enum statuslist_outcome o)
 {

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/args.h"
 #include "ctl/ctl.h"
-#include "ctl/fetch.h"
+#include "ctl/show.h"
+#include "ctl/verify.h"
 
 const char *sl_accept_of(enum sl_format_choice format)
 {

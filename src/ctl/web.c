@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "ctl/args.h"
 #include "ctl/ctl.h"
 
 #define BODY_MAX (256u << 20)

@@ -17,16 +17,3 @@ bool sl_backup_create(struct sl_backup *b, const char *path);
 bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head, struct sl_span body);
 bool sl_backup_finish(struct sl_backup *b);
 void sl_backup_close(struct sl_backup *b); /* takes away what was not finished */
-
-struct sl_ctl;
-/* As the options name it; NULL after a complaint. */
-struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit);
-/* A line of progress on stderr, now and then: on a terminal in place, otherwise every ten seconds. */
-struct sl_progress {
-    const char *what;
-    uint64_t told_ns, total;
-    bool terminal, shown;
-};
-void sl_progress_begin(struct sl_progress *p, const char *what, uint64_t total);
-void sl_progress_at(struct sl_progress *p, uint64_t done);
-void sl_progress_end(struct sl_progress *p);
