@@ -61,6 +61,18 @@ def test_finds_a_file_without_a_story(tree, files, status):
     assert found == status and (status == 0 or out == "src/base/planted.c: no comment at its head, nor in a planted.h\n"), out
 
 
+@pytest.mark.parametrize("place, use, status", [
+    ("lag.c", "p->state.now", 1),
+    ("state.c", "p->state.now", 0),
+    ("lag.c", "sl_keeper_pool_state(p) /* ->state.now */", 0),
+])
+def test_finds_a_field_of_another_part(tree, place, use, status):
+    with open(tree / "src/keeper" / place, "a") as f:
+        f.write(f"int sl_planted(struct sl_kpool *p);\nint sl_planted(struct sl_kpool *p)\n{{\n    return {use};\n}}\n")
+    found, out = run(tree / "script/check-files")
+    assert found == status and (status == 0 or out == "src/keeper/lag.c: touches state.now, which belongs to state.c\n"), out
+
+
 @pytest.mark.parametrize("statements, status", [(58, 0), (59, 1)])
 def test_clang_tidy_finds_a_long_function(tmp_path, statements, status):
     body = "    a++;\n" * statements + "    return a;\n"
