@@ -165,8 +165,8 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
 
 const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS] = {"keeper", "loader", "feed"};
 
-static struct sl_store_setup connection(struct sl_keeper *k, unsigned which,
-                                        void (*on_state)(void *arg, enum sl_store_state state))
+static struct sl_store_setup setup_of_connection(struct sl_keeper *k, unsigned which,
+                                                 void (*on_state)(void *arg, enum sl_store_state state))
 {
     return (struct sl_store_setup){.loop = k->loop,
                                    .options = k->setup.redis,
@@ -196,12 +196,12 @@ static void init_pool(struct sl_keeper *k, unsigned i)
 
 static void connect_all(struct sl_keeper *k)
 {
-    struct sl_store_setup s = connection(k, SL_KEEPER_COMMANDS, on_command_state);
+    struct sl_store_setup s = setup_of_connection(k, SL_KEEPER_COMMANDS, on_command_state);
     s.verifies = true;
     k->store = sl_store_new(&s);
-    s = connection(k, SL_KEEPER_LOADER, on_loader_state);
+    s = setup_of_connection(k, SL_KEEPER_LOADER, on_loader_state);
     k->loader = sl_store_new(&s);
-    struct sl_feed_setup f = {.connection = connection(k, SL_KEEPER_FEED, on_feed_state),
+    struct sl_feed_setup f = {.connection = setup_of_connection(k, SL_KEEPER_FEED, on_feed_state),
                               .pools = k->channels,
                               .fingerprints = sl_keeper_fingerprints(k),
                               .on_version = on_version,

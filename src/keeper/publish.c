@@ -34,7 +34,7 @@
 
 /* ---- the queue */
 
-static unsigned unfinished(const struct sl_keeper *k)
+static unsigned count_unfinished(const struct sl_keeper *k)
 {
     return k->publications.ready_count + k->publications.flight.lists;
 }
@@ -45,7 +45,7 @@ static void enqueue_list(struct sl_klist *t)
     struct sl_publication *l = &t->publication;
     struct sl_publications *all = &k->publications;
     sl_timer_stop(k->loop, &l->due);
-    l->queued_ns = sl_keeper_lag_queued(k, unfinished(k));
+    l->queued_ns = sl_keeper_lag_queued(k, count_unfinished(k));
     l->state = SL_PUBLISH_QUEUED;
     all->ready_count++;
     if (l->urgent) { /* before all lists for which no request waits */
@@ -268,7 +268,7 @@ void sl_keeper_want_token(struct sl_klist *t, bool urgent)
 /* ---- loading and signing */
 
 /* The token in the slot is not what a publication now would show. */
-static void withhold(struct sl_klist *t)
+static void withhold_token(struct sl_klist *t)
 {
     atomic_store_explicit(&t->list.withheld, true, memory_order_release);
     atomic_store_explicit(&t->list.under_way, false, memory_order_release);
@@ -276,7 +276,7 @@ static void withhold(struct sl_klist *t)
 
 static void retry_list(struct sl_klist *t, uint64_t delay_ns)
 {
-    withhold(t);
+    withhold_token(t);
     answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, delay_ns);
 }
@@ -499,7 +499,7 @@ static void watch_wall_clock(struct sl_keeper *k)
 void sl_keeper_watch_clocks(struct sl_keeper *k)
 {
     watch_wall_clock(k);
-    sl_keeper_lag_fade(k, unfinished(k));
+    sl_keeper_lag_fade(k, count_unfinished(k));
     sl_keeper_update_lag(k);
 }
 

@@ -28,7 +28,7 @@ struct sl_table {
     _Atomic(_Atomic(struct sl_list *) *) chunks[CHUNKS];
 };
 
-static uint32_t hash(const struct sl_uuid *id)
+static uint32_t hash_of_id(const struct sl_uuid *id)
 {
     uint32_t h;
     memcpy(&h, id->bytes, sizeof h);
@@ -37,7 +37,7 @@ static uint32_t hash(const struct sl_uuid *id)
 
 static void index_put(struct index *ix, const struct sl_list *l)
 {
-    uint32_t at = hash(&l->id) & ix->mask;
+    uint32_t at = hash_of_id(&l->id) & ix->mask;
     while (atomic_load_explicit(&ix->cells[at], memory_order_relaxed) != 0)
         at = (at + 1) & ix->mask;
     atomic_store_explicit(&ix->cells[at], l->number + 1, memory_order_release);
@@ -126,7 +126,7 @@ struct sl_list *sl_table_at(const struct sl_table *t, uint32_t number)
 struct sl_list *sl_table_find(const struct sl_table *t, const struct sl_uuid *id)
 {
     const struct index *ix = atomic_load_explicit(&t->index, memory_order_acquire);
-    for (uint32_t at = hash(id) & ix->mask;; at = (at + 1) & ix->mask) {
+    for (uint32_t at = hash_of_id(id) & ix->mask;; at = (at + 1) & ix->mask) {
         uint32_t cell = atomic_load_explicit(&ix->cells[at], memory_order_acquire);
         if (cell == 0)
             return NULL;

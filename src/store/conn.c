@@ -243,7 +243,7 @@ static void wait_for_room(struct sl_conn *c)
     sl_watch_write(c->watch, on_writable);
 }
 
-static ssize_t receive(struct sl_conn *c, char *bytes, size_t cap)
+static ssize_t receive_bytes(struct sl_conn *c, char *bytes, size_t cap)
 {
     return c->link == NULL ? recv(c->fd, bytes, cap, 0) : sl_link_recv(c->link, bytes, cap);
 }
@@ -252,7 +252,7 @@ static void read_replies(struct sl_conn *c)
 {
     char bytes[READ_BYTES];
     for (int i = 0; i < READS_PER_EVENT && c->watch != NULL; i++) {
-        ssize_t n = receive(c, bytes, sizeof bytes);
+        ssize_t n = receive_bytes(c, bytes, sizeof bytes);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             if (c->link != NULL && sl_link_wants_room(c->link))
                 wait_for_room(c);

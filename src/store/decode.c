@@ -17,7 +17,7 @@ static bool is_array(const struct redisReply *r, size_t n)
     return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
 }
 
-static bool text(const struct redisReply *r, size_t min, size_t max, struct sl_span *ret)
+static bool decode_text(const struct redisReply *r, size_t min, size_t max, struct sl_span *ret)
 {
     if (r == NULL || r->type != REDIS_REPLY_STRING || r->len < min || r->len > max)
         return false;
@@ -25,7 +25,7 @@ static bool text(const struct redisReply *r, size_t min, size_t max, struct sl_s
     return true;
 }
 
-static bool count(const struct redisReply *r, uint64_t max, uint64_t *ret)
+static bool decode_count(const struct redisReply *r, uint64_t max, uint64_t *ret)
 {
     if (r == NULL || r->type != REDIS_REPLY_INTEGER || r->integer < 0 || (uint64_t)r->integer > max)
         return false;
@@ -33,10 +33,10 @@ static bool count(const struct redisReply *r, uint64_t max, uint64_t *ret)
     return true;
 }
 
-static bool count32(const struct redisReply *r, uint32_t *ret)
+static bool decode_count32(const struct redisReply *r, uint32_t *ret)
 {
     uint64_t v;
-    if (!count(r, UINT32_MAX, &v))
+    if (!decode_count(r, UINT32_MAX, &v))
         return false;
     *ret = (uint32_t)v;
     return true;
@@ -73,13 +73,13 @@ bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret)
     struct sl_span id, uri, seed, state;
     struct sl_list_record l = {0};
     uint64_t bits;
-    if (!is_array(r, 9) || !text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
-        !sl_uuid_parse(id, &l.id) || !text(r->element[1], 1, 8192, &uri) ||
-        !text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) || !count32(r->element[3], &l.size) ||
-        l.size == 0 || !count(r->element[4], 8, &bits) || !sl_status_bits_valid((unsigned)bits) ||
-        !text(r->element[5], 1, 16, &state) || !state_of(state, &l.state) ||
-        !count32(r->element[6], &l.cursor) || l.cursor > l.size ||
-        !count(r->element[7], LARGEST, &l.version) || !count(r->element[8], LARGEST, &l.change))
+    if (!is_array(r, 9) || !decode_text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
+        !sl_uuid_parse(id, &l.id) || !decode_text(r->element[1], 1, 8192, &uri) ||
+        !decode_text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
+        !decode_count32(r->element[3], &l.size) || l.size == 0 || !decode_count(r->element[4], 8, &bits) ||
+        !sl_status_bits_valid((unsigned)bits) || !decode_text(r->element[5], 1, 16, &state) ||
+        !state_of(state, &l.state) || !decode_count32(r->element[6], &l.cursor) || l.cursor > l.size ||
+        !decode_count(r->element[7], LARGEST, &l.version) || !decode_count(r->element[8], LARGEST, &l.change))
         return false;
     l.uri = uri;
     l.bits = (uint8_t)bits;
@@ -92,10 +92,11 @@ bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret)
 {
     struct sl_pool_opened p = {0};
     uint64_t bits;
-    if (!is_array(r, 7) || !count32(r->element[0], &p.size) || !count(r->element[1], UINT8_MAX, &bits) ||
-        !count(r->element[2], LARGEST, &p.lists) || !count(r->element[3], LARGEST, &p.taken) ||
-        !count(r->element[4], LARGEST, &p.change) || !text(r->element[5], 1, SL_REPLID_MAX, &p.replid) ||
-        !count32(r->element[6], &p.foreign))
+    if (!is_array(r, 7) || !decode_count32(r->element[0], &p.size) ||
+        !decode_count(r->element[1], UINT8_MAX, &bits) || !decode_count(r->element[2], LARGEST, &p.lists) ||
+        !decode_count(r->element[3], LARGEST, &p.taken) || !decode_count(r->element[4], LARGEST, &p.change) ||
+        !decode_text(r->element[5], 1, SL_REPLID_MAX, &p.replid) ||
+        !decode_count32(r->element[6], &p.foreign))
         return false;
     p.bits = (uint8_t)bits;
     *ret = p;
@@ -106,8 +107,10 @@ bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret)
 {
     struct sl_agreed a = {0};
     uint64_t bits;
-    if (!is_array(r, 4) || !count32(r->element[0], &a.size) || !count(r->element[1], UINT8_MAX, &bits) ||
-        !text(r->element[2], 0, SL_SHARED_MAX, &a.text) || !text(r->element[3], 0, 64, &a.other))
+    if (!is_array(r, 4) || !decode_count32(r->element[0], &a.size) ||
+        !decode_count(r->element[1], UINT8_MAX, &bits) ||
+        !decode_text(r->element[2], 0, SL_SHARED_MAX, &a.text) ||
+        !decode_text(r->element[3], 0, 64, &a.other))
         return false;
     a.bits = (uint8_t)bits;
     *ret = a;
@@ -121,16 +124,17 @@ void sl_decoded_free(struct sl_decoded *d)
 }
 
 /* n + 1, so that an empty array has memory too. */
-static void *items(struct sl_decoded *d, size_t n, size_t size)
+static void *make_items(struct sl_decoded *d, size_t n, size_t size)
 {
     return d->items = sl_xcalloc(n + 1, size);
 }
 
-static bool block(const struct redisReply *r, uint64_t want, uint32_t *numbers, struct sl_block *ret)
+static bool decode_block(const struct redisReply *r, uint64_t want, uint32_t *numbers, struct sl_block *ret)
 {
     struct sl_block b = {0};
-    if (!is_array(r, 4) || !sl_decode_record(r->element[0], &b.list) || !count32(r->element[1], &b.from) ||
-        !count32(r->element[2], &b.count) || r->element[3]->type != REDIS_REPLY_ARRAY)
+    if (!is_array(r, 4) || !sl_decode_record(r->element[0], &b.list) ||
+        !decode_count32(r->element[1], &b.from) || !decode_count32(r->element[2], &b.count) ||
+        r->element[3]->type != REDIS_REPLY_ARRAY)
         return false;
     if (b.count > want || b.from > b.list.size || b.count > b.list.size - b.from ||
         r->element[3]->elements > want - b.count)
@@ -138,7 +142,8 @@ static bool block(const struct redisReply *r, uint64_t want, uint32_t *numbers, 
     for (size_t i = 0; i < r->element[3]->elements; i++) {
         struct sl_span t;
         uint64_t index;
-        if (!text(r->element[3]->element[i], 1, 10, &t) || !sl_number_parse(t, b.list.size - 1, &index))
+        if (!decode_text(r->element[3]->element[i], 1, 10, &t) ||
+            !sl_number_parse(t, b.list.size - 1, &index))
             return false;
         numbers[b.returned_count++] = (uint32_t)index;
     }
@@ -150,16 +155,17 @@ static bool block(const struct redisReply *r, uint64_t want, uint32_t *numbers, 
 bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken *ret, struct sl_decoded *d)
 {
     struct sl_taken t = {0};
-    if (!is_array(r, 5) || !count(r->element[0], LARGEST, &t.taken) || !count32(r->element[1], &t.sealed) ||
-        !count32(r->element[2], &t.spares) || !count32(r->element[3], &t.too_young) ||
-        r->element[4]->type != REDIS_REPLY_ARRAY || r->element[4]->elements > want)
+    if (!is_array(r, 5) || !decode_count(r->element[0], LARGEST, &t.taken) ||
+        !decode_count32(r->element[1], &t.sealed) || !decode_count32(r->element[2], &t.spares) ||
+        !decode_count32(r->element[3], &t.too_young) || r->element[4]->type != REDIS_REPLY_ARRAY ||
+        r->element[4]->elements > want)
         return false;
     const struct redisReply *list = r->element[4];
-    struct sl_block *blocks = items(d, list->elements, sizeof *blocks);
+    struct sl_block *blocks = make_items(d, list->elements, sizeof *blocks);
     d->numbers = sl_xcalloc((size_t)want + 1, sizeof *d->numbers);
     uint32_t left = want, used = 0;
     for (size_t i = 0; i < list->elements; i++) {
-        if (!block(list->element[i], left, d->numbers + used, &blocks[i]))
+        if (!decode_block(list->element[i], left, d->numbers + used, &blocks[i]))
             return false;
         left -= blocks[i].count + blocks[i].returned_count;
         used += blocks[i].returned_count;
@@ -175,7 +181,7 @@ bool sl_decode_records(const struct redisReply *r, const struct sl_list_record *
 {
     if (r->type != REDIS_REPLY_ARRAY)
         return false;
-    struct sl_list_record *all = items(d, r->elements, sizeof *all);
+    struct sl_list_record *all = make_items(d, r->elements, sizeof *all);
     for (size_t i = 0; i < r->elements; i++)
         if (!sl_decode_record(r->element[i], &all[i]))
             return false;
@@ -187,8 +193,8 @@ bool sl_decode_records(const struct redisReply *r, const struct sl_list_record *
 bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d)
 {
     struct sl_changes c = {0};
-    if (!is_array(r, 3) || !count(r->element[0], LARGEST, &c.newest) ||
-        !text(r->element[1], 1, SL_REPLID_MAX, &c.replid) ||
+    if (!is_array(r, 3) || !decode_count(r->element[0], LARGEST, &c.newest) ||
+        !decode_text(r->element[1], 1, SL_REPLID_MAX, &c.replid) ||
         !sl_decode_records(r->element[2], &c.lists, &c.count, d))
         return false;
     *ret = c;
@@ -212,16 +218,16 @@ static bool result_of(char letter, enum sl_result *ret)
     return true;
 }
 
-static bool result(const struct redisReply *r, enum sl_result *ret)
+static bool decode_letter(const struct redisReply *r, enum sl_result *ret)
 {
     struct sl_span t;
-    return text(r, 1, 1, &t) && result_of(t.at[0], ret);
+    return decode_text(r, 1, 1, &t) && result_of(t.at[0], ret);
 }
 
 bool sl_decode_result(const struct redisReply *r, const enum sl_result *results, size_t n, unsigned *ret)
 {
     enum sl_result found;
-    if (!result(r, &found))
+    if (!decode_letter(r, &found))
         return false;
     for (unsigned i = 0; i < n; i++) {
         if (results[i] == found) {
@@ -241,7 +247,7 @@ bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl
                                              [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
     uint64_t version;
     unsigned what;
-    if (!is_array(r, 2) || !count(r->element[0], LARGEST, &version) ||
+    if (!is_array(r, 2) || !decode_count(r->element[0], LARGEST, &version) ||
         !sl_decode_result(r->element[1], results, sizeof results / sizeof results[0], &what))
         return false;
     *ret_version = version;
@@ -250,13 +256,13 @@ bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl
 }
 
 /* Ids into `out`, at most `max` in all. */
-static bool ids(const struct redisReply *r, size_t max, struct sl_uuid *out)
+static bool decode_ids(const struct redisReply *r, size_t max, struct sl_uuid *out)
 {
     if (r->type != REDIS_REPLY_ARRAY || r->elements > max)
         return false;
     for (size_t i = 0; i < r->elements; i++) {
         struct sl_span id;
-        if (!text(r->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
+        if (!decode_text(r->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
             return false;
     }
     return true;
@@ -266,8 +272,8 @@ bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_ret
                        struct sl_decoded *d)
 {
     struct sl_uuid *all = sl_xcalloc((size_t)asked + 1, sizeof *all);
-    if (!is_array(r, 2) || !ids(r->element[0], asked, all) ||
-        !ids(r->element[1], asked - r->element[0]->elements, all + r->element[0]->elements)) {
+    if (!is_array(r, 2) || !decode_ids(r->element[0], asked, all) ||
+        !decode_ids(r->element[1], asked - r->element[0]->elements, all + r->element[0]->elements)) {
         free(all);
         return false;
     }
@@ -284,9 +290,9 @@ bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, siz
 {
     if (r->type != REDIS_REPLY_ARRAY)
         return false;
-    struct sl_span *all = items(d, r->elements, sizeof *all);
+    struct sl_span *all = make_items(d, r->elements, sizeof *all);
     for (size_t i = 0; i < r->elements; i++)
-        if (!text(r->element[i], 0, 8192, &all[i]))
+        if (!decode_text(r->element[i], 0, 8192, &all[i]))
             return false;
     *ret = all;
     *ret_n = r->elements;
@@ -298,8 +304,8 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
     uint64_t version, changed;
     struct sl_span letters;
     enum sl_result one;
-    if (!is_array(r, 3) || !count(r->element[0], LARGEST, &version) || !count(r->element[1], 1, &changed) ||
-        !text(r->element[2], n, n, &letters))
+    if (!is_array(r, 3) || !decode_count(r->element[0], LARGEST, &version) ||
+        !decode_count(r->element[1], 1, &changed) || !decode_text(r->element[2], n, n, &letters))
         return false;
     uint8_t *results = (uint8_t *)r->element[2]->str;
     for (size_t i = 0; i < n; i++) {
@@ -311,12 +317,13 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
     return true;
 }
 
-static bool refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret, uint32_t *ret_group,
-                    uint32_t *ret_at)
+static bool decode_refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+                           uint32_t *ret_group, uint32_t *ret_at)
 {
     enum sl_result why;
-    if (!is_array(r, 4) || !result(r->element[1], &why) || sl_result_err(why) == SL_OK ||
-        !count32(r->element[2], ret_group) || *ret_group >= groups || !count32(r->element[3], ret_at))
+    if (!is_array(r, 4) || !decode_letter(r->element[1], &why) || sl_result_err(why) == SL_OK ||
+        !decode_count32(r->element[2], ret_group) || *ret_group >= groups ||
+        !decode_count32(r->element[3], ret_at))
         return false;
     *ret = (struct sl_batched){.refused = sl_result_err(why)};
     return true;
@@ -326,20 +333,20 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
                        uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
 {
     enum sl_result what;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !result(r->element[0], &what))
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !decode_letter(r->element[0], &what))
         return false;
     if (what == SL_RESULT_REFUSED)
-        return refusal(r, groups, ret, ret_group, ret_at);
+        return decode_refusal(r, groups, ret, ret_group, ret_at);
     if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(r, 3) ||
         !is_array(r->element[1], groups) || !is_array(r->element[2], groups))
         return false;
-    uint64_t *versions = items(d, groups, sizeof *versions);
+    uint64_t *versions = make_items(d, groups, sizeof *versions);
     bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
     d->numbers = (uint32_t *)(void *)changed;
     for (uint32_t i = 0; i < groups; i++) {
         uint64_t flag;
-        if (!count(r->element[1]->element[i], LARGEST, &versions[i]) ||
-            !count(r->element[2]->element[i], 1, &flag))
+        if (!decode_count(r->element[1]->element[i], LARGEST, &versions[i]) ||
+            !decode_count(r->element[2]->element[i], 1, &flag))
             return false;
         changed[i] = flag != 0;
     }
@@ -352,12 +359,12 @@ bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret)
 {
     enum sl_result what;
     struct sl_span answer = {0};
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !result(r->element[0], &what))
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !decode_letter(r->element[0], &what))
         return false;
     bool repeated = what == SL_RESULT_REPEATED;
     if ((!repeated && what != SL_RESULT_OTHER_REQUEST && what != SL_RESULT_WRITTEN &&
          what != SL_RESULT_NOTHING) ||
-        r->elements != (repeated ? 2 : 1) || (repeated && !text(r->element[1], 1, SIZE_MAX, &answer)))
+        r->elements != (repeated ? 2 : 1) || (repeated && !decode_text(r->element[1], 1, SIZE_MAX, &answer)))
         return false;
     *ret = (struct sl_remembered){
         .other = what == SL_RESULT_OTHER_REQUEST, .bound = what == SL_RESULT_WRITTEN, .answer = answer};
@@ -372,8 +379,8 @@ bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *re
         *ret_outside = true;
         return true;
     }
-    if (!is_array(r, 2) || !count(r->element[0], UINT8_MAX, &value) ||
-        !count(r->element[1], LARGEST, &version))
+    if (!is_array(r, 2) || !decode_count(r->element[0], UINT8_MAX, &value) ||
+        !decode_count(r->element[1], LARGEST, &version))
         return false;
     *ret_outside = false;
     *ret_value = (uint8_t)value;
@@ -392,9 +399,9 @@ bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_
         *ret_gone = true;
         return true;
     }
-    if (!text(r->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &v))
+    if (!decode_text(r->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &v))
         return false;
-    if (r->element[1]->type != REDIS_REPLY_NIL && !text(r->element[1], 0, SIZE_MAX, &bytes))
+    if (r->element[1]->type != REDIS_REPLY_NIL && !decode_text(r->element[1], 0, SIZE_MAX, &bytes))
         return false;
     *ret_gone = false;
     *ret_version = v;

@@ -43,7 +43,7 @@ static void close_attempt(struct sl_dial *d)
     d->watch = NULL;
 }
 
-static void connected(struct sl_dial *d)
+static void finish_dial(struct sl_dial *d)
 {
     sl_timer_stop(d->setup->loop, &d->deadline);
     d->on_step(d->arg, SL_DIAL_CONNECTED);
@@ -56,7 +56,7 @@ static void on_handshake(void *arg)
     if (rc < 0)
         fail_dial(d, sl_link_hopeless(d->link), "%s", sl_link_why(d->link));
     else if (rc > 0)
-        connected(d);
+        finish_dial(d);
     else if (sl_link_wants_room(d->link))
         sl_watch_write(d->watch, on_handshake);
 }
@@ -82,7 +82,7 @@ static void on_connected(void *arg)
     if (err == 0 && d->setup->options->tls.enabled)
         begin_handshake(d);
     else if (err == 0)
-        connected(d);
+        finish_dial(d);
     else if (d->address_next < d->address_count)
         try_next_address(d);
     else

@@ -63,7 +63,7 @@ static struct words words_of(const char *const *list)
 }
 
 /* Says why; always false. */
-__attribute__((format(printf, 2, 3))) static bool fail(struct sl_direct *d, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool fail_command(struct sl_direct *d, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -74,7 +74,7 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct sl_direct *d, cons
 
 static bool bad_shape(struct sl_direct *d, const char *of)
 {
-    return fail(d, "Redis has no valid %s", of);
+    return fail_command(d, "Redis has no valid %s", of);
 }
 
 /* ---- under TLS: hiredis connects, writes commands down and parses replies; the bytes between go through
@@ -95,7 +95,7 @@ static uint64_t limit_of(const struct sl_direct *d)
     return sl_mono_ns(&sl_clock_system) + d->timeout_ms * SL_NS_PER_MS;
 }
 
-static bool secure(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *o)
+static bool start_tls(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *o)
 {
     uint64_t until = limit_of(d);
     int rc, flags = fcntl(d->redis->fd, F_GETFL);
@@ -103,8 +103,8 @@ static bool secure(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_
     d->link = sl_link_new(ctx, d->redis->fd, o);
     while ((rc = sl_link_handshake(d->link)) == 0)
         if (!wait_for(d, until))
-            return fail(d, "no TLS handshake for %u ms: is it the TLS port?", d->timeout_ms);
-    return rc > 0 || fail(d, "%s", sl_link_why(d->link));
+            return fail_command(d, "no TLS handshake for %u ms: is it the TLS port?", d->timeout_ms);
+    return rc > 0 || fail_command(d, "%s", sl_link_why(d->link));
 }
 
 static bool queue_tls(struct sl_direct *d, const struct words *w)
@@ -121,7 +121,7 @@ static bool queue_tls(struct sl_direct *d, const struct words *w)
 
 static bool fail_lost(struct sl_direct *d)
 {
-    return fail(d, "no reply from Redis: %s", sl_link_why(d->link));
+    return fail_command(d, "no reply from Redis: %s", sl_link_why(d->link));
 }
 
 static bool send_all(struct sl_direct *d, uint64_t until)
@@ -134,7 +134,7 @@ static bool send_all(struct sl_direct *d, uint64_t until)
         else if (errno != EAGAIN)
             return fail_lost(d);
         else if (!wait_for(d, until))
-            return fail(d, "Redis accepted no command for %u ms", d->timeout_ms);
+            return fail_command(d, "Redis accepted no command for %u ms", d->timeout_ms);
     }
     d->out_len = 0;
     return true;
@@ -148,7 +148,7 @@ static bool reply_tls(struct sl_direct *d, void **ret)
         return false;
     for (;;) {
         if (redisReaderGetReply(d->redis->reader, ret) != REDIS_OK)
-            return fail(d, "no reply from Redis: %s", d->redis->reader->errstr);
+            return fail_command(d, "no reply from Redis: %s", d->redis->reader->errstr);
         if (*ret != NULL)
             return true;
         ssize_t n = sl_link_recv(d->link, bytes, sizeof bytes);
@@ -157,7 +157,7 @@ static bool reply_tls(struct sl_direct *d, void **ret)
         if (n == 0 || (n < 0 && errno != EAGAIN))
             return fail_lost(d);
         if (n < 0 && !wait_for(d, until))
-            return fail(d, "no reply from Redis for %u ms", d->timeout_ms);
+            return fail_command(d, "no reply from Redis for %u ms", d->timeout_ms);
     }
 }
 
@@ -171,10 +171,10 @@ static bool read_reply(struct sl_direct *d)
     if (d->link != NULL && !reply_tls(d, &r))
         return false;
     if (d->link == NULL && redisGetReply(d->redis, &r) != REDIS_OK)
-        return fail(d, "no reply from Redis: %s", d->redis->errstr);
+        return fail_command(d, "no reply from Redis: %s", d->redis->errstr);
     d->reply = r;
     if (d->reply->type == REDIS_REPLY_ERROR)
-        return fail(d, "Redis answers: %.200s", d->reply->str);
+        return fail_command(d, "Redis answers: %.200s", d->reply->str);
     d->why[0] = '\0';
     return true;
 }
@@ -184,7 +184,7 @@ static bool queue_command(struct sl_direct *d, const struct words *w)
     if (d->link != NULL)
         return queue_tls(d, w);
     if (redisAppendCommandArgv(d->redis, w->n, (const char **)w->at, w->len) != REDIS_OK)
-        return fail(d, "the command was not sent: %s", d->redis->errstr);
+        return fail_command(d, "the command was not sent: %s", d->redis->errstr);
     return true;
 }
 
@@ -193,7 +193,7 @@ static bool run_command(struct sl_direct *d, const struct words *w)
     return queue_command(d, w) && read_reply(d);
 }
 
-static bool say(struct sl_direct *d, const char *const *list)
+static bool run_words(struct sl_direct *d, const char *const *list)
 {
     struct words w = words_of(list);
     return run_command(d, &w);
@@ -201,24 +201,24 @@ static bool say(struct sl_direct *d, const char *const *list)
 
 /* ---- connecting */
 
-static bool greet(struct sl_direct *d, const struct sl_redis_options *o)
+static bool greet_server(struct sl_direct *d, const struct sl_redis_options *o)
 {
     char database[16];
     snprintf(database, sizeof database, "%u", o->database);
     if (o->password != NULL && o->username != NULL &&
-        !say(d, (const char *const[]){"AUTH", o->username, o->password, NULL}))
+        !run_words(d, (const char *const[]){"AUTH", o->username, o->password, NULL}))
         return false;
     if (o->password != NULL && o->username == NULL &&
-        !say(d, (const char *const[]){"AUTH", o->password, NULL}))
+        !run_words(d, (const char *const[]){"AUTH", o->password, NULL}))
         return false;
-    return say(d, (const char *const[]){"CLIENT", "SETNAME", "statuslistctl", NULL}) &&
-           (o->database == 0 || say(d, (const char *const[]){"SELECT", database, NULL}));
+    return run_words(d, (const char *const[]){"CLIENT", "SETNAME", "statuslistctl", NULL}) &&
+           (o->database == 0 || run_words(d, (const char *const[]){"SELECT", database, NULL}));
 }
 
 static bool look_at_server(struct sl_direct *d, bool writes)
 {
     struct sl_span role = {"", 0}, cluster = {"", 0}, aof = {"", 0};
-    if (!say(d, (const char *const[]){"INFO", NULL}))
+    if (!run_words(d, (const char *const[]){"INFO", NULL}))
         return false;
     if (d->reply->type != REDIS_REPLY_STRING)
         return bad_shape(d, "INFO");
@@ -228,9 +228,9 @@ static bool look_at_server(struct sl_direct *d, bool writes)
     sl_decode_info(info, "aof_enabled", &aof);
     d->appends = sl_span_eq(aof, SL_SPAN("1"));
     if (sl_span_eq(cluster, SL_SPAN("1")))
-        return fail(d, "Redis runs in cluster mode, which is not supported");
+        return fail_command(d, "Redis runs in cluster mode, which is not supported");
     if (writes && !sl_span_eq(role, SL_SPAN("master")))
-        return fail(d, "this Redis is a replica: import into the primary");
+        return fail_command(d, "this Redis is a replica: import into the primary");
     return true;
 }
 
@@ -262,8 +262,8 @@ struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ct
                                  : redisConnectWithTimeout(o->host, o->port, limit);
     bool ok = d->redis != NULL && d->redis->err == 0 && redisSetTimeout(d->redis, limit) == REDIS_OK;
     if (!ok)
-        fail(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
-    ok = ok && (!o->tls.enabled || secure(d, tls, o)) && greet(d, o) && look_at_server(d, writes);
+        fail_command(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
+    ok = ok && (!o->tls.enabled || start_tls(d, tls, o)) && greet_server(d, o) && look_at_server(d, writes);
     for (unsigned i = 0; ok && writes && i < SCRIPTS; i++)
         ok = load_script(d, i);
     if (ok)
@@ -305,7 +305,7 @@ static bool is_array(const redisReply *r, size_t n)
     return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
 }
 
-static bool decimal(const redisReply *r, uint64_t max, uint64_t *ret)
+static bool decode_decimal(const redisReply *r, uint64_t max, uint64_t *ret)
 {
     return r->type == REDIS_REPLY_STRING && sl_number_parse(sl_span(r->str, r->len), max, ret);
 }
@@ -316,7 +316,7 @@ bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool
     uint64_t size, bits;
     struct sl_direct_pool p = {.known = true};
     sl_name_pool(pool, "config", key);
-    if (!say(d, (const char *const[]){"HMGET", key, "size", "bits", "change", "taken", NULL}))
+    if (!run_words(d, (const char *const[]){"HMGET", key, "size", "bits", "change", "taken", NULL}))
         return false;
     if (!is_array(d->reply, 4))
         return bad_shape(d, "pool");
@@ -325,13 +325,13 @@ bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool
         *ret = (struct sl_direct_pool){.known = false};
         return true;
     }
-    if (!decimal(e[0], UINT32_MAX, &size) || !decimal(e[1], 8, &bits) ||
-        !decimal(e[2], INT64_MAX, &p.change) || !decimal(e[3], INT64_MAX, &p.taken))
+    if (!decode_decimal(e[0], UINT32_MAX, &size) || !decode_decimal(e[1], 8, &bits) ||
+        !decode_decimal(e[2], INT64_MAX, &p.change) || !decode_decimal(e[3], INT64_MAX, &p.taken))
         return bad_shape(d, "pool");
     p.size = (uint32_t)size;
     p.bits = (uint8_t)bits;
     sl_name_pool(pool, "lists", key);
-    if (!say(d, (const char *const[]){"SCARD", key, NULL}))
+    if (!run_words(d, (const char *const[]){"SCARD", key, NULL}))
         return false;
     if (d->reply->type != REDIS_REPLY_INTEGER || d->reply->integer < 0)
         return bad_shape(d, "set of lists");
@@ -349,7 +349,7 @@ bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_i
 {
     char key[SL_NAME_MAX];
     sl_name_pool(pool, "lists", key);
-    if (!say(d, (const char *const[]){"SMEMBERS", key, NULL}))
+    if (!run_words(d, (const char *const[]){"SMEMBERS", key, NULL}))
         return false;
     if (d->reply->type != REDIS_REPLY_ARRAY)
         return bad_shape(d, "set of lists");
@@ -374,9 +374,9 @@ static bool fields_of_list(const redisReply *r, struct sl_direct_list *ret)
     struct sl_direct_list l = {.size = 0};
     redisReply **e = r->element;
     if (e[0]->type != REDIS_REPLY_STRING || e[5]->type != REDIS_REPLY_STRING ||
-        !decimal(e[1], UINT32_MAX, &size) || !decimal(e[2], 8, &bits) ||
-        !decimal(e[3], (uint64_t)1 << 53, &l.version) || !decimal(e[4], UINT32_MAX, &cursor) ||
-        !decimal(e[6], (uint64_t)1 << 53, &l.created))
+        !decode_decimal(e[1], UINT32_MAX, &size) || !decode_decimal(e[2], 8, &bits) ||
+        !decode_decimal(e[3], (uint64_t)1 << 53, &l.version) || !decode_decimal(e[4], UINT32_MAX, &cursor) ||
+        !decode_decimal(e[6], (uint64_t)1 << 53, &l.created))
         return false;
     l.uri = sl_span(e[0]->str, e[0]->len);
     l.state = sl_span(e[5]->str, e[5]->len);
@@ -424,13 +424,13 @@ bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid 
 {
     char key[SL_NAME_MAX];
     sl_name_list(pool, id, "config", key);
-    if (!say(d, (const char *const[]){"HMGET", key, "version", "backup", NULL}))
+    if (!run_words(d, (const char *const[]){"HMGET", key, "version", "backup", NULL}))
         return false;
     if (!is_array(d->reply, 2))
         return bad_shape(d, "list");
     const redisReply *version = d->reply->element[0], *backup = d->reply->element[1];
     bool there = version->type != REDIS_REPLY_NIL;
-    if (there && !decimal(version, (uint64_t)1 << 53, ret_version))
+    if (there && !decode_decimal(version, (uint64_t)1 << 53, ret_version))
         return bad_shape(d, "list");
     *ret_there = there;
     *ret_backup = backup->type == REDIS_REPLY_STRING ? sl_span(backup->str, backup->len) : sl_span("", 0);
@@ -466,8 +466,9 @@ bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, u
     if (!sl_decode_pool(d->reply, &p))
         return bad_shape(d, "pool");
     if (p.size != size || p.bits != bits)
-        return fail(d, "the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup",
-                    pool, p.size, p.bits, size, bits);
+        return fail_command(
+            d, "the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup", pool,
+            p.size, p.bits, size, bits);
     return true;
 }
 

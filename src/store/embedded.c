@@ -87,7 +87,7 @@ static void on_exit_of_child(void *arg)
     start_again_later(e);
 }
 
-static bool launch(struct sl_embedded *e)
+static bool start_server(struct sl_embedded *e)
 {
     int pid = sl_embedded_fork(&e->child);
     if (pid < 0)
@@ -110,7 +110,7 @@ static bool launch(struct sl_embedded *e)
 static void on_again(void *arg)
 {
     struct sl_embedded *e = arg;
-    if (launch(e)) {
+    if (start_server(e)) {
         e->restarts++;
         return;
     }
@@ -135,7 +135,7 @@ static bool find_server(struct sl_embedded_child *c, struct sl_buf *why)
     return false;
 }
 
-static bool lock(struct sl_embedded_child *c, struct sl_buf *why)
+static bool lock_directory(struct sl_embedded_child *c, struct sl_buf *why)
 {
     char path[PATH_MAX + 8], holder[64] = {0};
     size_t n = 0;
@@ -185,7 +185,8 @@ bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf 
     int pipe_fds[2];
     e->loop = loop;
     sl_timer_init(&e->again, on_again, e);
-    if (!find_server(&e->child, why) || !prepare_directory(e, storage, why) || !lock(&e->child, why)) {
+    if (!find_server(&e->child, why) || !prepare_directory(e, storage, why) ||
+        !lock_directory(&e->child, why)) {
         free(e);
         return false;
     }
@@ -195,7 +196,7 @@ bool sl_embedded_start(struct sl_loop *loop, const char *storage, struct sl_buf 
     e->child.log_fd = pipe_fds[1];
     e->log_watch = sl_watch_new(loop, e->log_fd, e);
     sl_watch_read(e->log_watch, on_log);
-    if (!launch(e)) {
+    if (!start_server(e)) {
         sl_buf_printf(why, "cannot start redis-server: %s", strerror(errno));
         sl_embedded_stop(e);
         return false;

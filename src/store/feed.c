@@ -36,7 +36,7 @@ static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
     return NULL;
 }
 
-static bool news(struct sl_conn *c, const struct redisReply *r)
+static bool read_news(struct sl_conn *c, const struct redisReply *r)
 {
     struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "message"))
@@ -65,13 +65,14 @@ static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
         sl_conn_up(c);
 }
 
-static void shown(const struct sl_feed *f, size_t pool, uint64_t fingerprint, char name[static SL_NAME_MAX])
+static void channel_of_fingerprint(const struct sl_feed *f, size_t pool, uint64_t fingerprint,
+                                   char name[static SL_NAME_MAX])
 {
     const struct sl_store_setup *s = &f->conn.setup;
     sl_name_shown(s->options->database, f->pools[pool], fingerprint, s->identity->instance, name);
 }
 
-static void subscribe(struct sl_conn *c)
+static void subscribe_channels(struct sl_conn *c)
 {
     struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
     char name[SL_NAME_MAX];
@@ -80,7 +81,7 @@ static void subscribe(struct sl_conn *c)
         sl_name_channel(c->setup.options->database, *p, name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
-        shown(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name);
+        channel_of_fingerprint(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
     }
@@ -94,24 +95,24 @@ static void on_pong(struct sl_conn *c, const struct redisReply *r)
         sl_conn_refused(c, "PING", r);
 }
 
-static void beat(struct sl_conn *c)
+static void beat_feed(struct sl_conn *c)
 {
     if (c->head == NULL)
         sl_conn_ask(c, on_pong, (const char *const[]){"PING", NULL});
 }
 
-static void destroy(struct sl_conn *c)
+static void free_feed(struct sl_conn *c)
 {
     free(c);
 }
 
 static void greet_then_subscribe(struct sl_conn *c)
 {
-    sl_conn_greet(c, subscribe);
+    sl_conn_greet(c, subscribe_channels);
 }
 
 static const struct sl_conn_hooks hooks = {
-    .connected = greet_then_subscribe, .news = news, .beat = beat, .destroy = destroy};
+    .connected = greet_then_subscribe, .news = read_news, .beat = beat_feed, .destroy = free_feed};
 
 struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
 {
@@ -136,9 +137,9 @@ void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)
     char name[SL_NAME_MAX];
     if (c->state != SL_STORE_VERIFYING && c->state != SL_STORE_UP)
         return; /* the next connection shows it */
-    shown(f, pool, f->fingerprints[pool], name);
+    channel_of_fingerprint(f, pool, f->fingerprints[pool], name);
     sl_conn_ask(c, on_shown, (const char *const[]){"SUBSCRIBE", name, NULL});
-    shown(f, pool, before, name);
+    channel_of_fingerprint(f, pool, before, name);
     sl_conn_ask(c, on_shown, (const char *const[]){"UNSUBSCRIBE", name, NULL});
 }
 

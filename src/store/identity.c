@@ -7,7 +7,7 @@
 #include "base/hex.h"
 #include "store/files_int.h"
 
-static void new_run(const struct sl_clock *clock, char out[static 17])
+static void make_run_id(const struct sl_clock *clock, char out[static 17])
 {
     uint8_t nonce[8];
     sl_random(clock, nonce, sizeof nonce);
@@ -47,7 +47,7 @@ bool sl_store_identity_load(const char *storage, const struct sl_clock *clock, s
         return false;
     }
     memcpy(me.instance, text, SL_UUID_TEXT);
-    new_run(clock, me.run);
+    make_run_id(clock, me.run);
     *ret = me;
     return true;
 }

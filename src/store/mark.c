@@ -19,7 +19,7 @@
 #define MARK_LEN (sizeof MARK_HEAD - 1 + MARK_DIGITS + 1 + 16 + 1)
 
 /* FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo): finds torn writes, not intent. */
-static uint64_t checksum(const char *s, size_t n)
+static uint64_t checksum_of(const char *s, size_t n)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < n; i++)
@@ -27,13 +27,13 @@ static uint64_t checksum(const char *s, size_t n)
     return h;
 }
 
-static void compose(uint64_t v, char out[static MARK_LEN + 1])
+static void compose_mark(uint64_t v, char out[static MARK_LEN + 1])
 {
     int n = snprintf(out, MARK_LEN + 1, MARK_HEAD "%0*" PRIu64, MARK_DIGITS, v);
-    snprintf(out + n, MARK_LEN + 1 - (size_t)n, " %016" PRIx64 "\n", checksum(out, (size_t)n));
+    snprintf(out + n, MARK_LEN + 1 - (size_t)n, " %016" PRIx64 "\n", checksum_of(out, (size_t)n));
 }
 
-static bool path_of(const char *storage, const char *pool, char *out, size_t cap)
+static bool path_of_mark(const char *storage, const char *pool, char *out, size_t cap)
 {
     int n = snprintf(out, cap, "%s/marks/%s", storage, pool);
     return n > 0 && (size_t)n < cap;
@@ -44,13 +44,13 @@ bool sl_mark_read(const char *storage, const char *pool, uint64_t *ret)
     char path[PATH_MAX], have[MARK_LEN + 1], want[MARK_LEN + 1];
     size_t len = 0;
     uint64_t v;
-    if (!path_of(storage, pool, path, sizeof path) || !sl_file_read(path, have, sizeof have, &len) ||
+    if (!path_of_mark(storage, pool, path, sizeof path) || !sl_file_read(path, have, sizeof have, &len) ||
         len != MARK_LEN)
         return false;
     const char *digits = have + sizeof MARK_HEAD - 1;
     if (*digits != '0' || !sl_number_parse(sl_span(digits + 1, MARK_DIGITS - 1), INT64_MAX, &v))
         return false;
-    compose(v, want);
+    compose_mark(v, want);
     if (memcmp(have, want, MARK_LEN) != 0)
         return false;
     *ret = v;
@@ -67,9 +67,9 @@ static bool make_directory(const char *storage)
 bool sl_mark_write(const char *storage, const char *pool, uint64_t taken)
 {
     char path[PATH_MAX], text[MARK_LEN + 1];
-    if (taken > INT64_MAX || !path_of(storage, pool, path, sizeof path))
+    if (taken > INT64_MAX || !path_of_mark(storage, pool, path, sizeof path))
         return false;
-    compose(taken, text);
+    compose_mark(taken, text);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) /* the first time: the name must be durable too */
         return errno == ENOENT && make_directory(storage) && sl_file_replace(path, text, MARK_LEN);

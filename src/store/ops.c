@@ -60,7 +60,8 @@ static const struct {
     {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING}, {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
 };
 
-static enum sl_err judge(struct sl_operation *op, const struct redisReply *r, enum consequence *ret_then)
+static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *r,
+                               enum consequence *ret_then)
 {
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strncmp(r->str, known[i].prefix, strlen(known[i].prefix)) == 0) {
@@ -79,8 +80,9 @@ enum sl_err sl_op_bad_shape(struct sl_operation *op)
     return op_writes(op) ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
 }
 
-static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const struct redisReply *first,
-                           const struct redisReply *last, enum consequence *ret_then)
+static enum sl_err outcome_of_reply(struct sl_store *s, struct sl_operation *op,
+                                    const struct redisReply *first, const struct redisReply *last,
+                                    enum consequence *ret_then)
 {
     if (first == NULL) {
         bool unknown = op_writes(op) && op->call.sent > 0;
@@ -90,7 +92,7 @@ static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const st
     const struct redisReply *r = first->type == REDIS_REPLY_ERROR || op->waits ? first : last;
     if (r->type == REDIS_REPLY_ERROR) {
         count_failure(s, SL_FAIL_REPLY);
-        return judge(op, r, ret_then);
+        return judge_error(op, r, ret_then);
     }
     if (op->waits && (last->type != REDIS_REPLY_INTEGER ||
                       last->integer < (long long)s->conn.setup.options->wait_replicas)) {
@@ -101,7 +103,7 @@ static enum sl_err outcome(struct sl_store *s, struct sl_operation *op, const st
     return SL_OK;
 }
 
-static void measure(struct sl_store *s, const struct sl_operation *op)
+static void measure_reply(struct sl_store *s, const struct sl_operation *op)
 {
     uint64_t took = sl_conn_now(&s->conn) - op->call.started_ns;
     if (s->conn.setup.metrics != NULL)
@@ -133,11 +135,11 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
     if (again_after_noscript(s, op, first))
         return;
     enum consequence then = NOTHING;
-    enum sl_err err = outcome(s, op, first, last, &then);
+    enum sl_err err = outcome_of_reply(s, op, first, last, &then);
     s->inflight--;
     count_inflight(s);
     if (first != NULL)
-        measure(s, op);
+        measure_reply(s, op);
     op->give(op, err, err != SL_OK ? NULL : op->waits ? first : last);
     if (then != NOTHING && c->watch != NULL)
         sl_conn_drop(c, then == GIVE_UP, "Redis answered %.100s",

@@ -144,7 +144,7 @@ static void on_pong(struct sl_conn *c, const struct redisReply *r)
 }
 
 /* An idle connection sends PING once a second, so that a server that hangs is noticed before it is needed. */
-static void beat(struct sl_conn *c)
+static void beat_store(struct sl_conn *c)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     if (c->setup.verifies && !s->verifying && sl_conn_now(c) - s->verified_ns >= VERIFY_EVERY_NS)
@@ -153,7 +153,7 @@ static void beat(struct sl_conn *c)
         sl_conn_ask(c, on_pong, (const char *const[]){"PING", NULL});
 }
 
-static void destroy(struct sl_conn *c)
+static void free_store(struct sl_conn *c)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     sl_assert(s->inflight == 0);
@@ -161,7 +161,8 @@ static void destroy(struct sl_conn *c)
     free(s);
 }
 
-static const struct sl_conn_hooks hooks = {.connected = greet_then_prepare, .beat = beat, .destroy = destroy};
+static const struct sl_conn_hooks hooks = {
+    .connected = greet_then_prepare, .beat = beat_store, .destroy = free_store};
 
 /* ---- life */
 

@@ -33,8 +33,8 @@ struct sl_link {
     char why[200];
 };
 
-static void explain(struct sl_link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void explain(struct sl_link *l, const char *fmt, ...)
+static void explain_end(struct sl_link *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void explain_end(struct sl_link *l, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -48,7 +48,7 @@ static const char *expected_name(const struct sl_redis_options *o)
 }
 
 /* An address is looked for among the certificate's addresses and not sent as a name (RFC 6066 section 3). */
-static void expect(SSL *ssl, const struct sl_redis_options *o)
+static void expect_server(SSL *ssl, const struct sl_redis_options *o)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     const char *name = expected_name(o);
@@ -76,7 +76,7 @@ struct sl_link *sl_link_new(SSL_CTX *ctx, int fd, const struct sl_redis_options 
     l->ssl = SSL_new(ctx);
     sl_assert(l->ssl != NULL && SSL_set_fd(l->ssl, fd) == 1);
     SSL_set_connect_state(l->ssl);
-    expect(l->ssl, o);
+    expect_server(l->ssl, o);
     ERR_clear_error();
     return l;
 }
@@ -100,13 +100,13 @@ static void explain_certificate(struct sl_link *l)
     const char *words = X509_verify_cert_error_string(seen);
     l->hopeless = true;
     if (seen == X509_V_ERR_HOSTNAME_MISMATCH || seen == X509_V_ERR_IP_ADDRESS_MISMATCH)
-        explain(l, "the certificate of Redis is refused: it is not for %.100s (%s)",
-                expected_name(l->options), l->names->server_name);
+        explain_end(l, "the certificate of Redis is refused: it is not for %.100s (%s)",
+                    expected_name(l->options), l->names->server_name);
     else if (seen == X509_V_ERR_CERT_HAS_EXPIRED || seen == X509_V_ERR_CERT_NOT_YET_VALID)
-        explain(l, "the certificate of Redis is refused: %s", words);
+        explain_end(l, "the certificate of Redis is refused: %s", words);
     else
-        explain(l, "the certificate of Redis is refused: %s; expected one that leads to %s%s", words,
-                l->options->tls.ca != NULL ? "" : "an authority of this system: name ", l->names->ca);
+        explain_end(l, "the certificate of Redis is refused: %s; expected one that leads to %s%s", words,
+                    l->options->tls.ca != NULL ? "" : "an authority of this system: name ", l->names->ca);
 }
 
 static void explain_failure(struct sl_link *l)
@@ -119,21 +119,22 @@ static void explain_failure(struct sl_link *l)
     } else if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
                reason == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE) {
         l->hopeless = true;
-        explain(l, "Redis ends the handshake (%s): does it ask for a certificate (%s)?", words,
-                l->names->certificate);
+        explain_end(l, "Redis ends the handshake (%s): does it ask for a certificate (%s)?", words,
+                    l->names->certificate);
     } else if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) { /* its alert */
         l->hopeless = reason != SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR;
-        explain(l, "Redis ends the TLS connection: %s", words != NULL ? words : "an unknown alert");
+        explain_end(l, "Redis ends the TLS connection: %s", words != NULL ? words : "an unknown alert");
     } else if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
-        explain(l, "the server does not speak TLS (%s): is %s the TLS port of Redis?", words, l->names->port);
+        explain_end(l, "the server does not speak TLS (%s): is %s the TLS port of Redis?", words,
+                    l->names->port);
     } else {
-        explain(l, "TLS: %s", words != NULL ? words : "no reason given");
+        explain_end(l, "TLS: %s", words != NULL ? words : "no reason given");
     }
 }
 
 /* TLS 1.3 is done on our side before the server has looked at our certificate, and its alert may be lost with
  * the end of the connection. */
-static void hint(struct sl_link *l)
+static void hint_certificate(struct sl_link *l)
 {
     size_t n = strlen(l->why);
     if (SSL_is_init_finished(l->ssl) && !l->heard)
@@ -142,7 +143,7 @@ static void hint(struct sl_link *l)
 }
 
 /* The result of a call that did not succeed: -1 with errno, or 0 at the end of the stream. */
-static int unfinished(struct sl_link *l, int rc)
+static int end_of_call(struct sl_link *l, int rc)
 {
     int system = errno;
     int error = SSL_get_error(l->ssl, rc);
@@ -154,13 +155,13 @@ static int unfinished(struct sl_link *l, int rc)
     l->dead = true;
     l->end = 0;
     if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && system == 0)) {
-        explain(l, "closed by Redis");
-        hint(l);
+        explain_end(l, "closed by Redis");
+        hint_certificate(l);
         return 0;
     }
     if (error == SSL_ERROR_SYSCALL) {
-        explain(l, "%s", strerror(system));
-        hint(l);
+        explain_end(l, "%s", strerror(system));
+        hint_certificate(l);
     } else {
         explain_failure(l);
     }
@@ -179,7 +180,7 @@ int sl_link_handshake(struct sl_link *l)
         l->options = NULL; /* they are the caller's, and have been looked at */
         return 1;
     }
-    if (unfinished(l, rc) < 0 && errno == EAGAIN)
+    if (end_of_call(l, rc) < 0 && errno == EAGAIN)
         return 0;
     return -1;
 }
@@ -199,7 +200,7 @@ ssize_t sl_link_recv(struct sl_link *l, void *bytes, size_t cap)
         errno = 0;
         int rc = SSL_read_ex(l->ssl, (char *)bytes + got, cap - got, &n);
         if (rc != 1) {
-            int end = unfinished(l, rc);
+            int end = end_of_call(l, rc);
             return got > 0 ? (ssize_t)got : end; /* the next call reports an end */
         }
         got += n;
@@ -209,7 +210,8 @@ ssize_t sl_link_recv(struct sl_link *l, void *bytes, size_t cap)
 }
 
 /* The next record's bytes: where they lie, or gathered in `room`. */
-static size_t gather(const struct iovec *iov, size_t n, size_t at, char room[static RECORD], const char **ret)
+static size_t gather_record(const struct iovec *iov, size_t n, size_t at, char room[static RECORD],
+                            const char **ret)
 {
     size_t len = 0;
     if (n > 0 && iov->iov_len - at >= RECORD) {
@@ -233,11 +235,11 @@ ssize_t sl_link_send(struct sl_link *l, const struct iovec *iov, size_t n)
     ERR_clear_error();
     for (unsigned i = 0; i < RECORDS_PER_EVENT && n > 0; i++) {
         const char *bytes;
-        size_t len = gather(iov, n, at, room, &bytes), part;
+        size_t len = gather_record(iov, n, at, room, &bytes), part;
         errno = 0;
         int rc = SSL_write_ex(l->ssl, bytes, len, &part);
         if (rc != 1) {
-            int end = unfinished(l, rc);
+            int end = end_of_call(l, rc);
             if (sent > 0)
                 return (ssize_t)sent;
             if (end == 0)

@@ -9,7 +9,7 @@
 
 #include "store/decode_int.h"
 
-static bool is(struct sl_span t, const char *s)
+static bool text_is(struct sl_span t, const char *s)
 {
     return sl_span_eq(t, sl_span(s, strlen(s)));
 }
@@ -21,7 +21,7 @@ static struct sl_span info_or_empty(struct sl_span info, const char *name)
     return v;
 }
 
-static bool no(struct sl_buf *why, const char *what, struct sl_span have, const char *must)
+static bool explain_refusal(struct sl_buf *why, const char *what, struct sl_span have, const char *must)
 {
     sl_buf_puts(why, what);
     sl_buf_puts(why, " is ");
@@ -38,7 +38,7 @@ static bool config_value(const struct redisReply *config, const char *name, stru
     for (size_t i = 0; config->type == REDIS_REPLY_ARRAY && i + 1 < config->elements; i += 2) {
         const struct redisReply *k = config->element[i], *v = config->element[i + 1];
         if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING &&
-            is(sl_span(k->str, k->len), name)) {
+            text_is(sl_span(k->str, k->len), name)) {
             *ret = sl_span(v->str, v->len);
             return true;
         }
@@ -52,7 +52,7 @@ static bool config_is(const struct redisReply *config, const char *name, const c
 {
     struct sl_span v = {"", 0};
     config_value(config, name, &v);
-    return is(v, want) || is(v, or_else) || no(why, name, v, want);
+    return text_is(v, want) || text_is(v, or_else) || explain_refusal(why, name, v, want);
 }
 
 /* Records of an Idempotency-Key expire, so a policy that evicts only keys that expire is as bad as one that
@@ -60,7 +60,7 @@ static bool config_is(const struct redisReply *config, const char *name, const c
 static bool may_evict(struct sl_span policy, struct sl_span info)
 {
     bool spares = policy.len >= 8 && memcmp(policy.at, "volatile", 8) == 0;
-    return !is(policy, "noeviction") && !(spares && is(info_or_empty(info, "maxmemory"), "0"));
+    return !text_is(policy, "noeviction") && !(spares && text_is(info_or_empty(info, "maxmemory"), "0"));
 }
 
 static bool verify_config(const struct sl_redis_options *o, struct sl_span info,
@@ -77,7 +77,8 @@ static bool verify_config(const struct sl_redis_options *o, struct sl_span info,
     }
     config_value(config, "maxmemory-policy", &policy);
     if (may_evict(policy, info))
-        return no(why, "maxmemory-policy", policy, "noeviction (or volatile-* with maxmemory 0)");
+        return explain_refusal(why, "maxmemory-policy", policy,
+                               "noeviction (or volatile-* with maxmemory 0)");
     if (o->persistence == SL_PERSIST_DISABLED)
         return true;
     return config_is(config, "appendonly", "yes", "yes", why) &&
@@ -91,23 +92,23 @@ bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, con
     struct sl_span version = info_or_empty(info, "redis_version"), v;
     *ret_hopeless = true;
     if (version.len < 2 || (version.at[1] == '.' && version.at[0] < '7'))
-        return no(why, "the version of Redis", version, "7.0 or later");
-    if (is(info_or_empty(info, "cluster_enabled"), "1")) {
+        return explain_refusal(why, "the version of Redis", version, "7.0 or later");
+    if (text_is(info_or_empty(info, "cluster_enabled"), "1")) {
         sl_buf_puts(why, "Redis runs in cluster mode, which is not supported: one primary is needed");
         return false;
     }
     if (!verify_config(o, info, config, why))
         return false;
     *ret_hopeless = false; /* what follows passes by itself */
-    if (!is(v = info_or_empty(info, "role"), "master"))
-        return no(why, "the role of the server", v, "master");
+    if (!text_is(v = info_or_empty(info, "role"), "master"))
+        return explain_refusal(why, "the role of the server", v, "master");
     if (o->persistence == SL_PERSIST_DISABLED)
         return true;
-    if (!is(v = info_or_empty(info, "aof_enabled"), "1")) {
+    if (!text_is(v = info_or_empty(info, "aof_enabled"), "1")) {
         *ret_hopeless = config->type != REDIS_REPLY_ARRAY;
-        return no(why, "aof_enabled", v, "1");
+        return explain_refusal(why, "aof_enabled", v, "1");
     }
-    if (!is(v = info_or_empty(info, "aof_last_write_status"), "ok"))
-        return no(why, "aof_last_write_status", v, "ok");
+    if (!text_is(v = info_or_empty(info, "aof_last_write_status"), "ok"))
+        return explain_refusal(why, "aof_last_write_status", v, "ok");
     return true;
 }

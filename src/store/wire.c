@@ -10,7 +10,7 @@
 
 #define FIRST 512 /* bytes: a single update fits */
 
-static char *grow(struct sl_wire *w, size_t n)
+static char *grow_wire(struct sl_wire *w, size_t n)
 {
     if (w->cap - w->len < n) {
         size_t cap = (w->len + n) * 2 < FIRST ? FIRST : (w->len + n) * 2;
@@ -22,24 +22,24 @@ static char *grow(struct sl_wire *w, size_t n)
     return at;
 }
 
-static void head(struct sl_wire *w, char mark, size_t n)
+static void write_length(struct sl_wire *w, char mark, size_t n)
 {
     char text[24];
     unsigned digits = sl_u64_digits(text + 1, n);
     text[0] = mark;
     memcpy(text + 1 + digits, "\r\n", 2);
-    memcpy(grow(w, digits + 3), text, digits + 3);
+    memcpy(grow_wire(w, digits + 3), text, digits + 3);
 }
 
 void sl_wire_command(struct sl_wire *w, unsigned argc)
 {
-    head(w, '*', argc);
+    write_length(w, '*', argc);
 }
 
 uint8_t *sl_wire_room(struct sl_wire *w, size_t n)
 {
-    head(w, '$', n);
-    char *at = grow(w, n + 2);
+    write_length(w, '$', n);
+    char *at = grow_wire(w, n + 2);
     memcpy(at + n, "\r\n", 2);
     return (uint8_t *)at;
 }
