@@ -199,7 +199,7 @@ static void out_of_time(void **state)
     EVP_PKEY *mid = new_key("P-256"), *root = new_key("P-256");
     write_chain(f->crt, new_certificate("s", f->pkey, "mid", mid, -10, 1000),
                 new_certificate("mid", mid, "root", root, -10, -1), NULL);
-    refused(f, f->crt, "certificate 2", "has expired");
+    refused(f, f->crt, "certificate 2", "expired on");
     EVP_PKEY_free(mid);
     EVP_PKEY_free(root);
 }
