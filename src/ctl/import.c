@@ -38,23 +38,23 @@ static bool walk_file(struct import *x, sl_backup_each *each)
 {
     char text[512];
     struct sl_buf why;
-    struct sl_backup_contents c;
+    struct sl_backup_contents contents;
     sl_buf_over(&why, text, sizeof text);
     bool again = x->checksum[0] != '\0';
     if (again && fseeko(x->file, 0, SEEK_SET) != 0) {
         sl_complain("%s: cannot be read twice, as import does; expected a regular file: %m", x->path);
         return false;
     }
-    bool ok = sl_backup_walk(x->file, each, x, &why, &c);
+    bool ok = sl_backup_walk(x->file, each, x, &why, &contents);
     if (why.len > 0)
         sl_complain("%s: %.*s", x->path, (int)why.len, why.data);
-    if (ok && again && strcmp(c.checksum, x->checksum) != 0) {
+    if (ok && again && strcmp(contents.checksum, x->checksum) != 0) {
         sl_complain("%s: the file changed while it was read", x->path);
         return false;
     }
     if (ok) {
-        x->pool = c.pool;
-        memcpy(x->checksum, c.checksum, sizeof c.checksum);
+        x->pool = contents.pool;
+        memcpy(x->checksum, contents.checksum, sizeof contents.checksum);
     }
     return ok;
 }
@@ -78,16 +78,16 @@ static bool note_list(void *arg, const struct sl_backup_pool *p, const struct sl
 /* Whether Redis is fit for the lists; nothing is changed by then. */
 static bool check_target(struct import *x)
 {
-    struct sl_direct_pool p;
+    struct sl_direct_pool stored;
     uint64_t there = 0, version;
-    if (!sl_direct_pool(x->redis, x->pool.name, &p))
+    if (!sl_direct_pool(x->redis, x->pool.name, &stored))
         return redis_failed(x);
-    if (p.known && (p.size != x->pool.size || p.bits != x->pool.bits)) {
+    if (stored.known && (stored.size != x->pool.size || stored.bits != x->pool.bits)) {
         sl_complain("the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup",
-                    x->pool.name, p.size, p.bits, x->pool.size, x->pool.bits);
+                    x->pool.name, stored.size, stored.bits, x->pool.size, x->pool.bits);
         return false;
     }
-    for (size_t i = 0; i < x->lists && !x->c->merge && p.lists > 0; i++) {
+    for (size_t i = 0; i < x->lists && !x->c->merge && stored.lists > 0; i++) {
         bool is;
         struct sl_span backup;
         if (!sl_direct_look(x->redis, x->pool.name, &x->ids[i], &is, &version, &backup))

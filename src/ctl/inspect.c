@@ -171,10 +171,10 @@ static void show_token(const struct token *t, const struct statuslist_report *r,
         printf("%-16s %" PRId64 " s\n", "ttl", s->ttl);
     print_field("aggregation_uri", s->aggregation_uri);
     print_list(t, s, d);
-    const struct statuslist_check *c;
-    for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
-        if (c->outcome != STATUSLIST_PASS)
-            sl_print_check(sl_outcome_name(c->outcome), c->name, c->detail, c->section);
+    const struct statuslist_check *check;
+    for (size_t i = 0; (check = statuslist_report_check(r, i)) != NULL; i++)
+        if (check->outcome != STATUSLIST_PASS)
+            sl_print_check(sl_outcome_name(check->outcome), check->name, check->detail, check->section);
 }
 
 int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)

@@ -56,11 +56,11 @@ static int64_t freshness(struct sl_answer *a)
 
 /* What the token allows: the less of ttl and what is left until exp. A second of tolerance: the answer is a
  * moment old. */
-static int64_t allowed(const struct statuslist_claims *s, int64_t now)
+static int64_t allowed(const struct statuslist_claims *claims, int64_t now)
 {
-    int64_t most = s->has_ttl ? s->ttl : INT64_MAX;
-    if (s->has_exp && s->exp - now < most)
-        most = s->exp > now ? s->exp - now : 0;
+    int64_t most = claims->has_ttl ? claims->ttl : INT64_MAX;
+    if (claims->has_exp && claims->exp - now < most)
+        most = claims->exp > now ? claims->exp - now : 0;
     return most < INT64_MAX - 1 ? most + 1 : most;
 }
 

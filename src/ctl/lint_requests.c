@@ -66,8 +66,9 @@ static bool covers(struct sl_lint *l, const struct sl_answer *a, int64_t then)
     statuslist_verifier_set_format(l->v, sl_lint_any(l)->format);
     struct statuslist_report *r =
         statuslist_verify(l->v, a->body.data != NULL ? a->body.data : "", a->body.len, NULL, NULL, then);
-    const struct statuslist_claims *s = r != NULL ? statuslist_report_claims(r) : NULL;
-    bool ok = s != NULL && s->has_iat && s->iat <= then && (!s->has_exp || s->exp >= then);
+    const struct statuslist_claims *claims = r != NULL ? statuslist_report_claims(r) : NULL;
+    bool ok =
+        claims != NULL && claims->has_iat && claims->iat <= then && (!claims->has_exp || claims->exp >= then);
     statuslist_report_free(r);
     return ok;
 }
@@ -185,14 +186,15 @@ static const char *wrong_with(const struct sl_answer *a, const char *url, size_t
 
 void sl_lint_aggregation(struct sl_lint *l)
 {
-    const struct statuslist_claims *s = sl_lint_any(l)->claims;
+    const struct statuslist_claims *claims = sl_lint_any(l)->claims;
     char why[256], type[64];
     size_t count;
-    if (s->aggregation_uri == NULL) {
+    if (claims->aggregation_uri == NULL) {
         sl_find(l, SL_FOUND_NOTE, "aggregation", SL_AGGREGATION, "the token has no aggregation_uri");
         return;
     }
-    struct sl_ask ask = {.method = "GET", .url = s->aggregation_uri, .fields = {"Accept: application/json"}};
+    struct sl_ask ask = {
+        .method = "GET", .url = claims->aggregation_uri, .fields = {"Accept: application/json"}};
     struct sl_answer a;
     if (!sl_web_get(l->web, &ask, &a, why, NULL, NULL)) {
         sl_find(l, SL_FOUND_FAIL, "aggregation", SL_AGGREGATION, "no response: %s", why);

@@ -53,17 +53,17 @@ static void checks(struct sl_lint *l, struct sl_variant_seen *s)
                                           [STATUSLIST_WARN] = SL_FOUND_WARN,
                                           [STATUSLIST_FAIL] = SL_FOUND_FAIL,
                                           [STATUSLIST_SKIP] = SL_FOUND_SKIP};
-    const struct statuslist_check *c;
+    const struct statuslist_check *check;
     char name[48];
-    for (size_t i = 0; (c = statuslist_report_check(s->report, i)) != NULL; i++) {
-        snprintf(name, sizeof name, "%s.%s", s->name, c->name);
-        enum sl_found f = found[c->outcome];
-        if (strcmp(c->name, "key") == 0 && !l->keys && c->outcome == STATUSLIST_WARN)
+    for (size_t i = 0; (check = statuslist_report_check(s->report, i)) != NULL; i++) {
+        snprintf(name, sizeof name, "%s.%s", s->name, check->name);
+        enum sl_found f = found[check->outcome];
+        if (strcmp(check->name, "key") == 0 && !l->keys && check->outcome == STATUSLIST_WARN)
             f = SL_FOUND_NOTE; /* what was asked for */
-        if (unknowable(l, s, c->name))
-            sl_find(l, SL_FOUND_NOTE, name, c->section, "not checked without --cert, --jwk or --anchors");
+        if (unknowable(l, s, check->name))
+            sl_find(l, SL_FOUND_NOTE, name, check->section, "not checked without --cert, --jwk or --anchors");
         else
-            sl_find(l, f, name, c->section, "%s", c->detail);
+            sl_find(l, f, name, check->section, "%s", check->detail);
     }
 }
 

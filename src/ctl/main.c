@@ -24,8 +24,8 @@ const struct sl_command sl_commands[] = {
 void sl_usage(FILE *to)
 {
     fputs("usage: statuslistctl COMMAND [OPTIONS]\n\n", to);
-    for (const struct sl_command *c = sl_commands; c->name != NULL; c++)
-        fprintf(to, "  %-8s %-16s %s\n", c->name, c->words, c->help);
+    for (const struct sl_command *command = sl_commands; command->name != NULL; command++)
+        fprintf(to, "  %-8s %-16s %s\n", command->name, command->words, command->help);
     fputs(
         "\n"
         "  --server URL           base URL of the issuer interface (STATUSLIST_SERVER; "
@@ -69,21 +69,21 @@ static const struct sl_command *find_command(const struct sl_ctl *c)
         sl_usage(stderr);
         return NULL;
     }
-    const struct sl_command *k = sl_commands;
-    while (k->name != NULL && strcmp(k->name, c->words[0]) != 0)
-        k++;
-    if (k->name == NULL) {
+    const struct sl_command *command = sl_commands;
+    while (command->name != NULL && strcmp(command->name, c->words[0]) != 0)
+        command++;
+    if (command->name == NULL) {
         sl_complain(
             "\"%s\" is not a command; expected reserve, set, get, verify, inspect, lint, export or import",
             c->words[0]);
         return NULL;
     }
-    if (c->word_count - 1 < k->least || c->word_count - 1 > k->most) {
-        sl_complain("%s: too %s arguments; expected: statuslistctl %s %s", k->name,
-                    c->word_count - 1 < k->least ? "few" : "many", k->name, k->words);
+    if (c->word_count - 1 < command->least || c->word_count - 1 > command->most) {
+        sl_complain("%s: too %s arguments; expected: statuslistctl %s %s", command->name,
+                    c->word_count - 1 < command->least ? "few" : "many", command->name, command->words);
         return NULL;
     }
-    return k;
+    return command;
 }
 
 static int run_subcommand(struct sl_ctl *c)

@@ -51,10 +51,10 @@ json_t *sl_json_check(const char *outcome, const char *name, const char *detail,
 json_t *sl_json_checks(const struct statuslist_report *r)
 {
     json_t *all = json_array();
-    const struct statuslist_check *c;
-    for (size_t i = 0; (c = statuslist_report_check(r, i)) != NULL; i++)
-        json_array_append_new(all,
-                              sl_json_check(sl_outcome_name(c->outcome), c->name, c->detail, c->section));
+    const struct statuslist_check *check;
+    for (size_t i = 0; (check = statuslist_report_check(r, i)) != NULL; i++)
+        json_array_append_new(
+            all, sl_json_check(sl_outcome_name(check->outcome), check->name, check->detail, check->section));
     return all;
 }
 

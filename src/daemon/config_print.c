@@ -55,8 +55,8 @@ static bool is_idle(const struct print *p, const struct sl_section *s, const cha
 {
     if (s->scope == &sl_app_scope)
         return sl_config_idle(p->c, path);
-    const struct sl_key_options *o = s->objects[1];
-    return strncmp(path, "jwt-auth.", 9) == 0 && o->jwt_keys.count == 0;
+    const struct sl_key_options *keys = s->objects[1];
+    return strncmp(path, "jwt-auth.", 9) == 0 && keys->jwt_keys.count == 0;
 }
 
 /* A secret is shown only by its source: its value is secret, and that of an API key is hashed and gone. */

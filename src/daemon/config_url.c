@@ -16,7 +16,7 @@ static bool is_path(const char *s)
 static const char *authority_error(const char *authority, size_t n)
 {
     char text[300];
-    struct sl_address a;
+    struct sl_address address;
     if (memchr(authority, '@', n) != NULL)
         return "contains a user name";
     if (n == 0 || n + 4 >= sizeof text)
@@ -26,7 +26,7 @@ static const char *authority_error(const char *authority, size_t n)
     const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
     if (colon == NULL || (bracket != NULL && bracket > colon))
         memcpy(text + n, ":80", 4);
-    if (strncmp(text, "unix:", 5) == 0 || !sl_address_parse(text, &a))
+    if (strncmp(text, "unix:", 5) == 0 || !sl_address_parse(text, &address))
         return "has an invalid host or port";
     return NULL;
 }
