@@ -29,7 +29,7 @@ const struct sl_metric_table sl_journal_metric_table = {defs, sizeof defs / size
 enum { LINES = 1, END };
 
 struct entry {
-    struct sl_mail mail; /* first */
+    struct sl_mail mail;
     size_t len, written;
     unsigned lines;
     char bytes[];
@@ -45,10 +45,10 @@ struct sl_journal {
     _Atomic int last_error;
     _Atomic bool reopen;
     /* the thread's */
-    int fd;                 /* -1: could not be opened */
-    uint64_t size, full_at; /* bytes */
-    struct entry *first, **last;
-    uint64_t lost_told, dirty_ns; /* when what is not synced was first written; 0: all is */
+    int fd;                        /* -1: could not be opened */
+    uint64_t size, full_at;        /* bytes */
+    struct sl_mail *first, **last; /* of entries, oldest first */
+    uint64_t lost_told, dirty_ns;  /* when what is not synced was first written; 0: all is */
     bool ending;
 };
 
@@ -194,17 +194,21 @@ static void take_mail(struct sl_journal *j)
             j->ending = true;
             continue;
         }
-        struct entry *e = sl_container_of(m, struct entry, mail);
-        e->mail.next = NULL;
-        *j->last = e;
-        j->last = (struct entry **)(void *)&e->mail.next;
+        m->next = NULL;
+        *j->last = m;
+        j->last = &m->next;
     }
+}
+
+static struct entry *first_entry(const struct sl_journal *j)
+{
+    return sl_container_of(j->first, struct entry, mail);
 }
 
 static void drop_first(struct sl_journal *j)
 {
-    struct entry *e = j->first;
-    j->first = (struct entry *)e->mail.next;
+    struct entry *e = first_entry(j);
+    j->first = j->first->next;
     if (j->first == NULL)
         j->last = &j->first;
     atomic_fetch_sub_explicit(&j->backlog, e->len, memory_order_relaxed);
@@ -213,8 +217,8 @@ static void drop_first(struct sl_journal *j)
 
 static void work_off(struct sl_journal *j)
 {
-    while (j->first != NULL && write_entry(j, j->first)) {
-        sl_metric_add(j->s.metrics, SL_JM_LINES, j->first->lines);
+    while (j->first != NULL && write_entry(j, first_entry(j))) {
+        sl_metric_add(j->s.metrics, SL_JM_LINES, first_entry(j)->lines);
         drop_first(j);
     }
     uint64_t now = sl_mono_ns(&sl_clock_system), lost = atomic_load_explicit(&j->lost, memory_order_relaxed);
