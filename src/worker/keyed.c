@@ -14,7 +14,7 @@ struct sl_keyed {
     void *arg;
     struct sl_reservation *reservation; /* waiting with the keeper */
     struct sl_buf answer;
-    uint32_t forgotten; /* the pool's counter before the references were taken */
+    uint32_t forgotten; /* sl_pool.forgotten before the references were taken */
     uint32_t amount;
     uint64_t slots[];
 };

@@ -18,16 +18,17 @@
 #define SL_PACE_SAMPLES 8
 
 struct sl_pace {
+    /* Oldest first: replies come in that order. */
     struct {
         uint64_t sent_ns;
         uint32_t carried;
-    } flights[SL_PACE_FLIGHTS]; /* oldest first: replies come in that order */
+    } flights[SL_PACE_FLIGHTS];
     unsigned in_flight;
-    uint32_t target;                    /* the next leaves when this many have gathered; 0: at once */
+    uint32_t target;                    /* the next flush leaves with this many requests; 0: at once */
     uint32_t crowd;                     /* recent requests: in flight, answered just now, or gathered */
-    uint64_t latest_ns;                 /* or at this time at the latest; 0: no deadline */
+    uint64_t latest_ns;                 /* it leaves at this time in any case; 0: no deadline */
     bool overlap;                       /* two flushes in flight */
-    uint64_t services[SL_PACE_SAMPLES]; /* of the last flushes, without waiting behind another */
+    uint64_t services[SL_PACE_SAMPLES]; /* of the last flushes, time behind another not counted */
     unsigned replies;
     double spent_ns;      /* processor time of this thread, old times weighted less ... */
     double handled;       /* ... for this many requests, weighted alike */

@@ -10,7 +10,7 @@ typedef void(sl_replaced_cb)(void *arg, uint32_t list);
 
 struct sl_pool_worker {
     struct sl_loop *loop;
-    struct sl_mailbox *mail; /* this thread's */
+    struct sl_mailbox *mail; /* of the worker's thread */
     struct sl_shared *shared;
     struct sl_store *store;          /* NULL before the start and after the end of the thread's store */
     struct sl_metric_slab **metrics; /* per pool; of sl_pool_worker_metric_table */
@@ -24,7 +24,7 @@ struct sl_pool_worker {
     unsigned awaited;                    /* messages and Redis replies that have not come back */
     /* worker/connection.c. A new connection is doubtful until the keeper has confirmed that every change
      * which Redis lost since the former connection is mended. */
-    uint64_t connection; /* how often it changed */
+    uint64_t connection; /* number of the present one */
     bool doubtful, confirming;
     struct sl_confirm_mail confirm;
     bool draining; /* at shutdown: waiting requests are answered, new ones refused */

@@ -13,7 +13,7 @@ struct sl_update {
     struct sl_list *list;
     uint32_t index;
     uint8_t value;
-    uint32_t sequence;  /* of arrival in its flush */
+    uint32_t sequence;  /* the order of arrival in its flush */
     sl_update_cb *done; /* NULL: cancelled */
     void *arg;
     struct sl_update *next;
@@ -26,7 +26,7 @@ struct sl_gather {
     struct sl_update *first, **end;
     uint32_t pending;
     struct sl_pace pace;
-    unsigned calls[SL_PACE_FLIGHTS]; /* of each flight that await their reply, oldest first */
+    unsigned calls[SL_PACE_FLIGHTS]; /* script calls per flight that await their reply; oldest first */
     struct sl_timer timer;
     /* Calls that the store did not take: `refusal` answers them, since sl_update_start must not. */
     struct update_group *refused;
@@ -37,7 +37,7 @@ struct sl_gather {
 struct update_group {
     struct sl_gather *gather;
     struct sl_list *list;
-    struct update_group *next; /* refused ones */
+    struct update_group *next; /* in sl_gather.refused */
     enum sl_err err;
     uint32_t count;
     struct sl_update *updates[];
@@ -115,7 +115,7 @@ static void end_flight(struct sl_gather *g)
     if (store != NULL)
         take_step(g, next);
     else if (g->pace.in_flight == 0 && g->pending > 0)
-        flush_gathered(g); /* the worker ends: they are refused */
+        flush_gathered(g); /* the worker has ended its store: they are refused */
 }
 
 static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
