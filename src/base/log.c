@@ -41,7 +41,7 @@ static bool site_allows(struct sl_log_site *site, uint32_t *ret_suppressed)
     return true;
 }
 
-static void put_time(struct sl_buf *b)
+static void put_timestamp(struct sl_buf *b)
 {
     int64_t ms = sl_wall_ms(&sl_clock_system);
     time_t s = (time_t)(ms / 1000);
@@ -97,7 +97,7 @@ void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char 
     char mem[LINE_MAX_BYTES];
     struct sl_buf b;
     sl_buf_over(&b, mem, sizeof mem - 1);
-    put_time(&b);
+    put_timestamp(&b);
     sl_buf_printf(&b, " level=%s subject=%s msg=", names[level], subject);
     sl_buf_json(&b, sl_span(msg, strlen(msg)));
     for (const struct sl_log_field *f = fields; f->key != NULL; f++)

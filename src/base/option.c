@@ -244,7 +244,7 @@ static void drop_text(char **field)
     *field = NULL;
 }
 
-static bool parse_text(const struct sl_option *row, struct sl_span text, char **ret, struct sl_buf *why)
+static bool copy_text(const struct sl_option *row, struct sl_span text, char **ret, struct sl_buf *why)
 {
     size_t max = row->max ? (size_t)row->max : TEXT_MAX;
     if (text.len == 0)
@@ -263,7 +263,7 @@ static bool parse_text(const struct sl_option *row, struct sl_span text, char **
 static bool set_text(const struct sl_option *row, void *field, struct sl_span text, struct sl_buf *why)
 {
     char *copy = NULL; /* gcc 12 at -O2 does not see that success sets it */
-    if (!parse_text(row, text, &copy, why))
+    if (!copy_text(row, text, &copy, why))
         return false;
     if (sl_option_is_list(row)) {
         struct sl_texts *list = field;

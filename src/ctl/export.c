@@ -21,17 +21,11 @@ struct export
     uint64_t changes; /* in the pool, during the export */
 };
 
-static bool redis_failed(const struct export *x)
-{
-    sl_complain("%s", sl_direct_why(x->redis));
-    return false;
-}
-
 static bool write_pool(struct export *x, const char *name)
 {
     struct sl_direct_pool p;
     if (!sl_direct_pool(x->redis, name, &p))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     if (!p.known) {
         sl_complain("this Redis has no pool \"%s\"", name);
         return false;
@@ -51,7 +45,7 @@ static bool copy_list(struct export *x, const struct sl_uuid *id)
     struct sl_direct_list l;
     bool gone;
     if (!sl_direct_list(x->redis, x->pool.name, id, &l, &gone))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     if (gone)
         return true;
     if (sl_span_eq(l.state, SL_SPAN("retired"))) { /* it never comes again, out of a backup neither */
@@ -69,7 +63,7 @@ static bool copy_lists(struct export *x)
     size_t n, i = 0;
     struct sl_progress progress;
     if (!sl_direct_ids(x->redis, x->pool.name, &ids, &n))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     sl_progress_begin(&progress, x->pool.name, n);
     for (; i < n && copy_list(x, &ids[i]); i++)
         sl_progress_at(&progress, i + 1);
@@ -82,7 +76,7 @@ static bool write_end(struct export *x)
 {
     struct sl_direct_pool p;
     if (!sl_direct_pool(x->redis, x->pool.name, &p))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     if (!p.known || p.change < x->pool.change) {
         sl_complain("Redis lost changes of the pool during the export: the backup is incomplete");
         return false;

@@ -27,12 +27,6 @@ struct import {
     struct sl_progress progress;
 };
 
-static bool redis_failed(const struct import *x)
-{
-    sl_complain("%s", sl_direct_why(x->redis));
-    return false;
-}
-
 /* Reads the whole file. The first time it says which pool it is of; it must stay the same file. */
 static bool walk_file(struct import *x, sl_backup_each *each)
 {
@@ -81,7 +75,7 @@ static bool check_target(struct import *x)
     struct sl_direct_pool stored;
     uint64_t there = 0, version;
     if (!sl_direct_pool(x->redis, x->pool.name, &stored))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     if (stored.known && (stored.size != x->pool.size || stored.bits != x->pool.bits)) {
         sl_complain("the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup",
                     x->pool.name, stored.size, stored.bits, x->pool.size, x->pool.bits);
@@ -91,7 +85,7 @@ static bool check_target(struct import *x)
         bool is;
         struct sl_span backup;
         if (!sl_direct_look(x->redis, x->pool.name, &x->ids[i], &is, &version, &backup))
-            return redis_failed(x);
+            return sl_redis_failed(x->redis);
         there += is && !sl_span_eq(backup, sl_span(x->pool.id, strlen(x->pool.id)));
     }
     if (there > 0)
@@ -116,7 +110,7 @@ static bool read_back(struct import *x, const struct sl_uuid *id, const struct s
     bool gone;
     uint8_t wanted[SL_SHA256], found[SL_SHA256];
     if (!sl_direct_list(x->redis, x->pool.name, id, &now, &gone))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     if (!gone && now.version > version) {
         x->changed++;
         return true;
@@ -143,7 +137,7 @@ static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_
         return false;
     }
     if (!sl_direct_import(x->redis, x->pool.name, id, l, x->pool.id, x->c->merge, &what, &version))
-        return redis_failed(x);
+        return sl_redis_failed(x->redis);
     x->done[what]++;
     if (what == SL_IMPORT_THERE || what == SL_IMPORT_SHAPE) {
         sl_complain("%.*s: %s", (int)l->uri.len, l->uri.at,
@@ -201,7 +195,7 @@ static int put_back(struct import *x)
     if (!check_target(x))
         return SL_EXIT_REFUSED;
     if (!sl_direct_open_pool(x->redis, x->pool.name, x->pool.size, x->pool.bits)) {
-        redis_failed(x);
+        sl_redis_failed(x->redis);
         return SL_EXIT_REFUSED;
     }
     sl_progress_begin(&x->progress, x->pool.name, x->lists);

@@ -132,7 +132,7 @@ int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web)
     return code;
 }
 
-static bool read_value(const char *text, uint64_t *ret)
+static bool read_value_word(const char *text, uint64_t *ret)
 {
     static const char *const names[] = {"valid", "invalid", "suspended"};
     for (uint64_t i = 0; i < 3; i++) {
@@ -148,7 +148,7 @@ static bool read_value(const char *text, uint64_t *ret)
     return false;
 }
 
-static bool read_index(const char *text, uint64_t *ret)
+static bool read_index_word(const char *text, uint64_t *ret)
 {
     if (sl_read_number(text, UINT32_MAX, ret))
         return true;
@@ -159,7 +159,7 @@ static bool read_index(const char *text, uint64_t *ret)
 int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t index, value;
-    if (!read_index(c->words[1], &index) || !read_value(c->words[2], &value))
+    if (!read_index_word(c->words[1], &index) || !read_value_word(c->words[2], &value))
         return SL_EXIT_USAGE;
     json_t *body = json_pack("{s:s, s:I, s:I}", "uri", c->words[0], "index", (json_int_t)index, "value",
                              (json_int_t)value);
@@ -182,7 +182,7 @@ int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
 int sl_run_get(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t index;
-    if (!read_index(c->words[1], &index))
+    if (!read_index_word(c->words[1], &index))
         return SL_EXIT_USAGE;
     char *path, *uri = escaped(c->words[0]);
     if (asprintf(&path, "/status-lists/status?uri=%s&index=%" PRIu64, uri, index) < 0)

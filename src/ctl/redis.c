@@ -119,6 +119,12 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
     return d;
 }
 
+bool sl_redis_failed(const struct sl_direct *redis)
+{
+    sl_complain("%s", sl_direct_why(redis));
+    return false;
+}
+
 void sl_progress_begin(struct sl_progress *p, const char *what, uint64_t total)
 {
     *p = (struct sl_progress){.what = what,

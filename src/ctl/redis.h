@@ -7,6 +7,8 @@ struct sl_ctl;
 
 /* The connection that the options describe. NULL after a complaint, with the exit status in *ret_exit. */
 struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit);
+/* Says on stderr why the last operation on it failed; returns false. */
+bool sl_redis_failed(const struct sl_direct *redis);
 
 /* A line of progress on stderr: on a terminal it is rewritten in place, otherwise written every ten seconds.
  */

@@ -100,7 +100,7 @@ void sl_config_check_app(struct sl_loading *l)
 
 #define INFLATED_MAX (1u << 20) /* what the most careful of the readers that are known inflate */
 
-static void check_size(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
+static void check_pool_size(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
 {
     if (sl_config_bad(s, "size") || sl_config_bad(s, "bits"))
         return;
@@ -129,7 +129,7 @@ static void check_prefetch(struct sl_loading *l, const struct sl_section *s, con
                          origin_word(s, "prefetch.capacity"), o->capacity - 1);
 }
 
-static void check_ttl(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
+static void check_pool_ttl(struct sl_loading *l, const struct sl_section *s, const struct sl_pool_options *o)
 {
     if (sl_config_bad(s, "ttl") || sl_config_bad(s, "list-lifetime") || o->ttl_ms <= o->list_lifetime_ms / 4)
         return;
@@ -205,9 +205,9 @@ static void check_signer(struct sl_loading *l, const struct sl_section *s, struc
 void sl_config_check_pool(struct sl_loading *l, const struct sl_section *s)
 {
     struct sl_pool_options *o = s->objects[0];
-    check_size(l, s, o);
+    check_pool_size(l, s, o);
     check_prefetch(l, s, o);
-    check_ttl(l, s, o);
+    check_pool_ttl(l, s, o);
     check_retire_after(l, s, o);
     if (!sl_config_bad(s, "final-status") && !sl_config_bad(s, "bits") && o->final_status >= 1 << o->bits)
         sl_config_refuse(l, s, "final-status", "%d does not fit %u bits; expected at most %d",

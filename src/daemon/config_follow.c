@@ -86,7 +86,7 @@ static void follow_section(struct follow *f, const struct sl_section *to, const 
 }
 
 /* Among those that were not taken yet: these have no name any more. */
-static size_t find_pool(const struct sl_config *c, const char *name)
+static size_t find_named_pool(const struct sl_config *c, const char *name)
 {
     size_t i = 0;
     while (i < c->pool_count && (c->pools[i].name == NULL || strcmp(c->pools[i].name, name) != 0))
@@ -182,7 +182,7 @@ static void follow_pools(struct follow *f)
                       .departed = sl_xcalloc(n, sizeof *p.departed)};
     p.credentials->generation = f->now->credentials->generation + 1;
     for (size_t i = 0; i < n; i++) {
-        size_t at = find_pool(next, f->now->pools[i].name);
+        size_t at = find_named_pool(next, f->now->pools[i].name);
         if (at < next->pool_count)
             take_pool(f, &p, i, at);
         else

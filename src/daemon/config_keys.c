@@ -61,7 +61,7 @@ static void add_hex(struct keyring *k, const char *hex)
                          "the value (not shown) is not a SHA-256; expected 64 hex digits");
 }
 
-static void add_pool(struct keyring *k)
+static void add_pool_keys(struct keyring *k)
 {
     struct sl_loading *l = k->l;
     const struct sl_section *s = &l->pools[k->pool];
@@ -92,7 +92,7 @@ void sl_config_credentials(struct sl_loading *l)
     struct keyring k = {.l = l, .hasher = sl_hasher_new()};
     l->config->credentials = sl_credentials_new(l->config->pool_count);
     for (k.pool = 0; k.pool < l->config->pool_count; k.pool++) {
-        add_pool(&k);
+        add_pool_keys(&k);
         sl_option_wipe(sl_http_pool_option_rows, &l->config->keys[k.pool]);
     }
     sl_hasher_free(k.hasher);

@@ -11,7 +11,7 @@ static const char *option_key(enum sl_tls_listener listener, const char *name, c
 }
 
 /* Both of a pair or none; true when TLS is on. */
-static bool check_pair(struct sl_loading *l, enum sl_tls_listener listener)
+static bool check_key_pair(struct sl_loading *l, enum sl_tls_listener listener)
 {
     char certificate[64], key[64], password[64];
     bool has_certificate = sl_config_given(&l->app, option_key(listener, "certificate", certificate));
@@ -77,7 +77,7 @@ void sl_config_check_tls(struct sl_loading *l)
             refuse_issuer(l);
             continue;
         }
-        bool on = check_pair(l, i);
+        bool on = check_key_pair(l, i);
         if (i != SL_TLS_PUBLIC)
             check_clients(l, i, on);
     }

@@ -78,8 +78,8 @@ static bool parse_listen(struct sl_loading *l, const char *key, const char *text
     return false;
 }
 
-static void check_pair(struct sl_loading *l, const struct sl_address *a, const char *a_key,
-                       const struct sl_address *b, const char *b_key)
+static void check_addresses(struct sl_loading *l, const struct sl_address *a, const char *a_key,
+                            const struct sl_address *b, const char *b_key)
 {
     if (!sl_address_conflict(a, b))
         return;
@@ -103,7 +103,7 @@ void sl_config_check_listen(struct sl_loading *l)
             !(i == 1 && strcmp(texts[i], "same") == 0) && parse_listen(l, keys[i], texts[i], &addresses[i]);
         for (int j = 0; fine[i] && j < i; j++)
             if (fine[j])
-                check_pair(l, &addresses[j], keys[j], &addresses[i], keys[i]);
+                check_addresses(l, &addresses[j], keys[j], &addresses[i], keys[i]);
         if (fine[i] && redis_socket != NULL && strcmp(addresses[i].path, redis_socket) == 0)
             sl_config_refuse(l, &l->app, keys[i], "is the socket of redis.socket; expected another path");
     }

@@ -128,7 +128,7 @@ static void configuration_page(struct sl_buf *out)
 
 /* ---- metrics */
 
-static void put_metric(struct sl_buf *out, const struct sl_metric_def *d, const char *labels)
+static void put_metric_row(struct sl_buf *out, const struct sl_metric_def *d, const char *labels)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
     sl_buf_printf(out, "| `statuslist_%s` | %s | %s", d->name, types[d->type], labels);
@@ -145,7 +145,7 @@ static void put_table(struct sl_buf *out, const char *title, const struct sl_met
 {
     sl_buf_printf(out, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", title);
     for (unsigned i = 0; i < t->count; i++)
-        put_metric(out, &t->defs[i], labels);
+        put_metric_row(out, &t->defs[i], labels);
 }
 
 static void metrics_page(struct sl_buf *out)

@@ -128,7 +128,7 @@ static void on_open(struct builder *b, enum sl_node_kind kind, unsigned line)
 }
 
 /* Keys in order; of equal ones the first of the file first. */
-static int compare_keys(const void *a, const void *b)
+static int compare_nodes(const void *a, const void *b)
 {
     const struct sl_node *x = *(struct sl_node *const *)a, *y = *(struct sl_node *const *)b;
     int order = strcmp(x->key, y->key);
@@ -160,7 +160,7 @@ static void check_duplicates(struct builder *b, struct sl_node *map)
     size_t n = 0;
     for (struct sl_node *c = map->first; c != NULL; c = c->next)
         sorted[n++] = c;
-    qsort(sorted, n, sizeof *sorted, compare_keys);
+    qsort(sorted, n, sizeof *sorted, compare_nodes);
     for (size_t i = 1, first = 0; i < n; i++) {
         if (strcmp(sorted[i]->key, sorted[first]->key) != 0) {
             first = i;
@@ -200,7 +200,7 @@ static void on_alias(struct builder *b, unsigned line)
         attach(b, new_node(b, SL_NODE_BAD, line));
 }
 
-static void on_event(struct builder *b, const yaml_event_t *e)
+static void add_event(struct builder *b, const yaml_event_t *e)
 {
     unsigned line = (unsigned)e->start_mark.line + 1;
     switch (e->type) {
@@ -342,7 +342,7 @@ struct sl_node *sl_yaml_parse(char *text, size_t len, struct sl_config_report *e
             syntax_error(&b, &parser, sl_span(text, len));
             break;
         }
-        on_event(&b, &event);
+        add_event(&b, &event);
         wipe_event(&event);
         yaml_event_delete(&event);
     }

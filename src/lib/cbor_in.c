@@ -20,7 +20,7 @@ static bool wrong(struct sl_cbor_in *in, const char *why)
 }
 
 /* Whether `s` is UTF-8 without a NUL; jansson knows. */
-static bool is_text(struct sl_span s)
+static bool is_utf8(struct sl_span s)
 {
     json_t *j = s.len > 0 ? json_stringn(s.at, s.len) : NULL;
     bool ok = s.len == 0 || (j != NULL && memchr(s.at, '\0', s.len) == NULL);
@@ -78,7 +78,7 @@ static bool string_content(struct sl_cbor_in *in, struct sl_cbor_item *item)
         return wrong(in, "it ends in the middle of a string");
     item->text = sl_span((const char *)in->at, (size_t)item->n);
     in->at += item->n;
-    return item->type == SL_IN_BYTES || is_text(item->text) || wrong(in, "a text is not UTF-8, or has a NUL");
+    return item->type == SL_IN_BYTES || is_utf8(item->text) || wrong(in, "a text is not UTF-8, or has a NUL");
 }
 
 static bool other(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *item)

@@ -16,7 +16,7 @@ struct sl_tls_client {
     int64_t not_before, not_after;
 };
 
-static SSL_CTX *new_context(void)
+static SSL_CTX *new_client_context(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     sl_assert(ctx != NULL);
@@ -71,7 +71,7 @@ bool sl_tls_client_load(const struct sl_tls_client_files *files, const struct sl
     struct sl_tls_client *t = sl_xcalloc(1, sizeof *t);
     atomic_init(&t->refs, 1);
     t->not_after = INT64_MAX;
-    t->ctx = new_context();
+    t->ctx = new_client_context();
     const char *key = "ca";
     bool ok = load_anchors(t->ctx, files->ca, clock, why) &&
               (files->key == NULL || use_certificate(t, files, clock, why, &key));
