@@ -13,8 +13,8 @@ enum sl_exit {
     SL_EXIT_SUSPENDED = 2,
     SL_EXIT_OTHER_STATUS = 3,
     SL_EXIT_REFUSED_TOKEN = 4, /* a check of the token failed: do not use its statuses */
-    SL_EXIT_NO_ANSWER = 5,     /* no response, or not a usable one */
-    SL_EXIT_REFUSED = 6,       /* the server said no; export, import: Redis did, or what it has forbids it */
+    SL_EXIT_NO_ANSWER = 5,     /* no usable response */
+    SL_EXIT_REFUSED = 6,       /* the server refused; export, import: Redis did, or its data forbids it */
     SL_EXIT_USAGE = 64,        /* the command line, or a file that it names */
     SL_EXIT_LINT_FAILED = 1    /* lint: the server breaks a MUST */
 };
@@ -27,7 +27,7 @@ struct sl_ctl {
     const char *api_key_file, *bearer_file;
     const char *cert, *jwk, *anchors;     /* files, or NULL */
     const char *cacert;                   /* trust anchors of TLS */
-    const char *client_cert, *client_key; /* what we show in TLS: PEM files, or NULL */
+    const char *client_cert, *client_key; /* our own in TLS: PEM files, or NULL */
     const char *redis;                    /* HOST:PORT or unix:PATH: export and import speak to it directly */
     const char *redis_username, *redis_password_file;
     unsigned redis_database;

@@ -10,8 +10,7 @@ struct sl_direct *sl_redis_of(const struct sl_ctl *c, bool writes, int *ret_exit
 /* Says on stderr why the last operation on it failed; returns false. */
 bool sl_redis_failed(const struct sl_direct *redis);
 
-/* A line of progress on stderr: on a terminal it is rewritten in place, otherwise written every ten seconds.
- */
+/* A line of progress on stderr: rewritten in place on a terminal, otherwise written every ten seconds. */
 struct sl_progress {
     const char *what;
     uint64_t told_ns, total;

@@ -8,17 +8,17 @@ struct sl_ctl;
 
 struct sl_ask {
     const char *method, *url;
-    const char *fields[8]; /* "Name: value"; "Name:" takes out what libcurl would send. NULL-terminated */
+    const char *fields[8]; /* "Name: value"; "Name:" removes what libcurl would send. NULL-terminated */
     const char *body;      /* NULL: none */
-    bool gzip;             /* ask for gzip, and take it off */
+    bool gzip;             /* ask for gzip, and decode it */
 };
 
 #define SL_FIELDS_MAX 64
 
 struct sl_answer {
     long status;
-    char *url;      /* the one that was asked */
-    char *redirect; /* where a 3xx leads to, absolute; NULL: nowhere */
+    char *url;      /* of the request */
+    char *redirect; /* the absolute target of a 3xx; NULL: none */
     struct {
         char *name, *value; /* the name in lower case */
     } fields[SL_FIELDS_MAX];
@@ -26,11 +26,11 @@ struct sl_answer {
     struct sl_buf body;
 };
 
-/* Of one process; NULL after a complaint. */
+/* One per process; NULL after a complaint. */
 struct sl_web *sl_web_new(const struct sl_ctl *c);
 void sl_web_free(struct sl_web *web);
 
-/* False with a sentence when there was no answer. *ret is to be freed in either case. */
+/* False, with a sentence in `why`, without a response. Free *ret in either case. */
 bool sl_web_ask(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *ret, char why[static 256]);
 void sl_answer_free(struct sl_answer *a);
 /* The values of a field, joined with ", " into one that lives as long as the answer; "" when absent. */

@@ -7,7 +7,7 @@
 
 struct sl_config;
 
-/* A share of each; NULL: plain. */
+/* Owns a share of each; NULL: plain text. */
 struct sl_tls_set {
     struct sl_tls *of[SL_TLS_LISTENERS];
     struct sl_tls_client *redis;
@@ -22,8 +22,8 @@ bool sl_tls_check(const struct sl_config *c);
 
 struct sl_daemon;
 
-/* At start: reads them into d->tls, each problem in the log, and watches them from then on: warns of
- * certificates that end soon (base/ending.h), renews the ticket keys twice a day. */
+/* At start: reads them into d->tls, each problem in the log. From then on warns of
+ * certificates that expire soon (base/ending.h), renews the ticket keys twice a day. */
 bool sl_tls_start(struct sl_daemon *d);
 /* A reload: d->tls becomes `next`, takes over its shares, and is put in force. The caller owns the set
  * before, and releases it once every thread has finished its current loop turn. */

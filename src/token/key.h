@@ -16,18 +16,18 @@ int64_t sl_key_not_after(const struct sl_key *k);
 
 /* Loads the keystore or the pair of PEM files, or with `generate` makes `<storage>/keys/<pool>.key.pem` and
  * `.crt.pem` once (P-256, mode 0600, directory 0700, written to a temporary name, synced and renamed) and
- * loads them ever after. Refuses (false, and one sentence into `why`: what is wrong and what would be right):
- * unreadable file, not PEM or not PKCS#12, encrypted and no or another password in the password file (never
- * prompts), unknown key type, certificate that does not match the key, expired or not yet valid, a file with
- * a key or a password that others may use (mode & 077), halves of the key that do not belong together,
- * certificates of a PEM file that are not each signed by the next (RFC 7515 section 4.1.6), a generated
- * certificate whose key is gone. Self-signed leaf: kept in x5c; a trust anchor behind a leaf is left out. A
- * keystore goes before a key file and that before `generate`; without a certificate there is no x5c. The
- * caller has a share. */
+ * loads them at every later start. Refuses (false, and one sentence into `why`: what is wrong and what would
+ * be right): unreadable file, not PEM or not PKCS#12, encrypted without the right password in a password file
+ * (never prompts), unknown key type, certificate that does not match the key, expired or not yet valid, a
+ * file with a key or a password that others may use (mode & 077), halves of the key that do not belong
+ * together, certificates of a PEM file that are not each signed by the next (RFC 7515 section 4.1.6), a
+ * generated certificate whose key is gone. Self-signed leaf: kept in x5c; a trust anchor behind a leaf is
+ * left out. A keystore goes before a key file and that before `generate`; without a certificate there is no
+ * x5c. The caller owns a share. */
 SL_CHECKED bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
                             const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret);
 struct sl_key *sl_key_ref(struct sl_key *k); /* any thread: takes another share */
-void sl_key_free(struct sl_key *k); /* any thread: lets go of a share, frees with the last; NULL ok */
+void sl_key_free(struct sl_key *k);          /* any thread: releases a share, frees with the last; NULL ok */
 /* Whether tokens signed with either look alike: the same key, certificates and header parameters. */
 bool sl_key_same(const struct sl_key *a, const struct sl_key *b);
 
