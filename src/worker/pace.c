@@ -41,8 +41,7 @@ static uint64_t service_ns(const struct sl_pace *p)
     return least;
 }
 
-/* A quotient of sums, so that a small flush does not look expensive because many requests arrived during it.
- */
+/* A quotient of sums: a small flush does not look expensive because many requests arrived during it. */
 static void measure_cost(struct sl_pace *p, uint32_t carried, uint64_t cpu_ns)
 {
     if (p->last_cpu_ns != 0) {

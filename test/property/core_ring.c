@@ -325,8 +325,7 @@ static bool fixture_pop(struct fixture *f, struct popper p, uint32_t n)
     return true;
 }
 
-/* What the others do at that time, as pushes (positive) and pops (negative); the others always pop rightly.
- */
+/* What the others do at that time: pushes (positive) and pops (negative); the others always pop rightly. */
 static const int moves[][5] = {
     {-1},           {-4},           {-4, 4},           {4}, {-2, 2, -2, 2}, {4, -8}, {-4, 8},
     {4, -4, 4, -4}, {-4, 8, -8, 8}, {4, -8, 8, -8, 8},

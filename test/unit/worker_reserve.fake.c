@@ -1,5 +1,4 @@
-/* Reserving: the ring, the queue in which no request overtakes another, and references of clients that left.
- */
+/* Reserving: the ring, the queue in which no request overtakes another, references of clients that left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
