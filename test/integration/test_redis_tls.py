@@ -156,7 +156,7 @@ def test_files_that_cannot_be_used(fixture, authority, tmp_path):
     del service.config["redis"]["tls"]["password-file"]
     assert re.search(r"yaml:\d+: app.redis.tls.key: .*open to other users", said())
     service.config["redis"]["tls"] |= pair(authority.issue("old", days=-0.01))
-    assert re.search(r"yaml:\d+: app.redis.tls.certificate: .*has expired", said())
+    assert re.search(r"yaml:\d+: app.redis.tls.certificate: .*expired on", said())
 
 
 def test_export_and_import(fixture, authority, tmp_path):
