@@ -27,17 +27,17 @@ static void put_line(struct sl_buf *out, const char *key, const char *value)
 
 /* A line per option that differs from its default, so that an option which only a later version knows makes
  * no difference to an earlier one. */
-static void put_text(const struct sl_keeper *k, const struct sl_pool_options *o, struct sl_buf *out)
+static void put_text(const struct sl_keeper *k, const struct sl_pool_options *options, struct sl_buf *out)
 {
     struct sl_pool_options *plain = sl_xcalloc(1, sizeof *plain);
     sl_option_defaults(sl_pool_option_rows, plain);
     out->len = 0;
     put_line(out, url_key, k->setup.public_url);
     for (const struct sl_option *row = sl_pool_option_rows; row->name != NULL; row++) {
-        if (!(row->flags & SL_OPT_SHARED) || sl_option_same(row, plain, o))
+        if (!(row->flags & SL_OPT_SHARED) || sl_option_same(row, plain, options))
             continue;
         put_line(out, row->name, NULL);
-        sl_option_show(row, o, out);
+        sl_option_show(row, options, out);
         sl_buf_putc(out, '\n');
     }
     sl_option_release(sl_pool_option_rows, plain);
@@ -73,30 +73,34 @@ static struct sl_span value_of(struct sl_span text, const char *name, const char
 static void compare_option(struct sl_buf *why, struct sl_span other, struct sl_span mine, const char *name,
                            const char *fallback, unsigned *differences)
 {
-    struct sl_span a = value_of(other, name, fallback), b = value_of(mine, name, fallback);
-    if (sl_span_eq(a, b))
+    struct sl_span theirs = value_of(other, name, fallback), ours = value_of(mine, name, fallback);
+    if (sl_span_eq(theirs, ours))
         return;
     sl_buf_printf(why, "%s %s %.*s, this file says %.*s", (*differences)++ > 0 ? ";" : " with", name,
-                  (int)(a.len < 100 ? a.len : 100), a.at, (int)(b.len < 100 ? b.len : 100), b.at);
+                  (int)(theirs.len < 100 ? theirs.len : 100), theirs.at,
+                  (int)(ours.len < 100 ? ours.len : 100), ours.at);
 }
 
 /* The sentence that names what differs; false: nothing does. */
-static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *r, const struct sl_buf *mine,
-                            const struct sl_pool_options *o, char out[static SL_KEEPER_WHY])
+static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *agreed,
+                            const struct sl_buf *mine, const struct sl_pool_options *options,
+                            char out[static SL_KEEPER_WHY])
 {
     struct sl_buf why;
     unsigned n = 0;
-    bool fixed = r->size != 0 && (r->size != o->size || r->bits != o->bits);
-    if (!fixed && r->other.len == 0)
+    bool fixed = agreed->size != 0 && (agreed->size != options->size || agreed->bits != options->bits);
+    if (!fixed && agreed->other.len == 0)
         return false;
     sl_buf_over(&why, out, SL_KEEPER_WHY);
     sl_buf_printf(&why, "redis has pool %s", p->shared->name);
-    struct sl_span theirs = r->text, text = sl_span(mine->data, mine->len);
-    if (r->size != 0 && r->size != o->size)
-        sl_buf_printf(&why, "%s size %u, this file says %u", n++ > 0 ? ";" : " with", r->size, o->size);
-    if (r->size != 0 && r->bits != o->bits)
-        sl_buf_printf(&why, "%s bits %u, this file says %u", n++ > 0 ? ";" : " with", r->bits, o->bits);
-    if (r->other.len > 0 && theirs.len > 0) {
+    struct sl_span theirs = agreed->text, text = sl_span(mine->data, mine->len);
+    if (agreed->size != 0 && agreed->size != options->size)
+        sl_buf_printf(&why, "%s size %u, this file says %u", n++ > 0 ? ";" : " with", agreed->size,
+                      options->size);
+    if (agreed->size != 0 && agreed->bits != options->bits)
+        sl_buf_printf(&why, "%s bits %u, this file says %u", n++ > 0 ? ";" : " with", agreed->bits,
+                      options->bits);
+    if (agreed->other.len > 0 && theirs.len > 0) {
         compare_option(&why, theirs, text, url_key, NULL, &n);
         for (const struct sl_option *row = sl_pool_option_rows; row->name != NULL; row++)
             if (row->flags & SL_OPT_SHARED && strcmp(row->name, "size") != 0 &&
@@ -105,59 +109,59 @@ static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *r,
     }
     if (fixed)
         sl_buf_puts(&why, ". A live pool cannot change size and bits: use a new pool name");
-    if (r->other.len > 0)
+    if (agreed->other.len > 0)
         sl_buf_printf(&why,
                       ". Instance %.*s runs with different values: give all instances the same, or stop the "
                       "others first",
-                      (int)r->other.len, r->other.at);
+                      (int)agreed->other.len, agreed->other.at);
     (void)sl_buf_cstr(&why);
     return true;
 }
 
-static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
+static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed)
 {
     struct sl_kpool *p = arg;
-    struct sl_agreement *a = &p->agreement;
+    struct sl_agreement *agreement = &p->agreement;
     struct sl_keeper *k = p->keeper;
     char why[SL_KEEPER_WHY];
-    a->asking = false;
-    if (err != SL_OK || k->agreements.fingerprints[p->shared->number] != a->asked_fingerprint)
+    agreement->asking = false;
+    if (err != SL_OK || k->agreements.fingerprints[p->shared->number] != agreement->asked_fingerprint)
         return; /* the next sweep asks again */
-    a->due = false;
-    if (!find_difference(p, r, &a->text, p->options, why)) {
-        bool first = !a->agreed;
-        a->difference[0] = '\0';
-        a->agreed = true;
+    agreement->due = false;
+    if (!find_difference(p, agreed, &agreement->text, p->options, why)) {
+        bool first = !agreement->agreed;
+        agreement->difference[0] = '\0';
+        agreement->agreed = true;
         if (first && sl_keeper_pool_state(p) == SL_POOL_CLOSED)
             k->hooks.agreed(p);
         return;
     }
-    a->due = a->agreed;
-    if (k->started && strcmp(why, a->difference) != 0)
+    agreement->due = agreement->agreed;
+    if (k->started && strcmp(why, agreement->difference) != 0)
         sl_log(SL_ERROR, "pool", "instances of a pool differ", SL_KS("difference", why));
-    memcpy(a->difference, why, sizeof why);
+    memcpy(agreement->difference, why, sizeof why);
     if (!k->started)
         k->setup.on_fatal(k->setup.arg, why);
 }
 
-static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *o)
+static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *options)
 {
     return (struct sl_shared_options){.text = sl_span(text->data, text->len),
                                       .fingerprint = fingerprint_of(text),
-                                      .size = o->size,
-                                      .bits = o->bits};
+                                      .size = options->size,
+                                      .bits = options->bits};
 }
 
 void sl_keeper_check_agreement(struct sl_kpool *p)
 {
-    struct sl_agreement *a = &p->agreement;
+    struct sl_agreement *agreement = &p->agreement;
     struct sl_keeper *k = p->keeper;
-    a->due = true;
-    if (a->asking || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
+    agreement->due = true;
+    if (agreement->asking || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
         return; /* the others must see our fingerprint before we look for theirs */
-    struct sl_shared_options mine = options_of(&a->text, p->options);
-    a->asked_fingerprint = mine.fingerprint;
-    a->asking = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
+    struct sl_shared_options mine = options_of(&agreement->text, p->options);
+    agreement->asked_fingerprint = mine.fingerprint;
+    agreement->asking = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
 }
 
 void sl_keeper_retry_agreement(struct sl_kpool *p)
@@ -215,10 +219,10 @@ struct options_question {
     struct sl_buf text;
 };
 
-static void free_question(struct options_question *q)
+static void free_question(struct options_question *question)
 {
-    free(q->text.data);
-    free(q);
+    free(question->text.data);
+    free(question);
 }
 
 static void question_answered(struct sl_keeper *k)
@@ -227,14 +231,14 @@ static void question_answered(struct sl_keeper *k)
         k->agreements.question.done(k->agreements.question.arg, k->agreements.question.why);
 }
 
-static void on_options_checked(void *arg, enum sl_err err, const struct sl_agreed *r)
+static void on_options_checked(void *arg, enum sl_err err, const struct sl_agreed *agreed)
 {
-    struct options_question *q = arg;
-    struct sl_keeper *k = q->pool->keeper;
+    struct options_question *question = arg;
+    struct sl_keeper *k = question->pool->keeper;
     char why[SL_KEEPER_WHY];
-    if (err == SL_OK && find_difference(q->pool, r, &q->text, q->options, why))
+    if (err == SL_OK && find_difference(question->pool, agreed, &question->text, question->options, why))
         memcpy(k->agreements.question.why, why, sizeof why);
-    free_question(q);
+    free_question(question);
     question_answered(k);
 }
 
@@ -247,16 +251,16 @@ void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *
     k->agreements.question.why[0] = '\0';
     k->agreements.question.awaited = 1; /* held until every pool was asked */
     SL_EACH_KPOOL (p, k) {
-        struct options_question *q = sl_xcalloc(1, sizeof *q);
-        *q = (struct options_question){.pool = p, .options = &options[p->shared->number]};
-        text_init(&q->text);
-        put_text(k, q->options, &q->text);
-        struct sl_shared_options next = options_of(&q->text, q->options);
+        struct options_question *question = sl_xcalloc(1, sizeof *question);
+        *question = (struct options_question){.pool = p, .options = &options[p->shared->number]};
+        text_init(&question->text);
+        put_text(k, question->options, &question->text);
+        struct sl_shared_options next = options_of(&question->text, question->options);
         if (next.fingerprint != k->agreements.fingerprints[p->shared->number] &&
-            sl_store_agree(k->store, p->shared->name, &next, false, on_options_checked, q) == SL_OK)
+            sl_store_agree(k->store, p->shared->name, &next, false, on_options_checked, question) == SL_OK)
             k->agreements.question.awaited++;
         else
-            free_question(q);
+            free_question(question);
     }
     question_answered(k);
 }

@@ -46,39 +46,40 @@ struct give_call {
 
 static void on_given_back(void *arg, enum sl_err err, uint32_t accepted)
 {
-    struct give_call *g = arg;
-    struct sl_kpool *p = g->pool;
+    struct give_call *call = arg;
+    struct sl_kpool *p = call->pool;
     if (err == SL_OK)
         sl_metric_add(p->metrics, SL_KM_GIVEN_BACK, accepted);
-    if (err != SL_OK || accepted < g->count)
+    if (err != SL_OK || accepted < call->count)
         sl_log(SL_WARN, "pool", "could not give references back: their indices stay unused",
-               SL_KS("pool", p->shared->name), SL_KU("references", g->count - (err == SL_OK ? accepted : 0)),
+               SL_KS("pool", p->shared->name),
+               SL_KU("references", call->count - (err == SL_OK ? accepted : 0)),
                SL_KS("code", sl_err_code(err)));
-    free(g);
+    free(call);
     end_call(p->keeper);
 }
 
-static int by_slot(const void *a, const void *b)
+static int by_slot(const void *left, const void *right)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    uint64_t one = *(const uint64_t *)left, other = *(const uint64_t *)right;
+    return one < other ? -1 : one > other;
 }
 
 static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
 {
     struct sl_keeper *k = p->keeper;
     struct sl_klist *t = sl_keeper_list(k, sl_ring_slot_list(slots[0]));
-    struct give_call *g = sl_xcalloc(1, sizeof *g);
+    struct give_call *call = sl_xcalloc(1, sizeof *call);
     uint32_t *indices = sl_xcalloc(n, sizeof *indices);
     for (uint32_t i = 0; i < n; i++)
         indices[i] = sl_ring_slot_index(slots[i]);
-    *g = (struct give_call){p, n};
+    *call = (struct give_call){p, n};
     k->giving_back.out++;
     enum sl_err err =
-        sl_store_give_back(k->store, p->shared->name, &t->list.id, indices, n, on_given_back, g);
+        sl_store_give_back(k->store, p->shared->name, &t->list.id, indices, n, on_given_back, call);
     free(indices);
     if (err != SL_OK)
-        on_given_back(g, err, 0);
+        on_given_back(call, err, 0);
 }
 
 static uint64_t *collect_references(struct sl_kpool *p, uint32_t *ret_count)
@@ -88,9 +89,9 @@ static uint64_t *collect_references(struct sl_kpool *p, uint32_t *ret_count)
     uint32_t n = 0;
     if (fill > 0 && sl_ring_pop(p->shared->ring, (uint32_t)fill, slots, &left))
         n = (uint32_t)fill;
-    for (const struct sl_segment *s = sl_keeper_stock(p); s != NULL; s = s->next) {
-        memcpy(slots + n, s->slots + s->at, (s->count - s->at) * sizeof slots[0]);
-        n += s->count - s->at;
+    for (const struct sl_segment *segment = sl_keeper_stock(p); segment != NULL; segment = segment->next) {
+        memcpy(slots + n, segment->slots + segment->at, (segment->count - segment->at) * sizeof slots[0]);
+        n += segment->count - segment->at;
     }
     *ret_count = n;
     return slots;
@@ -132,15 +133,15 @@ static void on_poll(void *arg)
 
 void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, sl_keeper_gave_back_cb *done, void *arg)
 {
-    struct sl_giving_back *g = &k->giving_back;
+    struct sl_giving_back *giving_back = &k->giving_back;
     k->draining = true;
-    g->done = done;
-    g->arg = arg;
-    sl_timer_init(&g->give_up, on_give_up, k);
-    sl_timer_start(k->loop, &g->give_up, deadline_ns);
+    giving_back->done = done;
+    giving_back->arg = arg;
+    sl_timer_init(&giving_back->give_up, on_give_up, k);
+    sl_timer_start(k->loop, &giving_back->give_up, deadline_ns);
     sl_timer_stop(k->loop, &k->sweep);
-    sl_timer_init(&g->poll, on_poll, k);
-    sl_timer_start(k->loop, &g->poll, 0);
+    sl_timer_init(&giving_back->poll, on_poll, k);
+    sl_timer_start(k->loop, &giving_back->poll, 0);
 }
 
 void sl_keeper_drain_free(struct sl_keeper *k)

@@ -104,19 +104,19 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
 
 static void set_pool_gauges(struct sl_kpool *p)
 {
-    struct sl_metric_slab *m = p->metrics;
-    const struct sl_pool_options *o = p->options;
+    struct sl_metric_slab *metrics = p->metrics;
+    const struct sl_pool_options *options = p->options;
     int64_t end = sl_key_not_after(p->shared->key);
-    sl_metric_set(m, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
-    sl_metric_set(m, SL_KM_RING_CAPACITY, o->retired ? 0 : o->capacity);
-    sl_metric_set(m, SL_KM_LIST_SIZE, o->size);
-    sl_metric_set(m, SL_KM_SPARES_WANTED, o->retired ? 0 : o->precreation_lists);
-    sl_metric_set(m, SL_KM_LIFETIME, o->list_lifetime_ms / 1000);
-    sl_metric_set(m, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');
-    sl_metric_set(m, SL_KM_QUEUE, atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
+    sl_metric_set(metrics, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
+    sl_metric_set(metrics, SL_KM_RING_CAPACITY, options->retired ? 0 : options->capacity);
+    sl_metric_set(metrics, SL_KM_LIST_SIZE, options->size);
+    sl_metric_set(metrics, SL_KM_SPARES_WANTED, options->retired ? 0 : options->precreation_lists);
+    sl_metric_set(metrics, SL_KM_LIFETIME, options->list_lifetime_ms / 1000);
+    sl_metric_set(metrics, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');
+    sl_metric_set(metrics, SL_KM_QUEUE, atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
     sl_keeper_publication_gauges(p);
-    sl_metric_set(m, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
-    sl_metric_set(m, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
+    sl_metric_set(metrics, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
+    sl_metric_set(metrics, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));
 }
 
 /* Of one pool; 0: it has no token. */

@@ -91,47 +91,47 @@ static void on_sweep(void *arg)
 
 /* ---- mail */
 
-static struct sl_kpool *pool_of(struct sl_keeper *k, const struct sl_reservation *r)
+static struct sl_kpool *pool_of(struct sl_keeper *k, const struct sl_reservation *reservation)
 {
-    return &k->pools[r->pool->number];
+    return &k->pools[reservation->pool->number];
 }
 
-static void on_changed(struct sl_keeper *k, struct sl_changed_mail *m)
+static void on_changed(struct sl_keeper *k, struct sl_changed_mail *changed)
 {
-    sl_keeper_committed(sl_keeper_list(k, m->list), m->version, m->committed_ns);
-    free(m);
+    sl_keeper_committed(sl_keeper_list(k, changed->list), changed->version, changed->committed_ns);
+    free(changed);
 }
 
-static void on_refill_wanted(struct sl_keeper *k, struct sl_mail *m)
+static void on_refill_wanted(struct sl_keeper *k, struct sl_mail *mail)
 {
-    sl_keeper_refill(&k->pools[sl_container_of(m, struct sl_pool, refill_mail)->number]);
+    sl_keeper_refill(&k->pools[sl_container_of(mail, struct sl_pool, refill_mail)->number]);
 }
 
 /* False: it is not a worker's. */
-static bool worker_mail(struct sl_keeper *k, struct sl_mail *m)
+static bool worker_mail(struct sl_keeper *k, struct sl_mail *mail)
 {
-    struct sl_reservation *r = sl_container_of(m, struct sl_reservation, mail);
-    switch (m->kind) {
+    struct sl_reservation *reservation = sl_container_of(mail, struct sl_reservation, mail);
+    switch (mail->kind) {
     case SL_MAIL_REFILL:
-        on_refill_wanted(k, m);
+        on_refill_wanted(k, mail);
         return true;
     case SL_MAIL_RESERVE:
-        sl_keeper_enqueue(pool_of(k, r), r);
+        sl_keeper_enqueue(pool_of(k, reservation), reservation);
         return true;
     case SL_MAIL_RETURN:
-        sl_keeper_returned(pool_of(k, r), r);
+        sl_keeper_returned(pool_of(k, reservation), reservation);
         return true;
     case SL_MAIL_CHANGED:
-        on_changed(k, sl_container_of(m, struct sl_changed_mail, mail));
+        on_changed(k, sl_container_of(mail, struct sl_changed_mail, mail));
         return true;
     case SL_MAIL_COLD:
-        sl_keeper_ask_token(k, sl_container_of(m, struct sl_cold_mail, mail));
+        sl_keeper_ask_token(k, sl_container_of(mail, struct sl_cold_mail, mail));
         return true;
     case SL_MAIL_LOOKUP:
-        sl_keeper_lookup(k, sl_container_of(m, struct sl_lookup_mail, mail));
+        sl_keeper_lookup(k, sl_container_of(mail, struct sl_lookup_mail, mail));
         return true;
     case SL_MAIL_CONFIRM:
-        sl_keeper_ask_confirm(k, sl_container_of(m, struct sl_confirm_mail, mail));
+        sl_keeper_ask_confirm(k, sl_container_of(mail, struct sl_confirm_mail, mail));
         return true;
     case SL_MAIL_TURN:
         sl_keeper_note_quiescent(k);
@@ -140,22 +140,22 @@ static bool worker_mail(struct sl_keeper *k, struct sl_mail *m)
     return false;
 }
 
-void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m)
+void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *mail)
 {
-    if (worker_mail(k, m))
+    if (worker_mail(k, mail))
         return;
-    switch (m->kind) {
+    switch (mail->kind) {
     case SL_KEEPER_MAIL_SIGNED:
-        sl_keeper_sign_done(k, m);
+        sl_keeper_sign_done(k, mail);
         return;
     case SL_KEEPER_MAIL_MARKED:
-        sl_keeper_mark_done(m);
+        sl_keeper_mark_done(mail);
         return;
     case SL_KEEPER_MAIL_UNPACKED:
-        sl_keeper_unpack_done(m);
+        sl_keeper_unpack_done(mail);
         return;
     case SL_STORE_MAIL:
-        sl_store_mail(m);
+        sl_store_mail(mail);
         return;
     }
     sl_assert(!"mail that is not for the keeper");
@@ -196,17 +196,17 @@ static void init_pool(struct sl_keeper *k, unsigned i)
 
 static void connect_all(struct sl_keeper *k)
 {
-    struct sl_store_setup s = setup_of_connection(k, SL_KEEPER_COMMANDS, on_command_state);
-    s.verifies = true;
-    k->store = sl_store_new(&s);
-    s = setup_of_connection(k, SL_KEEPER_LOADER, on_loader_state);
-    k->loader = sl_store_new(&s);
-    struct sl_feed_setup f = {.connection = setup_of_connection(k, SL_KEEPER_FEED, on_feed_state),
-                              .pools = k->channels,
-                              .fingerprints = sl_keeper_fingerprints(k),
-                              .on_version = on_version,
-                              .arg = k};
-    k->feed = sl_feed_new(&f);
+    struct sl_store_setup setup = setup_of_connection(k, SL_KEEPER_COMMANDS, on_command_state);
+    setup.verifies = true;
+    k->store = sl_store_new(&setup);
+    setup = setup_of_connection(k, SL_KEEPER_LOADER, on_loader_state);
+    k->loader = sl_store_new(&setup);
+    struct sl_feed_setup feed = {.connection = setup_of_connection(k, SL_KEEPER_FEED, on_feed_state),
+                                 .pools = k->channels,
+                                 .fingerprints = sl_keeper_fingerprints(k),
+                                 .on_version = on_version,
+                                 .arg = k};
+    k->feed = sl_feed_new(&feed);
 }
 
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)

@@ -16,7 +16,7 @@
 struct sl_keeper;
 
 struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup);
-void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *m);
+void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *mail);
 /* Takes over the options that are now in force (sl_pool_options), and a share of each key, by pool number.
  * Lists whose tokens would now look different are signed again little by little. */
 void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys);

@@ -33,35 +33,35 @@ static void compare_version(struct sl_klist *t, uint64_t version)
                            (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
 }
 
-static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_record *r)
+static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_record *record)
 {
-    struct sl_klist *t = sl_keeper_new_list(p, r);
+    struct sl_klist *t = sl_keeper_new_list(p, record);
     if (t == NULL) {
         sl_log(SL_ERROR, "pool", "no memory for another list", SL_KS("pool", p->shared->name));
         return NULL;
     }
-    sl_keeper_add_publication(t, r->version);
+    sl_keeper_add_publication(t, record->version);
     t->comparison.reading = sl_keeper_reading(p);
-    if (r->state == SL_LIST_RETIRED)
+    if (record->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
     sl_keeper_want_token(t, false);
     return t;
 }
 
-struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r)
+struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *record)
 {
-    struct sl_klist *t = sl_klist_of(sl_table_find(p->keeper->shared->table, &r->id));
-    sl_keeper_note_change(p, r->change);
+    struct sl_klist *t = sl_klist_of(sl_table_find(p->keeper->shared->table, &record->id));
+    sl_keeper_note_change(p, record->change);
     if (t == NULL)
-        return learn_new(p, r);
+        return learn_new(p, record);
     if (t->pool != p) {
         sl_log(SL_ERROR, "pool", "two pools have a list with the same id", SL_KS("pool", p->shared->name));
         return NULL;
     }
-    compare_version(t, r->version);
+    compare_version(t, record->version);
     t->comparison.reading = sl_keeper_reading(p);
-    sl_keeper_committed(t, r->version, sl_mono_ns(p->keeper->clock));
-    if (r->state == SL_LIST_RETIRED)
+    sl_keeper_committed(t, record->version, sl_mono_ns(p->keeper->clock));
+    if (record->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
     return t;
 }

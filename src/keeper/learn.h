@@ -17,7 +17,7 @@ struct sl_comparison {
 };
 
 /* NULL: it cannot be kept, or belongs to another pool. */
-struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *r);
+struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *record);
 /* Redis says that the list is retired, or has lost it after that. */
 void sl_keeper_note_retired(struct sl_klist *t);
 /* All lists were read: those that the reading did not have are behind. */

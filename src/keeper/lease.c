@@ -41,11 +41,11 @@ static void hold_list(struct held_lists *h, struct sl_klist *t)
     h->ids[h->count++] = t->list.id;
 }
 
-static void hold_segments(struct held_lists *h, const struct sl_segment *s)
+static void hold_segments(struct held_lists *h, const struct sl_segment *segment)
 {
-    for (; s != NULL; s = s->next)
-        for (uint32_t i = s->at; i < s->count; i++)
-            hold_list(h, sl_keeper_list(h->pool->keeper, sl_ring_slot_list(s->slots[i])));
+    for (; segment != NULL; segment = segment->next)
+        for (uint32_t i = segment->at; i < segment->count; i++)
+            hold_list(h, sl_keeper_list(h->pool->keeper, sl_ring_slot_list(segment->slots[i])));
 }
 
 /* References that a worker pops during the walk may be counted too: that does no harm. */
@@ -63,7 +63,7 @@ static uint32_t collect_held(struct sl_kpool *p, struct sl_uuid *ids)
 
 /* ---- asking Redis */
 
-static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
+static void on_retired(void *arg, enum sl_err err, const struct sl_retired *retired)
 {
     struct sl_kpool *p = arg;
     struct sl_table *table = p->keeper->shared->table;
@@ -73,9 +73,9 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
         return;
     }
     p->lease.until_ns = p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS;
-    for (size_t i = 0; i < r->retired_count + r->gone_count; i++) {
-        bool gone = i >= r->retired_count;
-        const struct sl_uuid *id = gone ? &r->gone[i - r->retired_count] : &r->retired[i];
+    for (size_t i = 0; i < retired->retired_count + retired->gone_count; i++) {
+        bool gone = i >= retired->retired_count;
+        const struct sl_uuid *id = gone ? &retired->gone[i - retired->retired_count] : &retired->retired[i];
         struct sl_klist *t = sl_klist_of(sl_table_find(table, id));
         if (t == NULL || t->pool != p)
             continue;
@@ -103,14 +103,15 @@ static void ask_retired(struct sl_kpool *p)
     struct sl_keeper *k = p->keeper;
     struct sl_uuid *ids = sl_xcalloc((size_t)sl_table_count(k->shared->table) + PAGE, sizeof *ids);
     uint32_t held = collect_held(p, ids), asked = next_page(p, ids + held);
-    struct sl_retire r = {.after_ms = p->options->retire_after_ms,
-                          .lease_ms = lease_ms(p) + SLACK_MS + p->options->underflow_timeout_ms,
-                          .keep_ms = p->options->list_lifetime_ms + p->options->update_interval_ms + SLACK_MS,
-                          .ids = ids,
-                          .held = held,
-                          .asked = asked};
+    struct sl_retire question = {.after_ms = p->options->retire_after_ms,
+                                 .lease_ms = lease_ms(p) + SLACK_MS + p->options->underflow_timeout_ms,
+                                 .keep_ms =
+                                     p->options->list_lifetime_ms + p->options->update_interval_ms + SLACK_MS,
+                                 .ids = ids,
+                                 .held = held,
+                                 .asked = asked};
     p->lease.asked_ns = sl_mono_ns(k->clock);
-    p->lease.asking = sl_store_retire(k->store, p->shared->name, &r, on_retired, p) == SL_OK;
+    p->lease.asking = sl_store_retire(k->store, p->shared->name, &question, on_retired, p) == SL_OK;
     p->lease.next_number = p->lease.asking ? p->lease.next_number : 0;
     free(ids);
 }

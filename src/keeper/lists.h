@@ -17,9 +17,9 @@ struct sl_klist *sl_keeper_list(struct sl_keeper *k, uint32_t number);
 /* The list after `t`, of any pool; the first for NULL; NULL after the last. See SL_EACH_KLIST. */
 struct sl_klist *sl_keeper_next_list(struct sl_keeper *k, const struct sl_klist *t);
 /* NULL: no memory, or the table is full. */
-struct sl_klist *sl_keeper_new_list(struct sl_kpool *p, const struct sl_list_record *r);
+struct sl_klist *sl_keeper_new_list(struct sl_kpool *p, const struct sl_list_record *record);
 /* A new list: random id and seed, its URI in `text`. */
-void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *d, char *text, size_t room);
+void sl_keeper_draft(struct sl_keeper *k, struct sl_list_draft *draft, char *text, size_t room);
 
 /* Bytes of all statuses. */
 size_t sl_keeper_raw_bytes(const struct sl_klist *t);

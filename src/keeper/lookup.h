@@ -14,6 +14,6 @@ struct sl_lookups {
     struct sl_lookup_mail *asked; /* Redis is being asked: one per id, each with a chain of its own */
 };
 
-void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *m);
+void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *mail);
 /* Answers those that wait for the first reading. `err` OK: the table is complete now. */
 void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);

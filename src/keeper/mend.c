@@ -62,31 +62,32 @@ static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mend
 
 static bool send_list(struct sl_klist *t, uint64_t source, struct sl_span bytes)
 {
-    struct sl_mend m = {.list = t->list.id,
-                        .uri = t->list.uri,
-                        .least = sl_keeper_committed_version(t),
-                        .source = source,
-                        .bytes = bytes};
-    return sl_store_mend(t->pool->keeper->store, t->pool->shared->name, &m, on_mended, t) == SL_OK;
+    struct sl_mend mend = {.list = t->list.id,
+                           .uri = t->list.uri,
+                           .least = sl_keeper_committed_version(t),
+                           .source = source,
+                           .bytes = bytes};
+    return sl_store_mend(t->pool->keeper->store, t->pool->shared->name, &mend, on_mended, t) == SL_OK;
 }
 
 static void unpack_token(struct sl_job *job, void *builder)
 {
-    struct unpack_job *j = sl_container_of(job, struct unpack_job, job);
+    struct unpack_job *unpack = sl_container_of(job, struct unpack_job, job);
     (void)builder;
-    j->ok = sl_token_unpack(j->token, j->bytes, j->len);
+    unpack->ok = sl_token_unpack(unpack->token, unpack->bytes, unpack->len);
 }
 
-void sl_keeper_unpack_done(struct sl_mail *m)
+void sl_keeper_unpack_done(struct sl_mail *mail)
 {
-    struct unpack_job *j = sl_container_of(m, struct unpack_job, job.mail);
-    struct sl_klist *t = j->list;
-    if (!j->ok || !send_list(t, j->token->version, sl_span((const char *)j->bytes, j->len))) {
-        mend_failed(t, j->ok ? "cannot restore a list" : "cannot unpack the last token of a list");
+    struct unpack_job *unpack = sl_container_of(mail, struct unpack_job, job.mail);
+    struct sl_klist *t = unpack->list;
+    if (!unpack->ok ||
+        !send_list(t, unpack->token->version, sl_span((const char *)unpack->bytes, unpack->len))) {
+        mend_failed(t, unpack->ok ? "cannot restore a list" : "cannot unpack the last token of a list");
         mend_ended(t);
     }
-    sl_token_unref(j->token);
-    free(j);
+    sl_token_unref(unpack->token);
+    free(unpack);
 }
 
 static void mend_list(struct sl_klist *t)
@@ -104,13 +105,13 @@ static void mend_list(struct sl_klist *t)
         return;
     }
     size_t raw = sl_keeper_raw_bytes(t);
-    struct unpack_job *j = sl_xcalloc(1, sizeof *j + raw);
-    j->job = (struct sl_job){
+    struct unpack_job *unpack = sl_xcalloc(1, sizeof *unpack + raw);
+    unpack->job = (struct sl_job){
         .mail.kind = SL_KEEPER_MAIL_UNPACKED, .work = unpack_token, .reply_to = p->keeper->setup.mail};
-    j->list = t;
-    j->token = sl_token_ref(token);
-    j->len = raw;
-    sl_crew_submit(p->keeper->setup.publishers, &j->job);
+    unpack->list = t;
+    unpack->token = sl_token_ref(token);
+    unpack->len = raw;
+    sl_crew_submit(p->keeper->setup.publishers, &unpack->job);
 }
 
 void sl_keeper_start_mending(struct sl_kpool *p)
@@ -142,17 +143,18 @@ static bool mend_if_behind(struct sl_kpool *p, struct sl_klist *t)
 void sl_keeper_mend(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
-    struct sl_mending *m = &p->mending;
+    struct sl_mending *mending = &p->mending;
     if (sl_keeper_pool_state(p) != SL_POOL_MENDING)
         return;
     uint32_t count = sl_table_count(k->shared->table);
-    for (; m->next_number < count && m->flight.lists < AT_ONCE && !m->failed && !k->draining;
-         m->next_number++)
-        if (!mend_if_behind(p, sl_keeper_list(k, m->next_number)))
+    for (;
+         mending->next_number < count && mending->flight.lists < AT_ONCE && !mending->failed && !k->draining;
+         mending->next_number++)
+        if (!mend_if_behind(p, sl_keeper_list(k, mending->next_number)))
             return;
-    if (m->flight.lists > 0 || k->draining)
+    if (mending->flight.lists > 0 || k->draining)
         return;
-    if (m->failed) {
+    if (mending->failed) {
         sl_keeper_change_state(p, SL_POOL_CLOSED); /* the next sweep opens the pool again */
         return;
     }

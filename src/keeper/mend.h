@@ -25,4 +25,4 @@ typedef void(sl_keeper_mended_cb)(struct sl_kpool *p);
 void sl_keeper_start_mending(struct sl_kpool *p);
 /* Goes on where there is something to go on with. */
 void sl_keeper_mend(struct sl_kpool *p);
-void sl_keeper_unpack_done(struct sl_mail *m);
+void sl_keeper_unpack_done(struct sl_mail *mail);

@@ -42,22 +42,22 @@ static unsigned count_unfinished(const struct sl_keeper *k)
 static void enqueue_list(struct sl_klist *t)
 {
     struct sl_keeper *k = t->pool->keeper;
-    struct sl_publication *l = &t->publication;
+    struct sl_publication *publication = &t->publication;
     struct sl_publications *all = &k->publications;
-    sl_timer_stop(k->loop, &l->due);
-    l->queued_ns = sl_keeper_lag_queued(k, count_unfinished(k));
-    l->state = SL_PUBLISH_QUEUED;
+    sl_timer_stop(k->loop, &publication->due);
+    publication->queued_ns = sl_keeper_lag_queued(k, count_unfinished(k));
+    publication->state = SL_PUBLISH_QUEUED;
     all->ready_count++;
-    if (l->urgent) { /* before all lists for which no request waits */
-        l->next_ready = all->ready;
+    if (publication->urgent) { /* before all lists for which no request waits */
+        publication->next_ready = all->ready;
         if (all->ready == NULL)
-            all->ready_end = &l->next_ready;
+            all->ready_end = &publication->next_ready;
         all->ready = t;
         return;
     }
-    l->next_ready = NULL;
+    publication->next_ready = NULL;
     *all->ready_end = t;
-    all->ready_end = &l->next_ready;
+    all->ready_end = &publication->next_ready;
 }
 
 static void unqueue_list(struct sl_keeper *k, struct sl_klist **link)
@@ -90,10 +90,10 @@ static void make_urgent(struct sl_klist *t)
 static void answer_cold(struct sl_klist *t, enum sl_err err)
 {
     while (t->publication.cold != NULL) {
-        struct sl_cold_mail *m = t->publication.cold;
-        t->publication.cold = m->next;
-        m->err = err;
-        sl_mailbox_send(m->reply_to, &m->mail);
+        struct sl_cold_mail *mail = t->publication.cold;
+        t->publication.cold = mail->next;
+        mail->err = err;
+        sl_mailbox_send(mail->reply_to, &mail->mail);
     }
 }
 
@@ -103,11 +103,11 @@ void sl_keeper_refuse_tokens(struct sl_keeper *k)
         answer_cold(t, SL_ERR_UNAVAILABLE);
 }
 
-void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *m)
+void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *mail)
 {
-    struct sl_klist *t = sl_keeper_list(k, m->list);
-    m->next = t->publication.cold;
-    t->publication.cold = m;
+    struct sl_klist *t = sl_keeper_list(k, mail->list);
+    mail->next = t->publication.cold;
+    t->publication.cold = mail;
     if (sl_list_token(&t->list) != NULL) {
         answer_cold(t, SL_OK);
     } else if (t->publication.retired) {
@@ -210,10 +210,10 @@ static uint64_t renewal_delay(struct sl_klist *t, const struct sl_token *token)
 /* When a list with unpublished changes is signed: update-interval after its last publication. */
 static void schedule_change(struct sl_klist *t)
 {
-    const struct sl_publication *l = &t->publication;
+    const struct sl_publication *publication = &t->publication;
     uint64_t now = sl_mono_ns(t->pool->keeper->clock);
-    uint64_t due = l->published_ns + t->pool->options->update_interval_ms * SL_NS_PER_MS;
-    if (l->published_ns == 0 || due <= now) {
+    uint64_t due = publication->published_ns + t->pool->options->update_interval_ms * SL_NS_PER_MS;
+    if (publication->published_ns == 0 || due <= now) {
         enqueue_list(t);
         sl_keeper_pump(t->pool->keeper);
     } else {
@@ -243,25 +243,25 @@ void sl_keeper_add_publication(struct sl_klist *t, uint64_t version)
 
 void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
 {
-    struct sl_publication *l = &t->publication;
-    if (version <= l->committed)
+    struct sl_publication *publication = &t->publication;
+    if (version <= publication->committed)
         return;
-    l->committed = version;
-    if (l->unseen_ns == 0)
-        l->unseen_ns = when_ns;
+    publication->committed = version;
+    if (publication->unseen_ns == 0)
+        publication->unseen_ns = when_ns;
     /* If the list is queued or under way, the version that is loaded decides about another round. */
-    if (l->state == SL_PUBLISH_IDLE && !expire_if_retired(t))
+    if (publication->state == SL_PUBLISH_IDLE && !expire_if_retired(t))
         schedule_change(t);
 }
 
 void sl_keeper_want_token(struct sl_klist *t, bool urgent)
 {
-    const struct sl_publication *l = &t->publication;
-    if (sl_list_token(&t->list) != NULL || l->retired)
+    const struct sl_publication *publication = &t->publication;
+    if (sl_list_token(&t->list) != NULL || publication->retired)
         return;
-    if (l->state == SL_PUBLISH_IDLE && !sl_timer_running(&l->due))
+    if (publication->state == SL_PUBLISH_IDLE && !sl_timer_running(&publication->due))
         enqueue_list(t);
-    else if (l->cold != NULL || urgent)
+    else if (publication->cold != NULL || urgent)
         make_urgent(t);
 }
 
@@ -325,7 +325,7 @@ void sl_keeper_clear_rollback(struct sl_klist *t)
  * present token stays until it expires, or until the list has been restored in Redis. */
 static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
 {
-    struct sl_publication *l = &t->publication;
+    struct sl_publication *publication = &t->publication;
     const struct sl_token *token = sl_list_token(&t->list);
     if (err == SL_OK) {
         sl_keeper_note_rollback(t, version, token->version);
@@ -333,7 +333,7 @@ static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
         return;
     }
     if (err == SL_ERR_NO_SUCH_LIST) {
-        l->dropped = l->dropped || l->retired;
+        publication->dropped = publication->dropped || publication->retired;
         t->pool->publications.list_missing = true;
     }
     publication_failed(t, err, "cannot load a list");
@@ -357,18 +357,18 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
 
 static struct sl_store *store_for(struct sl_keeper *k, const struct sl_klist *t)
 {
-    struct sl_store *s = sl_keeper_raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
-    return sl_store_state(s) == SL_STORE_UP ? s : NULL;
+    struct sl_store *store = sl_keeper_raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
+    return sl_store_state(store) == SL_STORE_UP ? store : NULL;
 }
 
-static void load_list(struct sl_klist *t, struct sl_store *s)
+static void load_list(struct sl_klist *t, struct sl_store *store)
 {
     atomic_store_explicit(&t->list.under_way, true, memory_order_release);
     if (sl_keeper_expired(t->pool)) { /* announced once, for its pool */
         retry_list(t, EXPIRED_RETRY_NS);
         return;
     }
-    if (sl_store_load(s, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
+    if (sl_store_load(store, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
         publication_failed(t, SL_ERR_UNAVAILABLE, "cannot load a list");
         return;
     }
@@ -384,9 +384,9 @@ void sl_keeper_pump(struct sl_keeper *k)
     struct sl_klist **link = &k->publications.ready;
     while (*link != NULL && flight->lists < limit && !k->draining) {
         struct sl_klist *t = *link;
-        struct sl_store *s = store_for(k, t);
+        struct sl_store *store = store_for(k, t);
         bool doubt = sl_keeper_in_doubt(t->pool);
-        if (doubt || s == NULL || !sl_flight_has_room(flight, t, ACTIVE_BYTES)) {
+        if (doubt || store == NULL || !sl_flight_has_room(flight, t, ACTIVE_BYTES)) {
             if (!doubt && sl_keeper_raw_bytes(t) < LARGE_LIST)
                 return;
             link = &t->publication.next_ready; /* lists of other pools, or small ones, may go on */
@@ -394,24 +394,24 @@ void sl_keeper_pump(struct sl_keeper *k)
         }
         unqueue_list(k, link);
         if (!expire_if_retired(t))
-            load_list(t, s);
+            load_list(t, store);
     }
 }
 
 /* ---- into the slot */
 
-static void count_publication(struct sl_klist *t, const struct sl_sign_job *j)
+static void count_publication(struct sl_klist *t, const struct sl_sign_job *job)
 {
-    struct sl_metric_slab *m = t->pool->metrics;
+    struct sl_metric_slab *metrics = t->pool->metrics;
     const struct sl_token *old = sl_list_token(&t->list);
-    unsigned cause = old == NULL                      ? SL_PUBLISHED_FIRST
-                     : j->spec.version > old->version ? SL_PUBLISHED_CHANGE
-                                                      : SL_PUBLISHED_RENEWAL;
-    sl_metric_add(m, SL_KM_SIGNINGS, 1);
-    sl_metric_add_label(m, SL_KM_PUBLICATIONS, cause, 1);
-    sl_metric_observe(m, SL_KM_COMPRESS_SECONDS, j->cost.compress_ns);
-    sl_metric_observe(m, SL_KM_SIGN_SECONDS, j->cost.sign_ns);
-    sl_keeper_lag_published(t->pool->keeper, t->publication.queued_ns, &j->cost);
+    unsigned cause = old == NULL                        ? SL_PUBLISHED_FIRST
+                     : job->spec.version > old->version ? SL_PUBLISHED_CHANGE
+                                                        : SL_PUBLISHED_RENEWAL;
+    sl_metric_add(metrics, SL_KM_SIGNINGS, 1);
+    sl_metric_add_label(metrics, SL_KM_PUBLICATIONS, cause, 1);
+    sl_metric_observe(metrics, SL_KM_COMPRESS_SECONDS, job->cost.compress_ns);
+    sl_metric_observe(metrics, SL_KM_SIGN_SECONDS, job->cost.sign_ns);
+    sl_keeper_lag_published(t->pool->keeper, t->publication.queued_ns, &job->cost);
 }
 
 /* Returns the token that was there. */
@@ -429,46 +429,46 @@ static struct sl_token *fill_slot(struct sl_klist *t, struct sl_token *token)
 static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t edition)
 {
     struct sl_kpool *p = t->pool;
-    struct sl_publication *l = &t->publication;
+    struct sl_publication *publication = &t->publication;
     uint64_t now = sl_mono_ns(p->keeper->clock);
     struct sl_token *old = fill_slot(t, token);
-    l->published_ns = now;
-    l->last_iat = token->iat;
-    l->edition = edition;
+    publication->published_ns = now;
+    publication->last_iat = token->iat;
+    publication->edition = edition;
     p->publications.token_bytes += token->memory;
-    if (l->unseen_ns != 0)
-        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - l->unseen_ns);
-    l->unseen_ns = 0;
-    l->urgent = false;
+    if (publication->unseen_ns != 0)
+        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - publication->unseen_ns);
+    publication->unseen_ns = 0;
+    publication->urgent = false;
     if (old != NULL) {
         p->publications.token_bytes -= old->memory;
         sl_keeper_defer_free(p->keeper, t->list.number, old);
     } else {
-        p->publications.unpublished -= !l->retired;
+        p->publications.unpublished -= !publication->retired;
     }
     answer_cold(t, SL_OK);
-    if (l->committed < token->version)
-        l->committed = token->version; /* it was loaded before the keeper learnt of it */
-    if (l->committed > token->version)
-        l->unseen_ns = now;
+    if (publication->committed < token->version)
+        publication->committed = token->version; /* it was loaded before the keeper learnt of it */
+    if (publication->committed > token->version)
+        publication->unseen_ns = now;
     sl_keeper_schedule(t);
     return old == NULL;
 }
 
-void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *m)
+void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
 {
-    struct sl_sign_job *j = sl_container_of(m, struct sl_sign_job, job.mail);
-    struct sl_klist *t = j->list;
+    struct sl_sign_job *job = sl_container_of(mail, struct sl_sign_job, job.mail);
+    struct sl_klist *t = job->list;
     bool first = false;
     sl_flight_end(&k->publications.flight, t);
-    if (j->err != SL_OK) {
-        publication_failed(t, j->err, "cannot sign a token");
+    if (job->err != SL_OK) {
+        publication_failed(t, job->err, "cannot sign a token");
     } else {
         t->publication.state = SL_PUBLISH_IDLE;
-        count_publication(t, j);
-        first = publish_token(t, j->token, j->edition);
+        count_publication(t, job);
+        first = publish_token(t, job->token, job->edition);
     }
-    sl_keeper_end_sign_job(j);
+    sl_keeper_end_sign_job(job);
     k->hooks.publication_ended(t, first);
     sl_keeper_pump(k);
 }

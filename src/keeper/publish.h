@@ -70,10 +70,10 @@ void sl_keeper_want_token(struct sl_klist *t, bool urgent);
 void sl_keeper_schedule(struct sl_klist *t);
 /* Starts what is queued, as far as the bounds allow. */
 void sl_keeper_pump(struct sl_keeper *k);
-void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *m);
+void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail);
 
 /* A worker asks for a list that has no token; one message per worker and list. */
-void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *m);
+void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *mail);
 /* No token is to be had now: answers all workers that wait, for any list. */
 void sl_keeper_refuse_tokens(struct sl_keeper *k);
 

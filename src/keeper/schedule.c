@@ -1,20 +1,20 @@
 #include "keeper/schedule.h"
 
-struct sl_validity sl_schedule_validity(const struct sl_pool_options *o, int64_t now_s, int64_t last_iat,
-                                        int64_t not_after)
+struct sl_validity sl_schedule_validity(const struct sl_pool_options *options, int64_t now_s,
+                                        int64_t last_iat, int64_t not_after)
 {
-    struct sl_validity v = {.iat = now_s > last_iat ? now_s : last_iat};
-    v.exp = v.iat + o->list_lifetime_ms / 1000;
-    if (v.exp > not_after)
-        v.exp = not_after;
-    return v;
+    struct sl_validity validity = {.iat = now_s > last_iat ? now_s : last_iat};
+    validity.exp = validity.iat + options->list_lifetime_ms / 1000;
+    if (validity.exp > not_after)
+        validity.exp = not_after;
+    return validity;
 }
 
-uint64_t sl_schedule_renewal(const struct sl_pool_options *o, int64_t iat, int64_t exp, int64_t wall_ms,
+uint64_t sl_schedule_renewal(const struct sl_pool_options *options, int64_t iat, int64_t exp, int64_t wall_ms,
                              const struct sl_clock *clock)
 {
     int64_t lifetime = (exp - iat) * 1000;
-    int64_t margin = lifetime / 10 > o->ttl_ms ? lifetime / 10 : o->ttl_ms;
+    int64_t margin = lifetime / 10 > options->ttl_ms ? lifetime / 10 : options->ttl_ms;
     int64_t from = iat * 1000 + lifetime / 2, to = exp * 1000 - margin;
     int64_t at = to > from ? from + (int64_t)sl_random_below(clock, (uint64_t)(to - from) + 1) : from;
     /* Never twice within a second: a token signed anew at once would have the same iat. */

@@ -40,14 +40,15 @@ const char *sl_keeper_start_signing(struct sl_klist *t, uint64_t version, struct
 {
     struct sl_kpool *p = t->pool;
     struct sl_keeper *k = p->keeper;
-    const struct sl_pool_options *o = p->options;
+    const struct sl_pool_options *options = p->options;
     struct sl_key *key = p->shared->key;
     size_t raw = sl_keeper_raw_bytes(t), len = bytes.len < raw ? bytes.len : raw;
-    struct sl_span iss = o->issuer != NULL ? sl_span(o->issuer, strlen(o->issuer)) : sl_span(NULL, 0);
+    struct sl_span iss =
+        options->issuer != NULL ? sl_span(options->issuer, strlen(options->issuer)) : sl_span(NULL, 0);
     struct sl_span aggregation = sl_span(p->signing.aggregation_uri.data, p->signing.aggregation_uri.len);
-    struct sl_validity v =
-        sl_schedule_validity(o, sl_wall_ms(k->clock) / 1000, last_iat, sl_key_not_after(key));
-    if (v.exp <= v.iat)
+    struct sl_validity validity =
+        sl_schedule_validity(options, sl_wall_ms(k->clock) / 1000, last_iat, sl_key_not_after(key));
+    if (validity.exp <= validity.iat)
         return "the signing certificate has expired";
     struct sl_sign_job *j = calloc(1, sizeof *j + len + iss.len + aggregation.len);
     if (j == NULL)
@@ -69,10 +70,10 @@ const char *sl_keeper_start_signing(struct sl_klist *t, uint64_t version, struct
                                      .list = j->bytes,
                                      .list_len = len,
                                      .version = version,
-                                     .iat = v.iat,
-                                     .exp = v.exp,
-                                     .ttl = o->ttl_ms / 1000,
-                                     .iat_shared = v.iat == last_iat,
+                                     .iat = validity.iat,
+                                     .exp = validity.exp,
+                                     .ttl = options->ttl_ms / 1000,
+                                     .iat_shared = validity.iat == last_iat,
                                      .level = level_for(p, hurry)};
     sl_crew_submit(k->setup.publishers, &j->job);
     return NULL;

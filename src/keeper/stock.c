@@ -9,133 +9,134 @@
 
 struct sl_segment *sl_segment_new(struct sl_klist *t, uint32_t count)
 {
-    struct sl_segment *s = sl_xcalloc(1, sizeof *s + count * sizeof s->slots[0]);
-    s->list = t;
-    s->count = count;
-    return s;
+    struct sl_segment *segment = sl_xcalloc(1, sizeof *segment + count * sizeof segment->slots[0]);
+    segment->list = t;
+    segment->count = count;
+    return segment;
 }
 
 void sl_segments_free(struct sl_segment *first)
 {
-    for (struct sl_segment *s = first, *next; s != NULL; s = next) {
-        next = s->next;
-        free(s);
+    for (struct sl_segment *segment = first, *next; segment != NULL; segment = next) {
+        next = segment->next;
+        free(segment);
     }
 }
 
-void sl_keeper_stock_append(struct sl_kpool *p, struct sl_segment *s)
+void sl_keeper_stock_append(struct sl_kpool *p, struct sl_segment *segment)
 {
-    *p->stock.end = s;
-    for (; s != NULL; s = s->next) {
-        p->stock.count += s->count;
-        p->stock.end = &s->next;
+    *p->stock.end = segment;
+    for (; segment != NULL; segment = segment->next) {
+        p->stock.count += segment->count;
+        p->stock.end = &segment->next;
     }
 }
 
 static void stock_drop_first(struct sl_kpool *p)
 {
-    struct sl_segment *s = p->stock.first;
-    p->stock.first = s->next;
+    struct sl_segment *segment = p->stock.first;
+    p->stock.first = segment->next;
     if (p->stock.first == NULL)
         p->stock.end = &p->stock.first;
-    free(s);
+    free(segment);
 }
 
 /* References that came back unused are the first to be handed on. Their lists have tokens, or the references
  * would not have been handed out. */
 static void stock_prepend(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
 {
-    struct sl_segment *s = sl_segment_new(NULL, n);
-    memcpy(s->slots, slots, n * sizeof slots[0]);
-    s->next = p->stock.first;
+    struct sl_segment *segment = sl_segment_new(NULL, n);
+    memcpy(segment->slots, slots, n * sizeof slots[0]);
+    segment->next = p->stock.first;
     if (p->stock.first == NULL)
-        p->stock.end = &s->next;
-    p->stock.first = s;
+        p->stock.end = &segment->next;
+    p->stock.first = segment;
     p->stock.count += n;
 }
 
 /* ---- waiting reservations */
 
-static void answer_waiter(struct sl_kpool *p, struct sl_reservation *r, enum sl_err err)
+static void answer_waiter(struct sl_kpool *p, struct sl_reservation *reservation, enum sl_err err)
 {
-    r->err = err;
-    r->forgotten = atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed);
-    p->stock.lacking -= r->amount - r->have;
-    if (err != SL_OK && r->have > 0) {
-        stock_prepend(p, r->slots, r->have);
-        r->have = 0;
+    reservation->err = err;
+    reservation->forgotten = atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed);
+    p->stock.lacking -= reservation->amount - reservation->have;
+    if (err != SL_OK && reservation->have > 0) {
+        stock_prepend(p, reservation->slots, reservation->have);
+        reservation->have = 0;
     }
     atomic_fetch_sub_explicit(&p->shared->queued, 1, memory_order_acq_rel);
-    sl_mailbox_send(r->reply_to, &r->mail);
+    sl_mailbox_send(reservation->reply_to, &reservation->mail);
 }
 
 static struct sl_reservation *pop_waiter(struct sl_kpool *p)
 {
-    struct sl_reservation *r = p->stock.waiters;
-    p->stock.waiters = r->next;
+    struct sl_reservation *reservation = p->stock.waiters;
+    p->stock.waiters = reservation->next;
     if (p->stock.waiters == NULL)
         p->stock.waiters_end = &p->stock.waiters;
-    return r;
+    return reservation;
 }
 
 void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone)
 {
-    struct sl_reservation *r = p->stock.waiters;
+    struct sl_reservation *reservation = p->stock.waiters;
     p->stock.waiters = NULL;
     p->stock.waiters_end = &p->stock.waiters;
-    while (r != NULL) {
-        struct sl_reservation *next = r->next;
-        r->next = NULL;
-        if (only_gone && !atomic_load_explicit(&r->gone, memory_order_relaxed)) {
-            *p->stock.waiters_end = r;
-            p->stock.waiters_end = &r->next;
+    while (reservation != NULL) {
+        struct sl_reservation *next = reservation->next;
+        reservation->next = NULL;
+        if (only_gone && !atomic_load_explicit(&reservation->gone, memory_order_relaxed)) {
+            *p->stock.waiters_end = reservation;
+            p->stock.waiters_end = &reservation->next;
         } else {
-            answer_waiter(p, r, SL_ERR_UNAVAILABLE);
+            answer_waiter(p, reservation, SL_ERR_UNAVAILABLE);
         }
-        r = next;
+        reservation = next;
     }
 }
 
-bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *r)
+bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *reservation)
 {
-    r->next = NULL;
-    r->have = 0;
-    p->stock.lacking += r->amount;
+    reservation->next = NULL;
+    reservation->have = 0;
+    p->stock.lacking += reservation->amount;
     if (p->keeper->draining) {
-        answer_waiter(p, r, SL_ERR_UNAVAILABLE);
+        answer_waiter(p, reservation, SL_ERR_UNAVAILABLE);
         return false;
     }
-    *p->stock.waiters_end = r;
-    p->stock.waiters_end = &r->next;
+    *p->stock.waiters_end = reservation;
+    p->stock.waiters_end = &reservation->next;
     sl_keeper_distribute(p);
     return true;
 }
 
-void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *r)
+void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *reservation)
 {
     /* Unless references were dropped since: the lists of these may be lost. */
-    if (r->forgotten == atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed))
-        stock_prepend(p, r->slots, r->have);
-    free(r);
+    if (reservation->forgotten == atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed))
+        stock_prepend(p, reservation->slots, reservation->have);
+    free(reservation);
     sl_keeper_distribute(p);
 }
 
 /* ---- handing on */
 
-static uint32_t give_waiter(struct sl_kpool *p, struct sl_segment *s)
+static uint32_t give_waiter(struct sl_kpool *p, struct sl_segment *segment)
 {
-    struct sl_reservation *r = p->stock.waiters;
-    if (atomic_load_explicit(&r->gone, memory_order_relaxed)) {
+    struct sl_reservation *reservation = p->stock.waiters;
+    if (atomic_load_explicit(&reservation->gone, memory_order_relaxed)) {
         answer_waiter(p, pop_waiter(p), SL_ERR_UNAVAILABLE);
         return 0;
     }
-    uint32_t n = r->amount - r->have, left = s->count - s->at;
+    uint32_t n = reservation->amount - reservation->have, left = segment->count - segment->at;
     n = n < left ? n : left;
-    memcpy(r->slots + r->have, s->slots + s->at, n * sizeof s->slots[0]);
-    r->have += n;
+    memcpy(reservation->slots + reservation->have, segment->slots + segment->at,
+           n * sizeof segment->slots[0]);
+    reservation->have += n;
     p->stock.handed_total += n;
     p->stock.lacking -= n;
-    if (r->have == r->amount)
+    if (reservation->have == reservation->amount)
         answer_waiter(p, pop_waiter(p), SL_OK);
     return n;
 }
@@ -144,27 +145,27 @@ static uint32_t give_waiter(struct sl_kpool *p, struct sl_segment *s)
  * than the stock and go first. Reservations above the threshold leave the ring to the small ones. */
 static bool serve_from_ring(struct sl_kpool *p)
 {
-    struct sl_reservation *r = p->stock.waiters;
+    struct sl_reservation *reservation = p->stock.waiters;
     uint64_t fill = sl_ring_fill(p->shared->ring), left;
-    if (r->amount > p->options->threshold || fill == 0 ||
-        atomic_load_explicit(&r->gone, memory_order_relaxed))
+    if (reservation->amount > p->options->threshold || fill == 0 ||
+        atomic_load_explicit(&reservation->gone, memory_order_relaxed))
         return false;
-    uint32_t lacking = r->amount - r->have, n = fill < lacking ? (uint32_t)fill : lacking;
-    if (!sl_ring_pop(p->shared->ring, n, r->slots + r->have, &left))
+    uint32_t lacking = reservation->amount - reservation->have, n = fill < lacking ? (uint32_t)fill : lacking;
+    if (!sl_ring_pop(p->shared->ring, n, reservation->slots + reservation->have, &left))
         return false; /* workers were quicker */
-    r->have += n;
+    reservation->have += n;
     p->stock.lacking -= n;
-    if (r->have == r->amount)
+    if (reservation->have == reservation->amount)
         answer_waiter(p, pop_waiter(p), SL_OK);
     return true;
 }
 
-static uint32_t give_ring(struct sl_kpool *p, struct sl_segment *s)
+static uint32_t give_ring(struct sl_kpool *p, struct sl_segment *segment)
 {
     uint64_t fill = sl_ring_fill(p->shared->ring);
     uint64_t room = p->options->capacity > fill ? p->options->capacity - fill : 0;
-    uint32_t left = s->count - s->at, n = left < room ? left : (uint32_t)room;
-    if (n > 0 && !sl_ring_push(p->shared->ring, s->slots + s->at, n))
+    uint32_t left = segment->count - segment->at, n = left < room ? left : (uint32_t)room;
+    if (n > 0 && !sl_ring_push(p->shared->ring, segment->slots + segment->at, n))
         return 0;
     p->stock.handed_total += n;
     return n;
@@ -175,20 +176,20 @@ void sl_keeper_distribute(struct sl_kpool *p)
     while (p->stock.waiters != NULL && serve_from_ring(p))
         ;
     while (p->stock.first != NULL) {
-        struct sl_segment *s = p->stock.first;
-        if (s->list != NULL && sl_list_token(&s->list->list) == NULL) {
+        struct sl_segment *segment = p->stock.first;
+        if (segment->list != NULL && sl_list_token(&segment->list->list) == NULL) {
             /* No reference is handed out before its list can be fetched. */
-            sl_keeper_want_token(s->list, p->stock.waiters != NULL);
+            sl_keeper_want_token(segment->list, p->stock.waiters != NULL);
             return;
         }
         bool waiter = p->stock.waiters != NULL;
-        uint32_t n = waiter ? give_waiter(p, s) : give_ring(p, s);
+        uint32_t n = waiter ? give_waiter(p, segment) : give_ring(p, segment);
         if (n == 0 && !waiter)
             return; /* the ring is full */
         /* A waiter whose request has gone may have put its references before this segment. */
-        s->at += n;
+        segment->at += n;
         p->stock.count -= n;
-        if (s->at == s->count && p->stock.first == s)
+        if (segment->at == segment->count && p->stock.first == segment)
             stock_drop_first(p);
     }
 }

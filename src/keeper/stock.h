@@ -31,17 +31,17 @@ void sl_keeper_stock_free(struct sl_kpool *p);
 /* Slots are the caller's to fill. */
 struct sl_segment *sl_segment_new(struct sl_klist *t, uint32_t count);
 void sl_segments_free(struct sl_segment *first);
-/* Appends the chain `s`; sl_keeper_distribute hands it on. */
-void sl_keeper_stock_append(struct sl_kpool *p, struct sl_segment *s);
+/* Appends the chain `segment`; sl_keeper_distribute hands it on. */
+void sl_keeper_stock_append(struct sl_kpool *p, struct sl_segment *segment);
 /* Hands on what can be handed on. A list that has no token yet is asked to be published first. */
 void sl_keeper_distribute(struct sl_kpool *p);
 
 /* The reservation joins the waiters; while draining it is answered UNAVAILABLE, and false is returned. */
-bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *r);
+bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *reservation);
 /* Answers UNAVAILABLE: to all, or to those whose request has gone. */
 void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone);
 /* The answer came back: its request had gone. Its references are handed out again. */
-void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *r);
+void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *reservation);
 
 /* Drops all references that are ready, in ring and stock: their lists may be lost in Redis, or retired. */
 void sl_keeper_drop_references(struct sl_kpool *p);

@@ -30,9 +30,9 @@ static bool all_synced(struct sl_keeper *k)
 static void confirm_chain(struct sl_confirm_mail **chain)
 {
     while (*chain != NULL) {
-        struct sl_confirm_mail *m = *chain;
-        *chain = m->next;
-        sl_mailbox_send(m->reply_to, &m->mail);
+        struct sl_confirm_mail *mail = *chain;
+        *chain = mail->next;
+        sl_mailbox_send(mail->reply_to, &mail->mail);
     }
 }
 
@@ -41,10 +41,10 @@ static void confirm_chain(struct sl_confirm_mail **chain)
 static void confirm_with_opening(struct sl_keeper *k)
 {
     while (k->syncs.confirm_next != NULL) {
-        struct sl_confirm_mail *m = k->syncs.confirm_next;
-        k->syncs.confirm_next = m->next;
-        m->next = k->syncs.confirm_opening;
-        k->syncs.confirm_opening = m;
+        struct sl_confirm_mail *mail = k->syncs.confirm_next;
+        k->syncs.confirm_next = mail->next;
+        mail->next = k->syncs.confirm_opening;
+        k->syncs.confirm_opening = mail;
     }
 }
 
@@ -64,10 +64,10 @@ void sl_keeper_confirm_workers(struct sl_keeper *k)
         sl_keeper_open(p);
 }
 
-void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *m)
+void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail)
 {
-    m->next = k->syncs.confirm_next;
-    k->syncs.confirm_next = m;
+    mail->next = k->syncs.confirm_next;
+    k->syncs.confirm_next = mail;
     sl_keeper_confirm_workers(k);
 }
 
@@ -140,27 +140,27 @@ static void all_read(struct sl_kpool *p)
         sl_keeper_finish_sync(p);
 }
 
-static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
+static void on_changes(void *arg, enum sl_err err, const struct sl_changes *changes)
 {
     struct sl_kpool *p = arg;
     p->sync.reading = false;
     if (err != SL_OK)
         return; /* the next sweep, or the next connect, reads again */
-    if (has_lost_changes(p, r->newest)) {
+    if (has_lost_changes(p, changes->newest)) {
         drop_and_check(p);
         if (sl_keeper_pool_state(p) == SL_POOL_CLOSED ||
             sl_keeper_is_readable(p)) /* otherwise it is being opened */
             sl_keeper_open(p);
         return;
     }
-    for (size_t i = 0; i < r->count; i++) {
-        sl_keeper_learn(p, &r->lists[i]);
-        p->sync.read_change = r->lists[i].change;
+    for (size_t i = 0; i < changes->count; i++) {
+        sl_keeper_learn(p, &changes->lists[i]);
+        p->sync.read_change = changes->lists[i].change;
     }
-    if (r->count == PAGE || p->sync.read_again) {
+    if (changes->count == PAGE || p->sync.read_again) {
         sl_keeper_read_changes(p);
     } else {
-        p->sync.read_change = r->newest;
+        p->sync.read_change = changes->newest;
         all_read(p);
     }
     sl_keeper_pump(p->keeper);
@@ -168,16 +168,16 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
 
 void sl_keeper_read_changes(struct sl_kpool *p)
 {
-    struct sl_sync *s = &p->sync;
+    struct sl_sync *sync = &p->sync;
     if (!sl_keeper_is_readable(p))
         return;
-    if (s->reading) {
-        s->read_again = true;
+    if (sync->reading) {
+        sync->read_again = true;
         return;
     }
-    s->read_again = false;
-    s->reading =
-        sl_store_changes(p->keeper->store, p->shared->name, s->read_change, PAGE, on_changes, p) == SL_OK;
+    sync->read_again = false;
+    sync->reading =
+        sl_store_changes(p->keeper->store, p->shared->name, sync->read_change, PAGE, on_changes, p) == SL_OK;
 }
 
 void sl_keeper_sweep(struct sl_kpool *p)
@@ -247,27 +247,28 @@ static void refuse_pool(struct sl_keeper *k, const char *why)
         sl_log(SL_ERROR, "pool", why);
 }
 
-static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r)
+static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *opened)
 {
     struct sl_kpool *p = arg;
     if (err != SL_OK) {
         sl_keeper_change_state(p, SL_POOL_CLOSED); /* while the connection lasts the next sweep tries again */
         return;
     }
-    if (r->size != p->options->size || r->bits != p->options->bits) {
+    if (opened->size != p->options->size || opened->bits != p->options->bits) {
         char why[256];
         snprintf(why, sizeof why,
                  "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
                  "bits %u. "
                  "A live pool cannot change them: use a new pool name",
-                 p->shared->name, (unsigned long long)r->lists, r->size, r->bits, p->options->size,
-                 p->options->bits);
+                 p->shared->name, (unsigned long long)opened->lists, opened->size, opened->bits,
+                 p->options->size, p->options->bits);
         refuse_pool(p->keeper, why);
         return;
     }
-    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED, other = is_new_epoch(p, r->replid);
+    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED,
+         other = is_new_epoch(p, opened->replid);
     uint64_t mark;
-    if (embedded && r->foreign > 0 && sl_keeper_mark(p, &mark)) {
+    if (embedded && opened->foreign > 0 && sl_keeper_mark(p, &mark)) {
         if (other)
             check_all(p);
         sl_keeper_change_state(p, SL_POOL_ADOPTING);

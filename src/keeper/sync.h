@@ -40,6 +40,6 @@ void sl_keeper_sweep(struct sl_kpool *p);
 void sl_keeper_update_authority(struct sl_keeper *k);
 
 /* A worker asks whether it may write over its new connection. */
-void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *m);
+void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail);
 /* All pools may be synced now, or draining has begun. */
 void sl_keeper_confirm_workers(struct sl_keeper *k);

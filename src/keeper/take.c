@@ -24,25 +24,25 @@ static void retry_later(struct sl_kpool *p)
         sl_timer_start(p->keeper->loop, &p->take.retry, RETRY_NS);
 }
 
-static struct sl_segment *segment_of(struct sl_kpool *p, const struct sl_block *b)
+static struct sl_segment *segment_of(struct sl_kpool *p, const struct sl_block *block)
 {
-    struct sl_klist *t = sl_keeper_learn(p, &b->list);
-    if (t == NULL || b->count + b->returned_count == 0)
+    struct sl_klist *t = sl_keeper_learn(p, &block->list);
+    if (t == NULL || block->count + block->returned_count == 0)
         return NULL;
     struct sl_order order;
-    struct sl_segment *s = sl_segment_new(t, b->count + b->returned_count);
+    struct sl_segment *segment = sl_segment_new(t, block->count + block->returned_count);
     uint32_t n = 0;
-    sl_order_init(&order, b->list.seed, b->list.size);
-    for (uint32_t i = 0; i < b->returned_count; i++)
-        s->slots[n++] = sl_ring_slot(t->list.number, b->returned[i]);
-    for (uint32_t i = 0; i < b->count; i++)
-        s->slots[n++] = sl_ring_slot(t->list.number, sl_order_at(&order, b->from + i));
-    return s;
+    sl_order_init(&order, block->list.seed, block->list.size);
+    for (uint32_t i = 0; i < block->returned_count; i++)
+        segment->slots[n++] = sl_ring_slot(t->list.number, block->returned[i]);
+    for (uint32_t i = 0; i < block->count; i++)
+        segment->slots[n++] = sl_ring_slot(t->list.number, sl_order_at(&order, block->from + i));
+    return segment;
 }
 
-static void hand_on(struct sl_kpool *p, struct sl_segment *s)
+static void hand_on(struct sl_kpool *p, struct sl_segment *segment)
 {
-    sl_keeper_stock_append(p, s);
+    sl_keeper_stock_append(p, segment);
     sl_keeper_distribute(p);
     sl_keeper_pump(p->keeper);
 }
@@ -59,78 +59,78 @@ struct mark_job {
 static void write_mark(struct sl_job *job, void *state)
 {
     (void)state;
-    struct mark_job *m = sl_container_of(job, struct mark_job, job);
-    m->ok = sl_mark_write(m->pool->keeper->setup.storage, m->pool->shared->name, m->taken);
+    struct mark_job *mark = sl_container_of(job, struct mark_job, job);
+    mark->ok = sl_mark_write(mark->pool->keeper->setup.storage, mark->pool->shared->name, mark->taken);
 }
 
-static void mark_then_hand_on(struct sl_kpool *p, uint64_t taken, struct sl_segment *s)
+static void mark_then_hand_on(struct sl_kpool *p, uint64_t taken, struct sl_segment *segment)
 {
     const struct sl_keeper *k = p->keeper;
-    struct mark_job *m = sl_xcalloc(1, sizeof *m);
-    *m = (struct mark_job){.pool = p, .taken = taken};
-    m->job =
+    struct mark_job *mark = sl_xcalloc(1, sizeof *mark);
+    *mark = (struct mark_job){.pool = p, .taken = taken};
+    mark->job =
         (struct sl_job){.mail.kind = SL_KEEPER_MAIL_MARKED, .work = write_mark, .reply_to = k->setup.mail};
-    p->take.to_mark = s;
+    p->take.to_mark = segment;
     p->take.marking = true;
-    sl_crew_submit(k->setup.clerk, &m->job);
+    sl_crew_submit(k->setup.clerk, &mark->job);
 }
 
 void sl_keeper_mark_done(struct sl_mail *mail)
 {
-    struct mark_job *m = sl_container_of(mail, struct mark_job, job.mail);
-    struct sl_kpool *p = m->pool;
-    struct sl_segment *s = p->take.to_mark;
+    struct mark_job *mark = sl_container_of(mail, struct mark_job, job.mail);
+    struct sl_kpool *p = mark->pool;
+    struct sl_segment *segment = p->take.to_mark;
     p->take.to_mark = NULL;
     p->take.marking = false;
-    if (m->ok) {
-        p->take.mark = m->taken;
+    if (mark->ok) {
+        p->take.mark = mark->taken;
         p->take.mark_known = true;
-        hand_on(p, s);
+        hand_on(p, segment);
         sl_keeper_refill(p);
     } else {
         sl_log(SL_ERROR, "pool", "cannot write the high-water mark: dropping the indices that were taken",
                SL_KS("pool", p->shared->name));
         sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
-        sl_segments_free(s);
+        sl_segments_free(segment);
         retry_later(p);
     }
-    free(m);
+    free(mark);
 }
 
 /* ---- taking */
 
 /* Learns the lists of a reply; their indices as one chain. */
-static struct sl_segment *segments_of(struct sl_kpool *p, const struct sl_taken *r, uint32_t *ret_count)
+static struct sl_segment *segments_of(struct sl_kpool *p, const struct sl_taken *taken, uint32_t *ret_count)
 {
     struct sl_segment *first = NULL, **end = &first;
     *ret_count = 0;
-    for (uint32_t i = 0; i < r->block_count; i++) {
-        struct sl_segment *s = segment_of(p, &r->blocks[i]);
-        if (s == NULL)
+    for (uint32_t i = 0; i < taken->block_count; i++) {
+        struct sl_segment *segment = segment_of(p, &taken->blocks[i]);
+        if (segment == NULL)
             continue;
-        *ret_count += s->count;
-        *end = s;
-        end = &s->next;
+        *ret_count += segment->count;
+        *end = segment;
+        end = &segment->next;
     }
     return first;
 }
 
-static void count_take(struct sl_kpool *p, const struct sl_taken *r)
+static void count_take(struct sl_kpool *p, const struct sl_taken *taken)
 {
     sl_metric_add(p->metrics, SL_KM_REFILLS, 1);
-    if (r->sealed > 0) {
-        sl_metric_add(p->metrics, SL_KM_SEALED, r->sealed);
+    if (taken->sealed > 0) {
+        sl_metric_add(p->metrics, SL_KM_SEALED, taken->sealed);
         sl_log(SL_WARN, "pool", "sealed lists of another epoch", SL_KS("pool", p->shared->name),
-               SL_KU("lists", r->sealed));
+               SL_KU("lists", taken->sealed));
     }
-    if (r->block_count > 0) {
-        const struct sl_list_record *last = &r->blocks[r->block_count - 1].list;
+    if (taken->block_count > 0) {
+        const struct sl_list_record *last = &taken->blocks[taken->block_count - 1].list;
         sl_metric_set(p->metrics, SL_KM_LIST_LEFT, last->size - last->cursor);
     }
-    sl_metric_set(p->metrics, SL_KM_SPARES, r->spares);
+    sl_metric_set(p->metrics, SL_KM_SPARES, taken->spares);
 }
 
-static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
+static void on_taken(void *arg, enum sl_err err, const struct sl_taken *taken)
 {
     struct sl_kpool *p = arg;
     p->take.taking = false;
@@ -139,16 +139,16 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
         retry_later(p);
         return;
     }
-    count_take(p, r);
+    count_take(p, taken);
     uint32_t got;
-    struct sl_segment *first = segments_of(p, r, &got);
+    struct sl_segment *first = segments_of(p, taken, &got);
     p->take.filling = p->take.wanted == TAKE_MAX || got < p->take.wanted;
-    if (r->spares < p->options->precreation_lists)
+    if (taken->spares < p->options->precreation_lists)
         sl_keeper_precreate(p);
     if (first == NULL)
         retry_later(p);
     else if (p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED)
-        mark_then_hand_on(p, r->taken, first);
+        mark_then_hand_on(p, taken->taken, first);
     else
         hand_on(p, first);
     if (first != NULL && !p->take.marking)
@@ -172,14 +172,14 @@ static void measure_demand(struct sl_kpool *p)
 /* How many indices to ask for now; 0: enough are here. */
 static uint32_t wanted(const struct sl_kpool *p)
 {
-    const struct sl_pool_options *o = p->options;
+    const struct sl_pool_options *options = p->options;
     uint64_t stock = sl_keeper_stock_count(p), lacking = sl_keeper_lacking(p);
     uint64_t have = sl_ring_fill(p->shared->ring) + stock;
     bool enough =
-        have >= o->threshold && have >= atomic_load_explicit(&p->shared->ahead, memory_order_relaxed);
+        have >= options->threshold && have >= atomic_load_explicit(&p->shared->ahead, memory_order_relaxed);
     if (enough && !p->take.filling && stock >= lacking)
         return 0;
-    uint64_t want = o->capacity + lacking;
+    uint64_t want = options->capacity + lacking;
     want = want > have ? want - have : 0;
     return want < TAKE_MAX ? (uint32_t)want : TAKE_MAX;
 }
@@ -216,9 +216,9 @@ void sl_keeper_refill(struct sl_kpool *p)
     }
 }
 
-void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r)
+void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *reservation)
 {
-    if (sl_keeper_add_waiter(p, r))
+    if (sl_keeper_add_waiter(p, reservation))
         sl_keeper_refill(p);
 }
 

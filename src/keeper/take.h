@@ -31,10 +31,10 @@ struct sl_take {
 void sl_keeper_take_init(struct sl_kpool *p);
 void sl_keeper_take_free(struct sl_kpool *p);
 /* A worker's reservation that has to wait. */
-void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *r);
+void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *reservation);
 /* Hands on the references that are here, and takes more if they are too few. */
 void sl_keeper_refill(struct sl_kpool *p);
-void sl_keeper_mark_done(struct sl_mail *m);
+void sl_keeper_mark_done(struct sl_mail *mail);
 /* Creates the spare lists that are missing, now and after each check-delay. */
 void sl_keeper_precreate(struct sl_kpool *p);
 /* check-delay may be shorter now. */

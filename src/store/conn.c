@@ -132,9 +132,9 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
     release_conn(c);
 }
 
-void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *r)
+void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *reply)
 {
-    const char *said = r->type == REDIS_REPLY_ERROR ? r->str : "a reply of the wrong type";
+    const char *said = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong type";
     static const char *const passing[] = {"LOADING", "BUSY ", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "OOM "};
     bool hopeless = true;
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
@@ -175,23 +175,24 @@ static void finish_drain(struct sl_conn *c)
 
 /* ---- reading */
 
-static void deliver_reply(struct sl_conn *c, struct redisReply *r)
+static void deliver_reply(struct sl_conn *c, struct redisReply *reply)
 {
     struct sl_call *call = c->head;
-    if (c->hooks->news != NULL && c->hooks->news(c, r)) {
-        freeReplyObject(r);
+    if (c->hooks->news != NULL && c->hooks->news(c, reply)) {
+        freeReplyObject(reply);
         return;
     }
     if (call == NULL || call->sent == 0) { /* e.g. -ERR max number of clients reached */
-        sl_conn_drop(c, false, "Redis sent a reply to no command: %.100s", r->str != NULL ? r->str : "");
-        freeReplyObject(r);
+        sl_conn_drop(c, false, "Redis sent a reply to no command: %.100s",
+                     reply->str != NULL ? reply->str : "");
+        freeReplyObject(reply);
         return;
     }
     if (call->first == NULL)
-        call->first = r;
+        call->first = reply;
     if (--call->awaits > 0) {
-        if (call->first != r)
-            freeReplyObject(r);
+        if (call->first != reply)
+            freeReplyObject(reply);
         return;
     }
     c->head = call->next;
@@ -202,23 +203,23 @@ static void deliver_reply(struct sl_conn *c, struct redisReply *r)
     struct redisReply *first = call->first;
     call->first = NULL;
     call->next = NULL;
-    call->on_reply(c, call, first, r);
-    if (first != r)
+    call->on_reply(c, call, first, reply);
+    if (first != reply)
         freeReplyObject(first);
-    freeReplyObject(r);
+    freeReplyObject(reply);
 }
 
 static void parse_replies(struct sl_conn *c)
 {
-    void *r;
+    void *reply;
     while (c->reader != NULL) {
-        if (redisReaderGetReply(c->reader, &r) != REDIS_OK) {
+        if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
             sl_conn_drop(c, false, "invalid reply from Redis: %s", c->reader->errstr);
             return;
         }
-        if (r == NULL)
+        if (reply == NULL)
             return;
-        deliver_reply(c, r);
+        deliver_reply(c, reply);
     }
 }
 
@@ -309,16 +310,18 @@ static void on_writable(void *arg)
 {
     struct sl_conn *c = arg;
     struct iovec iov[IOV_PER_WRITE];
-    struct msghdr m = {.msg_iov = iov};
+    struct msghdr message = {.msg_iov = iov};
     if (!sl_watch_reading(c->watch)) {
         read_on(c);
         return;
     }
-    for (struct sl_call *call = c->unsent; call != NULL && m.msg_iovlen < IOV_PER_WRITE; call = call->next)
-        iov[m.msg_iovlen++] = (struct iovec){call->bytes + call->sent, call->len - call->sent};
-    if (m.msg_iovlen == 0)
+    for (struct sl_call *call = c->unsent; call != NULL && message.msg_iovlen < IOV_PER_WRITE;
+         call = call->next)
+        iov[message.msg_iovlen++] = (struct iovec){call->bytes + call->sent, call->len - call->sent};
+    if (message.msg_iovlen == 0)
         return;
-    ssize_t n = c->link == NULL ? sendmsg(c->fd, &m, MSG_NOSIGNAL) : sl_link_send(c->link, iov, m.msg_iovlen);
+    ssize_t n = c->link == NULL ? sendmsg(c->fd, &message, MSG_NOSIGNAL)
+                                : sl_link_send(c->link, iov, message.msg_iovlen);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         hold_conn(c);
         drop_lost(c, n);
@@ -369,11 +372,11 @@ struct conn_question {
 static void on_question_reply(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
                               const struct redisReply *last)
 {
-    struct conn_question *q = sl_container_of(call, struct conn_question, call);
+    struct conn_question *question = sl_container_of(call, struct conn_question, call);
     if (last != NULL)
-        q->on_answer(c, first);
+        question->on_answer(c, first);
     free(call->bytes);
-    free(q);
+    free(question);
 }
 
 void sl_conn_ask(struct sl_conn *c, sl_answer_cb *on_answer, const char *const *argv)
@@ -385,10 +388,11 @@ void sl_conn_ask(struct sl_conn *c, sl_answer_cb *on_answer, const char *const *
     sl_wire_command(&w, argc);
     for (unsigned i = 0; i < argc; i++)
         sl_wire_text(&w, argv[i]);
-    struct conn_question *q = sl_xcalloc(1, sizeof *q);
-    q->on_answer = on_answer;
-    q->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_question_reply};
-    sl_conn_send(c, &q->call);
+    struct conn_question *question = sl_xcalloc(1, sizeof *question);
+    question->on_answer = on_answer;
+    question->call =
+        (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_question_reply};
+    sl_conn_send(c, &question->call);
 }
 
 /* ---- time */

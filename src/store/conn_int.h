@@ -18,7 +18,7 @@ struct sl_conn;
 
 typedef void(sl_conn_cb)(struct sl_conn *c);
 /* The answer to a command. */
-typedef void(sl_answer_cb)(struct sl_conn *c, const struct redisReply *r);
+typedef void(sl_answer_cb)(struct sl_conn *c, const struct redisReply *reply);
 /* `first` and `last` are the first and the last reply of a call (the same when one is awaited); both NULL:
  * the connection was lost, and call->sent says whether a byte had left. Owns the call from then on. */
 typedef void(sl_call_cb)(struct sl_conn *c, struct sl_call *call, const struct redisReply *first,
@@ -39,7 +39,7 @@ struct sl_conn_hooks {
     /* State GREETING: the owner greets and prepares, and ends with sl_conn_up or sl_conn_drop. */
     sl_conn_cb *connected;
     /* True when the reply answers no call but is news (Pub/Sub). May be NULL. */
-    bool (*news)(struct sl_conn *c, const struct redisReply *r);
+    bool (*news)(struct sl_conn *c, const struct redisReply *reply);
     /* Once a second while UP. */
     sl_conn_cb *beat;
     /* Frees what the connection is embedded in. */
@@ -92,7 +92,7 @@ void sl_conn_up(struct sl_conn *c);
 void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for an error reply: names the command and quotes Redis. */
-void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *r);
+void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *reply);
 
 static inline uint64_t sl_conn_now(const struct sl_conn *c)
 {

@@ -12,45 +12,46 @@
 
 #define LARGEST 9007199254740992 /* 2^53: what a number of a script holds exactly */
 
-static bool is_array(const struct redisReply *r, size_t n)
+static bool is_array(const struct redisReply *reply, size_t n)
 {
-    return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+    return reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == n;
 }
 
-static bool decode_text(const struct redisReply *r, size_t min, size_t max, struct sl_span *ret)
+static bool decode_text(const struct redisReply *reply, size_t min, size_t max, struct sl_span *ret)
 {
-    if (r == NULL || r->type != REDIS_REPLY_STRING || r->len < min || r->len > max)
+    if (reply == NULL || reply->type != REDIS_REPLY_STRING || reply->len < min || reply->len > max)
         return false;
-    *ret = sl_span(r->str, r->len);
+    *ret = sl_span(reply->str, reply->len);
     return true;
 }
 
-static bool decode_count(const struct redisReply *r, uint64_t max, uint64_t *ret)
+static bool decode_count(const struct redisReply *reply, uint64_t max, uint64_t *ret)
 {
-    if (r == NULL || r->type != REDIS_REPLY_INTEGER || r->integer < 0 || (uint64_t)r->integer > max)
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 ||
+        (uint64_t)reply->integer > max)
         return false;
-    *ret = (uint64_t)r->integer;
+    *ret = (uint64_t)reply->integer;
     return true;
 }
 
-static bool decode_count32(const struct redisReply *r, uint32_t *ret)
+static bool decode_count32(const struct redisReply *reply, uint32_t *ret)
 {
-    uint64_t v;
-    if (!decode_count(r, UINT32_MAX, &v))
+    uint64_t value;
+    if (!decode_count(reply, UINT32_MAX, &value))
         return false;
-    *ret = (uint32_t)v;
+    *ret = (uint32_t)value;
     return true;
 }
 
-bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret)
+bool sl_decode_integer(const struct redisReply *reply, int64_t min, int64_t max, int64_t *ret)
 {
-    if (r->type != REDIS_REPLY_INTEGER || r->integer < min || r->integer > max)
+    if (reply->type != REDIS_REPLY_INTEGER || reply->integer < min || reply->integer > max)
         return false;
-    *ret = r->integer;
+    *ret = reply->integer;
     return true;
 }
 
-static bool state_of(struct sl_span t, enum sl_list_state *ret)
+static bool state_of(struct sl_span text, enum sl_list_state *ret)
 {
     static const struct {
         struct sl_span name;
@@ -60,7 +61,7 @@ static bool state_of(struct sl_span t, enum sl_list_state *ret)
                   {SL_SPAN("sealed"), SL_LIST_SEALED},
                   {SL_SPAN("retired"), SL_LIST_RETIRED}};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        if (sl_span_eq(t, states[i].name)) {
+        if (sl_span_eq(text, states[i].name)) {
             *ret = states[i].state;
             return true;
         }
@@ -68,52 +69,56 @@ static bool state_of(struct sl_span t, enum sl_list_state *ret)
     return false;
 }
 
-bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret)
+bool sl_decode_record(const struct redisReply *reply, struct sl_list_record *ret)
 {
     struct sl_span id, uri, seed, state;
-    struct sl_list_record l = {0};
+    struct sl_list_record record = {0};
     uint64_t bits;
-    if (!is_array(r, 9) || !decode_text(r->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
-        !sl_uuid_parse(id, &l.id) || !decode_text(r->element[1], 1, 8192, &uri) ||
-        !decode_text(r->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
-        !decode_count32(r->element[3], &l.size) || l.size == 0 || !decode_count(r->element[4], 8, &bits) ||
-        !sl_status_bits_valid((unsigned)bits) || !decode_text(r->element[5], 1, 16, &state) ||
-        !state_of(state, &l.state) || !decode_count32(r->element[6], &l.cursor) || l.cursor > l.size ||
-        !decode_count(r->element[7], LARGEST, &l.version) || !decode_count(r->element[8], LARGEST, &l.change))
+    if (!is_array(reply, 9) || !decode_text(reply->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
+        !sl_uuid_parse(id, &record.id) || !decode_text(reply->element[1], 1, 8192, &uri) ||
+        !decode_text(reply->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
+        !decode_count32(reply->element[3], &record.size) || record.size == 0 ||
+        !decode_count(reply->element[4], 8, &bits) || !sl_status_bits_valid((unsigned)bits) ||
+        !decode_text(reply->element[5], 1, 16, &state) || !state_of(state, &record.state) ||
+        !decode_count32(reply->element[6], &record.cursor) || record.cursor > record.size ||
+        !decode_count(reply->element[7], LARGEST, &record.version) ||
+        !decode_count(reply->element[8], LARGEST, &record.change))
         return false;
-    l.uri = uri;
-    l.bits = (uint8_t)bits;
-    memcpy(l.seed, seed.at, SL_ORDER_SEED);
-    *ret = l;
+    record.uri = uri;
+    record.bits = (uint8_t)bits;
+    memcpy(record.seed, seed.at, SL_ORDER_SEED);
+    *ret = record;
     return true;
 }
 
-bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret)
+bool sl_decode_pool(const struct redisReply *reply, struct sl_pool_opened *ret)
 {
-    struct sl_pool_opened p = {0};
+    struct sl_pool_opened opened = {0};
     uint64_t bits;
-    if (!is_array(r, 7) || !decode_count32(r->element[0], &p.size) ||
-        !decode_count(r->element[1], UINT8_MAX, &bits) || !decode_count(r->element[2], LARGEST, &p.lists) ||
-        !decode_count(r->element[3], LARGEST, &p.taken) || !decode_count(r->element[4], LARGEST, &p.change) ||
-        !decode_text(r->element[5], 1, SL_REPLID_MAX, &p.replid) ||
-        !decode_count32(r->element[6], &p.foreign))
+    if (!is_array(reply, 7) || !decode_count32(reply->element[0], &opened.size) ||
+        !decode_count(reply->element[1], UINT8_MAX, &bits) ||
+        !decode_count(reply->element[2], LARGEST, &opened.lists) ||
+        !decode_count(reply->element[3], LARGEST, &opened.taken) ||
+        !decode_count(reply->element[4], LARGEST, &opened.change) ||
+        !decode_text(reply->element[5], 1, SL_REPLID_MAX, &opened.replid) ||
+        !decode_count32(reply->element[6], &opened.foreign))
         return false;
-    p.bits = (uint8_t)bits;
-    *ret = p;
+    opened.bits = (uint8_t)bits;
+    *ret = opened;
     return true;
 }
 
-bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret)
+bool sl_decode_agreed(const struct redisReply *reply, struct sl_agreed *ret)
 {
-    struct sl_agreed a = {0};
+    struct sl_agreed agreed = {0};
     uint64_t bits;
-    if (!is_array(r, 4) || !decode_count32(r->element[0], &a.size) ||
-        !decode_count(r->element[1], UINT8_MAX, &bits) ||
-        !decode_text(r->element[2], 0, SL_SHARED_MAX, &a.text) ||
-        !decode_text(r->element[3], 0, 64, &a.other))
+    if (!is_array(reply, 4) || !decode_count32(reply->element[0], &agreed.size) ||
+        !decode_count(reply->element[1], UINT8_MAX, &bits) ||
+        !decode_text(reply->element[2], 0, SL_SHARED_MAX, &agreed.text) ||
+        !decode_text(reply->element[3], 0, 64, &agreed.other))
         return false;
-    a.bits = (uint8_t)bits;
-    *ret = a;
+    agreed.bits = (uint8_t)bits;
+    *ret = agreed;
     return true;
 }
 
@@ -129,38 +134,41 @@ static void *make_items(struct sl_decoded *d, size_t n, size_t size)
     return d->items = sl_xcalloc(n + 1, size);
 }
 
-static bool decode_block(const struct redisReply *r, uint64_t want, uint32_t *numbers, struct sl_block *ret)
+static bool decode_block(const struct redisReply *reply, uint64_t want, uint32_t *numbers,
+                         struct sl_block *ret)
 {
-    struct sl_block b = {0};
-    if (!is_array(r, 4) || !sl_decode_record(r->element[0], &b.list) ||
-        !decode_count32(r->element[1], &b.from) || !decode_count32(r->element[2], &b.count) ||
-        r->element[3]->type != REDIS_REPLY_ARRAY)
+    struct sl_block block = {0};
+    if (!is_array(reply, 4) || !sl_decode_record(reply->element[0], &block.list) ||
+        !decode_count32(reply->element[1], &block.from) || !decode_count32(reply->element[2], &block.count) ||
+        reply->element[3]->type != REDIS_REPLY_ARRAY)
         return false;
-    if (b.count > want || b.from > b.list.size || b.count > b.list.size - b.from ||
-        r->element[3]->elements > want - b.count)
+    if (block.count > want || block.from > block.list.size || block.count > block.list.size - block.from ||
+        reply->element[3]->elements > want - block.count)
         return false;
-    for (size_t i = 0; i < r->element[3]->elements; i++) {
-        struct sl_span t;
+    for (size_t i = 0; i < reply->element[3]->elements; i++) {
+        struct sl_span text;
         uint64_t index;
-        if (!decode_text(r->element[3]->element[i], 1, 10, &t) ||
-            !sl_number_parse(t, b.list.size - 1, &index))
+        if (!decode_text(reply->element[3]->element[i], 1, 10, &text) ||
+            !sl_number_parse(text, block.list.size - 1, &index))
             return false;
-        numbers[b.returned_count++] = (uint32_t)index;
+        numbers[block.returned_count++] = (uint32_t)index;
     }
-    b.returned = numbers;
-    *ret = b;
+    block.returned = numbers;
+    *ret = block;
     return true;
 }
 
-bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken *ret, struct sl_decoded *d)
+bool sl_decode_taken(const struct redisReply *reply, uint32_t want, struct sl_taken *ret,
+                     struct sl_decoded *d)
 {
-    struct sl_taken t = {0};
-    if (!is_array(r, 5) || !decode_count(r->element[0], LARGEST, &t.taken) ||
-        !decode_count32(r->element[1], &t.sealed) || !decode_count32(r->element[2], &t.spares) ||
-        !decode_count32(r->element[3], &t.too_young) || r->element[4]->type != REDIS_REPLY_ARRAY ||
-        r->element[4]->elements > want)
+    struct sl_taken taken = {0};
+    if (!is_array(reply, 5) || !decode_count(reply->element[0], LARGEST, &taken.taken) ||
+        !decode_count32(reply->element[1], &taken.sealed) ||
+        !decode_count32(reply->element[2], &taken.spares) ||
+        !decode_count32(reply->element[3], &taken.too_young) ||
+        reply->element[4]->type != REDIS_REPLY_ARRAY || reply->element[4]->elements > want)
         return false;
-    const struct redisReply *list = r->element[4];
+    const struct redisReply *list = reply->element[4];
     struct sl_block *blocks = make_items(d, list->elements, sizeof *blocks);
     d->numbers = sl_xcalloc((size_t)want + 1, sizeof *d->numbers);
     uint32_t left = want, used = 0;
@@ -170,34 +178,34 @@ bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken 
         left -= blocks[i].count + blocks[i].returned_count;
         used += blocks[i].returned_count;
     }
-    t.blocks = blocks;
-    t.block_count = (uint32_t)list->elements;
-    *ret = t;
+    taken.blocks = blocks;
+    taken.block_count = (uint32_t)list->elements;
+    *ret = taken;
     return true;
 }
 
-bool sl_decode_records(const struct redisReply *r, const struct sl_list_record **ret, size_t *ret_n,
+bool sl_decode_records(const struct redisReply *reply, const struct sl_list_record **ret, size_t *ret_n,
                        struct sl_decoded *d)
 {
-    if (r->type != REDIS_REPLY_ARRAY)
+    if (reply->type != REDIS_REPLY_ARRAY)
         return false;
-    struct sl_list_record *all = make_items(d, r->elements, sizeof *all);
-    for (size_t i = 0; i < r->elements; i++)
-        if (!sl_decode_record(r->element[i], &all[i]))
+    struct sl_list_record *all = make_items(d, reply->elements, sizeof *all);
+    for (size_t i = 0; i < reply->elements; i++)
+        if (!sl_decode_record(reply->element[i], &all[i]))
             return false;
     *ret = all;
-    *ret_n = r->elements;
+    *ret_n = reply->elements;
     return true;
 }
 
-bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d)
+bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, struct sl_decoded *d)
 {
-    struct sl_changes c = {0};
-    if (!is_array(r, 3) || !decode_count(r->element[0], LARGEST, &c.newest) ||
-        !decode_text(r->element[1], 1, SL_REPLID_MAX, &c.replid) ||
-        !sl_decode_records(r->element[2], &c.lists, &c.count, d))
+    struct sl_changes changes = {0};
+    if (!is_array(reply, 3) || !decode_count(reply->element[0], LARGEST, &changes.newest) ||
+        !decode_text(reply->element[1], 1, SL_REPLID_MAX, &changes.replid) ||
+        !sl_decode_records(reply->element[2], &changes.lists, &changes.count, d))
         return false;
-    *ret = c;
+    *ret = changes;
     return true;
 }
 
@@ -218,16 +226,16 @@ static bool result_of(char letter, enum sl_result *ret)
     return true;
 }
 
-static bool decode_letter(const struct redisReply *r, enum sl_result *ret)
+static bool decode_letter(const struct redisReply *reply, enum sl_result *ret)
 {
-    struct sl_span t;
-    return decode_text(r, 1, 1, &t) && result_of(t.at[0], ret);
+    struct sl_span text;
+    return decode_text(reply, 1, 1, &text) && result_of(text.at[0], ret);
 }
 
-bool sl_decode_result(const struct redisReply *r, const enum sl_result *results, size_t n, unsigned *ret)
+bool sl_decode_result(const struct redisReply *reply, const enum sl_result *results, size_t n, unsigned *ret)
 {
     enum sl_result found;
-    if (!decode_letter(r, &found))
+    if (!decode_letter(reply, &found))
         return false;
     for (unsigned i = 0; i < n; i++) {
         if (results[i] == found) {
@@ -238,7 +246,7 @@ bool sl_decode_result(const struct redisReply *r, const enum sl_result *results,
     return false;
 }
 
-bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl_mended *ret_what)
+bool sl_decode_mended(const struct redisReply *reply, uint64_t *ret_version, enum sl_mended *ret_what)
 {
     static const enum sl_result results[] = {[SL_MENDED_NOT] = SL_RESULT_CURRENT,
                                              [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
@@ -247,8 +255,8 @@ bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl
                                              [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
     uint64_t version;
     unsigned what;
-    if (!is_array(r, 2) || !decode_count(r->element[0], LARGEST, &version) ||
-        !sl_decode_result(r->element[1], results, sizeof results / sizeof results[0], &what))
+    if (!is_array(reply, 2) || !decode_count(reply->element[0], LARGEST, &version) ||
+        !sl_decode_result(reply->element[1], results, sizeof results / sizeof results[0], &what))
         return false;
     *ret_version = version;
     *ret_what = (enum sl_mended)what;
@@ -256,58 +264,59 @@ bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl
 }
 
 /* Ids into `out`, at most `max` in all. */
-static bool decode_ids(const struct redisReply *r, size_t max, struct sl_uuid *out)
+static bool decode_ids(const struct redisReply *reply, size_t max, struct sl_uuid *out)
 {
-    if (r->type != REDIS_REPLY_ARRAY || r->elements > max)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > max)
         return false;
-    for (size_t i = 0; i < r->elements; i++) {
+    for (size_t i = 0; i < reply->elements; i++) {
         struct sl_span id;
-        if (!decode_text(r->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
+        if (!decode_text(reply->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
             return false;
     }
     return true;
 }
 
-bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_retired *ret,
+bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl_retired *ret,
                        struct sl_decoded *d)
 {
     struct sl_uuid *all = sl_xcalloc((size_t)asked + 1, sizeof *all);
-    if (!is_array(r, 2) || !decode_ids(r->element[0], asked, all) ||
-        !decode_ids(r->element[1], asked - r->element[0]->elements, all + r->element[0]->elements)) {
+    if (!is_array(reply, 2) || !decode_ids(reply->element[0], asked, all) ||
+        !decode_ids(reply->element[1], asked - reply->element[0]->elements,
+                    all + reply->element[0]->elements)) {
         free(all);
         return false;
     }
     d->items = all;
     *ret = (struct sl_retired){.retired = all,
-                               .gone = all + r->element[0]->elements,
-                               .retired_count = r->element[0]->elements,
-                               .gone_count = r->element[1]->elements};
+                               .gone = all + reply->element[0]->elements,
+                               .retired_count = reply->element[0]->elements,
+                               .gone_count = reply->element[1]->elements};
     return true;
 }
 
-bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
+bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d)
 {
-    if (r->type != REDIS_REPLY_ARRAY)
+    if (reply->type != REDIS_REPLY_ARRAY)
         return false;
-    struct sl_span *all = make_items(d, r->elements, sizeof *all);
-    for (size_t i = 0; i < r->elements; i++)
-        if (!decode_text(r->element[i], 0, 8192, &all[i]))
+    struct sl_span *all = make_items(d, reply->elements, sizeof *all);
+    for (size_t i = 0; i < reply->elements; i++)
+        if (!decode_text(reply->element[i], 0, 8192, &all[i]))
             return false;
     *ret = all;
-    *ret_n = r->elements;
+    *ret_n = reply->elements;
     return true;
 }
 
-bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret)
+bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_updated *ret)
 {
     uint64_t version, changed;
     struct sl_span letters;
     enum sl_result one;
-    if (!is_array(r, 3) || !decode_count(r->element[0], LARGEST, &version) ||
-        !decode_count(r->element[1], 1, &changed) || !decode_text(r->element[2], n, n, &letters))
+    if (!is_array(reply, 3) || !decode_count(reply->element[0], LARGEST, &version) ||
+        !decode_count(reply->element[1], 1, &changed) || !decode_text(reply->element[2], n, n, &letters))
         return false;
-    uint8_t *results = (uint8_t *)r->element[2]->str;
+    uint8_t *results = (uint8_t *)reply->element[2]->str;
     for (size_t i = 0; i < n; i++) {
         if (!result_of(letters.at[i], &one) || one > SL_RESULT_RETIRED || one == SL_RESULT_NO_LIST)
             return false;
@@ -317,36 +326,36 @@ bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated
     return true;
 }
 
-static bool decode_refusal(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+static bool decode_refusal(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
                            uint32_t *ret_group, uint32_t *ret_at)
 {
     enum sl_result why;
-    if (!is_array(r, 4) || !decode_letter(r->element[1], &why) || sl_result_err(why) == SL_OK ||
-        !decode_count32(r->element[2], ret_group) || *ret_group >= groups ||
-        !decode_count32(r->element[3], ret_at))
+    if (!is_array(reply, 4) || !decode_letter(reply->element[1], &why) || sl_result_err(why) == SL_OK ||
+        !decode_count32(reply->element[2], ret_group) || *ret_group >= groups ||
+        !decode_count32(reply->element[3], ret_at))
         return false;
     *ret = (struct sl_batched){.refused = sl_result_err(why)};
     return true;
 }
 
-bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
                        uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
 {
     enum sl_result what;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !decode_letter(r->element[0], &what))
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !decode_letter(reply->element[0], &what))
         return false;
     if (what == SL_RESULT_REFUSED)
-        return decode_refusal(r, groups, ret, ret_group, ret_at);
-    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(r, 3) ||
-        !is_array(r->element[1], groups) || !is_array(r->element[2], groups))
+        return decode_refusal(reply, groups, ret, ret_group, ret_at);
+    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(reply, 3) ||
+        !is_array(reply->element[1], groups) || !is_array(reply->element[2], groups))
         return false;
     uint64_t *versions = make_items(d, groups, sizeof *versions);
     bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
     d->numbers = (uint32_t *)(void *)changed;
     for (uint32_t i = 0; i < groups; i++) {
         uint64_t flag;
-        if (!decode_count(r->element[1]->element[i], LARGEST, &versions[i]) ||
-            !decode_count(r->element[2]->element[i], 1, &flag))
+        if (!decode_count(reply->element[1]->element[i], LARGEST, &versions[i]) ||
+            !decode_count(reply->element[2]->element[i], 1, &flag))
             return false;
         changed[i] = flag != 0;
     }
@@ -355,32 +364,33 @@ bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_ba
     return true;
 }
 
-bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret)
+bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *ret)
 {
     enum sl_result what;
     struct sl_span answer = {0};
-    if (r->type != REDIS_REPLY_ARRAY || r->elements < 1 || !decode_letter(r->element[0], &what))
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !decode_letter(reply->element[0], &what))
         return false;
     bool repeated = what == SL_RESULT_REPEATED;
     if ((!repeated && what != SL_RESULT_OTHER_REQUEST && what != SL_RESULT_WRITTEN &&
          what != SL_RESULT_NOTHING) ||
-        r->elements != (repeated ? 2 : 1) || (repeated && !decode_text(r->element[1], 1, SIZE_MAX, &answer)))
+        reply->elements != (repeated ? 2 : 1) ||
+        (repeated && !decode_text(reply->element[1], 1, SIZE_MAX, &answer)))
         return false;
     *ret = (struct sl_remembered){
         .other = what == SL_RESULT_OTHER_REQUEST, .bound = what == SL_RESULT_WRITTEN, .answer = answer};
     return true;
 }
 
-bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value,
+bool sl_decode_status(const struct redisReply *reply, bool *ret_outside, uint8_t *ret_value,
                       uint64_t *ret_version)
 {
     uint64_t value, version;
-    if (is_array(r, 0)) {
+    if (is_array(reply, 0)) {
         *ret_outside = true;
         return true;
     }
-    if (!is_array(r, 2) || !decode_count(r->element[0], UINT8_MAX, &value) ||
-        !decode_count(r->element[1], LARGEST, &version))
+    if (!is_array(reply, 2) || !decode_count(reply->element[0], UINT8_MAX, &value) ||
+        !decode_count(reply->element[1], LARGEST, &version))
         return false;
     *ret_outside = false;
     *ret_value = (uint8_t)value;
@@ -388,23 +398,23 @@ bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *re
     return true;
 }
 
-bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version,
+bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *ret_version,
                       struct sl_span *ret_bytes)
 {
     struct sl_span version, bytes = {0};
-    uint64_t v = 0;
-    if (!is_array(r, 2))
+    uint64_t value = 0;
+    if (!is_array(reply, 2))
         return false;
-    if (r->element[0]->type == REDIS_REPLY_NIL) {
+    if (reply->element[0]->type == REDIS_REPLY_NIL) {
         *ret_gone = true;
         return true;
     }
-    if (!decode_text(r->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &v))
+    if (!decode_text(reply->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &value))
         return false;
-    if (r->element[1]->type != REDIS_REPLY_NIL && !decode_text(r->element[1], 0, SIZE_MAX, &bytes))
+    if (reply->element[1]->type != REDIS_REPLY_NIL && !decode_text(reply->element[1], 0, SIZE_MAX, &bytes))
         return false;
     *ret_gone = false;
-    *ret_version = v;
+    *ret_version = value;
     *ret_bytes = bytes;
     return true;
 }
@@ -424,12 +434,12 @@ static bool next_line(struct sl_span *rest, struct sl_span *line)
     return true;
 }
 
-static bool strip_prefix(struct sl_span t, const char *prefix, struct sl_span *ret)
+static bool strip_prefix(struct sl_span text, const char *prefix, struct sl_span *ret)
 {
     size_t n = strlen(prefix);
-    if (t.len < n || memcmp(t.at, prefix, n) != 0)
+    if (text.len < n || memcmp(text.at, prefix, n) != 0)
         return false;
-    *ret = sl_span(t.at + n, t.len - n);
+    *ret = sl_span(text.at + n, text.len - n);
     return true;
 }
 

@@ -5,12 +5,12 @@
 
 struct redisReply;
 
-bool sl_decode_record(const struct redisReply *r, struct sl_list_record *ret);
-bool sl_decode_pool(const struct redisReply *r, struct sl_pool_opened *ret);
-bool sl_decode_agreed(const struct redisReply *r, struct sl_agreed *ret);
+bool sl_decode_record(const struct redisReply *reply, struct sl_list_record *ret);
+bool sl_decode_pool(const struct redisReply *reply, struct sl_pool_opened *ret);
+bool sl_decode_agreed(const struct redisReply *reply, struct sl_agreed *ret);
 /* A letter of a script, as its place among the n results that the script may give. */
-bool sl_decode_result(const struct redisReply *r, const enum sl_result *results, size_t n, unsigned *ret);
-bool sl_decode_integer(const struct redisReply *r, int64_t min, int64_t max, int64_t *ret);
+bool sl_decode_result(const struct redisReply *reply, const enum sl_result *results, size_t n, unsigned *ret);
+bool sl_decode_integer(const struct redisReply *reply, int64_t min, int64_t max, int64_t *ret);
 
 /* The memory of arrays that a decoder makes. */
 struct sl_decoded {
@@ -20,27 +20,28 @@ struct sl_decoded {
 void sl_decoded_free(struct sl_decoded *d);
 
 /* d owns the arrays, filled in on success only. */
-bool sl_decode_taken(const struct redisReply *r, uint32_t want, struct sl_taken *ret, struct sl_decoded *d);
-bool sl_decode_records(const struct redisReply *r, const struct sl_list_record **ret, size_t *ret_n,
+bool sl_decode_taken(const struct redisReply *reply, uint32_t want, struct sl_taken *ret,
+                     struct sl_decoded *d);
+bool sl_decode_records(const struct redisReply *reply, const struct sl_list_record **ret, size_t *ret_n,
                        struct sl_decoded *d);
-bool sl_decode_changes(const struct redisReply *r, struct sl_changes *ret, struct sl_decoded *d);
-bool sl_decode_mended(const struct redisReply *r, uint64_t *ret_version, enum sl_mended *ret_what);
-bool sl_decode_retired(const struct redisReply *r, uint32_t asked, struct sl_retired *ret,
+bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, struct sl_decoded *d);
+bool sl_decode_mended(const struct redisReply *reply, uint64_t *ret_version, enum sl_mended *ret_what);
+bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl_retired *ret,
                        struct sl_decoded *d);
-bool sl_decode_names(const struct redisReply *r, const struct sl_span **ret, size_t *ret_n,
+bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d);
 /* Turns letters into enum sl_result where they lie in the reply. */
-bool sl_decode_updated(const struct redisReply *r, uint32_t n, struct sl_updated *ret);
+bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_updated *ret);
 /* `ret_group` and `ret_at`: the refused entry, when ret->refused is not SL_OK. */
-bool sl_decode_batched(const struct redisReply *r, uint32_t groups, struct sl_batched *ret,
+bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
                        uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d);
 /* The answer points into the reply. */
-bool sl_decode_remembered(const struct redisReply *r, struct sl_remembered *ret);
+bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *ret);
 /* {} means an index outside: ret_outside. */
-bool sl_decode_status(const struct redisReply *r, bool *ret_outside, uint8_t *ret_value,
+bool sl_decode_status(const struct redisReply *reply, bool *ret_outside, uint8_t *ret_value,
                       uint64_t *ret_version);
 /* The reply of EXEC to HGET version, GET data. nil version: no such list, ret_gone. */
-bool sl_decode_loaded(const struct redisReply *r, bool *ret_gone, uint64_t *ret_version,
+bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *ret_version,
                       struct sl_span *ret_bytes);
 
 typedef void(sl_predecessor_cb)(void *arg, int64_t client);

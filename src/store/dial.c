@@ -101,12 +101,12 @@ static void on_dial_deadline(void *arg)
         fail_dial(d, false, "no reply from Redis for %u ms", limit);
 }
 
-static int open_socket(const struct sl_address *a, uint32_t timeout_ms)
+static int open_socket(const struct sl_address *address, uint32_t timeout_ms)
 {
-    int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
     unsigned gone_ms = timeout_ms * 2;
-    if (fd >= 0 && a->at.ss_family != AF_UNIX) {
+    if (fd >= 0 && address->at.ss_family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &gone_ms, sizeof gone_ms);
@@ -121,9 +121,10 @@ static void try_next_address(struct sl_dial *d)
     int err = 0;
     close_attempt(d);
     while (d->address_next < d->address_count) {
-        const struct sl_address *a = &d->addresses[d->address_next++];
-        int fd = open_socket(a, limit_ms);
-        if (fd >= 0 && (connect(fd, (const struct sockaddr *)&a->at, a->len) == 0 || errno == EINPROGRESS)) {
+        const struct sl_address *address = &d->addresses[d->address_next++];
+        int fd = open_socket(address, limit_ms);
+        if (fd >= 0 &&
+            (connect(fd, (const struct sockaddr *)&address->at, address->len) == 0 || errno == EINPROGRESS)) {
             d->fd = fd;
             d->watch = sl_watch_new(d->setup->loop, fd, d);
             sl_watch_write(d->watch, on_connected);
@@ -155,73 +156,76 @@ struct sl_resolve {
 static void resolve_host(struct sl_job *job, void *state)
 {
     (void)state;
-    struct sl_resolve *r = sl_container_of(job, struct sl_resolve, job);
+    struct sl_resolve *resolve = sl_container_of(job, struct sl_resolve, job);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
-    int rc = getaddrinfo(r->host, r->port, &hints, &list);
+    int rc = getaddrinfo(resolve->host, resolve->port, &hints, &list);
     if (rc != 0) {
-        r->why = gai_strerror(rc);
+        resolve->why = gai_strerror(rc);
         return;
     }
-    for (struct addrinfo *a = list; a != NULL && r->count < SL_ADDRESS_MAX; a = a->ai_next) {
-        memcpy(&r->found[r->count].at, a->ai_addr, a->ai_addrlen);
-        r->found[r->count++].len = a->ai_addrlen;
+    for (struct addrinfo *info = list; info != NULL && resolve->count < SL_ADDRESS_MAX;
+         info = info->ai_next) {
+        memcpy(&resolve->found[resolve->count].at, info->ai_addr, info->ai_addrlen);
+        resolve->found[resolve->count++].len = info->ai_addrlen;
     }
     freeaddrinfo(list);
 }
 
-void sl_dial_mail(struct sl_mail *m)
+void sl_dial_mail(struct sl_mail *mail)
 {
-    struct sl_resolve *r = sl_container_of(m, struct sl_resolve, job.mail);
-    struct sl_dial *d = r->dial;
+    struct sl_resolve *resolve = sl_container_of(mail, struct sl_resolve, job.mail);
+    struct sl_dial *d = resolve->dial;
     if (d != NULL) {
         d->resolve = NULL;
-        memcpy(d->addresses, r->found, sizeof d->addresses);
-        d->address_count = r->count;
-        if (r->count > 0)
+        memcpy(d->addresses, resolve->found, sizeof d->addresses);
+        d->address_count = resolve->count;
+        if (resolve->count > 0)
             try_next_address(d);
         else
-            fail_dial(d, false, "cannot resolve %.100s: %s", r->host, r->why != NULL ? r->why : "no address");
+            fail_dial(d, false, "cannot resolve %.100s: %s", resolve->host,
+                      resolve->why != NULL ? resolve->why : "no address");
     }
-    free(r->host);
-    free(r);
+    free(resolve->host);
+    free(resolve);
 }
 
 static void start_resolving(struct sl_dial *d)
 {
-    struct sl_resolve *r = sl_xcalloc(1, sizeof *r);
-    r->job = (struct sl_job){.mail.kind = SL_STORE_MAIL, .work = resolve_host, .reply_to = d->setup->mail};
-    r->host = sl_xstrdup(d->setup->options->host);
-    snprintf(r->port, sizeof r->port, "%u", d->setup->options->port);
-    r->dial = d;
-    d->resolve = r;
-    sl_crew_submit(d->setup->clerk, &r->job);
+    struct sl_resolve *resolve = sl_xcalloc(1, sizeof *resolve);
+    resolve->job =
+        (struct sl_job){.mail.kind = SL_STORE_MAIL, .work = resolve_host, .reply_to = d->setup->mail};
+    resolve->host = sl_xstrdup(d->setup->options->host);
+    snprintf(resolve->port, sizeof resolve->port, "%u", d->setup->options->port);
+    resolve->dial = d;
+    d->resolve = resolve;
+    sl_crew_submit(d->setup->clerk, &resolve->job);
     d->on_step(d->arg, SL_DIAL_RESOLVING);
 }
 
 /* Needs no resolver: a socket path, or an address in digits. */
 static bool address_in_options(struct sl_dial *d)
 {
-    const struct sl_redis_options *o = d->setup->options;
-    struct sl_address *a = &d->addresses[0];
-    memset(a, 0, sizeof *a);
-    struct sockaddr_un *un = (struct sockaddr_un *)&a->at;
-    struct sockaddr_in *in = (struct sockaddr_in *)&a->at;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->at;
-    if (o->socket != NULL) {
+    const struct sl_redis_options *options = d->setup->options;
+    struct sl_address *address = &d->addresses[0];
+    memset(address, 0, sizeof *address);
+    struct sockaddr_un *un = (struct sockaddr_un *)&address->at;
+    struct sockaddr_in *in = (struct sockaddr_in *)&address->at;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address->at;
+    if (options->socket != NULL) {
         un->sun_family = AF_UNIX;
-        snprintf(un->sun_path, sizeof un->sun_path, "%s", o->socket);
-        a->len = sizeof *un;
-    } else if (inet_pton(AF_INET, o->host, &in->sin_addr) == 1) {
+        snprintf(un->sun_path, sizeof un->sun_path, "%s", options->socket);
+        address->len = sizeof *un;
+    } else if (inet_pton(AF_INET, options->host, &in->sin_addr) == 1) {
         in->sin_family = AF_INET;
-        in->sin_port = htons(o->port);
-        a->len = sizeof *in;
-    } else if (inet_pton(AF_INET6, o->host, &in6->sin6_addr) == 1) {
+        in->sin_port = htons(options->port);
+        address->len = sizeof *in;
+    } else if (inet_pton(AF_INET6, options->host, &in6->sin6_addr) == 1) {
         in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(o->port);
-        a->len = sizeof *in6;
+        in6->sin6_port = htons(options->port);
+        address->len = sizeof *in6;
     }
     d->address_count = 1;
-    return a->len > 0;
+    return address->len > 0;
 }
 
 /* ---- life */
@@ -234,10 +238,10 @@ void sl_dial_init(struct sl_dial *d, const struct sl_store_setup *setup, sl_dial
 
 void sl_dial_start(struct sl_dial *d)
 {
-    const struct sl_redis_options *o = d->setup->options;
+    const struct sl_redis_options *options = d->setup->options;
     const size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
     d->address_next = 0;
-    if (o->socket != NULL && strlen(o->socket) >= room)
+    if (options->socket != NULL && strlen(options->socket) >= room)
         fail_dial(d, true, "the path of the Redis socket is longer than %zu bytes", room - 1);
     else if (address_in_options(d))
         try_next_address(d);

@@ -43,4 +43,4 @@ void sl_dial_init(struct sl_dial *d, const struct sl_store_setup *setup, sl_dial
 void sl_dial_start(struct sl_dial *d);
 void sl_dial_stop(struct sl_dial *d); /* no report follows; idempotent */
 /* Mail of kind SL_STORE_MAIL: a host name is resolved. */
-void sl_dial_mail(struct sl_mail *m);
+void sl_dial_mail(struct sl_mail *mail);

@@ -47,19 +47,19 @@ struct words {
 
 static const char *const scripts[SCRIPTS] = {"open_pool", "import"};
 
-static void words_add(struct words *w, const char *bytes, size_t n)
+static void words_add(struct words *words, const char *bytes, size_t n)
 {
-    sl_assert(w->n < WORDS);
-    w->at[w->n] = bytes;
-    w->len[w->n++] = n;
+    sl_assert(words->n < WORDS);
+    words->at[words->n] = bytes;
+    words->len[words->n++] = n;
 }
 
 static struct words words_of(const char *const *list)
 {
-    struct words w = {.n = 0};
+    struct words words = {.n = 0};
     for (; *list != NULL; list++)
-        words_add(&w, *list, strlen(*list));
-    return w;
+        words_add(&words, *list, strlen(*list));
+    return words;
 }
 
 /* Says why; always false. */
@@ -84,9 +84,9 @@ static bool bad_shape(struct sl_direct *d, const char *of)
  * said. */
 static bool wait_for(const struct sl_direct *d, uint64_t until_ns)
 {
-    struct pollfd p = {.fd = d->redis->fd, .events = sl_link_wants_room(d->link) ? POLLOUT : POLLIN};
+    struct pollfd poll_fd = {.fd = d->redis->fd, .events = sl_link_wants_room(d->link) ? POLLOUT : POLLIN};
     uint64_t now = sl_mono_ns(&sl_clock_system);
-    int rc = now < until_ns ? poll(&p, 1, (int)((until_ns - now) / SL_NS_PER_MS) + 1) : 0;
+    int rc = now < until_ns ? poll(&poll_fd, 1, (int)((until_ns - now) / SL_NS_PER_MS) + 1) : 0;
     return rc > 0 || (rc < 0 && errno == EINTR);
 }
 
@@ -95,22 +95,22 @@ static uint64_t limit_of(const struct sl_direct *d)
     return sl_mono_ns(&sl_clock_system) + d->timeout_ms * SL_NS_PER_MS;
 }
 
-static bool start_tls(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *o)
+static bool start_tls(struct sl_direct *d, struct ssl_ctx_st *ctx, const struct sl_redis_options *options)
 {
     uint64_t until = limit_of(d);
     int rc, flags = fcntl(d->redis->fd, F_GETFL);
     fcntl(d->redis->fd, F_SETFL, flags | O_NONBLOCK);
-    d->link = sl_link_new(ctx, d->redis->fd, o);
+    d->link = sl_link_new(ctx, d->redis->fd, options);
     while ((rc = sl_link_handshake(d->link)) == 0)
         if (!wait_for(d, until))
             return fail_command(d, "no TLS handshake for %u ms: is it the TLS port?", d->timeout_ms);
     return rc > 0 || fail_command(d, "%s", sl_link_why(d->link));
 }
 
-static bool queue_tls(struct sl_direct *d, const struct words *w)
+static bool queue_tls(struct sl_direct *d, const struct words *words)
 {
     char *text = NULL;
-    long long n = redisFormatCommandArgv(&text, w->n, (const char **)w->at, w->len);
+    long long n = redisFormatCommandArgv(&text, words->n, (const char **)words->at, words->len);
     sl_assert(n > 0);
     d->out = sl_xrealloc(d->out, d->out_len + (size_t)n);
     memcpy(d->out + d->out_len, text, (size_t)n);
@@ -165,54 +165,54 @@ static bool reply_tls(struct sl_direct *d, void **ret)
 
 static bool read_reply(struct sl_direct *d)
 {
-    void *r = NULL;
+    void *reply = NULL;
     freeReplyObject(d->reply);
     d->reply = NULL;
-    if (d->link != NULL && !reply_tls(d, &r))
+    if (d->link != NULL && !reply_tls(d, &reply))
         return false;
-    if (d->link == NULL && redisGetReply(d->redis, &r) != REDIS_OK)
+    if (d->link == NULL && redisGetReply(d->redis, &reply) != REDIS_OK)
         return fail_command(d, "no reply from Redis: %s", d->redis->errstr);
-    d->reply = r;
+    d->reply = reply;
     if (d->reply->type == REDIS_REPLY_ERROR)
         return fail_command(d, "Redis answers: %.200s", d->reply->str);
     d->why[0] = '\0';
     return true;
 }
 
-static bool queue_command(struct sl_direct *d, const struct words *w)
+static bool queue_command(struct sl_direct *d, const struct words *words)
 {
     if (d->link != NULL)
-        return queue_tls(d, w);
-    if (redisAppendCommandArgv(d->redis, w->n, (const char **)w->at, w->len) != REDIS_OK)
+        return queue_tls(d, words);
+    if (redisAppendCommandArgv(d->redis, words->n, (const char **)words->at, words->len) != REDIS_OK)
         return fail_command(d, "the command was not sent: %s", d->redis->errstr);
     return true;
 }
 
-static bool run_command(struct sl_direct *d, const struct words *w)
+static bool run_command(struct sl_direct *d, const struct words *words)
 {
-    return queue_command(d, w) && read_reply(d);
+    return queue_command(d, words) && read_reply(d);
 }
 
 static bool run_words(struct sl_direct *d, const char *const *list)
 {
-    struct words w = words_of(list);
-    return run_command(d, &w);
+    struct words words = words_of(list);
+    return run_command(d, &words);
 }
 
 /* ---- connecting */
 
-static bool greet_server(struct sl_direct *d, const struct sl_redis_options *o)
+static bool greet_server(struct sl_direct *d, const struct sl_redis_options *options)
 {
     char database[16];
-    snprintf(database, sizeof database, "%u", o->database);
-    if (o->password != NULL && o->username != NULL &&
-        !run_words(d, (const char *const[]){"AUTH", o->username, o->password, NULL}))
+    snprintf(database, sizeof database, "%u", options->database);
+    if (options->password != NULL && options->username != NULL &&
+        !run_words(d, (const char *const[]){"AUTH", options->username, options->password, NULL}))
         return false;
-    if (o->password != NULL && o->username == NULL &&
-        !run_words(d, (const char *const[]){"AUTH", o->password, NULL}))
+    if (options->password != NULL && options->username == NULL &&
+        !run_words(d, (const char *const[]){"AUTH", options->password, NULL}))
         return false;
     return run_words(d, (const char *const[]){"CLIENT", "SETNAME", "statuslistctl", NULL}) &&
-           (o->database == 0 || run_words(d, (const char *const[]){"SELECT", database, NULL}));
+           (options->database == 0 || run_words(d, (const char *const[]){"SELECT", database, NULL}));
 }
 
 static bool look_at_server(struct sl_direct *d, bool writes)
@@ -238,9 +238,9 @@ static bool load_script(struct sl_direct *d, unsigned which)
 {
     size_t len;
     char *text = sl_script_text(scripts[which], &len);
-    struct words w = words_of((const char *const[]){"SCRIPT", "LOAD", NULL});
-    words_add(&w, text, len);
-    bool ok = run_command(d, &w);
+    struct words words = words_of((const char *const[]){"SCRIPT", "LOAD", NULL});
+    words_add(&words, text, len);
+    bool ok = run_command(d, &words);
     free(text);
     if (!ok)
         return false;
@@ -250,28 +250,29 @@ static bool load_script(struct sl_direct *d, unsigned which)
     return true;
 }
 
-struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ctx_st *tls, bool writes,
+struct sl_direct *sl_direct_open(const struct sl_redis_options *options, struct ssl_ctx_st *tls, bool writes,
                                  struct sl_buf *why)
 {
     struct sl_direct *d = sl_xcalloc(1, sizeof *d);
-    struct timeval limit = {.tv_sec = o->command_timeout_ms / 1000,
-                            .tv_usec = (suseconds_t)(o->command_timeout_ms % 1000) * 1000};
-    d->database = o->database;
-    d->timeout_ms = o->command_timeout_ms;
-    d->redis = o->socket != NULL ? redisConnectUnixWithTimeout(o->socket, limit)
-                                 : redisConnectWithTimeout(o->host, o->port, limit);
+    struct timeval limit = {.tv_sec = options->command_timeout_ms / 1000,
+                            .tv_usec = (suseconds_t)(options->command_timeout_ms % 1000) * 1000};
+    d->database = options->database;
+    d->timeout_ms = options->command_timeout_ms;
+    d->redis = options->socket != NULL ? redisConnectUnixWithTimeout(options->socket, limit)
+                                       : redisConnectWithTimeout(options->host, options->port, limit);
     bool ok = d->redis != NULL && d->redis->err == 0 && redisSetTimeout(d->redis, limit) == REDIS_OK;
     if (!ok)
         fail_command(d, "%s", d->redis != NULL ? d->redis->errstr : "no memory");
-    ok = ok && (!o->tls.enabled || start_tls(d, tls, o)) && greet_server(d, o) && look_at_server(d, writes);
+    ok = ok && (!options->tls.enabled || start_tls(d, tls, options)) && greet_server(d, options) &&
+         look_at_server(d, writes);
     for (unsigned i = 0; ok && writes && i < SCRIPTS; i++)
         ok = load_script(d, i);
     if (ok)
         return d;
-    if (o->socket != NULL)
-        sl_buf_printf(why, "Redis at %s: %s", o->socket, d->why);
+    if (options->socket != NULL)
+        sl_buf_printf(why, "Redis at %s: %s", options->socket, d->why);
     else
-        sl_buf_printf(why, "Redis at %s:%u: %s", o->host, o->port, d->why);
+        sl_buf_printf(why, "Redis at %s:%u: %s", options->host, options->port, d->why);
     sl_direct_free(d);
     return NULL;
 }
@@ -300,49 +301,50 @@ bool sl_direct_appends(const struct sl_direct *d)
 
 /* ---- reading pools and lists */
 
-static bool is_array(const redisReply *r, size_t n)
+static bool is_array(const redisReply *reply, size_t n)
 {
-    return r != NULL && r->type == REDIS_REPLY_ARRAY && r->elements == n;
+    return reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == n;
 }
 
-static bool decode_decimal(const redisReply *r, uint64_t max, uint64_t *ret)
+static bool decode_decimal(const redisReply *reply, uint64_t max, uint64_t *ret)
 {
-    return r->type == REDIS_REPLY_STRING && sl_number_parse(sl_span(r->str, r->len), max, ret);
+    return reply->type == REDIS_REPLY_STRING && sl_number_parse(sl_span(reply->str, reply->len), max, ret);
 }
 
 bool sl_direct_pool(struct sl_direct *d, const char *pool, struct sl_direct_pool *ret)
 {
     char key[SL_NAME_MAX];
     uint64_t size, bits;
-    struct sl_direct_pool p = {.known = true};
+    struct sl_direct_pool found = {.known = true};
     sl_name_pool(pool, "config", key);
     if (!run_words(d, (const char *const[]){"HMGET", key, "size", "bits", "change", "taken", NULL}))
         return false;
     if (!is_array(d->reply, 4))
         return bad_shape(d, "pool");
-    redisReply **e = d->reply->element;
-    if (e[0]->type == REDIS_REPLY_NIL) {
+    redisReply **field = d->reply->element;
+    if (field[0]->type == REDIS_REPLY_NIL) {
         *ret = (struct sl_direct_pool){.known = false};
         return true;
     }
-    if (!decode_decimal(e[0], UINT32_MAX, &size) || !decode_decimal(e[1], 8, &bits) ||
-        !decode_decimal(e[2], INT64_MAX, &p.change) || !decode_decimal(e[3], INT64_MAX, &p.taken))
+    if (!decode_decimal(field[0], UINT32_MAX, &size) || !decode_decimal(field[1], 8, &bits) ||
+        !decode_decimal(field[2], INT64_MAX, &found.change) ||
+        !decode_decimal(field[3], INT64_MAX, &found.taken))
         return bad_shape(d, "pool");
-    p.size = (uint32_t)size;
-    p.bits = (uint8_t)bits;
+    found.size = (uint32_t)size;
+    found.bits = (uint8_t)bits;
     sl_name_pool(pool, "lists", key);
     if (!run_words(d, (const char *const[]){"SCARD", key, NULL}))
         return false;
     if (d->reply->type != REDIS_REPLY_INTEGER || d->reply->integer < 0)
         return bad_shape(d, "set of lists");
-    p.lists = (uint64_t)d->reply->integer;
-    *ret = p;
+    found.lists = (uint64_t)d->reply->integer;
+    *ret = found;
     return true;
 }
 
-static int by_bytes(const void *a, const void *b)
+static int by_bytes(const void *left, const void *right)
 {
-    return memcmp(a, b, sizeof(struct sl_uuid));
+    return memcmp(left, right, sizeof(struct sl_uuid));
 }
 
 bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_ids, size_t *ret_n)
@@ -356,8 +358,8 @@ bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_i
     size_t n = d->reply->elements;
     struct sl_uuid *ids = sl_xcalloc(n + 1, sizeof *ids);
     for (size_t i = 0; i < n; i++) {
-        const redisReply *e = d->reply->element[i];
-        if (e->type != REDIS_REPLY_STRING || !sl_uuid_parse(sl_span(e->str, e->len), &ids[i])) {
+        const redisReply *id = d->reply->element[i];
+        if (id->type != REDIS_REPLY_STRING || !sl_uuid_parse(sl_span(id->str, id->len), &ids[i])) {
             free(ids);
             return bad_shape(d, "id of a list");
         }
@@ -368,22 +370,23 @@ bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_i
     return true;
 }
 
-static bool fields_of_list(const redisReply *r, struct sl_direct_list *ret)
+static bool fields_of_list(const redisReply *reply, struct sl_direct_list *ret)
 {
     uint64_t size, bits, cursor;
-    struct sl_direct_list l = {.size = 0};
-    redisReply **e = r->element;
-    if (e[0]->type != REDIS_REPLY_STRING || e[5]->type != REDIS_REPLY_STRING ||
-        !decode_decimal(e[1], UINT32_MAX, &size) || !decode_decimal(e[2], 8, &bits) ||
-        !decode_decimal(e[3], (uint64_t)1 << 53, &l.version) || !decode_decimal(e[4], UINT32_MAX, &cursor) ||
-        !decode_decimal(e[6], (uint64_t)1 << 53, &l.created))
+    struct sl_direct_list list = {.size = 0};
+    redisReply **field = reply->element;
+    if (field[0]->type != REDIS_REPLY_STRING || field[5]->type != REDIS_REPLY_STRING ||
+        !decode_decimal(field[1], UINT32_MAX, &size) || !decode_decimal(field[2], 8, &bits) ||
+        !decode_decimal(field[3], (uint64_t)1 << 53, &list.version) ||
+        !decode_decimal(field[4], UINT32_MAX, &cursor) ||
+        !decode_decimal(field[6], (uint64_t)1 << 53, &list.created))
         return false;
-    l.uri = sl_span(e[0]->str, e[0]->len);
-    l.state = sl_span(e[5]->str, e[5]->len);
-    l.size = (uint32_t)size;
-    l.bits = (uint8_t)bits;
-    l.cursor = (uint32_t)cursor;
-    *ret = l;
+    list.uri = sl_span(field[0]->str, field[0]->len);
+    list.state = sl_span(field[5]->str, field[5]->len);
+    list.size = (uint32_t)size;
+    list.bits = (uint8_t)bits;
+    list.cursor = (uint32_t)cursor;
+    *ret = list;
     return true;
 }
 
@@ -393,13 +396,13 @@ bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid 
     char config[SL_NAME_MAX], data[SL_NAME_MAX];
     sl_name_list(pool, id, "config", config);
     sl_name_list(pool, id, "data", data);
-    struct words w[4] = {words_of((const char *const[]){"MULTI", NULL}),
-                         words_of((const char *const[]){"HMGET", config, "uri", "size", "bits", "version",
-                                                        "cursor", "state", "created", NULL}),
-                         words_of((const char *const[]){"GET", data, NULL}),
-                         words_of((const char *const[]){"EXEC", NULL})};
+    struct words words[4] = {words_of((const char *const[]){"MULTI", NULL}),
+                             words_of((const char *const[]){"HMGET", config, "uri", "size", "bits", "version",
+                                                            "cursor", "state", "created", NULL}),
+                             words_of((const char *const[]){"GET", data, NULL}),
+                             words_of((const char *const[]){"EXEC", NULL})};
     for (int i = 0; i < 4; i++)
-        if (!queue_command(d, &w[i]))
+        if (!queue_command(d, &words[i]))
             return false;
     for (int i = 0; i < 4; i++)
         if (!read_reply(d))
@@ -409,13 +412,13 @@ bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid 
     *ret_gone = d->reply->element[0]->element[0]->type == REDIS_REPLY_NIL;
     if (*ret_gone)
         return true;
-    struct sl_direct_list l;
+    struct sl_direct_list list;
     const redisReply *bytes = d->reply->element[1];
-    if (!fields_of_list(d->reply->element[0], &l) ||
+    if (!fields_of_list(d->reply->element[0], &list) ||
         (bytes->type != REDIS_REPLY_STRING && bytes->type != REDIS_REPLY_NIL))
         return bad_shape(d, "list");
-    l.bytes = bytes->type == REDIS_REPLY_STRING ? sl_span(bytes->str, bytes->len) : sl_span("", 0);
-    *ret = l;
+    list.bytes = bytes->type == REDIS_REPLY_STRING ? sl_span(bytes->str, bytes->len) : sl_span("", 0);
+    *ret = list;
     return true;
 }
 
@@ -441,34 +444,34 @@ bool sl_direct_look(struct sl_direct *d, const char *pool, const struct sl_uuid 
 
 static struct words script_call(struct sl_direct *d, unsigned which, const char *key, const char *key2)
 {
-    struct words w = words_of((const char *const[]){"EVALSHA", NULL});
-    words_add(&w, d->sha[which], SHA);
-    words_add(&w, key2 != NULL ? "2" : "1", 1);
-    words_add(&w, key, strlen(key));
+    struct words words = words_of((const char *const[]){"EVALSHA", NULL});
+    words_add(&words, d->sha[which], SHA);
+    words_add(&words, key2 != NULL ? "2" : "1", 1);
+    words_add(&words, key, strlen(key));
     if (key2 != NULL)
-        words_add(&w, key2, strlen(key2));
-    return w;
+        words_add(&words, key2, strlen(key2));
+    return words;
 }
 
 bool sl_direct_open_pool(struct sl_direct *d, const char *pool, uint32_t size, uint8_t bits)
 {
     char key[SL_NAME_MAX], numbers[2][12];
-    struct sl_pool_opened p;
+    struct sl_pool_opened opened;
     sl_name_pool(pool, "config", key);
     snprintf(numbers[0], sizeof numbers[0], "%u", size);
     snprintf(numbers[1], sizeof numbers[1], "%u", bits);
-    struct words w = script_call(d, OPEN_POOL, key, SL_NAME_POOLS);
-    words_add(&w, pool, strlen(pool));
-    words_add(&w, numbers[0], strlen(numbers[0]));
-    words_add(&w, numbers[1], strlen(numbers[1]));
-    if (!run_command(d, &w))
+    struct words words = script_call(d, OPEN_POOL, key, SL_NAME_POOLS);
+    words_add(&words, pool, strlen(pool));
+    words_add(&words, numbers[0], strlen(numbers[0]));
+    words_add(&words, numbers[1], strlen(numbers[1]));
+    if (!run_command(d, &words))
         return false;
-    if (!sl_decode_pool(d->reply, &p))
+    if (!sl_decode_pool(d->reply, &opened))
         return bad_shape(d, "pool");
-    if (p.size != size || p.bits != bits)
+    if (opened.size != size || opened.bits != bits)
         return fail_command(
             d, "the pool %s has size %u and bits %u in Redis, but size %u and bits %u in the backup", pool,
-            p.size, p.bits, size, bits);
+            opened.size, opened.bits, size, bits);
     return true;
 }
 
@@ -479,23 +482,23 @@ static const enum sl_result import_results[] = {
     [SL_IMPORT_RETIRED] = SL_RESULT_RETIRED};
 
 bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
-                      const struct sl_direct_list *l, const char *backup, bool raise, enum sl_import *ret,
+                      const struct sl_direct_list *list, const char *backup, bool raise, enum sl_import *ret,
                       uint64_t *ret_version)
 {
     char key[SL_NAME_MAX], channel[SL_NAME_MAX], text[SL_UUID_TEXT], numbers[4][24];
-    const uint64_t values[4] = {l->size, l->bits, l->version, l->created};
+    const uint64_t values[4] = {list->size, list->bits, list->version, list->created};
     sl_name_pool(pool, "config", key);
     sl_uuid_text(id, text);
-    struct words w = script_call(d, IMPORT, key, NULL);
-    words_add(&w, channel, sl_name_channel(d->database, pool, channel));
-    words_add(&w, text, sizeof text);
-    words_add(&w, l->uri.at, l->uri.len);
+    struct words words = script_call(d, IMPORT, key, NULL);
+    words_add(&words, channel, sl_name_channel(d->database, pool, channel));
+    words_add(&words, text, sizeof text);
+    words_add(&words, list->uri.at, list->uri.len);
     for (int i = 0; i < 4; i++)
-        words_add(&w, numbers[i], (size_t)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, values[i]));
-    words_add(&w, backup, strlen(backup));
-    words_add(&w, raise ? "1" : "0", 1);
-    words_add(&w, l->bytes.at, l->bytes.len);
-    if (!run_command(d, &w))
+        words_add(&words, numbers[i], (size_t)snprintf(numbers[i], sizeof numbers[i], "%" PRIu64, values[i]));
+    words_add(&words, backup, strlen(backup));
+    words_add(&words, raise ? "1" : "0", 1);
+    words_add(&words, list->bytes.at, list->bytes.len);
+    if (!run_command(d, &words))
         return false;
     unsigned what;
     int64_t version;

@@ -11,7 +11,7 @@ struct sl_direct;
 /* `tls`: an SSL_CTX if the options ask for TLS; the process must then ignore SIGPIPE. `writes`: the server
  * must be the primary. NULL: one sentence in `why`. The options' command timeout bounds connecting and every
  * reply; there is no name resolution but the system's, which blocks. */
-struct sl_direct *sl_direct_open(const struct sl_redis_options *o, struct ssl_ctx_st *tls, bool writes,
+struct sl_direct *sl_direct_open(const struct sl_redis_options *options, struct ssl_ctx_st *tls, bool writes,
                                  struct sl_buf *why);
 void sl_direct_free(struct sl_direct *d);
 const char *sl_direct_why(const struct sl_direct *d); /* a sentence; "" when the last call succeeded */
@@ -56,5 +56,5 @@ enum sl_import {
  * instances which know more of it mend it. `raise`: a list that is there at a lower version gets the backup's
  * bytes; otherwise whatever is there stays. */
 bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
-                      const struct sl_direct_list *l, const char *backup, bool raise, enum sl_import *ret,
+                      const struct sl_direct_list *list, const char *backup, bool raise, enum sl_import *ret,
                       uint64_t *ret_version);

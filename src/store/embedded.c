@@ -121,38 +121,38 @@ static void on_again(void *arg)
 
 /* ---- what it needs */
 
-static bool find_server(struct sl_embedded_child *c, struct sl_buf *why)
+static bool find_server(struct sl_embedded_child *child, struct sl_buf *why)
 {
     const char *path = getenv("PATH");
     char dirs[4096], *rest = dirs;
     snprintf(dirs, sizeof dirs, "%s", path != NULL ? path : "/usr/bin:/bin");
     for (char *dir; (dir = strsep(&rest, ":")) != NULL;) {
-        int n = snprintf(c->program, sizeof c->program, "%s/redis-server", dir);
-        if (n > 0 && (size_t)n < sizeof c->program && access(c->program, X_OK) == 0)
+        int n = snprintf(child->program, sizeof child->program, "%s/redis-server", dir);
+        if (n > 0 && (size_t)n < sizeof child->program && access(child->program, X_OK) == 0)
             return true;
     }
     sl_buf_puts(why, "there is no redis-server in PATH: install it, or use redis mode external");
     return false;
 }
 
-static bool lock_directory(struct sl_embedded_child *c, struct sl_buf *why)
+static bool lock_directory(struct sl_embedded_child *child, struct sl_buf *why)
 {
     char path[PATH_MAX + 8], holder[64] = {0};
     size_t n = 0;
-    snprintf(path, sizeof path, "%s/lock", c->dir);
-    c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (c->lock_fd < 0) {
+    snprintf(path, sizeof path, "%s/lock", child->dir);
+    child->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (child->lock_fd < 0) {
         sl_buf_printf(why, "cannot open %s: %s", path, strerror(errno));
         return false;
     }
-    for (int waited = 0; flock(c->lock_fd, LOCK_EX | LOCK_NB) != 0; waited += 50) {
-        ssize_t got = pread(c->lock_fd, holder, sizeof holder - 1, 0);
+    for (int waited = 0; flock(child->lock_fd, LOCK_EX | LOCK_NB) != 0; waited += 50) {
+        ssize_t got = pread(child->lock_fd, holder, sizeof holder - 1, 0);
         n = got > 0 ? strcspn(holder, "\n") : 0;
         int owner = atoi(holder); /* our own second start need not wait for us to die */
         if (waited >= LOCK_WAIT_MS || owner == getpid()) {
-            sl_buf_printf(why, "%s is in use by another redis-server (processes %.*s)", c->dir, (int)n,
+            sl_buf_printf(why, "%s is in use by another redis-server (processes %.*s)", child->dir, (int)n,
                           holder);
-            close(c->lock_fd);
+            close(child->lock_fd);
             return false;
         }
         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000000}, NULL);
@@ -162,17 +162,17 @@ static bool lock_directory(struct sl_embedded_child *c, struct sl_buf *why)
 
 static bool prepare_directory(struct sl_embedded *e, const char *storage, struct sl_buf *why)
 {
-    struct sl_embedded_child *c = &e->child;
-    int n = snprintf(c->dir, sizeof c->dir, "%s/redis", storage);
+    struct sl_embedded_child *child = &e->child;
+    int n = snprintf(child->dir, sizeof child->dir, "%s/redis", storage);
     int m = snprintf(e->socket, sizeof e->socket, "%s/redis/redis.sock", storage);
-    if (n < 0 || (size_t)n >= sizeof c->dir || m < 0 || (size_t)m >= sizeof e->socket) {
+    if (n < 0 || (size_t)n >= sizeof child->dir || m < 0 || (size_t)m >= sizeof e->socket) {
         sl_buf_printf(why, "the path of the socket in the storage directory is longer than %zu bytes",
                       sizeof e->socket - 1);
         return false;
     }
-    if ((mkdir(c->dir, 0700) != 0 && errno != EEXIST) || chmod(c->dir, 0700) != 0 ||
-        access(c->dir, W_OK | X_OK) != 0) {
-        sl_buf_printf(why, "cannot use the directory %s: %s", c->dir, strerror(errno));
+    if ((mkdir(child->dir, 0700) != 0 && errno != EEXIST) || chmod(child->dir, 0700) != 0 ||
+        access(child->dir, W_OK | X_OK) != 0) {
+        sl_buf_printf(why, "cannot use the directory %s: %s", child->dir, strerror(errno));
         return false;
     }
     return true;
@@ -226,10 +226,10 @@ void sl_embedded_stop(struct sl_embedded *e)
         return;
     sl_timer_stop(e->loop, &e->again);
     if (e->pid > 0) {
-        struct pollfd p = {.fd = e->pidfd, .events = POLLIN};
+        struct pollfd poll_fd = {.fd = e->pidfd, .events = POLLIN};
         kill(e->pid, SIGTERM);
         int rc;
-        while ((rc = poll(&p, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
+        while ((rc = poll(&poll_fd, 1, STOP_WAIT_MS)) < 0 && errno == EINTR)
             ;
         if (rc == 0) {
             sl_log(SL_ERROR, "redis-server", "the embedded redis-server does not stop; killing it");

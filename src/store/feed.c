@@ -20,9 +20,10 @@ struct sl_feed {
     unsigned awaited; /* subscriptions that are not confirmed */
 };
 
-static bool is_word(const struct redisReply *r, const char *word)
+static bool is_word(const struct redisReply *reply, const char *word)
 {
-    return r->type == REDIS_REPLY_STRING && sl_span_eq(sl_span(r->str, r->len), sl_span(word, strlen(word)));
+    return reply->type == REDIS_REPLY_STRING &&
+           sl_span_eq(sl_span(reply->str, reply->len), sl_span(word, strlen(word)));
 }
 
 static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
@@ -36,14 +37,14 @@ static const char *pool_of(const struct sl_feed *f, struct sl_span channel)
     return NULL;
 }
 
-static bool read_news(struct sl_conn *c, const struct redisReply *r)
+static bool read_news(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "message"))
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !is_word(reply->element[0], "message"))
         return false;
     struct sl_uuid list;
     uint64_t version;
-    const struct redisReply *channel = r->element[1], *payload = r->element[2];
+    const struct redisReply *channel = reply->element[1], *payload = reply->element[2];
     const char *pool =
         channel->type == REDIS_REPLY_STRING ? pool_of(f, sl_span(channel->str, channel->len)) : NULL;
     if (pool == NULL || payload->type != REDIS_REPLY_STRING ||
@@ -56,11 +57,11 @@ static bool read_news(struct sl_conn *c, const struct redisReply *r)
     return true;
 }
 
-static void on_subscribed(struct sl_conn *c, const struct redisReply *r)
+static void on_subscribed(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_feed *f = sl_container_of(c, struct sl_feed, conn);
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 || !is_word(r->element[0], "subscribe"))
-        sl_conn_refused(c, "SUBSCRIBE", r);
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !is_word(reply->element[0], "subscribe"))
+        sl_conn_refused(c, "SUBSCRIBE", reply);
     else if (--f->awaited == 0 && c->state == SL_STORE_VERIFYING)
         sl_conn_up(c);
 }
@@ -89,10 +90,10 @@ static void subscribe_channels(struct sl_conn *c)
         sl_conn_up(c);
 }
 
-static void on_pong(struct sl_conn *c, const struct redisReply *r)
+static void on_pong(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (r->type == REDIS_REPLY_ERROR)
-        sl_conn_refused(c, "PING", r);
+    if (reply->type == REDIS_REPLY_ERROR)
+        sl_conn_refused(c, "PING", reply);
 }
 
 static void beat_feed(struct sl_conn *c)
@@ -125,10 +126,10 @@ struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
     return f;
 }
 
-static void on_shown(struct sl_conn *c, const struct redisReply *r)
+static void on_shown(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (r->type != REDIS_REPLY_ARRAY)
-        sl_conn_refused(c, "SUBSCRIBE", r);
+    if (reply->type != REDIS_REPLY_ARRAY)
+        sl_conn_refused(c, "SUBSCRIBE", reply);
 }
 
 void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)

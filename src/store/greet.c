@@ -15,37 +15,37 @@
 #include "store/decode_int.h"
 #include "store/metrics.h"
 
-static bool is_ok(const struct redisReply *r)
+static bool is_ok(const struct redisReply *reply)
 {
-    return r->type == REDIS_REPLY_STATUS && r->len == 2 && memcmp(r->str, "OK", 2) == 0;
+    return reply->type == REDIS_REPLY_STATUS && reply->len == 2 && memcmp(reply->str, "OK", 2) == 0;
 }
 
-static void on_auth(struct sl_conn *c, const struct redisReply *r)
+static void on_auth(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (!is_ok(r))
-        sl_conn_refused(c, "the password", r);
+    if (!is_ok(reply))
+        sl_conn_refused(c, "the password", reply);
 }
 
-static void on_select(struct sl_conn *c, const struct redisReply *r)
+static void on_select(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (!is_ok(r))
-        sl_conn_refused(c, "the database number", r);
+    if (!is_ok(reply))
+        sl_conn_refused(c, "the database number", reply);
 }
 
-static void on_name(struct sl_conn *c, const struct redisReply *r)
+static void on_name(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOAUTH", 6) == 0)
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOAUTH", 6) == 0)
         sl_conn_drop(c, true, "Redis asks for a password and none is configured");
-    else if (!is_ok(r))
-        sl_conn_refused(c, "CLIENT SETNAME", r);
+    else if (!is_ok(reply))
+        sl_conn_refused(c, "CLIENT SETNAME", reply);
 }
 
-static void on_id(struct sl_conn *c, const struct redisReply *r)
+static void on_id(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (r->type != REDIS_REPLY_INTEGER)
-        sl_conn_refused(c, "CLIENT ID", r);
+    if (reply->type != REDIS_REPLY_INTEGER)
+        sl_conn_refused(c, "CLIENT ID", reply);
     else
-        c->client_id = r->integer;
+        c->client_id = reply->integer;
 }
 
 static void finish_greeting(struct sl_conn *c)
@@ -57,15 +57,15 @@ static void finish_greeting(struct sl_conn *c)
         c->greeted(c);
 }
 
-static void on_kill(struct sl_conn *c, const struct redisReply *r)
+static void on_kill(struct sl_conn *c, const struct redisReply *reply)
 {
     /* 0: it was gone already. */
-    if (r->type != REDIS_REPLY_INTEGER) {
-        sl_conn_refused(c, "CLIENT KILL", r);
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        sl_conn_refused(c, "CLIENT KILL", reply);
         return;
     }
-    if (r->integer > 0 && c->setup.metrics != NULL)
-        sl_metric_add(c->setup.metrics, SL_STORE_M_KILLED, (uint64_t)r->integer);
+    if (reply->integer > 0 && c->setup.metrics != NULL)
+        sl_metric_add(c->setup.metrics, SL_STORE_M_KILLED, (uint64_t)reply->integer);
     if (--c->kills == 0)
         finish_greeting(c);
 }
@@ -81,33 +81,33 @@ static void kill_client(void *arg, int64_t id)
     sl_conn_ask(c, on_kill, (const char *const[]){"CLIENT", "KILL", "ID", text, NULL});
 }
 
-static void on_clients(struct sl_conn *c, const struct redisReply *r)
+static void on_clients(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (r->type != REDIS_REPLY_STRING) {
-        sl_conn_refused(c, "CLIENT LIST", r);
+    if (reply->type != REDIS_REPLY_STRING) {
+        sl_conn_refused(c, "CLIENT LIST", reply);
         return;
     }
     const struct sl_store_identity *me = c->setup.identity;
     c->kills = 0;
-    sl_decode_predecessors(sl_span(r->str, r->len), me, c->setup.role, c->client_id, kill_client, c);
+    sl_decode_predecessors(sl_span(reply->str, reply->len), me, c->setup.role, c->client_id, kill_client, c);
     if (c->kills == 0)
         finish_greeting(c);
 }
 
 void sl_conn_greet(struct sl_conn *c, sl_conn_cb *then)
 {
-    const struct sl_redis_options *o = c->setup.options;
+    const struct sl_redis_options *options = c->setup.options;
     char name[160], database[16];
     c->greeted = then;
     snprintf(name, sizeof name, "statuslistd:%s:%s:%.64s", c->setup.identity->instance,
              c->setup.identity->run, c->setup.role);
-    snprintf(database, sizeof database, "%u", o->database);
-    if (o->password != NULL && o->username != NULL)
-        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", o->username, o->password, NULL});
-    else if (o->password != NULL)
-        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", o->password, NULL});
+    snprintf(database, sizeof database, "%u", options->database);
+    if (options->password != NULL && options->username != NULL)
+        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", options->username, options->password, NULL});
+    else if (options->password != NULL)
+        sl_conn_ask(c, on_auth, (const char *const[]){"AUTH", options->password, NULL});
     sl_conn_ask(c, on_name, (const char *const[]){"CLIENT", "SETNAME", name, NULL});
-    if (o->database != 0)
+    if (options->database != 0)
         sl_conn_ask(c, on_select, (const char *const[]){"SELECT", database, NULL});
     sl_conn_ask(c, on_id, (const char *const[]){"CLIENT", "ID", NULL});
     sl_conn_ask(c, on_clients, (const char *const[]){"CLIENT", "LIST", NULL});

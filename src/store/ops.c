@@ -60,17 +60,17 @@ static const struct {
     {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING}, {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
 };
 
-static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *r,
+static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *reply,
                                enum consequence *ret_then)
 {
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strncmp(r->str, known[i].prefix, strlen(known[i].prefix)) == 0) {
+        if (strncmp(reply->str, known[i].prefix, strlen(known[i].prefix)) == 0) {
             *ret_then = known[i].then;
             return known[i].err;
         }
     }
     sl_log(SL_ERROR, "redis", "an operation failed", SL_KS("operation", kinds[op->kind].name),
-           SL_KN("reply", r->str, r->len < 200 ? r->len : 200));
+           SL_KN("reply", reply->str, reply->len < 200 ? reply->len : 200));
     return op_writes(op) ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
 }
 
@@ -89,10 +89,10 @@ static enum sl_err outcome_of_reply(struct sl_store *s, struct sl_operation *op,
         count_failure(s, unknown ? SL_FAIL_UNKNOWN : SL_FAIL_UNAVAILABLE);
         return unknown ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;
     }
-    const struct redisReply *r = first->type == REDIS_REPLY_ERROR || op->waits ? first : last;
-    if (r->type == REDIS_REPLY_ERROR) {
+    const struct redisReply *reply = first->type == REDIS_REPLY_ERROR || op->waits ? first : last;
+    if (reply->type == REDIS_REPLY_ERROR) {
         count_failure(s, SL_FAIL_REPLY);
-        return judge_error(op, r, ret_then);
+        return judge_error(op, reply, ret_then);
     }
     if (op->waits && (last->type != REDIS_REPLY_INTEGER ||
                       last->integer < (long long)s->conn.setup.options->wait_replicas)) {
@@ -199,13 +199,13 @@ struct sl_operation *sl_op_begin(struct sl_store *s, enum sl_store_op kind, cons
 enum sl_err sl_op_send_commands(struct sl_operation *op, unsigned replies)
 {
     struct sl_store *s = op->store;
-    const struct sl_redis_options *o = s->conn.setup.options;
-    op->waits = o->wait_replicas > 0 && (kinds[op->kind].flags & SL_OP_WAITS);
+    const struct sl_redis_options *options = s->conn.setup.options;
+    op->waits = options->wait_replicas > 0 && (kinds[op->kind].flags & SL_OP_WAITS);
     if (op->waits) {
         sl_wire_command(&op->wire, 3);
         sl_wire_text(&op->wire, "WAIT");
-        sl_wire_number(&op->wire, o->wait_replicas);
-        sl_wire_number(&op->wire, o->command_timeout_ms / 2 + 1);
+        sl_wire_number(&op->wire, options->wait_replicas);
+        sl_wire_number(&op->wire, options->command_timeout_ms / 2 + 1);
         replies++;
     }
     op->call.bytes = op->wire.data;

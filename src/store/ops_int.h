@@ -23,7 +23,7 @@ void sl_store_load_script(struct sl_store *s, enum sl_store_op kind);
 
 struct sl_operation;
 /* err == SL_OK: r is the reply to decode; otherwise NULL. Calls `done`. */
-typedef void(sl_op_give)(struct sl_operation *op, enum sl_err err, const struct redisReply *r);
+typedef void(sl_op_give)(struct sl_operation *op, enum sl_err err, const struct redisReply *reply);
 
 struct sl_operation {
     struct sl_call call;
@@ -59,12 +59,12 @@ enum sl_err sl_op_bad_shape(struct sl_operation *op);
 void sl_op_channel(struct sl_operation *op, const char *pool); /* the argument "channel" */
 void sl_op_uuid(struct sl_operation *op, const struct sl_uuid *id);
 
-/* give_NAME for a callback that gets the reply as a struct, or NULL with the error. `decode` fills v. */
+/* give_NAME for a callback that gets the reply as a struct, or NULL with the error. `decode` fills value. */
 #define SL_OP_GIVES(name, type, decode)                                                                      \
-    static void give_##name(struct sl_operation *op, enum sl_err err, const struct redisReply *r)            \
+    static void give_##name(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)        \
     {                                                                                                        \
-        struct type v = {0};                                                                                 \
+        struct type value = {0};                                                                             \
         if (err == SL_OK && !(decode))                                                                       \
             err = sl_op_bad_shape(op);                                                                       \
-        op->done.name(op->arg, err, err == SL_OK ? &v : NULL);                                               \
+        op->done.name(op->arg, err, err == SL_OK ? &value : NULL);                                           \
     }

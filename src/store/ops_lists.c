@@ -7,7 +7,7 @@
 #include "store/names_int.h"
 #include "store/ops_int.h"
 
-SL_OP_GIVES(agree, sl_agreed, sl_decode_agreed(r, &v))
+SL_OP_GIVES(agree, sl_agreed, sl_decode_agreed(reply, &value))
 
 enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl_shared_options *mine,
                            bool write, sl_agreed_cb *done, void *arg)
@@ -29,7 +29,7 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
     return sl_op_send(op);
 }
 
-SL_OP_GIVES(open_pool, sl_pool_opened, sl_decode_pool(r, &v))
+SL_OP_GIVES(open_pool, sl_pool_opened, sl_decode_pool(reply, &value))
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
                                sl_pool_opened_cb *done, void *arg)
@@ -44,11 +44,11 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
     return sl_op_send(op);
 }
 
-static void give_pool_names(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_pool_names(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     const struct sl_span *names = NULL;
     size_t n = 0;
-    if (err == SL_OK && !sl_decode_names(r, &names, &n, &op->decoded))
+    if (err == SL_OK && !sl_decode_names(reply, &names, &n, &op->decoded))
         err = sl_op_bad_shape(op);
     op->done.pool_names(op->arg, err, names, n);
 }
@@ -65,10 +65,10 @@ enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void
     return sl_op_send(op);
 }
 
-static void give_adopt(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_adopt(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     int64_t adopted = 0;
-    if (err == SL_OK && !sl_decode_integer(r, -1, UINT32_MAX, &adopted))
+    if (err == SL_OK && !sl_decode_integer(reply, -1, UINT32_MAX, &adopted))
         err = sl_op_bad_shape(op);
     op->done.adopt(op->arg, err, adopted);
 }
@@ -84,14 +84,14 @@ enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark, 
     return sl_op_send(op);
 }
 
-static void put_draft(struct sl_operation *op, const struct sl_list_draft *d)
+static void put_draft(struct sl_operation *op, const struct sl_list_draft *draft)
 {
-    sl_op_uuid(op, &d->id);
-    sl_wire_arg(&op->wire, d->uri.at, d->uri.len);
-    sl_wire_arg(&op->wire, d->seed, sizeof d->seed);
+    sl_op_uuid(op, &draft->id);
+    sl_wire_arg(&op->wire, draft->uri.at, draft->uri.len);
+    sl_wire_arg(&op->wire, draft->seed, sizeof draft->seed);
 }
 
-SL_OP_GIVES(take, sl_taken, sl_decode_taken(r, op->want, &v, &op->decoded))
+SL_OP_GIVES(take, sl_taken, sl_decode_taken(reply, op->want, &value, &op->decoded))
 
 enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
                           const struct sl_list_draft drafts[static 2], sl_taken_cb *done, void *arg)
@@ -109,11 +109,11 @@ enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, u
     return sl_op_send(op);
 }
 
-static void give_precreate(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_precreate(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     const struct sl_list_record *made = NULL;
     size_t n = 0;
-    if (err == SL_OK && !sl_decode_records(r, &made, &n, &op->decoded))
+    if (err == SL_OK && !sl_decode_records(reply, &made, &n, &op->decoded))
         err = sl_op_bad_shape(op);
     op->done.precreate(op->arg, err, made, n);
 }
@@ -133,10 +133,10 @@ enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t sp
     return sl_op_send(op);
 }
 
-static void give_give_back(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_give_back(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     int64_t accepted = 0;
-    if (err == SL_OK && !sl_decode_integer(r, 0, op->want, &accepted))
+    if (err == SL_OK && !sl_decode_integer(reply, 0, op->want, &accepted))
         err = sl_op_bad_shape(op);
     op->done.give_back(op->arg, err, (uint32_t)accepted);
 }
@@ -152,57 +152,58 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     sl_op_uuid(op, list);
     uint8_t *at = sl_wire_room(&op->wire, (size_t)n * 4);
     for (uint32_t i = 0; i < n; i++, at += 4)
-        for (unsigned b = 0; b < 4; b++)
-            at[b] = (uint8_t)(indices[i] >> 8 * b);
+        for (unsigned byte = 0; byte < 4; byte++)
+            at[byte] = (uint8_t)(indices[i] >> 8 * byte);
     return sl_op_send(op);
 }
 
-static void give_mend(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_mend(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     uint64_t version = 0;
     enum sl_mended what = SL_MENDED_NOT;
-    if (err == SL_OK && !sl_decode_mended(r, &version, &what))
+    if (err == SL_OK && !sl_decode_mended(reply, &version, &what))
         err = sl_op_bad_shape(op);
     op->done.mend(op->arg, err, version, what);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m, sl_mended_cb *done,
-                          void *arg)
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
+                          sl_mended_cb *done, void *arg)
 {
     struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 6, give_mend, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.mend = done;
     sl_op_channel(op, pool);
-    sl_op_uuid(op, &m->list);
-    sl_wire_arg(&op->wire, m->uri.at, m->uri.len);
-    sl_wire_number(&op->wire, (int64_t)m->least);
-    sl_wire_number(&op->wire, (int64_t)m->source);
-    sl_wire_arg(&op->wire, m->bytes.at, m->bytes.len);
+    sl_op_uuid(op, &mend->list);
+    sl_wire_arg(&op->wire, mend->uri.at, mend->uri.len);
+    sl_wire_number(&op->wire, (int64_t)mend->least);
+    sl_wire_number(&op->wire, (int64_t)mend->source);
+    sl_wire_arg(&op->wire, mend->bytes.at, mend->bytes.len);
     return sl_op_send(op);
 }
 
-SL_OP_GIVES(retire, sl_retired, sl_decode_retired(r, op->want, &v, &op->decoded))
+SL_OP_GIVES(retire, sl_retired, sl_decode_retired(reply, op->want, &value, &op->decoded))
 
-enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
                             sl_retired_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_RETIRE, pool, 5 + r->held + r->asked, give_retire, arg);
+    struct sl_operation *op =
+        sl_op_begin(s, SL_OP_RETIRE, pool, 5 + question->held + question->asked, give_retire, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.retire = done;
-    op->want = r->asked;
+    op->want = question->asked;
     sl_op_channel(op, pool);
-    sl_wire_number(&op->wire, (int64_t)r->after_ms);
-    sl_wire_number(&op->wire, (int64_t)r->lease_ms);
-    sl_wire_number(&op->wire, (int64_t)r->keep_ms);
-    sl_wire_number(&op->wire, r->held);
-    for (uint32_t i = 0; i < r->held + r->asked; i++)
-        sl_op_uuid(op, &r->ids[i]);
+    sl_wire_number(&op->wire, (int64_t)question->after_ms);
+    sl_wire_number(&op->wire, (int64_t)question->lease_ms);
+    sl_wire_number(&op->wire, (int64_t)question->keep_ms);
+    sl_wire_number(&op->wire, question->held);
+    for (uint32_t i = 0; i < question->held + question->asked; i++)
+        sl_op_uuid(op, &question->ids[i]);
     return sl_op_send(op);
 }
 
-SL_OP_GIVES(changes, sl_changes, sl_decode_changes(r, &v, &op->decoded))
+SL_OP_GIVES(changes, sl_changes, sl_decode_changes(reply, &value, &op->decoded))
 
 enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
                              sl_changes_cb *done, void *arg)
@@ -216,13 +217,13 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
     return sl_op_send(op);
 }
 
-static void give_describe(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_describe(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
-    struct sl_list_record l = {0};
-    bool there = err == SL_OK && r->type != REDIS_REPLY_NIL;
-    if (there && !sl_decode_record(r, &l))
+    struct sl_list_record record = {0};
+    bool there = err == SL_OK && reply->type != REDIS_REPLY_NIL;
+    if (there && !sl_decode_record(reply, &record))
         err = sl_op_bad_shape(op);
-    op->done.describe(op->arg, err, there && err == SL_OK ? &l : NULL);
+    op->done.describe(op->arg, err, there && err == SL_OK ? &record : NULL);
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,

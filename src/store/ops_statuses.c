@@ -6,12 +6,12 @@
 #include "store/names_int.h"
 #include "store/ops_int.h"
 
-static void give_load(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_load(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     bool gone = false;
     uint64_t version = 0;
     struct sl_span bytes = {0};
-    if (err == SL_OK && !sl_decode_loaded(r, &gone, &version, &bytes))
+    if (err == SL_OK && !sl_decode_loaded(reply, &gone, &version, &bytes))
         err = sl_op_bad_shape(op);
     op->done.load(op->arg, err == SL_OK && gone ? SL_ERR_NO_SUCH_LIST : err, version, bytes);
 }
@@ -53,14 +53,14 @@ static void pack_changes(struct sl_wire *w, const struct sl_change *changes, uin
     }
 }
 
-static void give_update(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_update(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
-    struct sl_updated u = {0};
-    if (err == SL_OK && r->type == REDIS_REPLY_NIL)
+    struct sl_updated updated = {0};
+    if (err == SL_OK && reply->type == REDIS_REPLY_NIL)
         err = SL_ERR_NO_SUCH_LIST;
-    if (err == SL_OK && !sl_decode_updated(r, op->want, &u))
+    if (err == SL_OK && !sl_decode_updated(reply, op->want, &updated))
         err = sl_op_bad_shape(op);
-    op->done.update(op->arg, err, err == SL_OK ? &u : NULL);
+    op->done.update(op->arg, err, err == SL_OK ? &updated : NULL);
 }
 
 enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
@@ -78,18 +78,18 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
     return sl_op_send(op);
 }
 
-static void give_batch(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_batch(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
-    struct sl_batched b = {0};
+    struct sl_batched batched = {0};
     uint32_t group = 0, at = 0;
-    bool good = err == SL_OK && sl_decode_batched(r, op->want, &b, &group, &at, &op->decoded);
-    if (good && b.refused != SL_OK) {
+    bool good = err == SL_OK && sl_decode_batched(reply, op->want, &batched, &group, &at, &op->decoded);
+    if (good && batched.refused != SL_OK) {
         good = at < op->group_first[group + 1] - op->group_first[group];
-        b.refused_position = good ? op->positions[op->group_first[group] + at] : 0;
+        batched.refused_position = good ? op->positions[op->group_first[group] + at] : 0;
     }
     if (err == SL_OK && !good)
         err = sl_op_bad_shape(op);
-    op->done.batch(op->arg, err, good ? &b : NULL);
+    op->done.batch(op->arg, err, good ? &batched : NULL);
 }
 
 /* The positions outlive the call: the reply names group and entry, the caller wants its own number. */
@@ -138,7 +138,7 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
     return sl_op_send(op);
 }
 
-SL_OP_GIVES(remember, sl_remembered, sl_decode_remembered(r, &v))
+SL_OP_GIVES(remember, sl_remembered, sl_decode_remembered(reply, &value))
 
 enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
                               struct sl_span answer, sl_remembered_cb *done, void *arg)
@@ -152,14 +152,14 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
     return sl_op_send(op);
 }
 
-static void give_status(struct sl_operation *op, enum sl_err err, const struct redisReply *r)
+static void give_status(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     bool outside = false;
     uint8_t value = 0;
     uint64_t version = 0;
-    if (err == SL_OK && r->type == REDIS_REPLY_NIL)
+    if (err == SL_OK && reply->type == REDIS_REPLY_NIL)
         err = SL_ERR_NO_SUCH_LIST;
-    if (err == SL_OK && !sl_decode_status(r, &outside, &value, &version))
+    if (err == SL_OK && !sl_decode_status(reply, &outside, &value, &version))
         err = sl_op_bad_shape(op);
     op->done.status(op->arg, err == SL_OK && outside ? SL_ERR_INDEX_OUT_OF_BOUNDS : err, value, version);
 }

@@ -34,13 +34,13 @@ static void on_script_loaded(struct sl_conn *c, struct sl_call *call, const stru
                              const struct redisReply *last)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    struct script_load *l = sl_container_of(call, struct script_load, call);
+    struct script_load *load = sl_container_of(call, struct script_load, call);
     if (last != NULL && first->type == REDIS_REPLY_STRING && first->len == SL_SHA)
-        memcpy(s->sha[l->kind], first->str, SL_SHA);
+        memcpy(s->sha[load->kind], first->str, SL_SHA);
     else if (last != NULL)
         sl_conn_refused(c, "SCRIPT LOAD", first);
     free(call->bytes);
-    free(l);
+    free(load);
 }
 
 void sl_store_load_script(struct sl_store *s, enum sl_store_op kind)
@@ -53,10 +53,10 @@ void sl_store_load_script(struct sl_store *s, enum sl_store_op kind)
     sl_wire_text(&w, "LOAD");
     sl_wire_arg(&w, text, len);
     free(text);
-    struct script_load *l = sl_xcalloc(1, sizeof *l);
-    l->kind = kind;
-    l->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_script_loaded};
-    sl_conn_send(&s->conn, &l->call);
+    struct script_load *load = sl_xcalloc(1, sizeof *load);
+    load->kind = kind;
+    load->call = (struct sl_call){.bytes = w.data, .len = w.len, .awaits = 1, .on_reply = on_script_loaded};
+    sl_conn_send(&s->conn, &load->call);
 }
 
 /* ---- the server */
@@ -70,14 +70,14 @@ static void note_verification(struct sl_store *s, bool ok)
 }
 
 /* The reply to the last command, so every script is loaded by now. */
-static void on_config(struct sl_conn *c, const struct redisReply *r)
+static void on_config(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     char text[200];
     struct sl_buf why;
     bool hopeless;
     sl_buf_over(&why, text, sizeof text);
-    bool ok = sl_verify_server(c->setup.options, s->info, r, &why, &hopeless);
+    bool ok = sl_verify_server(c->setup.options, s->info, reply, &why, &hopeless);
     note_verification(s, ok);
     if (!ok)
         sl_conn_drop(c, hopeless, "%s", sl_buf_cstr(&why));
@@ -85,23 +85,23 @@ static void on_config(struct sl_conn *c, const struct redisReply *r)
         sl_conn_up(c);
 }
 
-static void on_info(struct sl_conn *c, const struct redisReply *r)
+static void on_info(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    if (r->type != REDIS_REPLY_STRING) {
-        sl_conn_refused(c, "INFO", r);
+    if (reply->type != REDIS_REPLY_STRING) {
+        sl_conn_refused(c, "INFO", reply);
         return;
     }
     struct sl_span role = {"", 0}, cluster = {"", 0};
     if (c->setup.verifies) { /* on_config judges it */
-        char *copy = sl_xcalloc(1, r->len + 1);
-        memcpy(copy, r->str, r->len);
+        char *copy = sl_xcalloc(1, reply->len + 1);
+        memcpy(copy, reply->str, reply->len);
         free((char *)s->info.at);
-        s->info = sl_span(copy, r->len);
+        s->info = sl_span(copy, reply->len);
         return;
     }
-    sl_decode_info(sl_span(r->str, r->len), "role", &role);
-    sl_decode_info(sl_span(r->str, r->len), "cluster_enabled", &cluster);
+    sl_decode_info(sl_span(reply->str, reply->len), "role", &role);
+    sl_decode_info(sl_span(reply->str, reply->len), "cluster_enabled", &cluster);
     if (sl_span_eq(cluster, SL_SPAN("1")))
         sl_conn_drop(c, true, "Redis runs in cluster mode, which is not supported: one primary is needed");
     else if (!sl_span_eq(role, SL_SPAN("master")))
@@ -137,10 +137,10 @@ static void greet_then_prepare(struct sl_conn *c)
     sl_conn_greet(c, prepare_store);
 }
 
-static void on_pong(struct sl_conn *c, const struct redisReply *r)
+static void on_pong(struct sl_conn *c, const struct redisReply *reply)
 {
     (void)c;
-    (void)r; /* any reply proves that Redis is alive */
+    (void)reply; /* any reply proves that Redis is alive */
 }
 
 /* An idle connection sends PING once a second, so that a server that hangs is noticed before it is needed. */
@@ -166,9 +166,9 @@ static const struct sl_conn_hooks hooks = {
 
 /* ---- life */
 
-void sl_store_mail(struct sl_mail *m)
+void sl_store_mail(struct sl_mail *mail)
 {
-    sl_dial_mail(m);
+    sl_dial_mail(mail);
 }
 
 struct sl_store *sl_store_new(const struct sl_store_setup *setup)

@@ -59,7 +59,7 @@ struct sl_store_setup {
 
 /* A host name is resolved: the mailbox's owner passes mail of this kind on to sl_store_mail. */
 #define SL_STORE_MAIL SL_MAIL_RANGE_STORE
-void sl_store_mail(struct sl_mail *m);
+void sl_store_mail(struct sl_mail *mail);
 
 struct sl_store *
 sl_store_new(const struct sl_store_setup *setup); /* starts to connect at the loop's next turn */
@@ -118,7 +118,7 @@ struct sl_agreed {
     struct sl_span other; /* a living instance with different options; empty: none */
 };
 /* Compares; with `write`, stores the options unless `other`, size or bits forbid it. */
-typedef void(sl_agreed_cb)(void *arg, enum sl_err err, const struct sl_agreed *r);
+typedef void(sl_agreed_cb)(void *arg, enum sl_err err, const struct sl_agreed *agreed);
 SL_CHECKED enum sl_err sl_store_agree(struct sl_store *s, const char *pool,
                                       const struct sl_shared_options *mine, bool write, sl_agreed_cb *done,
                                       void *arg);
@@ -134,7 +134,7 @@ struct sl_pool_opened {
     struct sl_span replid; /* the present epoch */
     uint32_t foreign;      /* open lists of other epochs: the next take seals them, unless they are adopted */
 };
-typedef void(sl_pool_opened_cb)(void *arg, enum sl_err err, const struct sl_pool_opened *r);
+typedef void(sl_pool_opened_cb)(void *arg, enum sl_err err, const struct sl_pool_opened *opened);
 SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
                                           sl_pool_opened_cb *done, void *arg);
 
@@ -166,7 +166,7 @@ struct sl_taken {
     const struct sl_block *blocks;
     uint32_t block_count;
 };
-typedef void(sl_taken_cb)(void *arg, enum sl_err err, const struct sl_taken *r);
+typedef void(sl_taken_cb)(void *arg, enum sl_err err, const struct sl_taken *taken);
 SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
                                      const struct sl_list_draft drafts[static 2], sl_taken_cb *done,
                                      void *arg);
@@ -200,7 +200,7 @@ struct sl_mend {
  * one of those knows that the list was mended. The scripts get the number from here. */
 #define SL_MEND_JUMP 1048576u
 typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
-SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m,
+SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
                                      sl_mended_cb *done, void *arg);
 
 /* Retires lists. The caller vouches for the lists whose references it still holds (`held`), and asks for
@@ -218,8 +218,8 @@ struct sl_retired {
     const struct sl_uuid *retired, *gone;
     size_t retired_count, gone_count;
 };
-typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *r);
-SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *retired);
+SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
                                        sl_retired_cb *done, void *arg);
 
 /* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change. since
@@ -230,12 +230,12 @@ struct sl_changes {
     const struct sl_list_record *lists;
     size_t count;
 };
-typedef void(sl_changes_cb)(void *arg, enum sl_err err, const struct sl_changes *r);
+typedef void(sl_changes_cb)(void *arg, enum sl_err err, const struct sl_changes *changes);
 SL_CHECKED enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
                                         sl_changes_cb *done, void *arg);
 
 /* One list by id; NULL record: the pool has no such list. */
-typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_list_record *r);
+typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_list_record *record);
 SL_CHECKED enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                          sl_described_cb *done, void *arg);
 
@@ -312,7 +312,7 @@ struct sl_updated {
     uint32_t count;
     const uint8_t *results; /* an enum sl_result per change */
 };
-typedef void(sl_updated_cb)(void *arg, enum sl_err err, const struct sl_updated *r);
+typedef void(sl_updated_cb)(void *arg, enum sl_err err, const struct sl_updated *updated);
 SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                        int final, const struct sl_change *changes, uint32_t n,
                                        sl_updated_cb *done, void *arg);
@@ -333,7 +333,7 @@ struct sl_remembered {
     bool bound;            /* by this call */
     struct sl_span answer; /* bound before; empty: nothing was */
 };
-typedef void(sl_remembered_cb)(void *arg, enum sl_err err, const struct sl_remembered *r);
+typedef void(sl_remembered_cb)(void *arg, enum sl_err err, const struct sl_remembered *remembered);
 SL_CHECKED enum sl_err sl_store_remember(struct sl_store *s, const char *pool,
                                          const struct sl_record_key *key, struct sl_span answer,
                                          sl_remembered_cb *done, void *arg);
@@ -354,7 +354,7 @@ struct sl_batched {
     const bool *changed;       /* per group */
     bool repeated;             /* an earlier batch under the same key was written, this one was not */
 };
-typedef void(sl_batched_cb)(void *arg, enum sl_err err, const struct sl_batched *r);
+typedef void(sl_batched_cb)(void *arg, enum sl_err err, const struct sl_batched *batched);
 SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
                                       const struct sl_batch_group *groups, uint32_t n,
                                       const struct sl_record_key *key, sl_batched_cb *done, void *arg);

@@ -42,17 +42,17 @@ static void explain_end(struct sl_link *l, const char *fmt, ...)
     va_end(ap);
 }
 
-static const char *expected_name(const struct sl_redis_options *o)
+static const char *expected_name(const struct sl_redis_options *options)
 {
-    return o->tls.server_name != NULL ? o->tls.server_name : o->host;
+    return options->tls.server_name != NULL ? options->tls.server_name : options->host;
 }
 
 /* An address is looked for among the certificate's addresses and not sent as a name (RFC 6066 section 3). */
-static void expect_server(SSL *ssl, const struct sl_redis_options *o)
+static void expect_server(SSL *ssl, const struct sl_redis_options *options)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    const char *name = expected_name(o);
-    bool checks = o->tls.verify == SL_VERIFY_FULL;
+    const char *name = expected_name(options);
+    bool checks = options->tls.verify == SL_VERIFY_FULL;
     bool address = X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
     if (address && !checks)
         X509_VERIFY_PARAM_set1_ip(param, NULL, 0);
@@ -65,18 +65,18 @@ static void expect_server(SSL *ssl, const struct sl_redis_options *o)
         bool set = SSL_set1_host(ssl, name) == 1;
         sl_assert(set);
     }
-    SSL_set_verify(ssl, o->tls.verify == SL_VERIFY_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+    SSL_set_verify(ssl, options->tls.verify == SL_VERIFY_NONE ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 }
 
-struct sl_link *sl_link_new(SSL_CTX *ctx, int fd, const struct sl_redis_options *o)
+struct sl_link *sl_link_new(SSL_CTX *ctx, int fd, const struct sl_redis_options *options)
 {
     struct sl_link *l = sl_xcalloc(1, sizeof *l);
-    l->options = o;
-    l->names = o->names != NULL ? o->names : &sl_redis_keys;
+    l->options = options;
+    l->names = options->names != NULL ? options->names : &sl_redis_keys;
     l->ssl = SSL_new(ctx);
     sl_assert(l->ssl != NULL && SSL_set_fd(l->ssl, fd) == 1);
     SSL_set_connect_state(l->ssl);
-    expect_server(l->ssl, o);
+    expect_server(l->ssl, options);
     ERR_clear_error();
     return l;
 }

@@ -16,7 +16,7 @@ struct ssl_ctx_st;
 
 /* Takes a reference to the context; never NULL. The options must live until the handshake has ended, their
  * names as long as the link. Nothing is sent before sl_link_handshake. */
-struct sl_link *sl_link_new(struct ssl_ctx_st *ctx, int fd, const struct sl_redis_options *o);
+struct sl_link *sl_link_new(struct ssl_ctx_st *ctx, int fd, const struct sl_redis_options *options);
 void sl_link_free(struct sl_link *l); /* sends close_notify if the socket takes it at once; NULL ok */
 
 /* 1: done, and the server is the expected one; 0: waits for the socket; -1: failed. */

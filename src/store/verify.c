@@ -9,16 +9,16 @@
 
 #include "store/decode_int.h"
 
-static bool text_is(struct sl_span t, const char *s)
+static bool text_is(struct sl_span text, const char *word)
 {
-    return sl_span_eq(t, sl_span(s, strlen(s)));
+    return sl_span_eq(text, sl_span(word, strlen(word)));
 }
 
 static struct sl_span info_or_empty(struct sl_span info, const char *name)
 {
-    struct sl_span v = {"", 0};
-    sl_decode_info(info, name, &v);
-    return v;
+    struct sl_span value = {"", 0};
+    sl_decode_info(info, name, &value);
+    return value;
 }
 
 static bool explain_refusal(struct sl_buf *why, const char *what, struct sl_span have, const char *must)
@@ -36,10 +36,10 @@ static bool explain_refusal(struct sl_buf *why, const char *what, struct sl_span
 static bool config_value(const struct redisReply *config, const char *name, struct sl_span *ret)
 {
     for (size_t i = 0; config->type == REDIS_REPLY_ARRAY && i + 1 < config->elements; i += 2) {
-        const struct redisReply *k = config->element[i], *v = config->element[i + 1];
-        if (k->type == REDIS_REPLY_STRING && v->type == REDIS_REPLY_STRING &&
-            text_is(sl_span(k->str, k->len), name)) {
-            *ret = sl_span(v->str, v->len);
+        const struct redisReply *key = config->element[i], *value = config->element[i + 1];
+        if (key->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
+            text_is(sl_span(key->str, key->len), name)) {
+            *ret = sl_span(value->str, value->len);
             return true;
         }
     }
@@ -50,9 +50,9 @@ static bool config_value(const struct redisReply *config, const char *name, stru
 static bool config_is(const struct redisReply *config, const char *name, const char *want,
                       const char *or_else, struct sl_buf *why)
 {
-    struct sl_span v = {"", 0};
-    config_value(config, name, &v);
-    return text_is(v, want) || text_is(v, or_else) || explain_refusal(why, name, v, want);
+    struct sl_span value = {"", 0};
+    config_value(config, name, &value);
+    return text_is(value, want) || text_is(value, or_else) || explain_refusal(why, name, value, want);
 }
 
 /* Records of an Idempotency-Key expire, so a policy that evicts only keys that expire is as bad as one that
@@ -63,13 +63,13 @@ static bool may_evict(struct sl_span policy, struct sl_span info)
     return !text_is(policy, "noeviction") && !(spares && text_is(info_or_empty(info, "maxmemory"), "0"));
 }
 
-static bool verify_config(const struct sl_redis_options *o, struct sl_span info,
+static bool verify_config(const struct sl_redis_options *options, struct sl_span info,
                           const struct redisReply *config, struct sl_buf *why)
 {
-    bool always = o->persistence == SL_PERSIST_ALWAYS;
+    bool always = options->persistence == SL_PERSIST_ALWAYS;
     struct sl_span policy = {"", 0};
     if (config->type != REDIS_REPLY_ARRAY) {
-        if (o->assume_persistence)
+        if (options->assume_persistence)
             return true;
         sl_buf_puts(
             why, "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server");
@@ -79,17 +79,17 @@ static bool verify_config(const struct sl_redis_options *o, struct sl_span info,
     if (may_evict(policy, info))
         return explain_refusal(why, "maxmemory-policy", policy,
                                "noeviction (or volatile-* with maxmemory 0)");
-    if (o->persistence == SL_PERSIST_DISABLED)
+    if (options->persistence == SL_PERSIST_DISABLED)
         return true;
     return config_is(config, "appendonly", "yes", "yes", why) &&
            config_is(config, "appendfsync", always ? "always" : "everysec", "always", why) &&
            (!always || config_is(config, "no-appendfsync-on-rewrite", "no", "no", why));
 }
 
-bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, const struct redisReply *config,
-                      struct sl_buf *why, bool *ret_hopeless)
+bool sl_verify_server(const struct sl_redis_options *options, struct sl_span info,
+                      const struct redisReply *config, struct sl_buf *why, bool *ret_hopeless)
 {
-    struct sl_span version = info_or_empty(info, "redis_version"), v;
+    struct sl_span version = info_or_empty(info, "redis_version"), value;
     *ret_hopeless = true;
     if (version.len < 2 || (version.at[1] == '.' && version.at[0] < '7'))
         return explain_refusal(why, "the version of Redis", version, "7.0 or later");
@@ -97,18 +97,18 @@ bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, con
         sl_buf_puts(why, "Redis runs in cluster mode, which is not supported: one primary is needed");
         return false;
     }
-    if (!verify_config(o, info, config, why))
+    if (!verify_config(options, info, config, why))
         return false;
     *ret_hopeless = false; /* what follows passes by itself */
-    if (!text_is(v = info_or_empty(info, "role"), "master"))
-        return explain_refusal(why, "the role of the server", v, "master");
-    if (o->persistence == SL_PERSIST_DISABLED)
+    if (!text_is(value = info_or_empty(info, "role"), "master"))
+        return explain_refusal(why, "the role of the server", value, "master");
+    if (options->persistence == SL_PERSIST_DISABLED)
         return true;
-    if (!text_is(v = info_or_empty(info, "aof_enabled"), "1")) {
+    if (!text_is(value = info_or_empty(info, "aof_enabled"), "1")) {
         *ret_hopeless = config->type != REDIS_REPLY_ARRAY;
-        return explain_refusal(why, "aof_enabled", v, "1");
+        return explain_refusal(why, "aof_enabled", value, "1");
     }
-    if (!text_is(v = info_or_empty(info, "aof_last_write_status"), "ok"))
-        return explain_refusal(why, "aof_last_write_status", v, "ok");
+    if (!text_is(value = info_or_empty(info, "aof_last_write_status"), "ok"))
+        return explain_refusal(why, "aof_last_write_status", value, "ok");
     return true;
 }

@@ -7,5 +7,5 @@ struct redisReply;
 
 /* `info`: the reply of INFO; `config`: that of CONFIG GET, an error where it is forbidden. False: one
  * sentence in why, and whether waiting cannot help. */
-bool sl_verify_server(const struct sl_redis_options *o, struct sl_span info, const struct redisReply *config,
-                      struct sl_buf *why, bool *ret_hopeless);
+bool sl_verify_server(const struct sl_redis_options *options, struct sl_span info,
+                      const struct redisReply *config, struct sl_buf *why, bool *ret_hopeless);

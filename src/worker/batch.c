@@ -23,36 +23,36 @@ struct sorted_entry {
     uint32_t position;
 };
 
-static int by_list(const void *a, const void *b)
+static int by_list(const void *left, const void *right)
 {
-    const struct sorted_entry *x = a, *y = b;
-    if (x->entry->list->number != y->entry->list->number)
-        return x->entry->list->number < y->entry->list->number ? -1 : 1;
-    return x->position < y->position ? -1 : 1;
+    const struct sorted_entry *one = left, *other = right;
+    if (one->entry->list->number != other->entry->list->number)
+        return one->entry->list->number < other->entry->list->number ? -1 : 1;
+    return one->position < other->position ? -1 : 1;
 }
 
-static int by_first_entry(const void *a, const void *b)
+static int by_first_entry(const void *left, const void *right)
 {
-    const struct sl_batch_group *x = a, *y = b;
-    return x->positions[0] < y->positions[0] ? -1 : 1;
+    const struct sl_batch_group *one = left, *other = right;
+    return one->positions[0] < other->positions[0] ? -1 : 1;
 }
 
-static void on_batched(void *arg, enum sl_err err, const struct sl_batched *r)
+static void on_batched(void *arg, enum sl_err err, const struct sl_batched *batched)
 {
     struct sl_batch *b = arg;
     struct sl_batch_result result = {.lists = b->group_count, .list = b->lists};
     b->worker->awaited--;
-    if (err == SL_OK && r->refused == SL_OK) {
+    if (err == SL_OK && batched->refused == SL_OK) {
         for (uint32_t i = 0; i < b->group_count; i++)
-            if (r->changed[i])
-                sl_send_changed(b->worker, b->lists[i], r->versions[i]);
-        result.versions = r->versions;
+            if (batched->changed[i])
+                sl_send_changed(b->worker, b->lists[i], batched->versions[i]);
+        result.versions = batched->versions;
     } else if (err == SL_OK) {
-        err = r->refused;
-        result.position = r->refused_position;
+        err = batched->refused;
+        result.position = batched->refused_position;
     }
     if (b->keyed)
-        sl_count_keyed(b->worker, b->pool, err, err == SL_OK && r->repeated);
+        sl_count_keyed(b->worker, b->pool, err, err == SL_OK && batched->repeated);
     if (b->done != NULL)
         b->done(b->arg, err, &result);
     free(b);
@@ -66,32 +66,34 @@ struct batch_scratch {
     struct sl_batch_group *groups;
 };
 
-static uint32_t group_entries(struct batch_scratch *s, const struct sl_batch_entry *entries, uint32_t n)
+static uint32_t group_entries(struct batch_scratch *scratch, const struct sl_batch_entry *entries, uint32_t n)
 {
     uint32_t groups = 0;
     for (uint32_t i = 0; i < n; i++)
-        s->sorted[i] = (struct sorted_entry){&entries[i], i};
-    qsort(s->sorted, n, sizeof s->sorted[0], by_list);
+        scratch->sorted[i] = (struct sorted_entry){&entries[i], i};
+    qsort(scratch->sorted, n, sizeof scratch->sorted[0], by_list);
     for (uint32_t i = 0; i < n; i++) {
-        const struct sl_batch_entry *e = s->sorted[i].entry;
-        s->changes[i] = (struct sl_change){e->index, e->value};
-        s->positions[i] = s->sorted[i].position;
-        if (i == 0 || e->list != s->sorted[i - 1].entry->list)
-            s->groups[groups++] = (struct sl_batch_group){e->list->id, &s->changes[i], &s->positions[i], 0};
-        s->groups[groups - 1].count++;
+        const struct sl_batch_entry *entry = scratch->sorted[i].entry;
+        scratch->changes[i] = (struct sl_change){entry->index, entry->value};
+        scratch->positions[i] = scratch->sorted[i].position;
+        if (i == 0 || entry->list != scratch->sorted[i - 1].entry->list)
+            scratch->groups[groups++] =
+                (struct sl_batch_group){entry->list->id, &scratch->changes[i], &scratch->positions[i], 0};
+        scratch->groups[groups - 1].count++;
     }
     /* An order that every instance makes alike, whatever numbers its lists have. */
-    qsort(s->groups, groups, sizeof s->groups[0], by_first_entry);
+    qsort(scratch->groups, groups, sizeof scratch->groups[0], by_first_entry);
     return groups;
 }
 
-static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct batch_scratch *s, uint32_t groups)
+static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct batch_scratch *scratch,
+                                  uint32_t groups)
 {
     struct sl_batch *b = sl_xcalloc(1, sizeof *b + groups * sizeof b->lists[0]);
     b->worker = w;
     b->group_count = groups;
     for (uint32_t i = 0; i < groups; i++)
-        b->lists[i] = s->sorted[s->groups[i].changes - s->changes].entry->list;
+        b->lists[i] = scratch->sorted[scratch->groups[i].changes - scratch->changes].entry->list;
     return b;
 }
 
@@ -101,26 +103,27 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
 {
     if (!sl_pool_worker_can_write(w))
         return NULL;
-    struct batch_scratch s = {sl_xcalloc(n, sizeof *s.sorted), sl_xcalloc(n, sizeof *s.changes),
-                              sl_xcalloc(n, sizeof *s.positions), sl_xcalloc(n, sizeof *s.groups)};
-    uint32_t groups = group_entries(&s, entries, n);
-    struct sl_batch *b = batch_new(w, &s, groups);
+    struct batch_scratch scratch = {
+        sl_xcalloc(n, sizeof *scratch.sorted), sl_xcalloc(n, sizeof *scratch.changes),
+        sl_xcalloc(n, sizeof *scratch.positions), sl_xcalloc(n, sizeof *scratch.groups)};
+    uint32_t groups = group_entries(&scratch, entries, n);
+    struct sl_batch *b = batch_new(w, &scratch, groups);
     b->pool = p;
     b->keyed = key != NULL;
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, s.groups, groups, key, on_batched,
-                       b) == SL_OK) {
+    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, scratch.groups, groups, key,
+                       on_batched, b) == SL_OK) {
         w->awaited++;
         sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);
     } else {
         free(b);
         b = NULL;
     }
-    free(s.sorted);
-    free(s.changes);
-    free(s.positions);
-    free(s.groups);
+    free(scratch.sorted);
+    free(scratch.changes);
+    free(scratch.positions);
+    free(scratch.groups);
     return b;
 }
 

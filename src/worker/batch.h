@@ -20,7 +20,7 @@ struct sl_batch_result {
 };
 
 /* The result is valid during the call only. */
-typedef void(sl_batch_cb)(void *arg, enum sl_err err, const struct sl_batch_result *r);
+typedef void(sl_batch_cb)(void *arg, enum sl_err err, const struct sl_batch_result *result);
 
 /* Every list has to be of pool `p`. `key`, or NULL: an equal batch that comes again under the same key writes
  * nothing and gets the first answer, a different batch gets IDEMPOTENCY_KEY_REUSED. `entries` and `key` are

@@ -103,25 +103,26 @@ static void fail_keyed(struct sl_keyed *k, enum sl_err err)
 /* The client has not seen these references, and they are bound to no key. */
 static void give_back_references(struct sl_keyed *k)
 {
-    struct sl_reservation *r = sl_xcalloc(1, sizeof *r + k->amount * sizeof r->slots[0]);
-    *r = (struct sl_reservation){.pool = k->pool, .have = k->amount, .forgotten = k->forgotten};
-    memcpy(r->slots, k->slots, k->amount * sizeof r->slots[0]);
-    r->mail.kind = SL_MAIL_RETURN;
-    sl_mailbox_send(k->worker->shared->keeper, &r->mail);
+    struct sl_reservation *reservation =
+        sl_xcalloc(1, sizeof *reservation + k->amount * sizeof reservation->slots[0]);
+    *reservation = (struct sl_reservation){.pool = k->pool, .have = k->amount, .forgotten = k->forgotten};
+    memcpy(reservation->slots, k->slots, k->amount * sizeof reservation->slots[0]);
+    reservation->mail.kind = SL_MAIL_RETURN;
+    sl_mailbox_send(k->worker->shared->keeper, &reservation->mail);
 }
 
-static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *r)
+static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *remembered)
 {
     struct sl_keyed *k = arg;
     k->worker->awaited--;
-    if (err == SL_OK && r->bound) {
+    if (err == SL_OK && remembered->bound) {
         finish_keyed(k, SL_OK, sl_span(k->answer.data, k->answer.len), false);
         return;
     }
     if (err != SL_ERR_OUTCOME_UNKNOWN)
         give_back_references(k);
-    if (err == SL_OK && !r->other)
-        finish_keyed(k, SL_OK, r->answer, true);
+    if (err == SL_OK && !remembered->other)
+        finish_keyed(k, SL_OK, remembered->answer, true);
     else
         fail_keyed(k, err == SL_OK ? SL_ERR_IDEMPOTENCY_KEY_REUSED : err);
 }
@@ -171,16 +172,16 @@ static void take_references(struct sl_keyed *k)
     }
 }
 
-static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *r)
+static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *remembered)
 {
     struct sl_keyed *k = arg;
     k->worker->awaited--;
     if (err != SL_OK) /* also OUTCOME_UNKNOWN: reading changes nothing */
         fail_keyed(k, SL_ERR_UNAVAILABLE);
-    else if (r->other)
+    else if (remembered->other)
         fail_keyed(k, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    else if (r->answer.len > 0)
-        finish_keyed(k, SL_OK, r->answer, true);
+    else if (remembered->answer.len > 0)
+        finish_keyed(k, SL_OK, remembered->answer, true);
     else
         take_references(k);
 }

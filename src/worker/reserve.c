@@ -16,18 +16,19 @@ static void ask_refill(struct sl_pool_worker *w, struct sl_pool *p)
 
 bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots)
 {
-    const struct sl_pool_options *o = sl_pool_options(p);
+    const struct sl_pool_options *options = sl_pool_options(p);
     uint64_t left;
-    if (n > o->threshold)
+    if (n > options->threshold)
         return false;
     /* Under `fail` only amounts over the threshold queue, so a small one overtakes no other. */
-    if (o->on_underflow == SL_UNDERFLOW_DELAY && atomic_load_explicit(&p->queued, memory_order_acquire) != 0)
+    if (options->on_underflow == SL_UNDERFLOW_DELAY &&
+        atomic_load_explicit(&p->queued, memory_order_acquire) != 0)
         return false;
     if (!sl_ring_pop(p->ring, n, slots, &left)) {
         ask_refill(w, p);
         return false;
     }
-    if (left < o->threshold || left < atomic_load_explicit(&p->ahead, memory_order_relaxed))
+    if (left < options->threshold || left < atomic_load_explicit(&p->ahead, memory_order_relaxed))
         ask_refill(w, p);
     sl_metric_add(w->metrics[p->number], SL_PW_RESERVED, n);
     return true;

@@ -57,26 +57,27 @@ static void count_result(struct sl_gather *g, enum sl_update_result result)
     sl_metric_add_label(g->worker->metrics[g->pool->number], SL_PW_UPDATES, result, 1);
 }
 
-void sl_send_changed(struct sl_pool_worker *w, struct sl_list *l, uint64_t version)
+void sl_send_changed(struct sl_pool_worker *w, struct sl_list *list, uint64_t version)
 {
-    struct sl_changed_mail *m = sl_xcalloc(1, sizeof *m);
-    *m = (struct sl_changed_mail){.mail.kind = SL_MAIL_CHANGED,
-                                  .list = l->number,
-                                  .version = version,
-                                  .committed_ns = sl_mono_ns(sl_loop_clock(w->loop))};
-    sl_mailbox_send(w->shared->keeper, &m->mail);
+    struct sl_changed_mail *mail = sl_xcalloc(1, sizeof *mail);
+    *mail = (struct sl_changed_mail){.mail.kind = SL_MAIL_CHANGED,
+                                     .list = list->number,
+                                     .version = version,
+                                     .committed_ns = sl_mono_ns(sl_loop_clock(w->loop))};
+    sl_mailbox_send(w->shared->keeper, &mail->mail);
 }
 
-static void answer_update(struct update_group *group, uint32_t i, enum sl_err err, const struct sl_updated *r)
+static void answer_update(struct update_group *group, uint32_t i, enum sl_err err,
+                          const struct sl_updated *updated)
 {
     struct sl_gather *g = group->gather;
-    uint64_t version = r != NULL ? r->version : 0;
+    uint64_t version = updated != NULL ? updated->version : 0;
     if (err == SL_OK)
-        err = sl_result_err((enum sl_result)r->results[i]);
+        err = sl_result_err((enum sl_result)updated->results[i]);
     else if (err == SL_ERR_NO_SUCH_LIST)
         err = SL_ERR_NO_SUCH_REFERENCE;
     if (err == SL_OK)
-        count_result(g, r->results[i] == SL_RESULT_CHANGED ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
+        count_result(g, updated->results[i] == SL_RESULT_CHANGED ? SL_UPDATED_CHANGED : SL_UPDATED_SAME);
     else if (err == SL_ERR_OUTCOME_UNKNOWN)
         count_result(g, SL_UPDATED_UNKNOWN);
     else
@@ -118,15 +119,15 @@ static void end_flight(struct sl_gather *g)
         flush_gathered(g); /* the worker has ended its store: they are refused */
 }
 
-static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
+static void on_updated(void *arg, enum sl_err err, const struct sl_updated *updated)
 {
     struct update_group *group = arg;
     struct sl_gather *g = group->gather;
     sl_assert(g->pace.in_flight > 0 && g->calls[0] > 0);
-    if (err == SL_OK && r->changed)
-        sl_send_changed(g->worker, group->list, r->version);
+    if (err == SL_OK && updated->changed)
+        sl_send_changed(g->worker, group->list, updated->version);
     for (uint32_t i = 0; i < group->count; i++)
-        answer_update(group, i, err, r);
+        answer_update(group, i, err, updated);
     free(group);
     if (--g->calls[0] == 0)
         end_flight(g);
@@ -168,12 +169,13 @@ static void on_refusal(void *arg)
         flush_gathered(g);
 }
 
-static int by_list(const void *a, const void *b)
+static int by_list(const void *left, const void *right)
 {
-    const struct sl_update *x = *(struct sl_update *const *)a, *y = *(struct sl_update *const *)b;
-    if (x->list->number != y->list->number)
-        return x->list->number < y->list->number ? -1 : 1;
-    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+    const struct sl_update *one = *(struct sl_update *const *)left,
+                           *other = *(struct sl_update *const *)right;
+    if (one->list->number != other->list->number)
+        return one->list->number < other->list->number ? -1 : 1;
+    return one->sequence < other->sequence ? -1 : one->sequence > other->sequence;
 }
 
 static uint32_t take_pending(struct sl_gather *g, struct sl_update **out)
@@ -218,16 +220,16 @@ static void flush_gathered(struct sl_gather *g)
     sl_pace_sent(&g->pace, n, now_ns(g));
 }
 
-struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
-                                  sl_update_cb *done, void *arg)
+struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *list, uint32_t index,
+                                  uint8_t value, sl_update_cb *done, void *arg)
 {
-    struct sl_gather *g = &w->gathers[l->pool->number];
+    struct sl_gather *g = &w->gathers[list->pool->number];
     if (!sl_pool_worker_can_write(w) || sl_store_inflight(w->store) >= SL_STORE_INFLIGHT - 1) {
         count_result(g, SL_UPDATED_FAILED);
         return NULL;
     }
     struct sl_update *u = sl_xcalloc(1, sizeof *u);
-    *u = (struct sl_update){.list = l, .index = index, .value = value, .done = done, .arg = arg};
+    *u = (struct sl_update){.list = list, .index = index, .value = value, .done = done, .arg = arg};
     *g->end = u;
     g->end = &u->next;
     g->pending++;
@@ -300,14 +302,14 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     free(s);
 }
 
-struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index,
+struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *list, uint32_t index,
                                   sl_status_cb *done, void *arg)
 {
     if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
         return NULL;
     struct sl_status *s = sl_xcalloc(1, sizeof *s);
     *s = (struct sl_status){w, done, arg};
-    if (sl_store_status(w->store, l->pool->name, &l->id, index, on_status, s) != SL_OK) {
+    if (sl_store_status(w->store, list->pool->name, &list->id, index, on_status, s) != SL_OK) {
         free(s);
         return NULL;
     }

@@ -13,8 +13,8 @@ typedef void(sl_update_cb)(void *arg, enum sl_err err, uint64_t version);
 
 /* `done` is never called inside this call. The value has to fit the list's bits. NULL: the store is down
  * (UNAVAILABLE), nothing was started. */
-struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index, uint8_t value,
-                                  sl_update_cb *done, void *arg);
+struct sl_update *sl_update_start(struct sl_pool_worker *w, struct sl_list *list, uint32_t index,
+                                  uint8_t value, sl_update_cb *done, void *arg);
 /* The request of this struct sl_update is gone: `done` is not called; the update is still made. */
 void sl_update_cancel(void *update);
 
@@ -23,7 +23,7 @@ struct sl_status;
 typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, uint64_t version);
 
 /* Reads the status that Redis has. NULL: the store is down. */
-struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *l, uint32_t index,
+struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *list, uint32_t index,
                                   sl_status_cb *done, void *arg);
 /* The request of this struct sl_status is gone. */
 void sl_status_cancel(void *status);
@@ -36,4 +36,4 @@ void sl_gathers_free(struct sl_pool_worker *w);
 void sl_gathers_flush(struct sl_pool_worker *w);
 bool sl_gathers_idle(const struct sl_pool_worker *w);
 /* Tells the keeper that a list has a new version; the keeper decides when to publish it. */
-void sl_send_changed(struct sl_pool_worker *w, struct sl_list *l, uint64_t version);
+void sl_send_changed(struct sl_pool_worker *w, struct sl_list *list, uint64_t version);

@@ -6,34 +6,34 @@
 
 #define LOOK_NS (50 * SL_NS_PER_MS)
 
-int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *l, uint64_t version,
+int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, uint64_t version,
                       uint32_t lists, unsigned ttls)
 {
-    const struct sl_pool_options *o = sl_pool_options(l->pool);
+    const struct sl_pool_options *options = sl_pool_options(list->pool);
     uint64_t lag = atomic_load_explicit(&w->shared->publish_lag_ns, memory_order_relaxed);
     uint64_t cost = atomic_load_explicit(&w->shared->publish_cost_ns, memory_order_relaxed);
     /* Before the token: a publication that begins later loads this version. */
-    bool under_way = atomic_load_explicit(&l->under_way, memory_order_acquire);
-    const struct sl_token *token = sl_list_token(l);
-    if (lag == 0 || atomic_load_explicit(&l->withheld, memory_order_acquire))
+    bool under_way = atomic_load_explicit(&list->under_way, memory_order_acquire);
+    const struct sl_token *token = sl_list_token(list);
+    if (lag == 0 || atomic_load_explicit(&list->withheld, memory_order_acquire))
         return 0;
-    uint64_t ttl_ms = o->ttl_ms;
+    uint64_t ttl_ms = options->ttl_ms;
     if (token != NULL && token->ttl * UINT64_C(1000) > ttl_ms)
         ttl_ms = token->ttl * UINT64_C(1000);
     uint64_t now_ms = (uint64_t)sl_wall_ms(sl_loop_clock(w->loop)), at_ms = now_ms + ttl_ms * ttls;
     bool there = token != NULL && token->version >= version;
     if (!there)
-        at_ms += o->update_interval_ms + (2 * lag + lists * cost + SL_SWEEP_NS) / SL_NS_PER_MS;
+        at_ms += options->update_interval_ms + (2 * lag + lists * cost + SL_SWEEP_NS) / SL_NS_PER_MS;
     int64_t at = (int64_t)((at_ms + 999) / 1000),
-            exp = atomic_load_explicit(&l->latest_exp, memory_order_acquire);
+            exp = atomic_load_explicit(&list->latest_exp, memory_order_acquire);
     return !there && token != NULL && !under_way && exp < at ? exp : at;
 }
 
-bool sl_is_published(const struct sl_list *l, uint64_t version)
+bool sl_is_published(const struct sl_list *list, uint64_t version)
 {
-    const struct sl_token *token = sl_list_token(l);
+    const struct sl_token *token = sl_list_token(list);
     return token != NULL && token->version >= version &&
-           !atomic_load_explicit(&l->withheld, memory_order_acquire);
+           !atomic_load_explicit(&list->withheld, memory_order_acquire);
 }
 
 /* ---- waiting for it */
@@ -98,12 +98,17 @@ static struct sl_follower **followers_of(struct sl_pool_worker *w, uint32_t list
     return &w->followers[list];
 }
 
-struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *l, uint64_t version, uint64_t wait_ns,
-                              sl_follow_cb *done, void *arg)
+struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *list, uint64_t version,
+                              uint64_t wait_ns, sl_follow_cb *done, void *arg)
 {
-    struct sl_follower **first = followers_of(w, l->number), *f = sl_xcalloc(1, sizeof *f);
-    *f = (struct sl_follower){
-        .worker = w, .list = l, .version = version, .done = done, .arg = arg, .next = *first, .link = first};
+    struct sl_follower **first = followers_of(w, list->number), *f = sl_xcalloc(1, sizeof *f);
+    *f = (struct sl_follower){.worker = w,
+                              .list = list,
+                              .version = version,
+                              .done = done,
+                              .arg = arg,
+                              .next = *first,
+                              .link = first};
     f->deadline_ns = sl_mono_ns(sl_loop_clock(w->loop)) + wait_ns;
     if (*first != NULL)
         (*first)->link = &f->next;

@@ -21,11 +21,11 @@ struct sl_parked {
     struct sl_waiter *first;
 };
 
-static void finish_wait(struct sl_waiter *x, enum sl_err err)
+static void finish_wait(struct sl_waiter *waiting, enum sl_err err)
 {
-    sl_wait_cb *done = x->done;
-    void *arg = x->arg;
-    sl_wait_cancel(x);
+    sl_wait_cb *done = waiting->done;
+    void *arg = waiting->arg;
+    sl_wait_cancel(waiting);
     done(arg, err);
 }
 
@@ -34,51 +34,56 @@ static void on_wait_deadline(void *arg)
     finish_wait(arg, SL_ERR_UNAVAILABLE);
 }
 
-static struct sl_parked *parked_for(struct sl_pool_worker *w, struct sl_list *l)
+static struct sl_parked *parked_for(struct sl_pool_worker *w, struct sl_list *list)
 {
-    w->parked = sl_by_number(w->parked, &w->parked_cap, l->number, sizeof(struct sl_parked *));
-    struct sl_parked *p = w->parked[l->number];
-    if (p == NULL) {
-        p = w->parked[l->number] = sl_xcalloc(1, sizeof *p);
-        p->mail = (struct sl_cold_mail){.mail.kind = SL_MAIL_COLD, .reply_to = w->mail, .list = l->number};
+    w->parked = sl_by_number(w->parked, &w->parked_cap, list->number, sizeof(struct sl_parked *));
+    struct sl_parked *parked = w->parked[list->number];
+    if (parked == NULL) {
+        parked = w->parked[list->number] = sl_xcalloc(1, sizeof *parked);
+        parked->mail =
+            (struct sl_cold_mail){.mail.kind = SL_MAIL_COLD, .reply_to = w->mail, .list = list->number};
         w->awaited++;
-        sl_mailbox_send(w->shared->keeper, &p->mail.mail);
+        sl_mailbox_send(w->shared->keeper, &parked->mail.mail);
     }
-    return p;
+    return parked;
 }
 
-struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *l, sl_wait_cb *done, void *arg)
+struct sl_waiter *sl_wait_token(struct sl_pool_worker *w, struct sl_list *list, sl_wait_cb *done, void *arg)
 {
-    struct sl_parked *p = parked_for(w, l);
-    struct sl_waiter *x = sl_xcalloc(1, sizeof *x);
-    *x = (struct sl_waiter){
-        .worker = w, .parked = p, .done = done, .arg = arg, .next = p->first, .link = &p->first};
-    if (p->first != NULL)
-        p->first->link = &x->next;
-    p->first = x;
-    sl_timer_init(&x->deadline, on_wait_deadline, x);
-    sl_timer_start(w->loop, &x->deadline, SL_COLD_WAIT_MS * SL_NS_PER_MS);
-    return x;
+    struct sl_parked *parked = parked_for(w, list);
+    struct sl_waiter *waiting = sl_xcalloc(1, sizeof *waiting);
+    *waiting = (struct sl_waiter){.worker = w,
+                                  .parked = parked,
+                                  .done = done,
+                                  .arg = arg,
+                                  .next = parked->first,
+                                  .link = &parked->first};
+    if (parked->first != NULL)
+        parked->first->link = &waiting->next;
+    parked->first = waiting;
+    sl_timer_init(&waiting->deadline, on_wait_deadline, waiting);
+    sl_timer_start(w->loop, &waiting->deadline, SL_COLD_WAIT_MS * SL_NS_PER_MS);
+    return waiting;
 }
 
 void sl_wait_cancel(void *waiter)
 {
-    struct sl_waiter *x = waiter;
-    sl_timer_stop(x->worker->loop, &x->deadline);
-    *x->link = x->next;
-    if (x->next != NULL)
-        x->next->link = x->link;
-    free(x);
+    struct sl_waiter *waiting = waiter;
+    sl_timer_stop(waiting->worker->loop, &waiting->deadline);
+    *waiting->link = waiting->next;
+    if (waiting->next != NULL)
+        waiting->next->link = waiting->link;
+    free(waiting);
 }
 
-void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *m)
+void sl_wait_answered(struct sl_pool_worker *w, struct sl_cold_mail *mail)
 {
-    struct sl_parked *p = sl_container_of(m, struct sl_parked, mail);
+    struct sl_parked *parked = sl_container_of(mail, struct sl_parked, mail);
     w->awaited--;
-    w->parked[m->list] = NULL;
-    while (p->first != NULL)
-        finish_wait(p->first, m->err);
-    free(p);
+    w->parked[mail->list] = NULL;
+    while (parked->first != NULL)
+        finish_wait(parked->first, mail->err);
+    free(parked);
 }
 
 /* ---- unknown ids */
@@ -94,33 +99,34 @@ struct sl_lookup {
 struct sl_lookup *sl_lookup_start(struct sl_pool_worker *w, const struct sl_uuid *id, sl_lookup_cb *done,
                                   void *arg)
 {
-    struct sl_lookup *x = sl_xcalloc(1, sizeof *x);
-    *x = (struct sl_lookup){.worker = w, .done = done, .arg = arg, .next = w->lookups, .link = &w->lookups};
-    x->mail = (struct sl_lookup_mail){.mail.kind = SL_MAIL_LOOKUP, .reply_to = w->mail, .id = *id};
+    struct sl_lookup *question = sl_xcalloc(1, sizeof *question);
+    *question =
+        (struct sl_lookup){.worker = w, .done = done, .arg = arg, .next = w->lookups, .link = &w->lookups};
+    question->mail = (struct sl_lookup_mail){.mail.kind = SL_MAIL_LOOKUP, .reply_to = w->mail, .id = *id};
     if (w->lookups != NULL)
-        w->lookups->link = &x->next;
-    w->lookups = x;
+        w->lookups->link = &question->next;
+    w->lookups = question;
     w->awaited++;
-    sl_mailbox_send(w->shared->keeper, &x->mail.mail);
-    return x;
+    sl_mailbox_send(w->shared->keeper, &question->mail.mail);
+    return question;
 }
 
 void sl_lookup_cancel(void *lookup)
 {
-    struct sl_lookup *x = lookup;
-    x->done = NULL;
+    struct sl_lookup *question = lookup;
+    question->done = NULL;
 }
 
-void sl_lookup_answered(struct sl_pool_worker *w, struct sl_lookup_mail *m)
+void sl_lookup_answered(struct sl_pool_worker *w, struct sl_lookup_mail *mail)
 {
-    struct sl_lookup *x = sl_container_of(m, struct sl_lookup, mail);
+    struct sl_lookup *question = sl_container_of(mail, struct sl_lookup, mail);
     w->awaited--;
-    *x->link = x->next;
-    if (x->next != NULL)
-        x->next->link = x->link;
-    if (x->done != NULL)
-        x->done(x->arg, m->err, m->list);
-    free(x);
+    *question->link = question->next;
+    if (question->next != NULL)
+        question->next->link = question->link;
+    if (question->done != NULL)
+        question->done(question->arg, mail->err, mail->list);
+    free(question);
 }
 
 void sl_waits_drain(struct sl_pool_worker *w)
@@ -128,11 +134,11 @@ void sl_waits_drain(struct sl_pool_worker *w)
     for (uint32_t i = 0; i < w->parked_cap; i++)
         while (w->parked[i] != NULL && w->parked[i]->first != NULL)
             finish_wait(w->parked[i]->first, SL_ERR_UNAVAILABLE);
-    for (struct sl_lookup *x = w->lookups; x != NULL; x = x->next) {
-        sl_lookup_cb *done = x->done;
-        x->done = NULL;
+    for (struct sl_lookup *question = w->lookups; question != NULL; question = question->next) {
+        sl_lookup_cb *done = question->done;
+        question->done = NULL;
         if (done != NULL)
-            done(x->arg, SL_ERR_UNAVAILABLE, NULL);
+            done(question->arg, SL_ERR_UNAVAILABLE, NULL);
     }
 }
 

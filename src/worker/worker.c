@@ -42,33 +42,33 @@ void sl_pool_worker_count_limited(struct sl_pool_worker *w, const struct sl_pool
     sl_metric_add_label(w->metrics[pool->number], SL_PW_LIMITED, limit, 1);
 }
 
-static void answer_turn(struct sl_pool_worker *w, struct sl_turn_mail *m)
+static void answer_turn(struct sl_pool_worker *w, struct sl_turn_mail *turn)
 {
     if (w->on_replaced != NULL)
-        for (size_t i = 0; i < m->count; i++)
-            w->on_replaced(w->arg, m->lists[i]);
-    for (size_t i = 0; i < m->count; i++)
-        sl_followers_look(w, m->lists[i]);
-    sl_mailbox_send(m->reply_to, &m->mail);
+        for (size_t i = 0; i < turn->count; i++)
+            w->on_replaced(w->arg, turn->lists[i]);
+    for (size_t i = 0; i < turn->count; i++)
+        sl_followers_look(w, turn->lists[i]);
+    sl_mailbox_send(turn->reply_to, &turn->mail);
 }
 
-void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *m)
+void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail)
 {
-    switch ((enum sl_pool_mail)m->kind) {
+    switch ((enum sl_pool_mail)mail->kind) {
     case SL_MAIL_RESERVE:
-        sl_reserve_answered(w, sl_container_of(m, struct sl_reservation, mail));
+        sl_reserve_answered(w, sl_container_of(mail, struct sl_reservation, mail));
         return;
     case SL_MAIL_COLD:
-        sl_wait_answered(w, sl_container_of(m, struct sl_cold_mail, mail));
+        sl_wait_answered(w, sl_container_of(mail, struct sl_cold_mail, mail));
         return;
     case SL_MAIL_LOOKUP:
-        sl_lookup_answered(w, sl_container_of(m, struct sl_lookup_mail, mail));
+        sl_lookup_answered(w, sl_container_of(mail, struct sl_lookup_mail, mail));
         return;
     case SL_MAIL_CONFIRM:
         sl_pool_worker_confirmed(w);
         return;
     case SL_MAIL_TURN:
-        answer_turn(w, sl_container_of(m, struct sl_turn_mail, mail));
+        answer_turn(w, sl_container_of(mail, struct sl_turn_mail, mail));
         return;
     case SL_MAIL_REFILL:
     case SL_MAIL_RETURN:

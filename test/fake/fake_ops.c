@@ -166,7 +166,7 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
 
 FAKE_GIVES(retire, retired)
 
-enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *r,
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
                             sl_retired_cb *done, void *arg)
 {
     bool execute;
@@ -174,9 +174,9 @@ enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct s
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.retire = done;
-    op->bytes = sl_xcalloc(r->asked + 1, sizeof(struct sl_uuid));
+    op->bytes = sl_xcalloc(question->asked + 1, sizeof(struct sl_uuid));
     if (execute)
-        fake_retire(s->f, fake_pool(s->f, pool), r, op->bytes, &op->result.retired);
+        fake_retire(s->f, fake_pool(s->f, pool), question, op->bytes, &op->result.retired);
     return fake_op_sent(s, op);
 }
 
@@ -185,8 +185,8 @@ static void give_mend(struct op *op)
     op->done.mend(op->arg, op->err, op->version, (enum sl_mended)op->result.number);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *m, sl_mended_cb *done,
-                          void *arg)
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
+                          sl_mended_cb *done, void *arg)
 {
     bool execute;
     enum sl_mended what;
@@ -195,7 +195,7 @@ enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_
         return SL_ERR_UNAVAILABLE;
     op->done.mend = done;
     if (execute) {
-        op->version = fake_mend(s->f, fake_pool(s->f, pool), m, &what);
+        op->version = fake_mend(s->f, fake_pool(s->f, pool), mend, &what);
         op->result.number = what;
     }
     return fake_op_sent(s, op);
@@ -338,16 +338,16 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
         return SL_ERR_UNAVAILABLE;
     op->done.remember = done;
     struct fake_answer *known = execute ? fake_recall(s->f, pool, key) : NULL;
-    struct sl_remembered *r = &op->result.remembered;
+    struct sl_remembered *remembered = &op->result.remembered;
     if (known != NULL && memcmp(known->key.fingerprint, key->fingerprint, sizeof key->fingerprint) != 0) {
-        r->other = true;
+        remembered->other = true;
     } else if (known != NULL) {
         op->bytes = sl_xcalloc(known->len + 1, 1);
         memcpy(op->bytes, known->bytes, known->len);
-        r->answer = sl_span(op->bytes, known->len);
+        remembered->answer = sl_span(op->bytes, known->len);
     } else if (execute && answer.len > 0) {
         fake_bind(s->f, pool, key, answer.at, answer.len);
-        r->bound = true;
+        remembered->bound = true;
     }
     return fake_op_sent(s, op);
 }

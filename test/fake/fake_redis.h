@@ -146,11 +146,11 @@ uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p);
 uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
                    const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks);
 uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
-uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
+uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
                    enum sl_mended *ret_what);
 /* `ids` has room for all requested ones; the answer points into it. */
-void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
-                 struct sl_retired *ret);
+void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *question,
+                 struct sl_uuid *ids, struct sl_retired *ret);
 /* An enum sl_result per change; whether something changed. */
 bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
                  uint8_t *results);

@@ -169,28 +169,28 @@ uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_
     return n;
 }
 
-static void mended(struct fake_list *l, const struct sl_mend *m, uint64_t source)
+static void mended(struct fake_list *l, const struct sl_mend *mend, uint64_t source)
 {
     size_t bytes = sl_status_bytes(l->pool->size, l->pool->bits);
-    if (source == m->source) {
+    if (source == mend->source) {
         memset(l->now.data, 0, bytes);
-        memcpy(l->now.data, m->bytes.at, m->bytes.len);
+        memcpy(l->now.data, mend->bytes.at, mend->bytes.len);
     }
     l->base = sl_xrealloc(l->base, bytes);
     memcpy(l->base, l->now.data, bytes);
-    l->now.version = l->mended_at = m->least + SL_MEND_JUMP;
+    l->now.version = l->mended_at = mend->least + SL_MEND_JUMP;
     l->mended = source;
     l->now.state = SL_LIST_SEALED;
     l->now.returned_count = 0;
 }
 
 /* Statuses that were set after the list was mended stay. */
-static void mended_more(struct fake_list *l, const struct sl_mend *m)
+static void mended_more(struct fake_list *l, const struct sl_mend *mend)
 {
     const struct fake_pool *p = l->pool;
     size_t bytes = sl_status_bytes(p->size, p->bits);
     uint8_t *more = sl_xcalloc(1, bytes);
-    memcpy(more, m->bytes.at, m->bytes.len);
+    memcpy(more, mend->bytes.at, mend->bytes.len);
     for (uint32_t i = 0; i < p->size; i++) {
         uint8_t now = sl_status_get(l->now.data, bytes, p->bits, i);
         if (now != sl_status_get(l->base, bytes, p->bits, i))
@@ -199,30 +199,30 @@ static void mended_more(struct fake_list *l, const struct sl_mend *m)
     memcpy(l->now.data, more, bytes);
     free(more);
     memset(l->base, 0, bytes);
-    memcpy(l->base, m->bytes.at, m->bytes.len);
+    memcpy(l->base, mend->bytes.at, mend->bytes.len);
     l->now.version++;
-    l->mended = m->source;
+    l->mended = mend->source;
 }
 
-uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *m,
+uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
                    enum sl_mended *ret_what)
 {
-    struct fake_list *l = find_or_gone(f, &m->list);
+    struct fake_list *l = find_or_gone(f, &mend->list);
     *ret_what = SL_MENDED_NOT;
     if (l != NULL && l->now.state == SL_LIST_RETIRED) {
         *ret_what = SL_MENDED_RETIRED;
         return l->now.version;
     }
     if (l == NULL) {
-        l = fake_create(f, p, &(struct sl_list_draft){.id = m->list, .uri = m->uri});
+        l = fake_create(f, p, &(struct sl_list_draft){.id = mend->list, .uri = mend->uri});
         l->now.cursor = p->size;
-        mended(l, m, m->source);
+        mended(l, mend, mend->source);
         *ret_what = SL_MENDED_NEW;
-    } else if (l->now.version < m->least) {
-        mended(l, m, m->source > l->now.version ? m->source : l->now.version);
+    } else if (l->now.version < mend->least) {
+        mended(l, mend, mend->source > l->now.version ? mend->source : l->now.version);
         *ret_what = SL_MENDED_RAISED;
-    } else if (l->base != NULL && m->source > l->mended && m->source < l->mended_at) {
-        mended_more(l, m);
+    } else if (l->base != NULL && mend->source > l->mended && mend->source < l->mended_at) {
+        mended_more(l, mend);
         *ret_what = SL_MENDED_MORE;
     }
     if (*ret_what != SL_MENDED_NOT)
@@ -231,38 +231,38 @@ uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_me
 }
 
 /* Whether the list retires now. */
-static bool ends(struct fake_list *l, const struct sl_retire *r, int64_t now)
+static bool ends(struct fake_list *l, const struct sl_retire *question, int64_t now)
 {
     int64_t watched = l->pool->now.watched_ms, since = l->now.reserved_ms;
-    if (r->after_ms == 0 || l->now.state == SL_LIST_OPEN)
+    if (question->after_ms == 0 || l->now.state == SL_LIST_OPEN)
         return false;
     if (since == 0)
-        l->now.reserved_ms = now + (int64_t)r->lease_ms;
-    return since != 0 && now > (since > watched ? since : watched) + (int64_t)r->after_ms;
+        l->now.reserved_ms = now + (int64_t)question->lease_ms;
+    return since != 0 && now > (since > watched ? since : watched) + (int64_t)question->after_ms;
 }
 
-void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *r, struct sl_uuid *ids,
-                 struct sl_retired *ret)
+void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *question,
+                 struct sl_uuid *ids, struct sl_retired *ret)
 {
-    int64_t now = sl_wall_ms(f->clock), ahead = now + (int64_t)r->lease_ms;
-    size_t retired = 0, gone = r->asked; /* from both ends */
-    if (r->after_ms > 0) {
+    int64_t now = sl_wall_ms(f->clock), ahead = now + (int64_t)question->lease_ms;
+    size_t retired = 0, gone = question->asked; /* from both ends */
+    if (question->after_ms > 0) {
         p->now.watched_ms = now > p->now.looked_ms ? ahead : p->now.watched_ms;
         p->now.looked_ms = ahead;
     }
-    for (uint32_t i = 0; i < r->held; i++) {
-        struct fake_list *l = fake_find(f, &r->ids[i]);
+    for (uint32_t i = 0; i < question->held; i++) {
+        struct fake_list *l = fake_find(f, &question->ids[i]);
         if (l != NULL && l->now.state != SL_LIST_RETIRED)
             l->now.reserved_ms = ahead;
     }
-    for (uint32_t i = r->held; i < r->held + r->asked; i++) {
-        struct fake_list *l = find_or_gone(f, &r->ids[i]);
+    for (uint32_t i = question->held; i < question->held + question->asked; i++) {
+        struct fake_list *l = find_or_gone(f, &question->ids[i]);
         if (l != NULL && l->now.state == SL_LIST_RETIRED && !l->now.gone) {
-            l->now.gone = now > l->now.retired_ms + (int64_t)r->keep_ms;
+            l->now.gone = now > l->now.retired_ms + (int64_t)question->keep_ms;
             ids[retired++] = l->id;
         } else if (l != NULL && l->now.gone) {
             ids[--gone] = l->id;
-        } else if (l != NULL && ends(l, r, now)) {
+        } else if (l != NULL && ends(l, question, now)) {
             l->now.state = SL_LIST_RETIRED;
             l->now.retired_ms = now;
             fake_changed(f, l);
@@ -270,7 +270,7 @@ void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_reti
         }
     }
     *ret = (struct sl_retired){
-        .retired = ids, .gone = ids + gone, .retired_count = retired, .gone_count = r->asked - gone};
+        .retired = ids, .gone = ids + gone, .retired_count = retired, .gone_count = question->asked - gone};
 }
 
 static enum sl_result apply(uint8_t *data, const struct fake_pool *p, int final, const struct sl_change *c)

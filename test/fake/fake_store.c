@@ -187,9 +187,9 @@ uint64_t sl_store_rtt_ns(const struct sl_store *s)
     return s->rtt_ns;
 }
 
-void sl_store_mail(struct sl_mail *m)
+void sl_store_mail(struct sl_mail *mail)
 {
-    (void)m;
+    (void)mail;
     sl_assert(!"the fake sends no such mail");
 }
 
