@@ -5,22 +5,22 @@ static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 static size_t encode(char *out, const uint8_t *p, size_t n, const char *abc)
 {
-    char *o = out;
+    char *at = out;
     for (; n >= 3; n -= 3, p += 3) {
-        uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-        *o++ = abc[v >> 18];
-        *o++ = abc[v >> 12 & 63];
-        *o++ = abc[v >> 6 & 63];
-        *o++ = abc[v & 63];
+        uint32_t bits = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+        *at++ = abc[bits >> 18];
+        *at++ = abc[bits >> 12 & 63];
+        *at++ = abc[bits >> 6 & 63];
+        *at++ = abc[bits & 63];
     }
     if (n > 0) {
-        uint32_t v = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
-        *o++ = abc[v >> 18];
-        *o++ = abc[v >> 12 & 63];
+        uint32_t bits = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
+        *at++ = abc[bits >> 18];
+        *at++ = abc[bits >> 12 & 63];
         if (n == 2)
-            *o++ = abc[v >> 6 & 63];
+            *at++ = abc[bits >> 6 & 63];
     }
-    return (size_t)(o - out);
+    return (size_t)(at - out);
 }
 
 size_t sl_base64url_encode(char *out, const void *in, size_t n)
@@ -55,10 +55,10 @@ bool sl_base64url_decode(uint8_t *out, const char *in, size_t n, size_t *ret_len
     if (n % 4 == 1)
         return false;
     for (size_t i = 0; i < n; i++) {
-        int v = value(in[i]);
-        if (v < 0)
+        int digit = value(in[i]);
+        if (digit < 0)
             return false;
-        bits = bits << 6 | (uint32_t)v;
+        bits = bits << 6 | (uint32_t)digit;
         have += 6;
         if (have >= 8) {
             have -= 8;

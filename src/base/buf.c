@@ -59,9 +59,9 @@ void sl_buf_puts(struct sl_buf *b, const char *s)
     sl_buf_put(b, s, strlen(s));
 }
 
-void sl_buf_putc(struct sl_buf *b, char c)
+void sl_buf_putc(struct sl_buf *b, char byte)
 {
-    sl_buf_put(b, &c, 1);
+    sl_buf_put(b, &byte, 1);
 }
 
 const char *sl_buf_cstr(struct sl_buf *b)
@@ -77,30 +77,30 @@ const char *sl_buf_cstr(struct sl_buf *b)
     return b->data;
 }
 
-unsigned sl_u64_digits(char *at, uint64_t v)
+unsigned sl_u64_digits(char *at, uint64_t value)
 {
     char tmp[20];
     unsigned n = 0;
     do {
-        tmp[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
+        tmp[n++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
     for (unsigned i = 0; i < n; i++)
         at[i] = tmp[n - 1 - i];
     return n;
 }
 
-void sl_buf_u64(struct sl_buf *b, uint64_t v)
+void sl_buf_u64(struct sl_buf *b, uint64_t value)
 {
     char digits[20];
-    sl_buf_put(b, digits, sl_u64_digits(digits, v));
+    sl_buf_put(b, digits, sl_u64_digits(digits, value));
 }
 
-void sl_buf_i64(struct sl_buf *b, int64_t v)
+void sl_buf_i64(struct sl_buf *b, int64_t value)
 {
-    if (v < 0)
+    if (value < 0)
         sl_buf_putc(b, '-');
-    sl_buf_u64(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
+    sl_buf_u64(b, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void sl_buf_printf(struct sl_buf *b, const char *fmt, ...)
@@ -129,14 +129,17 @@ void sl_buf_printf(struct sl_buf *b, const char *fmt, ...)
 /* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629 section 4: no overlong forms, no surrogates). */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
 {
-    unsigned char c = p[0];
-    if (c < 0x80)
+    unsigned char byte = p[0];
+    if (byte < 0x80)
         return 1;
-    size_t want = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+    size_t want = byte >= 0xc2 && byte <= 0xdf   ? 2
+                  : (byte & 0xf0) == 0xe0        ? 3
+                  : byte >= 0xf0 && byte <= 0xf4 ? 4
+                                                 : 0;
     if (want == 0 || n < want)
         return 0;
-    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    unsigned char low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
     if (p[1] < low || p[1] > high)
         return 0;
     for (size_t i = 2; i < want; i++)
@@ -150,17 +153,17 @@ void sl_buf_json(struct sl_buf *b, struct sl_span text)
     const unsigned char *p = (const unsigned char *)text.at;
     sl_buf_putc(b, '"');
     for (size_t i = 0; i < text.len;) {
-        unsigned char c = p[i];
+        unsigned char byte = p[i];
         size_t n = utf8_sequence(p + i, text.len - i);
         if (n == 0) {
             sl_buf_puts(b, "\\ufffd");
             n = 1;
-        } else if (c == '"' || c == '\\') {
+        } else if (byte == '"' || byte == '\\') {
             sl_buf_putc(b, '\\');
-            sl_buf_putc(b, (char)c);
-        } else if (c < 0x20) {
+            sl_buf_putc(b, (char)byte);
+        } else if (byte < 0x20) {
             char escape[6] = "\\u00";
-            sl_hex_encode(&c, 1, escape + 4);
+            sl_hex_encode(&byte, 1, escape + 4);
             sl_buf_put(b, escape, sizeof escape);
         } else {
             sl_buf_put(b, p + i, n);

@@ -22,9 +22,9 @@ void sl_buf_free(struct sl_buf *b);
 
 void sl_buf_put(struct sl_buf *b, const void *bytes, size_t n);
 void sl_buf_puts(struct sl_buf *b, const char *s);
-void sl_buf_putc(struct sl_buf *b, char c);
-void sl_buf_u64(struct sl_buf *b, uint64_t v); /* decimal */
-void sl_buf_i64(struct sl_buf *b, int64_t v);
+void sl_buf_putc(struct sl_buf *b, char byte);
+void sl_buf_u64(struct sl_buf *b, uint64_t value); /* decimal */
+void sl_buf_i64(struct sl_buf *b, int64_t value);
 void sl_buf_printf(struct sl_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes, per RFC 8259 section 7. Bytes that are not valid UTF-8 become U+FFFD. */
 void sl_buf_json(struct sl_buf *b, struct sl_span text);
@@ -33,5 +33,5 @@ void sl_buf_json(struct sl_buf *b, struct sl_span text);
  * takes the place of the last byte. For messages: what did not fit is missing at the end. */
 const char *sl_buf_cstr(struct sl_buf *b);
 
-/* Decimal digits of v into `at` (room for 20); returns how many. For hot paths. */
-unsigned sl_u64_digits(char *at, uint64_t v);
+/* Decimal digits of `value` into `at` (room for 20); returns how many. For hot paths. */
+unsigned sl_u64_digits(char *at, uint64_t value);

@@ -467,11 +467,11 @@ static size_t field_size(const struct sl_option *row)
     return 0;
 }
 
-static bool same_texts(const struct sl_texts *a, const struct sl_texts *b)
+static bool same_texts(const struct sl_texts *one, const struct sl_texts *other)
 {
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++)
-        same = strcmp(a->at[i], b->at[i]) == 0;
+    bool same = one->count == other->count;
+    for (size_t i = 0; same && i < one->count; i++)
+        same = strcmp(one->at[i], other->at[i]) == 0;
     return same;
 }
 

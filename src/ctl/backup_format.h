@@ -28,13 +28,13 @@ struct sl_backup_chain {
     char *covered;          /* what a checksum covers: the one before, and the record */
     size_t room;            /* for the record */
 };
-void sl_chain_begin(struct sl_backup_chain *c);
-void sl_chain_free(struct sl_backup_chain *c);
+void sl_chain_begin(struct sl_backup_chain *chain);
+void sl_chain_free(struct sl_backup_chain *chain);
 /* Where a record of n bytes is put together; moves, and keeps what was there. NULL: no memory. */
-char *sl_chain_room(struct sl_backup_chain *c, size_t n);
+char *sl_chain_room(struct sl_backup_chain *chain, size_t n);
 /* The checksum of the record of n bytes that lies there. */
-void sl_chain_sum(struct sl_backup_chain *c, size_t n, uint8_t out[static SL_SHA256]);
-void sl_chain_text(const struct sl_backup_chain *c, char out[static SL_BACKUP_CHECKSUM]);
+void sl_chain_sum(struct sl_backup_chain *chain, size_t n, uint8_t out[static SL_SHA256]);
+void sl_chain_text(const struct sl_backup_chain *chain, char out[static SL_BACKUP_CHECKSUM]);
 
 /* --- heads of records --- */
 

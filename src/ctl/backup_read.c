@@ -11,41 +11,41 @@
 #define FRAME SL_BACKUP_FRAME
 #define STEP (64u * 1024) /* bytes believed in before they came */
 
-void sl_chain_begin(struct sl_backup_chain *c)
+void sl_chain_begin(struct sl_backup_chain *chain)
 {
-    *c = (struct sl_backup_chain){.hasher = sl_hasher_new()};
-    sl_sha256(c->hasher, SL_BACKUP_MAGIC, sizeof SL_BACKUP_MAGIC - 1, c->sum);
+    *chain = (struct sl_backup_chain){.hasher = sl_hasher_new()};
+    sl_sha256(chain->hasher, SL_BACKUP_MAGIC, sizeof SL_BACKUP_MAGIC - 1, chain->sum);
 }
 
-void sl_chain_free(struct sl_backup_chain *c)
+void sl_chain_free(struct sl_backup_chain *chain)
 {
-    sl_hasher_free(c->hasher);
-    free(c->covered);
-    *c = (struct sl_backup_chain){.hasher = NULL};
+    sl_hasher_free(chain->hasher);
+    free(chain->covered);
+    *chain = (struct sl_backup_chain){.hasher = NULL};
 }
 
-char *sl_chain_room(struct sl_backup_chain *c, size_t n)
+char *sl_chain_room(struct sl_backup_chain *chain, size_t n)
 {
-    if (c->covered == NULL || n > c->room) {
-        char *more = realloc(c->covered, SL_SHA256 + n);
+    if (chain->covered == NULL || n > chain->room) {
+        char *more = realloc(chain->covered, SL_SHA256 + n);
         if (more == NULL)
             return NULL;
-        c->covered = more;
-        c->room = n;
+        chain->covered = more;
+        chain->room = n;
     }
-    return c->covered + SL_SHA256;
+    return chain->covered + SL_SHA256;
 }
 
-void sl_chain_sum(struct sl_backup_chain *c, size_t n, uint8_t out[static SL_SHA256])
+void sl_chain_sum(struct sl_backup_chain *chain, size_t n, uint8_t out[static SL_SHA256])
 {
-    memcpy(c->covered, c->sum, SL_SHA256);
-    sl_sha256(c->hasher, c->covered, SL_SHA256 + n, out);
+    memcpy(chain->covered, chain->sum, SL_SHA256);
+    sl_sha256(chain->hasher, chain->covered, SL_SHA256 + n, out);
 }
 
-void sl_chain_text(const struct sl_backup_chain *c, char out[static SL_BACKUP_CHECKSUM])
+void sl_chain_text(const struct sl_backup_chain *chain, char out[static SL_BACKUP_CHECKSUM])
 {
     for (unsigned i = 0; i < SL_SHA256; i++)
-        snprintf(out + 2 * (size_t)i, 3, "%02x", c->sum[i]);
+        snprintf(out + 2 * (size_t)i, 3, "%02x", chain->sum[i]);
 }
 
 struct reader {
@@ -191,17 +191,19 @@ static bool read_list(struct reader *r, const struct record *x, const struct sl_
     return each(arg, p, id, &l);
 }
 
-static bool walk_records(struct reader *r, sl_backup_each *each, void *arg, struct sl_backup_contents *c)
+static bool walk_records(struct reader *r, sl_backup_each *each, void *arg,
+                         struct sl_backup_contents *contents)
 {
     struct sl_uuid id = {{0}};
-    if (!read_pool(r, &c->pool))
+    if (!read_pool(r, &contents->pool))
         return false;
-    for (c->lists = 0;; c->lists++) {
+    for (contents->lists = 0;; contents->lists++) {
         struct record x;
         if (!next_record(r, &x))
             return false;
         bool ended = x.kind == SL_BACKUP_END;
-        bool ok = ended ? read_end(r, &x, c->lists) : read_list(r, &x, &c->pool, &id, c->lists, each, arg);
+        bool ok = ended ? read_end(r, &x, contents->lists)
+                        : read_list(r, &x, &contents->pool, &id, contents->lists, each, arg);
         json_decref(x.head);
         if (!ok || ended)
             return ok;
@@ -212,12 +214,12 @@ bool sl_backup_walk(FILE *file, sl_backup_each *each, void *arg, struct sl_buf *
                     struct sl_backup_contents *ret)
 {
     struct reader r = {.file = file, .why = why};
-    struct sl_backup_contents c;
+    struct sl_backup_contents contents;
     sl_chain_begin(&r.chain);
-    bool ok = walk_records(&r, each, arg, &c);
-    sl_chain_text(&r.chain, c.checksum);
+    bool ok = walk_records(&r, each, arg, &contents);
+    sl_chain_text(&r.chain, contents.checksum);
     sl_chain_free(&r.chain);
     if (ok)
-        *ret = c;
+        *ret = contents;
     return ok;
 }

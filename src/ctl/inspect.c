@@ -108,10 +108,10 @@ static void show_json(const struct token *t, const struct statuslist_report *r, 
     const struct statuslist_claims *s = statuslist_report_claims(r);
     json_t *statuses = json_object();
     char name[8];
-    for (unsigned v = 0; v < 256; v++) {
-        snprintf(name, sizeof name, "%u", v);
-        if (d->of[v] > 0)
-            json_object_set_new(statuses, name, json_integer((json_int_t)d->of[v]));
+    for (unsigned value = 0; value < 256; value++) {
+        snprintf(name, sizeof name, "%u", value);
+        if (d->of[value] > 0)
+            json_object_set_new(statuses, name, json_integer((json_int_t)d->of[value]));
     }
     sl_print_json(json_pack("{s:s, s:o, s:{s:I, s:I, s:I}, s:I, s:o, s:o}", "format",
                             s->format == STATUSLIST_CWT ? "cwt" : "jwt", "claims", claims_json(s), "sizes",
@@ -148,10 +148,10 @@ static void print_list(const struct token *t, const struct statuslist_claims *s,
     if (s->size == 0)
         return;
     printf("%-16s %" PRIu64 " of %u bit\n", "entries", s->size, s->bits);
-    for (unsigned v = 0; v < 256; v++)
-        if (d->of[v] > 0)
-            printf("  0x%02x %-22s %" PRIu64 " (%.4f %%)\n", v, statuslist_status_name(v), d->of[v],
-                   100.0 * (double)d->of[v] / (double)s->size);
+    for (unsigned value = 0; value < 256; value++)
+        if (d->of[value] > 0)
+            printf("  0x%02x %-22s %" PRIu64 " (%.4f %%)\n", value, statuslist_status_name(value),
+                   d->of[value], 100.0 * (double)d->of[value] / (double)s->size);
 }
 
 static void show_token(const struct token *t, const struct statuslist_report *r, const struct density *d)
@@ -182,13 +182,14 @@ int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)
     bool keys;
     struct token t = {.format = STATUSLIST_ANY_FORMAT};
     int code = read_token(c, web, c->words[0], &t);
-    struct statuslist_verifier *v = code == SL_EXIT_OK ? sl_verifier_of(c, &keys) : NULL;
-    if (code == SL_EXIT_OK && v == NULL)
+    struct statuslist_verifier *verifier = code == SL_EXIT_OK ? sl_verifier_of(c, &keys) : NULL;
+    if (code == SL_EXIT_OK && verifier == NULL)
         code = SL_EXIT_USAGE;
-    if (v != NULL) {
-        statuslist_verifier_trust_carried_key(v, !keys);
-        statuslist_verifier_set_format(v, t.format);
-        struct statuslist_report *r = statuslist_verify(v, t.bytes, t.len, NULL, NULL, (int64_t)time(NULL));
+    if (verifier != NULL) {
+        statuslist_verifier_trust_carried_key(verifier, !keys);
+        statuslist_verifier_set_format(verifier, t.format);
+        struct statuslist_report *r =
+            statuslist_verify(verifier, t.bytes, t.len, NULL, NULL, (int64_t)time(NULL));
         if (r == NULL)
             abort();
         struct density d;
@@ -201,7 +202,7 @@ int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)
             code = SL_EXIT_REFUSED_TOKEN;
         statuslist_report_free(r);
     }
-    statuslist_verifier_free(v);
+    statuslist_verifier_free(verifier);
     free(t.bytes);
     return code;
 }

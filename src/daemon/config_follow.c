@@ -62,10 +62,10 @@ static bool waits_for_address(const struct follow *f, const char *key)
 
 static void note_moved(struct follow *f)
 {
-    const struct sl_http_options *a = &f->now->http, *b = &f->next->http;
-    f->moved[SL_TLS_PUBLIC] = strcmp(a->listen_public, b->listen_public) != 0;
-    f->moved[SL_TLS_ISSUER] = strcmp(a->listen_issuer, b->listen_issuer) != 0;
-    f->moved[SL_TLS_OPS] = strcmp(a->listen_ops, b->listen_ops) != 0;
+    const struct sl_http_options *before = &f->now->http, *after = &f->next->http;
+    f->moved[SL_TLS_PUBLIC] = strcmp(before->listen_public, after->listen_public) != 0;
+    f->moved[SL_TLS_ISSUER] = strcmp(before->listen_issuer, after->listen_issuer) != 0;
+    f->moved[SL_TLS_OPS] = strcmp(before->listen_ops, after->listen_ops) != 0;
 }
 
 static void follow_section(struct follow *f, const struct sl_section *to, const struct sl_section *from)
@@ -75,9 +75,9 @@ static void follow_section(struct follow *f, const struct sl_section *to, const 
         if (sl_option_same(row.option, sl_section_options(from, row), sl_section_options(to, row)))
             continue;
         char key[256];
-        struct sl_buf b;
-        sl_buf_over(&b, key, sizeof key);
-        sl_row_path(row, &b);
+        struct sl_buf path;
+        sl_buf_over(&path, key, sizeof key);
+        sl_row_path(row, &path);
         if ((row.option->flags & SL_OPT_RELOAD) && !waits_for_address(f, key))
             note(f->changed, to->path, key);
         else

@@ -71,10 +71,10 @@ static const struct sl_node *find_app(struct sl_loading *l, const struct sl_node
     return app;
 }
 
-static bool is_pool_name(const char *s)
+static bool is_pool_name(const char *name)
 {
-    size_t n = strlen(s);
-    return n >= 1 && n <= POOL_NAME_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+    size_t n = strlen(name);
+    return n >= 1 && n <= POOL_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
 static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
@@ -83,12 +83,12 @@ static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
     char path[512];
     snprintf(path, sizeof path, "app.status-list-pools.%.100s", n->key);
     c->pools[i].name = sl_xstrdup(n->key);
-    struct sl_section *s = &l->pools[i];
-    *s = (struct sl_section){.scope = &sl_pool_scope,
-                             .objects = {&c->pools[i], &c->keys[i]},
-                             .origins = c->pool_origins + i * sl_scope_size(&sl_pool_scope),
-                             .path = sl_xstrdup(path),
-                             .line = n->key_line};
+    struct sl_section *section = &l->pools[i];
+    *section = (struct sl_section){.scope = &sl_pool_scope,
+                                   .objects = {&c->pools[i], &c->keys[i]},
+                                   .origins = c->pool_origins + i * sl_scope_size(&sl_pool_scope),
+                                   .path = sl_xstrdup(path),
+                                   .line = n->key_line};
     if (!is_pool_name(n->key))
         sl_config_report_add(
             &l->errors, n->key_line, path,
@@ -98,9 +98,9 @@ static void load_pool(struct sl_loading *l, size_t i, const struct sl_node *n)
     if (n->kind != SL_NODE_MAP && !sl_yaml_is_null(n))
         sl_config_report_add(&l->errors, n->key_line, path,
                              "is not a map; expected a map with the pool's keys");
-    sl_config_walk(l, s, n->kind == SL_NODE_MAP ? n : &empty, &none);
+    sl_config_walk(l, section, n->kind == SL_NODE_MAP ? n : &empty, &none);
     if (n->kind == SL_NODE_MAP || sl_yaml_is_null(n))
-        sl_config_check_pool(l, s);
+        sl_config_check_pool(l, section);
 }
 
 static void load_pools(struct sl_loading *l)

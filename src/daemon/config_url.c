@@ -70,24 +70,24 @@ static bool parse_listen(struct sl_loading *l, const char *key, const char *text
     if (sl_address_parse(text, ret))
         return true;
     char mem[128];
-    struct sl_buf b;
-    sl_buf_over(&b, mem, sizeof mem);
-    sl_option_echo(sl_span(text, strlen(text)), &b);
+    struct sl_buf echo;
+    sl_buf_over(&echo, mem, sizeof mem);
+    sl_option_echo(sl_span(text, strlen(text)), &echo);
     sl_config_refuse(l, &l->app, key, "%s is not an address; expected host:port, [v6]:port or unix:/path%s",
-                     sl_buf_cstr(&b), strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
+                     sl_buf_cstr(&echo), strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
     return false;
 }
 
-static void check_addresses(struct sl_loading *l, const struct sl_address *a, const char *a_key,
-                            const struct sl_address *b, const char *b_key)
+static void check_addresses(struct sl_loading *l, const struct sl_address *one, const char *one_key,
+                            const struct sl_address *other, const char *other_key)
 {
-    if (!sl_address_conflict(a, b))
+    if (!sl_address_conflict(one, other))
         return;
-    if (strcmp(b_key, "listen.issuer") == 0)
-        sl_config_refuse(l, &l->app, b_key, "has the same address as %s; expected another one, or same",
-                         a_key);
+    if (strcmp(other_key, "listen.issuer") == 0)
+        sl_config_refuse(l, &l->app, other_key, "has the same address as %s; expected another one, or same",
+                         one_key);
     else
-        sl_config_refuse(l, &l->app, b_key, "has the same address as %s; expected another one", a_key);
+        sl_config_refuse(l, &l->app, other_key, "has the same address as %s; expected another one", one_key);
 }
 
 void sl_config_check_listen(struct sl_loading *l)

@@ -54,14 +54,15 @@ static void note_files(struct sl_daemon *d, const struct sl_settings *next)
             sl_buf_printf(changed, "%sapp.status-list-pools.%s.signer.(key)", changed->len > 0 ? ", " : "",
                           d->shared.pools[i].name);
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
-        const struct sl_tls *a = d->tls.of[i], *b = next->tls.of[i];
-        if (a != NULL && b != NULL && sl_tls_not_after(a) != sl_tls_not_after(b) &&
+        const struct sl_tls *before = d->tls.of[i], *after = next->tls.of[i];
+        if (before != NULL && after != NULL && sl_tls_not_after(before) != sl_tls_not_after(after) &&
             changed->len + 128 < changed->max)
             sl_buf_printf(changed, "%sapp.tls.%s.(certificate)", changed->len > 0 ? ", " : "",
                           sl_tls_listener_names[i]);
     }
-    const struct sl_tls_client *a = d->tls.redis, *b = next->tls.redis;
-    if (a != NULL && b != NULL && sl_tls_client_not_after(a) != sl_tls_client_not_after(b) &&
+    const struct sl_tls_client *client = d->tls.redis, *next_client = next->tls.redis;
+    if (client != NULL && next_client != NULL &&
+        sl_tls_client_not_after(client) != sl_tls_client_not_after(next_client) &&
         changed->len + 128 < changed->max)
         sl_buf_printf(changed, "%sapp.redis.tls.(certificate)", changed->len > 0 ? ", " : "");
 }

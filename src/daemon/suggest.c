@@ -5,18 +5,18 @@
 #define SEGMENT_MAX 64
 #define PATH_MAX_LEN 256
 
-static size_t least(size_t a, size_t b, size_t c)
+static size_t least(size_t one, size_t other, size_t third)
 {
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
+    size_t m = one < other ? one : other;
+    return m < third ? m : third;
 }
 
 /* Edits (insert, delete, replace, swap of neighbours) that make one word the other: the optimal string
  * alignment distance, by the usual table of three rows. Words longer than SEGMENT_MAX are far from
  * everything. */
-static size_t distance(const char *a, const char *b)
+static size_t distance(const char *word, const char *other)
 {
-    size_t m = strlen(a), n = strlen(b), rows[3][SEGMENT_MAX + 1];
+    size_t m = strlen(word), n = strlen(other), rows[3][SEGMENT_MAX + 1];
     if (m > SEGMENT_MAX || n > SEGMENT_MAX)
         return SEGMENT_MAX;
     for (size_t j = 0; j <= n; j++)
@@ -25,8 +25,9 @@ static size_t distance(const char *a, const char *b)
         size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= n; j++) {
-            row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above2[j - 2] + 1 < row[j])
+            row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (word[i - 1] != other[j - 1]));
+            if (i > 1 && j > 1 && word[i - 1] == other[j - 2] && word[i - 2] == other[j - 1] &&
+                above2[j - 2] + 1 < row[j])
                 row[j] = above2[j - 2] + 1;
         }
     }

@@ -128,12 +128,12 @@ static void on_open(struct builder *b, enum sl_node_kind kind, unsigned line)
 }
 
 /* Keys in order; of equal ones the first of the file first. */
-static int compare_nodes(const void *a, const void *b)
+static int compare_nodes(const void *left, const void *right)
 {
-    const struct sl_node *x = *(struct sl_node *const *)a, *y = *(struct sl_node *const *)b;
-    int order = strcmp(x->key, y->key);
+    const struct sl_node *one = *(struct sl_node *const *)left, *other = *(struct sl_node *const *)right;
+    int order = strcmp(one->key, other->key);
     if (order == 0)
-        order = x->number < y->number ? -1 : 1;
+        order = one->number < other->number ? -1 : 1;
     return order;
 }
 
@@ -158,8 +158,8 @@ static void check_duplicates(struct builder *b, struct sl_node *map)
         return;
     struct sl_node **sorted = sl_xcalloc(map->len, sizeof *sorted);
     size_t n = 0;
-    for (struct sl_node *c = map->first; c != NULL; c = c->next)
-        sorted[n++] = c;
+    for (struct sl_node *child = map->first; child != NULL; child = child->next)
+        sorted[n++] = child;
     qsort(sorted, n, sizeof *sorted, compare_nodes);
     for (size_t i = 1, first = 0; i < n; i++) {
         if (strcmp(sorted[i]->key, sorted[first]->key) != 0) {
@@ -261,9 +261,9 @@ static struct sl_span line_of(struct sl_span text, size_t number)
     return start <= text.len ? line_from(text, start) : sl_span(text.at + text.len, 0);
 }
 
-static bool is_blank(char c)
+static bool is_blank(char byte)
 {
-    return c == ' ' || c == '\t' || c == '\r';
+    return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
 /* A line that is nothing but `...` ends the document in YAML, or is a syntax error further on. In

@@ -17,10 +17,10 @@ static bool record_can_be_written(const struct sl_call *c)
 static bool is_within_rate(const struct sl_call *c, const struct sl_identity *who, const struct sl_pool *pool,
                            enum sl_limit_kind kind, uint32_t n)
 {
-    const struct sl_pool_options *o = sl_pool_options(pool);
+    const struct sl_pool_options *options = sl_pool_options(pool);
     bool updates = kind == SL_LIMIT_UPDATES;
-    struct sl_limit_rate rate = {updates ? o->updates_per_second : o->reservations_per_second,
-                                 o->limit_burst_ms};
+    struct sl_limit_rate rate = {updates ? options->updates_per_second : options->reservations_per_second,
+                                 options->limit_burst_ms};
     uint64_t wait_ns;
     char why[SL_WHY];
     if (rate.per_second == 0) /* no limit */

@@ -26,12 +26,12 @@ struct sl_bearers *sl_bearers_new(void)
     return sl_xcalloc(1, sizeof(struct sl_bearers));
 }
 
-void sl_bearers_free(struct sl_bearers *b)
+void sl_bearers_free(struct sl_bearers *bearers)
 {
-    if (b == NULL)
+    if (bearers == NULL)
         return;
-    sl_verified_free(b->verified);
-    free(b);
+    sl_verified_free(bearers->verified);
+    free(bearers);
 }
 
 enum refusal { NO_CREDENTIAL, TWO_CREDENTIALS, MALFORMED, EXPIRED, TOO_EARLY, NOT_ACCEPTED, PUT_OFF };
@@ -91,30 +91,32 @@ static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, en
 /* Forgets tokens that were verified with credentials that are no longer in force. */
 static struct sl_verified *verified_now(struct sl_http_thread *t, const struct sl_credentials *all)
 {
-    struct sl_bearers *b = t->bearers;
-    if (b->verified != NULL && b->generation != all->generation) {
-        sl_verified_free(b->verified);
-        b->verified = NULL;
+    struct sl_bearers *bearers = t->bearers;
+    if (bearers->verified != NULL && bearers->generation != all->generation) {
+        sl_verified_free(bearers->verified);
+        bearers->verified = NULL;
     }
-    if (b->verified == NULL)
-        b->verified = sl_verified_new(t->clock, TOKENS_KEPT, sl_keyring_words(all->keyring));
-    b->generation = all->generation;
-    return b->verified;
+    if (bearers->verified == NULL)
+        bearers->verified = sl_verified_new(t->clock, TOKENS_KEPT, sl_keyring_words(all->keyring));
+    bearers->generation = all->generation;
+    return bearers->verified;
 }
 
 /* Time spent on forged tokens is a debt that passing time pays off. */
-static uint64_t forgery_debt(struct sl_bearers *b, uint64_t now_ns)
+static uint64_t forgery_debt(struct sl_bearers *bearers, uint64_t now_ns)
 {
-    uint64_t paid = (now_ns - b->paid_ns) / FORGED_SHARE;
-    b->paid_ns = now_ns;
-    b->forged_ns -= paid < b->forged_ns ? paid : b->forged_ns;
-    return b->forged_ns;
+    uint64_t paid = (now_ns - bearers->paid_ns) / FORGED_SHARE;
+    bearers->paid_ns = now_ns;
+    bearers->forged_ns -= paid < bearers->forged_ns ? paid : bearers->forged_ns;
+    return bearers->forged_ns;
 }
 
 /* By issuer and subject, not by token: tokens are short-lived, and a caller goes on with the next one. */
-static void name_caller(const struct sl_call *c, const struct sl_bearer *b, uint8_t out[static SL_SHA256])
+static void name_caller(const struct sl_call *c, const struct sl_bearer *bearer,
+                        uint8_t out[static SL_SHA256])
 {
-    const char *issuer = b->issuer != NULL ? b->issuer : "", *subject = b->subject != NULL ? b->subject : "";
+    const char *issuer = bearer->issuer != NULL ? bearer->issuer : "",
+               *subject = bearer->subject != NULL ? bearer->subject : "";
     size_t n = strlen(issuer) + 1, m = strlen(subject) + 1;
     char *text = sl_call_alloc(c, n + m + sizeof "bearer");
     memcpy(text, "bearer", sizeof "bearer");
@@ -124,14 +126,14 @@ static void name_caller(const struct sl_call *c, const struct sl_bearer *b, uint
 }
 
 /* Whether a key of ours signed the token. The time of a failed check is added to the debt. */
-static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const struct sl_bearer *b,
+static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const struct sl_bearer *bearer,
                       struct sl_span token, uint64_t *pools)
 {
     struct sl_http_thread *t = c->t;
     uint64_t begun_ns = sl_mono_ns(t->clock);
     if (forgery_debt(t->bearers, begun_ns) > FORGED_BURST_NS)
         return refuse_token(c, k, PUT_OFF);
-    if (sl_keyring_bearer(k, b, token, pools) == SL_BEARER_GOOD)
+    if (sl_keyring_bearer(k, bearer, token, pools) == SL_BEARER_GOOD)
         return true;
     t->bearers->forged_ns += sl_mono_ns(t->clock) - begun_ns;
     return refuse_token(c, k, NOT_ACCEPTED);
@@ -144,25 +146,25 @@ static bool verify_token(const struct sl_call *c, const struct sl_keyring *k, st
     int64_t now_ms = sl_wall_ms(c->t->clock);
     size_t bytes = sl_keyring_words(k) * sizeof(uint64_t);
     uint64_t *pools = memset(sl_call_alloc(c, bytes), 0, bytes);
-    struct sl_bearer b;
-    if (!sl_bearer_read(token, &b))
+    struct sl_bearer bearer;
+    if (!sl_bearer_read(token, &bearer))
         return refuse_token(c, k, MALFORMED);
-    struct sl_verified_token v = {.from_ms = b.from_ms, .until_ms = b.until_ms, .pools = pools};
+    struct sl_verified_token v = {.from_ms = bearer.from_ms, .until_ms = bearer.until_ms, .pools = pools};
     bool ok;
-    if (now_ms < b.from_ms)
+    if (now_ms < bearer.from_ms)
         ok = refuse_token(c, k, TOO_EARLY);
-    else if (now_ms >= b.until_ms)
+    else if (now_ms >= bearer.until_ms)
         ok = refuse_token(c, k, EXPIRED);
     else
-        ok = is_signed(c, k, &b, token, pools);
+        ok = is_signed(c, k, &bearer, token, pools);
     if (ok) {
-        name_caller(c, &b, v.caller);
+        name_caller(c, &bearer, v.caller);
         sl_verified_add(c->t->bearers->verified, hash, &v);
         count_bearer(c->t, SL_BO_VERIFIED);
         memcpy(ret->hash, v.caller, SL_SHA256);
         ret->pools = pools;
     }
-    sl_bearer_free(&b);
+    sl_bearer_free(&bearer);
     return ok;
 }
 
@@ -189,18 +191,18 @@ bool sl_authenticate(const struct sl_call *c, struct sl_identity *ret)
 {
     const struct sl_credentials *all = sl_http_credentials(c->t->http);
     const struct sl_keyring *k = all->keyring;
-    const struct sl_fields *f = c->f;
+    const struct sl_fields *fields = c->f;
     struct sl_span token;
     /* While no pool takes bearer tokens, Authorization is ignored: a proxy may have put it there. */
-    bool bears = sl_keyring_takes_bearers(k) && f->authorizations > 0 &&
-                 (f->authorizations > 1 || sl_bearer_field(f->authorization, &token));
-    if (f->api_keys > 1 || (bears && f->authorizations > 1) || (bears && f->api_keys > 0))
+    bool bears = sl_keyring_takes_bearers(k) && fields->authorizations > 0 &&
+                 (fields->authorizations > 1 || sl_bearer_field(fields->authorization, &token));
+    if (fields->api_keys > 1 || (bears && fields->authorizations > 1) || (bears && fields->api_keys > 0))
         return refuse_caller(c, k, TWO_CREDENTIALS);
     if (bears)
         return authenticate_bearer(c, all, token, ret);
-    if (f->api_keys == 0)
+    if (fields->api_keys == 0)
         return refuse_caller(c, k, NO_CREDENTIAL);
-    sl_sha256(c->t->hasher, f->api_key.at, f->api_key.len, ret->hash);
+    sl_sha256(c->t->hasher, fields->api_key.at, fields->api_key.len, ret->hash);
     ret->pools = sl_keyring_api_key(k, ret->hash);
     return ret->pools != NULL || refuse_caller(c, k, NO_CREDENTIAL);
 }

@@ -23,4 +23,4 @@ static inline bool sl_identity_can_use(const struct sl_identity *who, unsigned p
 
 /* What a thread remembers of bearer tokens. */
 struct sl_bearers *sl_bearers_new(void);
-void sl_bearers_free(struct sl_bearers *b); /* NULL ok */
+void sl_bearers_free(struct sl_bearers *bearers); /* NULL ok */

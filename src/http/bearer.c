@@ -109,15 +109,15 @@ static bool read_header(struct sl_span part, enum sl_jwt_alg *ret)
 static bool read_date(const json_t *value, int64_t *ret)
 {
     if (json_is_integer(value)) {
-        json_int_t s = json_integer_value(value);
-        if (s < 0 || s > SECONDS_MAX)
+        json_int_t seconds = json_integer_value(value);
+        if (seconds < 0 || seconds > SECONDS_MAX)
             return false;
-        *ret = (int64_t)s * 1000;
+        *ret = (int64_t)seconds * 1000;
     } else if (json_is_real(value)) {
-        double s = json_real_value(value);
-        if (!(s >= 0 && s <= SECONDS_MAX))
+        double seconds = json_real_value(value);
+        if (!(seconds >= 0 && seconds <= SECONDS_MAX))
             return false;
-        *ret = (int64_t)(s * 1000);
+        *ret = (int64_t)(seconds * 1000);
     } else if (value != NULL) {
         return false;
     }

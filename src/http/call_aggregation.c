@@ -34,9 +34,9 @@ struct sl_catalogs {
 
 static const char opening[] = "{\"status_lists\":[", closing[] = "]}";
 
-static bool is_retired(const struct sl_list *l)
+static bool is_retired(const struct sl_list *list)
 {
-    return atomic_load_explicit(&l->retired, memory_order_relaxed);
+    return atomic_load_explicit(&list->retired, memory_order_relaxed);
 }
 
 /* How many bytes the pool's lists from number `from` on add to the text, each with a comma. */
@@ -45,9 +45,9 @@ static size_t added_bytes(const struct sl_table *table, const struct sl_pool *po
 {
     size_t n = 0;
     for (uint32_t i = from; i < end; i++) {
-        const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool == pool && !is_retired(l))
-            n += sl_list_json_uri(l).len + 1;
+        const struct sl_list *list = sl_table_at(table, i);
+        if (list->pool == pool && !is_retired(list))
+            n += sl_list_json_uri(list).len + 1;
     }
     return n;
 }
@@ -59,55 +59,56 @@ static char *put_bytes(char *at, const char *bytes, size_t n)
 }
 
 /* The old text, if there is one, and the new lists after it. */
-static struct catalog *extend_catalog(struct sl_http_thread *t, const struct sl_pool *pool,
+static struct catalog *extend_catalog(struct sl_http_thread *thread, const struct sl_pool *pool,
                                       const struct entry *old, uint32_t end, size_t added)
 {
-    const struct sl_table *table = t->http->shared->table;
+    const struct sl_table *table = thread->http->shared->table;
     size_t head = old->catalog != NULL ? old->catalog->len - strlen(closing) : strlen(opening);
     const char *from = old->catalog != NULL ? old->catalog->json : opening;
-    struct catalog *c = h2o_mem_alloc_shared(NULL, sizeof *c + head + added + strlen(closing), NULL);
-    char *at = put_bytes(c->json, from, head);
+    struct catalog *catalog =
+        h2o_mem_alloc_shared(NULL, sizeof *catalog + head + added + strlen(closing), NULL);
+    char *at = put_bytes(catalog->json, from, head);
     for (uint32_t i = old->seen; i < end; i++) {
-        const struct sl_list *l = sl_table_at(table, i);
-        if (l->pool != pool || is_retired(l))
+        const struct sl_list *list = sl_table_at(table, i);
+        if (list->pool != pool || is_retired(list))
             continue;
         if (at[-1] != '[')
             *at++ = ',';
-        struct sl_span uri = sl_list_json_uri(l);
+        struct sl_span uri = sl_list_json_uri(list);
         at = put_bytes(at, uri.at, uri.len);
     }
     at = put_bytes(at, closing, strlen(closing));
-    c->len = (size_t)(at - c->json);
+    catalog->len = (size_t)(at - catalog->json);
     uint8_t digest[SL_SHA256];
-    sl_sha256(t->hasher, c->json, c->len, digest);
-    c->etag[0] = c->etag[ETAG_LEN - 1] = '"';
-    sl_base64url_encode(c->etag + 1, digest, 16);
-    return c;
+    sl_sha256(thread->hasher, catalog->json, catalog->len, digest);
+    catalog->etag[0] = catalog->etag[ETAG_LEN - 1] = '"';
+    sl_base64url_encode(catalog->etag + 1, digest, 16);
+    return catalog;
 }
 
-static struct catalog *current_catalog(struct sl_http_thread *t, const struct sl_pool *pool)
+static struct catalog *current_catalog(struct sl_http_thread *thread, const struct sl_pool *pool)
 {
-    const struct sl_table *table = t->http->shared->table;
-    struct entry *a = &t->catalogs->entries[pool->number];
+    const struct sl_table *table = thread->http->shared->table;
+    struct entry *entry = &thread->catalogs->entries[pool->number];
     uint32_t count = sl_table_count(table);
     uint32_t ended = atomic_load_explicit(&pool->ended, memory_order_acquire);
-    if (a->catalog != NULL && a->ended != ended) { /* a list was retired: build the text anew */
-        h2o_mem_release_shared(a->catalog);
-        a->catalog = NULL;
-        a->seen = 0;
+    if (entry->catalog != NULL && entry->ended != ended) { /* a list was retired: build the text anew */
+        h2o_mem_release_shared(entry->catalog);
+        entry->catalog = NULL;
+        entry->seen = 0;
     }
-    a->ended = ended;
-    if (a->catalog != NULL && a->seen == count)
-        return a->catalog;
-    size_t added = added_bytes(table, pool, a->seen, count);
-    if (a->catalog == NULL || added > 0) {
-        struct catalog *c = extend_catalog(t, pool, a, count, added);
-        if (a->catalog != NULL)
-            h2o_mem_release_shared(a->catalog);
-        a->catalog = c;
+    entry->ended = ended;
+    if (entry->catalog != NULL && entry->seen == count)
+        return entry->catalog;
+    size_t added = added_bytes(table, pool, entry->seen, count);
+    if (entry->catalog == NULL || added > 0) {
+        struct catalog *catalog = extend_catalog(thread, pool, entry, count, added);
+        if (entry->catalog != NULL)
+            h2o_mem_release_shared(entry->catalog);
+        entry->catalog = catalog;
     }
-    a->seen = count;
-    return a->catalog;
+    entry->seen = count;
+    return entry->catalog;
 }
 
 struct sl_catalogs *sl_catalogs_new(const struct sl_shared *shared)
@@ -129,8 +130,8 @@ void sl_catalogs_free(struct sl_catalogs *all)
 
 void sl_call_aggregation(struct sl_call *c)
 {
-    struct sl_http_thread *t = c->t;
-    struct sl_shared *shared = t->http->shared;
+    struct sl_http_thread *thread = c->t;
+    struct sl_shared *shared = thread->http->shared;
     const struct sl_pool *pool = sl_pool_named(shared, c->target.pool);
     if (pool == NULL) {
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
@@ -140,7 +141,7 @@ void sl_call_aggregation(struct sl_call *c)
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "Not all lists of the pool are known yet: try again shortly");
         return;
     }
-    struct catalog *catalog = current_catalog(t, pool);
+    struct catalog *catalog = current_catalog(thread, pool);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
     if (c->f->if_matches > 0 && !sl_etag_matches_strongly(c->f->if_match, c->f->if_matches, etag)) {
         sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The lists of the pool have changed");

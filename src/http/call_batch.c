@@ -27,20 +27,20 @@ static void refuse_entry(const struct sl_call *c, enum sl_err err, uint32_t posi
     sl_respond_error(c, err, why);
 }
 
-static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *r)
+static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result *result)
 {
     struct batch_call *o = arg;
     const struct sl_call *c = &o->pending.call;
     sl_claim_release(o->claim);
     sl_pending_arrived(&o->pending, err);
     if (err == SL_OK)
-        sl_respond_committed(&o->pending, r->list, r->versions, r->lists);
+        sl_respond_committed(&o->pending, result->list, result->versions, result->lists);
     else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN)
         sl_respond_error(c, err, sl_explain_update(err));
     else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)
         sl_respond_error(c, err, "The Idempotency-Key was used with a different body: send a new key");
     else
-        refuse_entry(c, err, r->position);
+        refuse_entry(c, err, result->position);
 }
 
 static void start_batch(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
@@ -67,48 +67,48 @@ static void start_batch(const struct sl_call *c, const struct sl_identity *who, 
 
 /* False: refused and answered. */
 static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
-                       const struct sl_update_entry *e, size_t i, const struct sl_pool *pool,
+                       const struct sl_update_entry *entry, size_t i, const struct sl_pool *pool,
                        struct sl_batch_entry *ret)
 {
     struct sl_shared *shared = c->t->http->shared;
     char why[SL_WHY], full[2 * SL_WHY];
-    struct sl_list *list = sl_table_find(shared->table, &e->list);
+    struct sl_list *list = sl_table_find(shared->table, &entry->list);
     enum sl_err err = SL_OK;
     if (list == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE,
                          "Nothing was changed: not all lists are known yet, try again shortly");
         return false;
     }
-    if (list == NULL || !sl_is_theirs(who, list, e->uri)) {
+    if (list == NULL || !sl_is_theirs(who, list, entry->uri)) {
         err = SL_ERR_NO_SUCH_REFERENCE;
         snprintf(why, sizeof why, "no such status list");
     } else if (pool != NULL && list->pool != pool) {
         err = SL_ERR_MALFORMED_REQUEST;
         snprintf(why, sizeof why, "all lists of a batch must belong to one pool");
     } else {
-        err = sl_check_entry(list, e->index, e->value, why);
+        err = sl_check_entry(list, entry->index, entry->value, why);
     }
     if (err != SL_OK) {
         snprintf(full, sizeof full, "statusListReferences[%zu]: %s; nothing was changed", i, why);
         sl_respond_error(c, err, full);
         return false;
     }
-    *ret = (struct sl_batch_entry){list, e->index, (uint8_t)e->value};
+    *ret = (struct sl_batch_entry){list, entry->index, (uint8_t)entry->value};
     return true;
 }
 
 /* False: one was refused, and the call is answered. */
 static bool read_entries(const struct sl_call *c, const struct sl_identity *who,
-                         const struct sl_update_entry *e, size_t n, struct sl_batch_entry *ret)
+                         const struct sl_update_entry *entry, size_t n, struct sl_batch_entry *ret)
 {
     for (size_t i = 0; i < n; i++)
-        if (!read_entry(c, who, &e[i], i, i > 0 ? ret[0].list->pool : NULL, &ret[i]))
+        if (!read_entry(c, who, &entry[i], i, i > 0 ? ret[0].list->pool : NULL, &ret[i]))
             return false;
     return true;
 }
 
-static void set_all(const struct sl_call *c, const struct sl_identity *who, const struct sl_update_entry *e,
-                    size_t n)
+static void set_all(const struct sl_call *c, const struct sl_identity *who,
+                    const struct sl_update_entry *entry, size_t n)
 {
     if (n == 0) {
         sl_respond_empty(c, 204);
@@ -117,7 +117,7 @@ static void set_all(const struct sl_call *c, const struct sl_identity *who, cons
     struct sl_batch_entry *entries = calloc(n, sizeof *entries);
     if (entries == NULL)
         sl_respond_error(c, SL_ERR_INTERNAL, NULL);
-    else if (read_entries(c, who, e, n, entries) &&
+    else if (read_entries(c, who, entry, n, entries) &&
              sl_admit(c, who, entries[0].list->pool, SL_LIMIT_UPDATES, (uint32_t)n))
         start_batch(c, who, entries[0].list->pool, entries, n);
     free(entries);
@@ -130,7 +130,7 @@ void sl_call_batch(struct sl_call *c)
     size_t n;
     if (!sl_read_update(c, true, &who, &body))
         return;
-    const struct sl_update_entry *e = sl_body_entries(body, &n);
-    set_all(c, &who, e, n);
+    const struct sl_update_entry *entry = sl_body_entries(body, &n);
+    set_all(c, &who, entry, n);
     sl_body_free(body);
 }

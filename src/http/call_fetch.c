@@ -33,9 +33,9 @@ struct sl_token_shares *sl_token_shares_new(void)
     return sl_xcalloc(1, sizeof(struct sl_token_shares));
 }
 
-static void on_share_unused(void *p)
+static void on_share_unused(void *memory)
 {
-    struct share *share = p;
+    struct share *share = memory;
     sl_token_unref(share->token);
 }
 
@@ -88,9 +88,10 @@ static const struct sl_span offers[OFFERS] = {
     [OFFER_CWT] = SL_SPAN("application/statuslist+cwt"),
 };
 
-static enum sl_err choose_variant(const struct sl_fields *f, enum sl_variant *ret)
+static enum sl_err choose_variant(const struct sl_fields *fields, enum sl_variant *ret)
 {
-    int offer = f->accepts > 0 ? sl_accept_media(f->accept, f->accepts, offers, OFFERS) : OFFER_JWT;
+    int offer =
+        fields->accepts > 0 ? sl_accept_media(fields->accept, fields->accepts, offers, OFFERS) : OFFER_JWT;
     if (offer < 0)
         return SL_ERR_NOT_ACCEPTABLE;
     if (offer == OFFER_CWT) { /* never encoded: a compressed list does not get smaller */
@@ -98,31 +99,34 @@ static enum sl_err choose_variant(const struct sl_fields *f, enum sl_variant *re
         return SL_OK;
     }
     bool identity = true;
-    bool gzip = f->accept_encodings > 0 && sl_accept_gzip(f->accept_encoding, f->accept_encodings, &identity);
+    bool gzip = fields->accept_encodings > 0 &&
+                sl_accept_gzip(fields->accept_encoding, fields->accept_encodings, &identity);
     /* If the client accepts neither, it gets the plain form (RFC 9110 section 12.5.3 allows that). */
     *ret = gzip ? SL_VARIANT_JWT_GZIP : SL_VARIANT_JWT;
     return SL_OK;
 }
 
 /* RFC 9110 section 13.2.2, steps 1 and 2. */
-static bool precondition_fails(const struct sl_fields *f, const struct sl_token *token, struct sl_span etag)
+static bool precondition_fails(const struct sl_fields *fields, const struct sl_token *token,
+                               struct sl_span etag)
 {
-    if (f->if_matches > 0)
-        return !sl_etag_matches_strongly(f->if_match, f->if_matches, etag);
+    if (fields->if_matches > 0)
+        return !sl_etag_matches_strongly(fields->if_match, fields->if_matches, etag);
     int64_t since;
-    return f->has_unmodified_since && sl_http_date(f->if_unmodified_since, &since) && token->iat > since;
+    return fields->has_unmodified_since && sl_http_date(fields->if_unmodified_since, &since) &&
+           token->iat > since;
 }
 
 /* Steps 3 and 4. */
-static bool not_modified(const struct sl_fields *f, const struct sl_token *token,
+static bool not_modified(const struct sl_fields *fields, const struct sl_token *token,
                          const struct sl_token_body *body, int64_t now)
 {
-    if (f->if_none_matches > 0)
-        return sl_etag_matches(f->if_none_match, f->if_none_matches, body->etag);
+    if (fields->if_none_matches > 0)
+        return sl_etag_matches(fields->if_none_match, fields->if_none_matches, body->etag);
     int64_t since;
     /* A date identifies the token only if no other token had, or can still get, the same second. */
-    return f->has_modified_since && !token->iat_shared && token->iat < now &&
-           sl_http_date(f->if_modified_since, &since) && token->iat <= since;
+    return fields->has_modified_since && !token->iat_shared && token->iat < now &&
+           sl_http_date(fields->if_modified_since, &since) && token->iat <= since;
 }
 
 static void add_headers(const struct sl_call *c, const struct sl_token *token,
@@ -143,7 +147,7 @@ static void add_headers(const struct sl_call *c, const struct sl_token *token,
                           H2O_STRLIT("ETag"));
 }
 
-static void serve_token(const struct sl_call *c, const struct sl_fields *f, const struct sl_list *list,
+static void serve_token(const struct sl_call *c, const struct sl_fields *fields, const struct sl_list *list,
                         struct sl_token *token)
 {
     /* The loop's wall clock, read once a turn. */
@@ -157,20 +161,20 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *f, cons
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The token has expired and a new one is not signed yet");
         return;
     }
-    if (choose_variant(f, &variant) != SL_OK) {
+    if (choose_variant(fields, &variant) != SL_OK) {
         sl_respond_error(c, SL_ERR_NOT_ACCEPTABLE,
                          "A list is served as application/statuslist+jwt or application/statuslist+cwt");
         return;
     }
     const struct sl_token_body *body = &token->body[variant];
-    if (precondition_fails(f, token, body->etag)) {
+    if (precondition_fails(fields, token, body->etag)) {
         sl_respond_error(c, SL_ERR_PRECONDITION_FAILED,
                          "The current token is a different one, or in a different form");
         return;
     }
     hold_token(c, list, token);
     add_headers(c, token, body, now);
-    if (not_modified(f, token, body, now)) {
+    if (not_modified(fields, token, body, now)) {
         sl_respond_empty(c, 304);
         return;
     }

@@ -8,24 +8,24 @@
 
 #include "base/version.h"
 
-static void respond_no_store(const struct sl_call *c, int status, const char *type, const struct sl_buf *b)
+static void respond_no_store(const struct sl_call *c, int status, const char *type, const struct sl_buf *text)
 {
-    char *body = sl_call_alloc(c, b->len + 1);
-    if (b->len > 0)
-        memcpy(body, b->data, b->len);
+    char *body = sl_call_alloc(c, text->len + 1);
+    if (text->len > 0)
+        memcpy(body, text->data, text->len);
     sl_call_add_header(c, "content-type", sl_span(type, strlen(type)));
     sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
-    sl_respond_body(c, status, sl_span(body, b->len));
+    sl_respond_body(c, status, sl_span(body, text->len));
 }
 
 static bool can_record(const struct sl_call *c, struct sl_buf *why)
 {
-    const struct sl_http *h = c->t->http;
-    if (!sl_audit_stops(h))
+    const struct sl_http *http = c->t->http;
+    if (!sl_audit_stops(http))
         return true;
-    sl_buf_printf(why, "audit: %s cannot be written", h->options->audit_file);
-    if (sl_journal_failing(h->journal))
-        sl_buf_printf(why, ": %s", strerror(sl_journal_error(h->journal)));
+    sl_buf_printf(why, "audit: %s cannot be written", http->options->audit_file);
+    if (sl_journal_failing(http->journal))
+        sl_buf_printf(why, ": %s", strerror(sl_journal_error(http->journal)));
     return false;
 }
 
@@ -54,9 +54,9 @@ static void respond_readyz(struct sl_call *c)
 /* Of the certificates in force; a listener without TLS has no such gauge. */
 static void set_certificate_gauges(const struct sl_call *c)
 {
-    const struct sl_http *h = c->t->http;
+    const struct sl_http *http = c->t->http;
     for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
-        const struct sl_tls *tls = atomic_load_explicit(&h->tls[i], memory_order_acquire);
+        const struct sl_tls *tls = atomic_load_explicit(&http->tls[i], memory_order_acquire);
         sl_metric_set_label(c->t->metrics, SL_HT_NOT_AFTER, i,
                             tls != NULL ? (uint64_t)sl_tls_not_after(tls) : SL_METRIC_NONE);
     }

@@ -104,28 +104,28 @@ static const char *explain_keyed(enum sl_err err)
 
 static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
 {
-    struct keyed_call *o = arg;
-    sl_claim_release(o->claim);
+    struct keyed_call *keyed = arg;
+    sl_claim_release(keyed->claim);
     if (err == SL_OK)
-        sl_audit_answer(&o->pending.call, &o->audit, answer);
-    sl_pending_arrived(&o->pending, err);
+        sl_audit_answer(&keyed->pending.call, &keyed->audit, answer);
+    sl_pending_arrived(&keyed->pending, err);
     if (err == SL_OK)
-        respond_bound(&o->pending.call, answer);
+        respond_bound(&keyed->pending.call, answer);
     else
-        sl_respond_error(&o->pending.call, err, explain_keyed(err));
+        sl_respond_error(&keyed->pending.call, err, explain_keyed(err));
 }
 
 static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
                           uint32_t n, const struct sl_record_key *key, struct sl_claim *claim)
 {
-    struct keyed_call *o = sl_pending_new(c, sizeof *o);
-    o->claim = claim;
-    o->audit = sl_audit_reserve(c, who, pool, n);
-    o->pending.audit = &o->audit;
-    o->pending.cancel = sl_keyed_cancel;
+    struct keyed_call *keyed = sl_pending_new(c, sizeof *keyed);
+    keyed->claim = claim;
+    keyed->audit = sl_audit_reserve(c, who, pool, n);
+    keyed->pending.audit = &keyed->audit;
+    keyed->pending.cancel = sl_keyed_cancel;
     if (!c->t->draining)
-        o->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, o);
-    if (o->pending.wait == NULL) {
+        keyed->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, keyed);
+    if (keyed->pending.wait == NULL) {
         sl_claim_release(claim);
         sl_respond_error(c, SL_ERR_UNAVAILABLE, explain_keyed(SL_ERR_UNAVAILABLE));
     }
@@ -150,12 +150,13 @@ static void give_slots(const struct sl_call *c, struct sl_audit *audit, const ui
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
 {
-    struct queued_call *o = arg;
-    sl_pending_arrived(&o->pending, err);
+    struct queued_call *queued = arg;
+    sl_pending_arrived(&queued->pending, err);
     if (err == SL_OK)
-        give_slots(&o->pending.call, &o->audit, slots, n);
+        give_slots(&queued->pending.call, &queued->audit, slots, n);
     else
-        sl_respond_error(&o->pending.call, err, "Too few references became ready in time: try again shortly");
+        sl_respond_error(&queued->pending.call, err,
+                         "Too few references became ready in time: try again shortly");
 }
 
 static void reserve_plain(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
@@ -172,10 +173,10 @@ static void reserve_plain(const struct sl_call *c, const struct sl_identity *who
         sl_reserve_count_underflow(c->t->worker, pool);
         sl_respond_error(c, SL_ERR_RATE_LIMIT_REACHED, "Too few references are ready: try again shortly");
     } else {
-        struct queued_call *o = sl_pending_new(c, sizeof *o);
-        o->audit = audit;
-        o->pending.cancel = sl_reserve_cancel;
-        o->pending.wait = sl_reserve_wait(c->t->worker, pool, n, on_reserved, o);
+        struct queued_call *queued = sl_pending_new(c, sizeof *queued);
+        queued->audit = audit;
+        queued->pending.cancel = sl_reserve_cancel;
+        queued->pending.wait = sl_reserve_wait(c->t->worker, pool, n, on_reserved, queued);
     }
 }
 

@@ -176,10 +176,10 @@ void sl_call_update(struct sl_call *c)
     size_t n;
     if (!sl_read_update(c, false, &who, &body))
         return;
-    const struct sl_update_entry *e = sl_body_entries(body, &n);
-    struct list_call *o = list_call_new(c, &who, &e->list, e->uri, start_update);
-    o->index = e->index;
-    o->value = e->value;
+    const struct sl_update_entry *entry = sl_body_entries(body, &n);
+    struct list_call *o = list_call_new(c, &who, &entry->list, entry->uri, start_update);
+    o->index = entry->index;
+    o->value = entry->value;
     sl_body_free(body);
     find_list(o);
 }
@@ -196,25 +196,25 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
         sl_respond_error(c, err, err == SL_ERR_UNAVAILABLE ? "The store is not available" : NULL);
         return;
     }
-    struct sl_buf b;
+    struct sl_buf body;
     struct sl_span reference = o->list->json_prefix;
     size_t room = reference.len + STATUS_ROOM;
-    sl_buf_over(&b, sl_call_alloc(c, room), room);
-    sl_buf_put(&b, reference.at, reference.len);
-    sl_buf_u64(&b, o->index);
-    sl_buf_puts(&b, ",\"value\":");
-    sl_buf_u64(&b, value);
-    sl_buf_puts(&b, ",\"version\":");
-    sl_buf_u64(&b, version);
+    sl_buf_over(&body, sl_call_alloc(c, room), room);
+    sl_buf_put(&body, reference.at, reference.len);
+    sl_buf_u64(&body, o->index);
+    sl_buf_puts(&body, ",\"value\":");
+    sl_buf_u64(&body, value);
+    sl_buf_puts(&body, ",\"version\":");
+    sl_buf_u64(&body, version);
     const struct sl_token *token = sl_list_token(o->list);
-    sl_buf_puts(&b, ",\"publishedVersion\":");
+    sl_buf_puts(&body, ",\"publishedVersion\":");
     if (token != NULL)
-        sl_buf_u64(&b, token->version);
+        sl_buf_u64(&body, token->version);
     else
-        sl_buf_puts(&b, "null");
-    sl_buf_putc(&b, '}');
+        sl_buf_puts(&body, "null");
+    sl_buf_putc(&body, '}');
     sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
-    sl_respond_json(c, b.data, b.len);
+    sl_respond_json(c, body.data, body.len);
 }
 
 static void start_status(struct list_call *o, struct sl_list *list)

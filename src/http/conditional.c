@@ -5,29 +5,29 @@
 #include "base/clock.h"
 #include "base/number.h"
 
-static bool is_space(char c)
+static bool is_space(char byte)
 {
-    return c == ' ' || c == '\t';
+    return byte == ' ' || byte == '\t';
 }
 
-/* entity-tag of RFC 9110 section 8.8.3 at the front of `s`: how long it is, quotes included, or 0. */
-static size_t tag_len(const char *s, size_t n)
+/* entity-tag of RFC 9110 section 8.8.3 at the front of `text`: how long it is, quotes included, or 0. */
+static size_t tag_len(const char *text, size_t n)
 {
-    if (n == 0 || s[0] != '"')
+    if (n == 0 || text[0] != '"')
         return 0;
     for (size_t i = 1; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c == '"')
+        unsigned char byte = (unsigned char)text[i];
+        if (byte == '"')
             return i + 1;
-        if (c <= 0x20 || c == 0x7f)
+        if (byte <= 0x20 || byte == 0x7f)
             return 0;
     }
     return 0;
 }
 
-static size_t skip_weak(struct sl_span s)
+static size_t skip_weak(struct sl_span tag)
 {
-    return s.len >= 2 && s.at[0] == 'W' && s.at[1] == '/' ? 2 : 0;
+    return tag.len >= 2 && tag.at[0] == 'W' && tag.at[1] == '/' ? 2 : 0;
 }
 
 /* Walks one line. *members counts the members that are not empty, well-formed or not. A weak tag never

@@ -50,39 +50,39 @@ static void add_line(struct sl_span *lines, unsigned *n, struct sl_span value)
         lines[(*n)++] = value;
 }
 
-static void gather_fields(struct sl_fields *f, const h2o_req_t *req)
+static void gather_fields(struct sl_fields *fields, const h2o_req_t *req)
 {
-    f->accepts = f->accept_encodings = f->if_none_matches = f->if_matches = 0;
-    f->has_modified_since = f->has_unmodified_since = f->has_content_type = false;
-    f->api_keys = f->authorizations = 0;
-    f->bytes = 0;
+    fields->accepts = fields->accept_encodings = fields->if_none_matches = fields->if_matches = 0;
+    fields->has_modified_since = fields->has_unmodified_since = fields->has_content_type = false;
+    fields->api_keys = fields->authorizations = 0;
+    fields->bytes = 0;
     for (size_t i = 0; i < req->headers.size; i++) {
-        const h2o_header_t *h = &req->headers.entries[i];
-        struct sl_span value = sl_span(h->value.base, h->value.len);
-        f->bytes += h->name->len + value.len;
-        if (h->name == &H2O_TOKEN_ACCEPT->buf) {
-            add_line(f->accept, &f->accepts, value);
-        } else if (h->name == &H2O_TOKEN_ACCEPT_ENCODING->buf) {
-            add_line(f->accept_encoding, &f->accept_encodings, value);
-        } else if (h->name == &H2O_TOKEN_IF_NONE_MATCH->buf) {
-            add_line(f->if_none_match, &f->if_none_matches, value);
-        } else if (h->name == &H2O_TOKEN_IF_MODIFIED_SINCE->buf) {
-            f->if_modified_since = value;
-            f->has_modified_since = true;
-        } else if (h->name == &H2O_TOKEN_CONTENT_TYPE->buf) {
-            f->content_type = value;
-            f->has_content_type = true;
-        } else if (h->name == &H2O_TOKEN_IF_MATCH->buf) {
-            add_line(f->if_match, &f->if_matches, value);
-        } else if (h->name == &H2O_TOKEN_IF_UNMODIFIED_SINCE->buf) {
-            f->if_unmodified_since = value;
-            f->has_unmodified_since = true;
-        } else if (h->name == &H2O_TOKEN_AUTHORIZATION->buf) {
-            f->authorization = value;
-            f->authorizations++;
-        } else if (h->name->len == 9 && h2o_memis(h->name->base, 9, H2O_STRLIT("x-api-key"))) {
-            f->api_key = value;
-            f->api_keys++;
+        const h2o_header_t *header = &req->headers.entries[i];
+        struct sl_span value = sl_span(header->value.base, header->value.len);
+        fields->bytes += header->name->len + value.len;
+        if (header->name == &H2O_TOKEN_ACCEPT->buf) {
+            add_line(fields->accept, &fields->accepts, value);
+        } else if (header->name == &H2O_TOKEN_ACCEPT_ENCODING->buf) {
+            add_line(fields->accept_encoding, &fields->accept_encodings, value);
+        } else if (header->name == &H2O_TOKEN_IF_NONE_MATCH->buf) {
+            add_line(fields->if_none_match, &fields->if_none_matches, value);
+        } else if (header->name == &H2O_TOKEN_IF_MODIFIED_SINCE->buf) {
+            fields->if_modified_since = value;
+            fields->has_modified_since = true;
+        } else if (header->name == &H2O_TOKEN_CONTENT_TYPE->buf) {
+            fields->content_type = value;
+            fields->has_content_type = true;
+        } else if (header->name == &H2O_TOKEN_IF_MATCH->buf) {
+            add_line(fields->if_match, &fields->if_matches, value);
+        } else if (header->name == &H2O_TOKEN_IF_UNMODIFIED_SINCE->buf) {
+            fields->if_unmodified_since = value;
+            fields->has_unmodified_since = true;
+        } else if (header->name == &H2O_TOKEN_AUTHORIZATION->buf) {
+            fields->authorization = value;
+            fields->authorizations++;
+        } else if (header->name->len == 9 && h2o_memis(header->name->base, 9, H2O_STRLIT("x-api-key"))) {
+            fields->api_key = value;
+            fields->api_keys++;
         }
     }
 }
@@ -92,16 +92,16 @@ static void gather_fields(struct sl_fields *f, const h2o_req_t *req)
 static struct sl_span path_of(const h2o_req_t *req)
 {
     size_t len = req->query_at == SIZE_MAX ? req->path.len : req->query_at;
-    struct sl_span p = sl_span(req->path.base, len);
+    struct sl_span path = sl_span(req->path.base, len);
     static const char *const schemes[] = {"http://", "https://"};
     for (unsigned i = 0; i < 2; i++) {
         size_t n = strlen(schemes[i]);
-        if (p.len > n && memcmp(p.at, schemes[i], n) == 0) {
-            const char *slash = memchr(p.at + n, '/', p.len - n);
-            return slash != NULL ? sl_span(slash, p.len - (size_t)(slash - p.at)) : p;
+        if (path.len > n && memcmp(path.at, schemes[i], n) == 0) {
+            const char *slash = memchr(path.at + n, '/', path.len - n);
+            return slash != NULL ? sl_span(slash, path.len - (size_t)(slash - path.at)) : path;
         }
     }
-    return p;
+    return path;
 }
 
 static bool is_allowed(const struct sl_call *c, const struct row *row)
@@ -121,8 +121,8 @@ static void refuse_size(const struct sl_call *c, enum sl_err err, const char *wh
 
 static void route(struct sl_call *c, enum sl_listener_kind kind)
 {
-    struct sl_http *h = c->t->http;
-    c->target = sl_route_parse(path_of(c->req), h->base);
+    struct sl_http *http = c->t->http;
+    c->target = sl_route_parse(path_of(c->req), http->base);
     if (c->target.route != SL_ROUTE_NONE && served_on(c->target.route, kind))
         c->route = c->target.route;
     const struct row *row = &rows[c->route];
@@ -141,10 +141,10 @@ static void route(struct sl_call *c, enum sl_listener_kind kind)
 
 void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t *req)
 {
-    struct sl_fields f;
+    struct sl_fields fields;
     struct sl_call c = {
-        .t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &f};
-    gather_fields(&f, req);
+        .t = t, .req = req, .route = SL_ROUTE_NONE, .begun_ns = sl_mono_ns(t->clock), .f = &fields};
+    gather_fields(&fields, req);
     /* Until the route is known: pages of other origins may read an answer that may be a public one. */
     c.public = kind == SL_LISTEN_PUBLIC || kind == SL_LISTEN_BOTH;
     if (req->query_at != SIZE_MAX)
@@ -155,7 +155,7 @@ void sl_dispatch(struct sl_http_thread *t, enum sl_listener_kind kind, h2o_req_t
         req->http1_is_persistent = 0;
     if (req->path.len > TARGET_BYTES)
         refuse_size(&c, SL_ERR_URI_TOO_LONG, "The request target", TARGET_BYTES);
-    else if (f.bytes > HEADER_BYTES)
+    else if (fields.bytes > HEADER_BYTES)
         refuse_size(&c, SL_ERR_HEADERS_TOO_LARGE, "The request headers", HEADER_BYTES);
     else
         route(&c, kind);

@@ -96,10 +96,10 @@ static char *cut_integers(struct sl_span text)
 }
 
 /* In our words, because jansson's own messages quote the input. */
-static enum sl_err syntax_error(const json_error_t *e, char why[static SL_WHY])
+static enum sl_err syntax_error(const json_error_t *error, char why[static SL_WHY])
 {
     const char *what = "the body is not valid JSON";
-    switch (json_error_code(e)) {
+    switch (json_error_code(error)) {
     case json_error_out_of_memory:
         snprintf(why, SL_WHY, "out of memory");
         return SL_ERR_INTERNAL;
@@ -125,23 +125,23 @@ static enum sl_err syntax_error(const json_error_t *e, char why[static SL_WHY])
     default: /* jansson's enum, not ours: the rest is plain syntax */
         break;
     }
-    snprintf(why, SL_WHY, "%s (line %d, column %d)", what, e->line, e->column);
+    snprintf(why, SL_WHY, "%s (line %d, column %d)", what, error->line, error->column);
     return SL_ERR_MALFORMED_REQUEST;
 }
 
 static enum sl_err parse_text(struct sl_span text, bool long_integers, char why[static SL_WHY], json_t **ret)
 {
-    json_error_t e;
+    json_error_t error;
     char *copy = NULL;
     if (long_integers && (copy = cut_integers(text)) == NULL) {
         snprintf(why, SL_WHY, "out of memory");
         return SL_ERR_INTERNAL;
     }
     json_t *root =
-        json_loadb(copy != NULL ? copy : text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+        json_loadb(copy != NULL ? copy : text.at, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     free(copy);
     if (root == NULL)
-        return syntax_error(&e, why);
+        return syntax_error(&error, why);
     *ret = root;
     return SL_OK;
 }

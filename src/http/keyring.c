@@ -54,18 +54,18 @@ static struct api_key *place_of(const struct sl_keyring *k, const uint8_t *hash)
 static void arrange_api_keys(struct sl_keyring *k, const struct sl_credentials *c)
 {
     size_t count = 0, places = 2;
-    for (size_t p = 0; p < c->pool_count; p++)
-        count += c->pools[p]->hash_count;
+    for (size_t pool = 0; pool < c->pool_count; pool++)
+        count += c->pools[pool]->hash_count;
     while (places < 2 * count)
         places *= 2;
     k->mask = places - 1;
     k->places = sl_xcalloc(places, sizeof *k->places);
-    for (size_t p = 0; p < c->pool_count; p++) {
-        for (size_t i = 0; i < c->pools[p]->hash_count; i++) {
-            struct api_key *a = place_of(k, c->pools[p]->hashes[i]);
-            if (a->hash == NULL)
-                *a = (struct api_key){c->pools[p]->hashes[i], sl_xcalloc(k->words, sizeof(uint64_t))};
-            add_pool(a->pools, p);
+    for (size_t pool = 0; pool < c->pool_count; pool++) {
+        for (size_t i = 0; i < c->pools[pool]->hash_count; i++) {
+            struct api_key *key = place_of(k, c->pools[pool]->hashes[i]);
+            if (key->hash == NULL)
+                *key = (struct api_key){c->pools[pool]->hashes[i], sl_xcalloc(k->words, sizeof(uint64_t))};
+            add_pool(key->pools, pool);
         }
     }
 }
@@ -77,42 +77,43 @@ const uint64_t *sl_keyring_api_key(const struct sl_keyring *k, const uint8_t has
 
 /* ---- rules for bearer tokens */
 
-static int compare_text(const char *a, const char *b)
+static int compare_text(const char *one, const char *other)
 {
-    if (a == NULL || b == NULL)
-        return (a != NULL) - (b != NULL);
-    return strcmp(a, b);
+    if (one == NULL || other == NULL)
+        return (one != NULL) - (other != NULL);
+    return strcmp(one, other);
 }
 
-static int compare_keys(const struct sl_jwt_rule *a, const struct sl_jwt_rule *b)
+static int compare_keys(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
 {
-    if (a->alg != b->alg)
-        return a->alg < b->alg ? -1 : 1;
-    if (a->key_len != b->key_len)
-        return a->key_len < b->key_len ? -1 : 1;
-    return memcmp(a->key, b->key, a->key_len);
+    if (one->alg != other->alg)
+        return one->alg < other->alg ? -1 : 1;
+    if (one->key_len != other->key_len)
+        return one->key_len < other->key_len ? -1 : 1;
+    return memcmp(one->key, other->key, one->key_len);
 }
 
-static int compare_rules(const struct sl_jwt_rule *a, const struct sl_jwt_rule *b)
+static int compare_rules(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
 {
-    int order = compare_keys(a, b);
+    int order = compare_keys(one, other);
     if (order == 0)
-        order = compare_text(a->issuer, b->issuer);
-    return order != 0 ? order : compare_text(a->audience, b->audience);
+        order = compare_text(one->issuer, other->issuer);
+    return order != 0 ? order : compare_text(one->audience, other->audience);
 }
 
-static int by_key(const void *a, const void *b)
+static int by_key(const void *left, const void *right)
 {
-    return compare_rules(((const struct pool_rule *)a)->rule, ((const struct pool_rule *)b)->rule);
+    return compare_rules(((const struct pool_rule *)left)->rule, ((const struct pool_rule *)right)->rule);
 }
 
 /* By algorithm and issuer; then equal keys are neighbours. */
-static int by_issuer(const void *a, const void *b)
+static int by_issuer(const void *left, const void *right)
 {
-    const struct sl_jwt_rule *x = ((const struct pool_rule *)a)->rule,
-                             *y = ((const struct pool_rule *)b)->rule;
-    int order = x->alg != y->alg ? (x->alg < y->alg ? -1 : 1) : compare_text(x->issuer, y->issuer);
-    return order != 0 ? order : compare_keys(x, y);
+    const struct sl_jwt_rule *one = ((const struct pool_rule *)left)->rule,
+                             *other = ((const struct pool_rule *)right)->rule;
+    int order =
+        one->alg != other->alg ? (one->alg < other->alg ? -1 : 1) : compare_text(one->issuer, other->issuer);
+    return order != 0 ? order : compare_keys(one, other);
 }
 
 /* The most keys that one token can make us try: those of rules without an issuer, and those of the issuer
@@ -122,18 +123,18 @@ static size_t count_tries(struct pool_rule *uses, size_t n)
     size_t most = 0, any_issuer = 0, keys = 0;
     qsort(uses, n, sizeof *uses, by_issuer);
     for (size_t i = 0; i < n; i++) {
-        const struct sl_jwt_rule *r = uses[i].rule, *last = i > 0 ? uses[i - 1].rule : NULL;
-        bool same_alg = last != NULL && last->alg == r->alg;
-        bool same_issuer = same_alg && compare_text(last->issuer, r->issuer) == 0;
+        const struct sl_jwt_rule *rule = uses[i].rule, *last = i > 0 ? uses[i - 1].rule : NULL;
+        bool same_alg = last != NULL && last->alg == rule->alg;
+        bool same_issuer = same_alg && compare_text(last->issuer, rule->issuer) == 0;
         if (!same_issuer)
             keys = 0;
         if (!same_alg)
             any_issuer = 0;
-        if (!same_issuer || compare_keys(last, r) != 0)
+        if (!same_issuer || compare_keys(last, rule) != 0)
             keys++;
-        if (r->issuer == NULL)
+        if (rule->issuer == NULL)
             any_issuer = keys;
-        size_t tries = r->issuer == NULL ? keys : any_issuer + keys;
+        size_t tries = rule->issuer == NULL ? keys : any_issuer + keys;
         most = tries > most ? tries : most;
     }
     return most;
@@ -142,15 +143,15 @@ static size_t count_tries(struct pool_rule *uses, size_t n)
 static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
 {
     size_t n = 0;
-    for (size_t p = 0; p < c->pool_count; p++)
-        n += c->pools[p]->rule_count;
+    for (size_t pool = 0; pool < c->pool_count; pool++)
+        n += c->pools[pool]->rule_count;
     if (n == 0)
         return;
     struct pool_rule *uses = sl_xcalloc(n, sizeof *uses);
     n = 0;
-    for (size_t p = 0; p < c->pool_count; p++)
-        for (size_t i = 0; i < c->pools[p]->rule_count; i++)
-            uses[n++] = (struct pool_rule){&c->pools[p]->rules[i], p};
+    for (size_t pool = 0; pool < c->pool_count; pool++)
+        for (size_t i = 0; i < c->pools[pool]->rule_count; i++)
+            uses[n++] = (struct pool_rule){&c->pools[pool]->rules[i], pool};
     k->tries = count_tries(uses, n);
     qsort(uses, n, sizeof *uses, by_key);
     k->grants = sl_xcalloc(n, sizeof *k->grants);
@@ -163,33 +164,33 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
     free(uses);
 }
 
-static bool rule_is_for(const struct sl_jwt_rule *r, const struct sl_bearer *b)
+static bool rule_is_for(const struct sl_jwt_rule *rule, const struct sl_bearer *bearer)
 {
-    return r->alg == b->alg &&
-           (r->issuer == NULL || (b->issuer != NULL && strcmp(r->issuer, b->issuer) == 0)) &&
-           sl_bearer_is_for(b, r->audience);
+    return rule->alg == bearer->alg &&
+           (rule->issuer == NULL || (bearer->issuer != NULL && strcmp(rule->issuer, bearer->issuer) == 0)) &&
+           sl_bearer_is_for(bearer, rule->audience);
 }
 
 /* A key is tried once, when the first of its grants is for the token. */
-enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *b,
+enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *bearer,
                                       struct sl_span token, uint64_t *pools)
 {
     enum sl_bearer_fate fate = SL_BEARER_UNWANTED;
     const struct sl_jwt_rule *tried = NULL;
     for (size_t i = 0; i < k->grant_count; i++) {
-        const struct grant *g = &k->grants[i];
-        bool same = tried != NULL && compare_keys(tried, g->rule) == 0;
+        const struct grant *grant = &k->grants[i];
+        bool same = tried != NULL && compare_keys(tried, grant->rule) == 0;
         if (fate == SL_BEARER_GOOD && !same)
             break; /* a token has one signature, so no other key can have made it */
-        if (!rule_is_for(g->rule, b))
+        if (!rule_is_for(grant->rule, bearer))
             continue;
         if (!same) {
-            tried = g->rule;
+            tried = grant->rule;
             fate = sl_jwt_verify(token, tried->alg, sl_span(tried->key, tried->key_len)) ? SL_BEARER_GOOD
                                                                                          : SL_BEARER_FORGED;
         }
-        for (size_t w = 0; fate == SL_BEARER_GOOD && w < k->words; w++)
-            pools[w] |= g->pools[w];
+        for (size_t word = 0; fate == SL_BEARER_GOOD && word < k->words; word++)
+            pools[word] |= grant->pools[word];
     }
     return fate;
 }
@@ -248,20 +249,20 @@ struct sl_credentials *sl_credentials_new(size_t pools)
     return c;
 }
 
-static bool same_rule(const struct sl_jwt_rule *a, const struct sl_jwt_rule *b)
+static bool same_rule(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
 {
-    return a->alg == b->alg && a->key_len == b->key_len &&
-           sl_equal_constant_time(a->key, b->key, a->key_len) && sl_same_text(a->issuer, b->issuer) &&
-           sl_same_text(a->audience, b->audience);
+    return one->alg == other->alg && one->key_len == other->key_len &&
+           sl_equal_constant_time(one->key, other->key, one->key_len) &&
+           sl_same_text(one->issuer, other->issuer) && sl_same_text(one->audience, other->audience);
 }
 
-bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b)
+bool sl_pool_credentials_same(const struct sl_pool_credentials *one, const struct sl_pool_credentials *other)
 {
-    bool same = a->hash_count == b->hash_count && a->rule_count == b->rule_count &&
-                (a->hash_count == 0 ||
-                 sl_equal_constant_time(a->hashes, b->hashes, a->hash_count * sizeof a->hashes[0]));
-    for (size_t i = 0; same && i < a->rule_count; i++)
-        same = same_rule(&a->rules[i], &b->rules[i]);
+    bool same = one->hash_count == other->hash_count && one->rule_count == other->rule_count &&
+                (one->hash_count == 0 ||
+                 sl_equal_constant_time(one->hashes, other->hashes, one->hash_count * sizeof one->hashes[0]));
+    for (size_t i = 0; same && i < one->rule_count; i++)
+        same = same_rule(&one->rules[i], &other->rules[i]);
     return same;
 }
 
@@ -271,26 +272,26 @@ void sl_credentials_seal(struct sl_credentials *c, const struct sl_clock *clock)
     c->keyring = sl_keyring_new(c, clock);
 }
 
-static void rule_clear(struct sl_jwt_rule *r)
+static void rule_clear(struct sl_jwt_rule *rule)
 {
-    sl_wipe(r->key, r->key_len);
-    free(r->key);
-    free(r->issuer);
-    free(r->audience);
+    sl_wipe(rule->key, rule->key_len);
+    free(rule->key);
+    free(rule->issuer);
+    free(rule->audience);
 }
 
-void sl_pool_credentials_unref(struct sl_pool_credentials *p)
+void sl_pool_credentials_unref(struct sl_pool_credentials *credentials)
 {
-    sl_assert(p->refs > 0);
-    if (--p->refs > 0)
+    sl_assert(credentials->refs > 0);
+    if (--credentials->refs > 0)
         return;
-    if (p->hashes != NULL)
-        explicit_bzero(p->hashes, p->hash_count * sizeof p->hashes[0]);
-    free(p->hashes);
-    for (size_t i = 0; i < p->rule_count; i++)
-        rule_clear(&p->rules[i]);
-    free(p->rules);
-    free(p);
+    if (credentials->hashes != NULL)
+        explicit_bzero(credentials->hashes, credentials->hash_count * sizeof credentials->hashes[0]);
+    free(credentials->hashes);
+    for (size_t i = 0; i < credentials->rule_count; i++)
+        rule_clear(&credentials->rules[i]);
+    free(credentials->rules);
+    free(credentials);
 }
 
 void sl_credentials_free(struct sl_credentials *c)

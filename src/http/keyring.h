@@ -44,9 +44,9 @@ struct sl_credentials *sl_credentials_new(size_t pools);
 void sl_credentials_seal(struct sl_credentials *c, const struct sl_clock *clock);
 void sl_credentials_free(struct sl_credentials *c); /* NULL ok */
 /* Whether both let in the same callers. */
-bool sl_pool_credentials_same(const struct sl_pool_credentials *a, const struct sl_pool_credentials *b);
+bool sl_pool_credentials_same(const struct sl_pool_credentials *one, const struct sl_pool_credentials *other);
 /* Releases a share; with the last one the credentials are wiped. */
-void sl_pool_credentials_unref(struct sl_pool_credentials *p);
+void sl_pool_credentials_unref(struct sl_pool_credentials *credentials);
 
 /* Most keys that one token can make us try: the keys of its algorithm and issuer, and those without an
  * issuer. It bounds the time that a forged token takes. */
@@ -73,9 +73,9 @@ enum sl_bearer_fate {
     SL_BEARER_UNWANTED, /* no pool takes tokens of this algorithm, issuer and audience */
     SL_BEARER_FORGED    /* none of the keys that could have signed it did */
 };
-/* GOOD: adds the pools that the token opens to `pools`. `b` is what sl_bearer_read made of the token,
+/* GOOD: adds the pools that the token opens to `pools`. `bearer` is what sl_bearer_read made of the token,
  * whose time the caller checks. */
-enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *b,
+enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *bearer,
                                       struct sl_span token, uint64_t *pools);
 /* How many keys one token can make us try; a set with more than SL_KEYRING_TRIES is refused. */
 size_t sl_keyring_tries(const struct sl_keyring *k);

@@ -100,8 +100,8 @@ static struct sl_span problem(const struct sl_call *c, enum sl_err err, const ch
     if (detail == NULL || detail[0] == '\0')
         detail = title;
     sl_buf_puts(&b, "{\"type\":\"urn:statuslist:problem:");
-    for (const char *p = code; *p != '\0'; p++)
-        sl_buf_putc(&b, *p == '_' ? '-' : (char)(*p | 0x20));
+    for (const char *at = code; *at != '\0'; at++)
+        sl_buf_putc(&b, *at == '_' ? '-' : (char)(*at | 0x20));
     sl_buf_puts(&b, "\",\"title\":");
     sl_buf_json(&b, sl_span(title, strlen(title)));
     sl_buf_puts(&b, ",\"status\":");

@@ -72,15 +72,15 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     return h;
 }
 
-void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c)
+void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *credentials)
 {
-    sl_assert(c->keyring != NULL);
-    atomic_store_explicit(&h->credentials, c, memory_order_release);
+    sl_assert(credentials->keyring != NULL);
+    atomic_store_explicit(&h->credentials, credentials, memory_order_release);
 }
 
-struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t)
+struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *tls)
 {
-    return atomic_exchange_explicit(&h->tls[listener], t, memory_order_acq_rel);
+    return atomic_exchange_explicit(&h->tls[listener], tls, memory_order_acq_rel);
 }
 
 void sl_http_audit(struct sl_http *h, struct sl_journal *j)
@@ -149,10 +149,10 @@ static struct sl_tls *tls_of(const struct sl_http *h, enum sl_listener_kind kind
     return atomic_load_explicit(&h->tls[of[kind]], memory_order_acquire);
 }
 
-static bool accept_one(struct sl_listener *l)
+static bool accept_one(struct sl_listener *listener)
 {
-    struct sl_http_thread *t = l->thread;
-    h2o_socket_t *sock = h2o_evloop_socket_accept(l->sock);
+    struct sl_http_thread *t = listener->thread;
+    h2o_socket_t *sock = h2o_evloop_socket_accept(listener->sock);
     if (sock == NULL)
         return false;
     int ms = WRITE_STALL_MS; /* a Unix socket refuses the option, and cannot stall like this */
@@ -162,18 +162,18 @@ static bool accept_one(struct sl_listener *l)
     t->connections++;
     sl_metric_add(t->metrics, SL_HT_ACCEPTED, 1);
     sl_metric_set(t->metrics, SL_HT_CONNECTIONS, t->connections);
-    struct sl_tls *tls = tls_of(t->http, l->kind);
+    struct sl_tls *tls = tls_of(t->http, listener->kind);
     if (tls == NULL)
-        h2o_accept(&t->accept[l->kind], sock);
+        h2o_accept(&t->accept[listener->kind], sock);
     else
-        sl_tls_accept(&t->tls, &t->accept[l->kind], sock, tls);
+        sl_tls_accept(&t->tls, &t->accept[listener->kind], sock, tls);
     return true;
 }
 
 static void on_accept(h2o_socket_t *sock, const char *err)
 {
-    struct sl_listener *l = sock->data;
-    struct sl_http_thread *t = l->thread;
+    struct sl_listener *listener = sock->data;
+    struct sl_http_thread *t = listener->thread;
     if (err != NULL)
         return;
     /* A client waits, so an idle connection is closed for it; the next turn shows whether more wait. */
@@ -184,7 +184,7 @@ static void on_accept(h2o_socket_t *sock, const char *err)
         return;
     }
     for (unsigned i = 0; i < ACCEPTS_PER_TURN && t->connections < t->max_connections; i++)
-        if (!accept_one(l))
+        if (!accept_one(listener))
             return;
 }
 
@@ -212,11 +212,11 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind)
 {
     sl_assert(t->listener_count < SL_HTTP_LISTENERS);
-    struct sl_listener *l = &t->listeners[t->listener_count++];
-    *l = (struct sl_listener){.thread = t, .kind = kind};
-    l->sock = h2o_evloop_socket_create(sl_loop_h2o(t->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
-    l->sock->data = l;
-    h2o_socket_read_start(l->sock, on_accept);
+    struct sl_listener *listener = &t->listeners[t->listener_count++];
+    *listener = (struct sl_listener){.thread = t, .kind = kind};
+    listener->sock = h2o_evloop_socket_create(sl_loop_h2o(t->loop), fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->sock->data = listener;
+    h2o_socket_read_start(listener->sock, on_accept);
 }
 
 /* ---- shutdown */

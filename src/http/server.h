@@ -19,11 +19,11 @@ struct sl_shared;
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared);
 /* Main thread: from now on requests are authenticated by these, which are sealed. The ones before may be
  * freed once every thread has finished the loop turn it is in. */
-void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *c);
-/* Main thread: connections that are accepted from now on use `t`, or plain HTTP with NULL; open connections
- * stay as they are. Takes over the caller's share of `t`. Returns the one before, whose share the caller
+void sl_http_set_credentials(struct sl_http *h, const struct sl_credentials *credentials);
+/* Main thread: connections that are accepted from now on use `tls`, or plain HTTP with NULL; open connections
+ * stay as they are. Takes over the caller's share of `tls`. Returns the one before, whose share the caller
  * releases once every thread has finished the loop turn it is in. */
-struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *t);
+struct sl_tls *sl_http_set_tls(struct sl_http *h, enum sl_tls_listener listener, struct sl_tls *tls);
 /* Before the threads start: records the calls of issuers in `j`, which outlives the threads. */
 void sl_http_audit(struct sl_http *h, struct sl_journal *j);
 void sl_http_free(struct sl_http *h); /* after the threads */

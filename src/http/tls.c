@@ -79,24 +79,25 @@ static struct sl_tls *build_tls(struct sl_pem_pair pair, STACK_OF(X509) * anchor
     return NULL;
 }
 
-bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, struct sl_buf *why,
+bool sl_tls_load(const struct sl_tls_options *options, const struct sl_clock *clock, struct sl_buf *why,
                  const char **ret_key, struct sl_tls **ret)
 {
     struct sl_pem_pair pair;
     STACK_OF(X509) *anchors = NULL;
     bool of_key;
-    if (!sl_pem_pair_load(o->key_file, o->password_file, o->certificate_file, clock, why, &of_key, &pair)) {
+    if (!sl_pem_pair_load(options->key_file, options->password_file, options->certificate_file, clock, why,
+                          &of_key, &pair)) {
         *ret_key = of_key ? "key" : "certificate";
         return false;
     }
-    if (o->client_certificates != SL_CLIENTS_OFF &&
-        !sl_pem_anchors_load(o->client_ca_file, clock, why, &anchors)) {
+    if (options->client_certificates != SL_CLIENTS_OFF &&
+        !sl_pem_anchors_load(options->client_ca_file, clock, why, &anchors)) {
         *ret_key = "client-ca";
         sl_pem_pair_release(&pair);
         return false;
     }
     ERR_clear_error();
-    struct sl_tls *t = build_tls(pair, anchors, o->client_certificates == SL_CLIENTS_REQUIRED);
+    struct sl_tls *t = build_tls(pair, anchors, options->client_certificates == SL_CLIENTS_REQUIRED);
     if (t == NULL) {
         *ret_key = "certificate";
         sl_tls_explain_show(why);

@@ -15,8 +15,8 @@ struct ssl_ctx_st; /* SSL_CTX */
 
 /* From options in which TLS is on. False: `why` gets a sentence (what is wrong and what would be right), and
  * *ret_key is the key of the listener's map that has to change. */
-SL_CHECKED bool sl_tls_load(const struct sl_tls_options *o, const struct sl_clock *clock, struct sl_buf *why,
-                            const char **ret_key, struct sl_tls **ret);
+SL_CHECKED bool sl_tls_load(const struct sl_tls_options *options, const struct sl_clock *clock,
+                            struct sl_buf *why, const char **ret_key, struct sl_tls **ret);
 /* The same certificate, key and rules with other ticket keys; NULL when memory is short. */
 struct sl_tls *sl_tls_renew(const struct sl_tls *t);
 struct sl_tls *sl_tls_ref(struct sl_tls *t); /* NULL ok; returns its argument */

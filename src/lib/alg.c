@@ -60,9 +60,9 @@ bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key)
            (EVP_PKEY_get_group_name(key, group, sizeof group, &n) == 1 && strcmp(group, alg->group) == 0);
 }
 
-struct sl_number sl_number_of_real(double v)
+struct sl_number sl_number_of_real(double value)
 {
-    if (!(v > -9e18 && v < 9e18))
+    if (!(value > -9e18 && value < 9e18))
         return (struct sl_number){.kind = SL_NUMBER_WRONG};
-    return (struct sl_number){.kind = SL_FRACTION, .value = (int64_t)floor(v)};
+    return (struct sl_number){.kind = SL_FRACTION, .value = (int64_t)floor(value)};
 }

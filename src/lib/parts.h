@@ -23,7 +23,7 @@ struct sl_number {
     int64_t value; /* of a fraction: rounded down */
 };
 /* A floating-point number that was read for a whole one. */
-struct sl_number sl_number_of_real(double v);
+struct sl_number sl_number_of_real(double value);
 
 struct sl_string {
     enum { SL_NO_STRING, SL_STRING_WRONG, SL_STRING } kind;

@@ -16,15 +16,15 @@ static unsigned char *ecdsa_der(struct sl_span raw, size_t half, size_t *ret_len
     if (raw.len != 2 * half)
         return NULL;
     ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn((const unsigned char *)raw.at, (int)half, NULL);
-    BIGNUM *s = BN_bin2bn((const unsigned char *)raw.at + half, (int)half, NULL);
+    BIGNUM *first = BN_bin2bn((const unsigned char *)raw.at, (int)half, NULL);
+    BIGNUM *second = BN_bin2bn((const unsigned char *)raw.at + half, (int)half, NULL);
     int n = 0;
-    if (sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1) {
-        r = s = NULL;
+    if (sig != NULL && first != NULL && second != NULL && ECDSA_SIG_set0(sig, first, second) == 1) {
+        first = second = NULL;
         n = i2d_ECDSA_SIG(sig, &out);
     }
-    BN_free(r);
-    BN_free(s);
+    BN_free(first);
+    BN_free(second);
     ECDSA_SIG_free(sig);
     *ret_len = n > 0 ? (size_t)n : 0;
     return n > 0 ? out : NULL;
@@ -53,9 +53,9 @@ static bool key_verifies(const struct sl_parts *p, EVP_PKEY *key)
 
 static X509 *parse_certificate(struct sl_span der)
 {
-    const unsigned char *p = (const unsigned char *)der.at;
-    X509 *x = der.len <= INT_MAX ? d2i_X509(NULL, &p, (long)der.len) : NULL;
-    if (x != NULL && p != (const unsigned char *)der.at + der.len) {
+    const unsigned char *at = (const unsigned char *)der.at;
+    X509 *x = der.len <= INT_MAX ? d2i_X509(NULL, &at, (long)der.len) : NULL;
+    if (x != NULL && at != (const unsigned char *)der.at + der.len) {
         X509_free(x);
         x = NULL;
     }

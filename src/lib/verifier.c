@@ -77,10 +77,10 @@ static bool add_certificate(struct statuslist_verifier *v, X509 *x, char why[STA
 
 static bool add_json(struct statuslist_verifier *v, const char *text, size_t len, char why[STATUSLIST_WHY])
 {
-    json_error_t e;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    json_error_t error;
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        snprintf(why, STATUSLIST_WHY, "not valid JSON at byte %d", e.position);
+        snprintf(why, STATUSLIST_WHY, "not valid JSON at byte %d", error.position);
         return false;
     }
     const json_t *set = json_object_get(root, "keys");
@@ -122,9 +122,9 @@ static bool add_pem(struct statuslist_verifier *v, const void *bytes, size_t len
 
 static X509 *der(const void *bytes, size_t len)
 {
-    const unsigned char *p = bytes;
-    X509 *x = d2i_X509(NULL, &p, (long)len);
-    if (x != NULL && p != (const unsigned char *)bytes + len) {
+    const unsigned char *at = bytes;
+    X509 *x = d2i_X509(NULL, &at, (long)len);
+    if (x != NULL && at != (const unsigned char *)bytes + len) {
         X509_free(x);
         x = NULL;
     }
@@ -211,7 +211,7 @@ struct statuslist_report *statuslist_verify(const struct statuslist_verifier *v,
         return NULL;
     struct sl_span bytes = sl_span(len > 0 ? token : "", len);
     struct sl_parts p = {.format = v->format != STATUSLIST_ANY_FORMAT ? v->format : format_of(bytes)};
-    struct sl_expected e = {uri, index, now, v->skew, v->inflate_limit};
+    struct sl_expected expected = {uri, index, now, v->skew, v->inflate_limit};
     r->status = -1;
     r->claims.format = p.format;
     if (p.format == STATUSLIST_JWT)
@@ -221,7 +221,7 @@ struct statuslist_report *statuslist_verify(const struct statuslist_verifier *v,
     r->claims.certificates = p.chain_len;
     if (p.header_read)
         sl_check_signature(v, r, &p, now);
-    sl_check_claims(r, &p, &e);
+    sl_check_claims(r, &p, &expected);
     EVP_PKEY_free(p.jwk);
     if (r->no_memory) {
         statuslist_report_free(r);

@@ -62,14 +62,14 @@ struct sl_crew {
     struct member members[];
 };
 
-static void on_mail(void *arg, struct sl_mail *m)
+static void on_mail(void *arg, struct sl_mail *mail)
 {
     struct member *me = arg;
-    if (m == &me->end) {
+    if (mail == &me->end) {
         me->ended = true;
         return;
     }
-    struct sl_job *job = sl_container_of(m, struct sl_job, mail);
+    struct sl_job *job = sl_container_of(mail, struct sl_job, mail);
     job->work(job, me->state);
     sl_mailbox_send(job->reply_to, &job->mail);
     /* Afterwards, so that none pending means that all are in their mailboxes. */
@@ -97,12 +97,12 @@ struct sl_crew *sl_crew_new(const char *name, unsigned threads, void *(*thread_s
     c->state_free = thread_state_free;
     c->arg = arg;
     for (unsigned i = 0; i < threads; i++) {
-        struct member *m = &c->members[i];
+        struct member *member = &c->members[i];
         char full[32];
         snprintf(full, sizeof full, "%s-%u", name, i);
-        m->crew = c;
-        sl_mailbox_init(&m->mail, on_mail, m);
-        m->thread = sl_thread_start(full, member_run, m);
+        member->crew = c;
+        sl_mailbox_init(&member->mail, on_mail, member);
+        member->thread = sl_thread_start(full, member_run, member);
     }
     return c;
 }

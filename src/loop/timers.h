@@ -11,14 +11,14 @@ struct sl_timer {
     uint32_t position; /* in the heap, counted from 1; 0 = not running */
 };
 
-static inline void sl_timer_init(struct sl_timer *t, void (*on_due)(void *arg), void *arg)
+static inline void sl_timer_init(struct sl_timer *timer, void (*on_due)(void *arg), void *arg)
 {
-    *t = (struct sl_timer){.on_due = on_due, .arg = arg};
+    *timer = (struct sl_timer){.on_due = on_due, .arg = arg};
 }
 
-static inline bool sl_timer_running(const struct sl_timer *t)
+static inline bool sl_timer_running(const struct sl_timer *timer)
 {
-    return t->position != 0;
+    return timer->position != 0;
 }
 
 /* ---- the heap */

@@ -187,15 +187,15 @@ void sl_key_free(struct sl_key *k)
     free(k);
 }
 
-static bool same_bytes(const struct sl_buf *a, const struct sl_buf *b)
+static bool same_bytes(const struct sl_buf *one, const struct sl_buf *other)
 {
-    return sl_span_eq(sl_span(a->data, a->len), sl_span(b->data, b->len));
+    return sl_span_eq(sl_span(one->data, one->len), sl_span(other->data, other->len));
 }
 
-bool sl_key_same(const struct sl_key *a, const struct sl_key *b)
+bool sl_key_same(const struct sl_key *one, const struct sl_key *other)
 {
-    return EVP_PKEY_eq(a->pkey, b->pkey) == 1 && a->not_after == b->not_after &&
-           same_bytes(&a->header, &b->header) && same_bytes(&a->cose_header, &b->cose_header);
+    return EVP_PKEY_eq(one->pkey, other->pkey) == 1 && one->not_after == other->not_after &&
+           same_bytes(&one->header, &other->header) && same_bytes(&one->cose_header, &other->cose_header);
 }
 
 struct sl_signer *sl_signer_new(void)

@@ -29,7 +29,7 @@ SL_CHECKED bool sl_key_load(const struct sl_signer_options *o, const char *stora
 struct sl_key *sl_key_ref(struct sl_key *k); /* any thread: takes another share */
 void sl_key_free(struct sl_key *k);          /* any thread: releases a share, frees with the last; NULL ok */
 /* Whether tokens signed with either look alike: the same key, certificates and header parameters. */
-bool sl_key_same(const struct sl_key *a, const struct sl_key *b);
+bool sl_key_same(const struct sl_key *one, const struct sl_key *other);
 
 /* The JOSE header of a Status List Token as JSON: alg, typ "statuslist+jwt", then kid (RFC 7638 thumbprint),
  * x5c, jwk as configured. Constant for the key's life. */

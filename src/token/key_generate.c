@@ -50,9 +50,9 @@ static int open_directory(const char *storage, const char *path)
             close(parent);
     }
     if (!ok && fd >= 0) {
-        int e = errno;
+        int cause = errno;
         close(fd);
-        errno = e;
+        errno = cause;
         return -1;
     }
     return fd;
@@ -84,11 +84,11 @@ static bool write_file(int dir, const char *name, const char *bytes, size_t n)
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
     ok = ok && renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
-    int e = errno;
+    int cause = errno;
     if (!ok && fd >= 0)
         unlinkat(dir, temporary, 0);
     free(temporary);
-    errno = e;
+    errno = cause;
     return ok;
 }
 
@@ -119,9 +119,9 @@ static bool add_extension(X509 *x, int nid, const char *value)
 {
     X509V3_CTX ctx;
     X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-    bool ok = e != NULL && X509_add_ext(x, e, -1) == 1;
-    X509_EXTENSION_free(e);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    bool ok = extension != NULL && X509_add_ext(x, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
     return ok;
 }
 
