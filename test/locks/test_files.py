@@ -61,6 +61,19 @@ def test_finds_a_file_without_a_story(tree, files, status):
     assert found == status and (status == 0 or out == "src/base/planted.c: no comment at its head, nor in a planted.h\n"), out
 
 
+@pytest.mark.parametrize("code, types", [
+    ("int sl_planted(struct sl_buf *b, const struct sl_span *b);", "struct sl_buf, struct sl_span"),
+    ("int sl_planted(struct sl_buf *b, char n);\nvoid sl_other(size_t n, unsigned b)\n{\n}", "struct sl_buf, unsigned"),
+    ("static char b[2];\nstruct sl_planted {\n    X509 **b;\n};", "X509, char"),
+    ("int sl_planted(struct sl_buf *b, size_t n);\nvoid sl_other(const struct sl_buf *b, int n);", None),
+    ("int sl_planted(struct sl_buf *b); /* char b; */\nint sl_other(int a)\n{\n    return b;\n}", None),
+])
+def test_finds_a_letter_of_several_types(tree, code, types):
+    (tree / "src/base/planted.c").write_text(f"/* Planted. */\n{code}\n")
+    found = run(tree / "script/check-files")
+    assert found == (1, f"src/base/planted.c: b stands for {types}\n") if types else found[0] == 0, found
+
+
 @pytest.mark.parametrize("place, use, status", [
     ("lag.c", "p->state.now", 1),
     ("state.c", "p->state.now", 0),
