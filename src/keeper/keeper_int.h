@@ -88,11 +88,13 @@ struct sl_keeper {
     struct sl_giving_back giving_back;
 };
 
+/* A name that is declared cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define SL_EACH_KPOOL(p, k)                                                                                  \
     for (struct sl_kpool *p = (k)->pools; p < (k)->pools + (k)->shared->pool_count; p++)
 /* Lists of all pools, by number. */
 #define SL_EACH_KLIST(t, k)                                                                                  \
     for (struct sl_klist *t = sl_keeper_next_list(k, NULL); t != NULL; t = sl_keeper_next_list(k, t))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Jobs of the crews, which come back as mail. */
 enum { SL_KEEPER_MAIL_SIGNED = SL_MAIL_RANGE_KEEPER, SL_KEEPER_MAIL_MARKED, SL_KEEPER_MAIL_UNPACKED };
