@@ -262,6 +262,34 @@ static void a_large_one_leaves_at_any_moment(void **state)
     fixture_end(f);
 }
 
+/* An answer that a key was given before is given again; there are no new ones. */
+static void a_retired_pool_only_repeats(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct answer a = reserve(f, 0, 9, 2);
+    f->options[0].retired = true;
+    struct answer b = reserve(f, 0, 9, 2), c = reserve(f, 0, 10, 2);
+    same(&a, &b);
+    assert_int_equal(c.err, SL_ERR_POOL_RETIRED);
+    fixture_end(f);
+}
+
+/* Shutdown begins while Redis is asked for the key: nothing is taken any more. */
+static void a_shutdown_takes_no_references(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct answer a = {0};
+    struct sl_record_key key = key_of(11, 1);
+    assert_non_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 1, on_keyed, &a));
+    sl_pool_worker_drain(&f->workers[0].pool);
+    assert_true(fixture_until(f, is_answered, &a, 5000));
+    assert_int_equal(a.err, SL_ERR_UNAVAILABLE);
+    assert_int_equal(a.count, 0);
+    fixture_end(f);
+}
+
 static void the_store_is_down(void **state)
 {
     (void)state;
@@ -308,6 +336,8 @@ int main(void)
         cmocka_unit_test(whoever_leaves_keeps_the_key_usable),
         cmocka_unit_test(a_large_one_queues_and_keeps_its_key),
         cmocka_unit_test(a_large_one_leaves_at_any_moment),
+        cmocka_unit_test(a_retired_pool_only_repeats),
+        cmocka_unit_test(a_shutdown_takes_no_references),
         cmocka_unit_test(the_store_is_down),
         cmocka_unit_test(malformed_answers),
     };
