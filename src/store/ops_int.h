@@ -18,6 +18,7 @@ struct sl_store {
     uint64_t verified_ns;
     struct sl_span info; /* of the verification under way: owned copy, waits for CONFIG GET */
     bool verifying;
+    struct sl_store_server server;
 };
 void sl_store_load_script(struct sl_store *s, enum sl_store_op kind);
 

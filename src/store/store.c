@@ -85,6 +85,15 @@ static void on_config(struct sl_conn *c, const struct redisReply *reply)
         sl_conn_up(c);
 }
 
+static void keep_id(struct sl_span info, const char *name, char id[static SL_REPLID_MAX + 1])
+{
+    struct sl_span value = {"", 0};
+    sl_decode_info(info, name, &value);
+    size_t len = value.len <= SL_REPLID_MAX ? value.len : 0;
+    memcpy(id, value.at, len);
+    id[len] = '\0';
+}
+
 static void on_info(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
@@ -93,6 +102,8 @@ static void on_info(struct sl_conn *c, const struct redisReply *reply)
         return;
     }
     struct sl_span role = {"", 0}, cluster = {"", 0};
+    keep_id(sl_span(reply->str, reply->len), "run_id", s->server.run_id);
+    keep_id(sl_span(reply->str, reply->len), "master_replid", s->server.replid);
     if (c->setup.verifies) { /* on_config judges it */
         char *copy = sl_xcalloc(1, reply->len + 1);
         memcpy(copy, reply->str, reply->len);
@@ -126,6 +137,7 @@ static void prepare_store(struct sl_conn *c)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     s->verifying = false;
+    s->server = (struct sl_store_server){0};
     for (unsigned i = 0; i < SL_OP_COUNT; i++)
         if (script_names[i] != NULL)
             sl_store_load_script(s, (enum sl_store_op)i);
@@ -194,6 +206,11 @@ const char *sl_store_reason(const struct sl_store *s)
 bool sl_store_hopeless(const struct sl_store *s)
 {
     return s->conn.hopeless;
+}
+
+const struct sl_store_server *sl_store_server(const struct sl_store *s)
+{
+    return &s->server;
 }
 
 unsigned sl_store_inflight(const struct sl_store *s)

@@ -26,7 +26,7 @@
 #include "store/state.h"
 
 #define SL_STORE_INFLIGHT 4096
-#define SL_REPLID_MAX 40 /* hex characters of master_replid */
+#define SL_REPLID_MAX 40 /* hex characters of master_replid, and of run_id */
 
 /* ---- connection */
 
@@ -69,6 +69,13 @@ enum sl_store_state sl_store_state(const struct sl_store *s);
 const char *sl_store_reason(const struct sl_store *s);
 /* True when retrying cannot help (wrong persistence, MOVED, wrong password): a start is refused. */
 bool sl_store_hopeless(const struct sl_store *s);
+/* The server at the other end, as INFO last said: two connections are to the same running server iff their
+ * run ids are equal, and see the same data iff the replication ids are equal too. "" before the first INFO of
+ * a connection. */
+struct sl_store_server {
+    char run_id[SL_REPLID_MAX + 1], replid[SL_REPLID_MAX + 1];
+};
+const struct sl_store_server *sl_store_server(const struct sl_store *s);
 unsigned sl_store_inflight(const struct sl_store *s);
 uint64_t sl_store_rtt_ns(const struct sl_store *s); /* smoothed round trip of updates; 0 before the first */
 /* Waits at most `deadline_ns` for the replies that are due, then closes; on_state(CLOSED) reports the end. */

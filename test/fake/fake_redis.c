@@ -1,5 +1,7 @@
 #include "fake_redis.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,10 +122,25 @@ void fake_refuse(struct fake_redis *f, unsigned kind, unsigned n)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* The caller has the lock. */
+static void begin_epoch(struct fake_redis *f)
+{
+    f->epoch++;
+    f->run += !atomic_load(&f->up);
+}
+
 void fake_new_epoch(struct fake_redis *f)
 {
     pthread_mutex_lock(&f->lock);
-    f->epoch++;
+    begin_epoch(f);
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_server(struct fake_redis *f, struct sl_store_server *ret)
+{
+    pthread_mutex_lock(&f->lock);
+    snprintf(ret->run_id, sizeof ret->run_id, "%040" PRIx64, f->run);
+    snprintf(ret->replid, sizeof ret->replid, "%040" PRIx64, f->epoch);
     pthread_mutex_unlock(&f->lock);
 }
 
@@ -156,7 +173,7 @@ void fake_save(struct fake_redis *f)
 void fake_restore(struct fake_redis *f)
 {
     pthread_mutex_lock(&f->lock);
-    f->epoch++;
+    begin_epoch(f);
     for (unsigned i = 0; i < f->pool_count; i++) {
         struct fake_pool *p = f->pools[i];
         for (uint32_t j = p->saved.lists; j < p->now.lists; j++) {

@@ -84,7 +84,7 @@ struct fake_redis {
     struct sl_redis_options options; /* first: a connection finds us through its options */
     pthread_mutex_t lock;
     const struct sl_clock *clock;
-    uint64_t epoch, random;
+    uint64_t epoch, run, random;
     struct fake_pool **pools;
     unsigned pool_count;
     struct fake_list **buried;
@@ -117,9 +117,13 @@ void fake_release(struct fake_redis *f);
 void fake_fail(struct fake_redis *f, unsigned kind, unsigned n, enum sl_err err);
 /* The next n calls of that kind are refused at once, by their return value. */
 void fake_refuse(struct fake_redis *f, unsigned kind, unsigned n);
-void fake_new_epoch(struct fake_redis *f); /* a restart without loss */
+/* A restart without loss; while it is up: a failover and back, which no connection notices. */
+void fake_new_epoch(struct fake_redis *f);
 void fake_save(struct fake_redis *f);
 void fake_restore(struct fake_redis *f); /* everything as it was saved, under a new epoch */
+
+/* The ids of the server as it is now. */
+void fake_server(struct fake_redis *f, struct sl_store_server *ret);
 
 /* ---- evidence ---- */
 

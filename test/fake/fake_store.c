@@ -95,6 +95,7 @@ static void look(struct sl_store *s)
 {
     bool up = atomic_load(&s->f->up);
     if (up && s->state == SL_STORE_DOWN) {
+        fake_server(s->f, &s->server);
         s->state = SL_STORE_UP;
         s->setup.on_state(s->setup.arg, SL_STORE_UP);
     } else if (!up && s->state == SL_STORE_UP) {
@@ -175,6 +176,11 @@ const char *sl_store_reason(const struct sl_store *s)
 bool sl_store_hopeless(const struct sl_store *s)
 {
     return atomic_load(&s->f->hopeless);
+}
+
+const struct sl_store_server *sl_store_server(const struct sl_store *s)
+{
+    return &s->server;
 }
 
 unsigned sl_store_inflight(const struct sl_store *s)

@@ -42,6 +42,7 @@ struct sl_store {
     struct fake_redis *f;
     struct sl_store_setup setup;
     enum sl_store_state state;
+    struct sl_store_server server; /* as it was when the connection came up */
     struct fake_end end;
     struct sl_mailbox box;
     struct sl_timer timer;

@@ -113,6 +113,21 @@ static void it_comes_back_after_a_kill(void **state)
     }
 }
 
+static void it_says_which_server_it_speaks_to(void **state)
+{
+    (void)state;
+    assert_string_equal(sl_store_server(f.store)->run_id, "");
+    fixture_up(&f);
+    struct sl_store_server first = *sl_store_server(f.store);
+    assert_string_equal(first.run_id, cli(&f.server, "info server | tr -d '\\r' | sed -n s/^run_id://p"));
+    assert_string_equal(first.replid,
+                        cli(&f.server, "info replication | tr -d '\\r' | sed -n s/^master_replid://p"));
+    cli(&f.server, "client kill type normal");
+    TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
+    fixture_up(&f);
+    assert_memory_equal(sl_store_server(f.store), &first, sizeof first);
+}
+
 static void scripts_are_loaded_again(void **state)
 {
     (void)state;
@@ -315,6 +330,7 @@ int main(void)
         T(operations_are_refused_until_up),
         T(a_former_connection_is_killed),
         T(it_comes_back_after_a_kill),
+        T(it_says_which_server_it_speaks_to),
         T(scripts_are_loaded_again),
         T(a_crash_leaves_the_outcome_unknown),
         T(a_server_that_stands_still_is_noticed),
