@@ -274,7 +274,8 @@ void sl_call_fetch(struct sl_call *c)
         struct fetch_call *o = fetch_call_new(c);
         o->list = list;
         wait_token(o);
-    } else if (atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+    } else if (atomic_load_explicit(&shared->authoritative, memory_order_acquire) &&
+               atomic_load_explicit(&shared->damaged, memory_order_acquire) == 0) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
     } else {
         struct fetch_call *o = fetch_call_new(c);

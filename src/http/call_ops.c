@@ -29,6 +29,18 @@ static bool can_record(const struct sl_call *c, struct sl_buf *why)
     return false;
 }
 
+static void put_detail(const struct sl_call *c, struct sl_buf *out)
+{
+    struct sl_buf detail;
+    sl_buf_init(&detail, 2048);
+    sl_keeper_put_detail(c->t->keeper, &detail);
+    if (detail.len > 0) {
+        sl_buf_puts(out, ",\"detail\":");
+        sl_buf_json(out, sl_span(detail.data, detail.len));
+    }
+    sl_buf_free(&detail);
+}
+
 static void respond_readyz(struct sl_call *c)
 {
     struct sl_span who;
@@ -45,6 +57,7 @@ static void respond_readyz(struct sl_call *c)
     sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
     if (!ready)
         sl_buf_json(&out, sl_span(why.data, why.len));
+    put_detail(c, &out);
     sl_buf_puts(&out, "}\n");
     respond_no_store(c, ready ? 200 : 503, "application/json", &out);
     sl_buf_free(&why);

@@ -102,6 +102,11 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
     return true;
 }
 
+void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out)
+{
+    sl_keeper_put_damage(k, out);
+}
+
 static void set_pool_gauges(struct sl_kpool *p)
 {
     struct sl_metric_slab *metrics = p->metrics;
@@ -114,6 +119,7 @@ static void set_pool_gauges(struct sl_kpool *p)
     sl_metric_set(metrics, SL_KM_LIFETIME, options->list_lifetime_ms / 1000);
     sl_metric_set(metrics, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');
     sl_metric_set(metrics, SL_KM_QUEUE, atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
+    sl_metric_set(metrics, SL_KM_LISTS_DAMAGED, sl_keeper_damaged_count(p));
     sl_keeper_publication_gauges(p);
     sl_metric_set(metrics, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
     sl_metric_set(metrics, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));

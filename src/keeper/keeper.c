@@ -84,6 +84,7 @@ static void on_sweep(void *arg)
         sl_keeper_answer_waiters(p, true);
         sl_keeper_retry_agreement(p);
         sl_keeper_sweep(p);
+        sl_keeper_look_again(p);
         sl_keeper_refill(p);
         sl_keeper_watch_lease(p);
     }
@@ -253,6 +254,7 @@ void sl_keeper_free(struct sl_keeper *k)
         sl_keeper_take_free(p);
         sl_keeper_stock_free(p);
         sl_keeper_signing_free(p);
+        sl_keeper_damage_free(p);
     }
     sl_keeper_publications_free(k);
     sl_keeper_reclaim_free(k);

@@ -30,6 +30,8 @@ void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *
  * without a fresh token. For issuers also: store up, persistence as configured, references ready. */
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why);
 bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why);
+/* What an operator should look at although it stops nothing; nothing: all is well. */
+void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out);
 /* Brings gauges up to date; before /metrics is rendered. */
 void sl_keeper_gauges(struct sl_keeper *k);
 

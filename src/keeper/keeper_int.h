@@ -5,6 +5,7 @@
 #include "base/container_of.h"
 #include "keeper/agree.h"
 #include "keeper/certificates.h"
+#include "keeper/damage.h"
 #include "keeper/drain.h"
 #include "keeper/keeper.h"
 #include "keeper/lag.h"
@@ -55,6 +56,7 @@ struct sl_kpool {
     struct sl_take take;
     struct sl_mending mending;
     struct sl_lease lease;
+    struct sl_damage damage;
     struct sl_agreement agreement;
     struct sl_sync sync;
 };

@@ -48,10 +48,38 @@ static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_recor
     return t;
 }
 
+/* All lists of a pool have its size and bits, and keep their URI. NULL, or the field that somebody changed.
+ */
+static const char *misfit(const struct sl_kpool *p, const struct sl_klist *t,
+                          const struct sl_list_record *record)
+{
+    if (record->size != p->options->size)
+        return "size";
+    if (record->bits != p->options->bits)
+        return "bits";
+    return t != NULL && !sl_span_eq(t->list.uri, record->uri) ? "uri" : NULL;
+}
+
+/* False: it cannot be used. */
+static bool fits(struct sl_kpool *p, const struct sl_klist *t, const struct sl_list_record *record)
+{
+    char id[SL_UUID_TEXT];
+    const char *field = misfit(p, t, record);
+    if (field == NULL) {
+        sl_keeper_note_whole(p, &record->id);
+        return true;
+    }
+    sl_uuid_text(&record->id, id);
+    sl_keeper_note_damaged(p, &(struct sl_damaged_list){sl_span(id, sizeof id), field});
+    return false;
+}
+
 struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *record)
 {
     struct sl_klist *t = sl_klist_of(sl_table_find(p->keeper->shared->table, &record->id));
     sl_keeper_note_change(p, record->change);
+    if (!fits(p, t, record))
+        return NULL;
     if (t == NULL)
         return learn_new(p, record);
     if (t->pool != p) {

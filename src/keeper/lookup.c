@@ -48,21 +48,56 @@ static void all_answered(struct sl_keeper *k, struct sl_lookup_mail *mail)
                   mail->list);
 }
 
-static void on_described(void *arg, enum sl_err err, const struct sl_list_record *record)
+static void on_described(void *arg, enum sl_err err, const struct sl_described *found)
 {
     struct lookup_question *question = arg;
     struct sl_keeper *k = question->pool->keeper;
     struct sl_lookup_mail *mail = question->mail;
-    if (err == SL_OK && record != NULL) {
-        struct sl_klist *t = sl_keeper_learn(question->pool, record);
+    if (err == SL_OK && found->list != NULL) {
+        struct sl_klist *t = sl_keeper_learn(question->pool, found->list);
         mail->list = t != NULL ? &t->list : NULL;
-    } else if (err != SL_OK) {
-        mail->err = SL_ERR_UNAVAILABLE;
+    } else if (err == SL_OK && found->damaged != NULL) {
+        sl_keeper_note_damaged(question->pool, found->damaged);
     }
+    if (err != SL_OK || found->damaged != NULL || (found->list != NULL && mail->list == NULL))
+        mail->err = SL_ERR_UNAVAILABLE; /* it may be there, but cannot be served */
     if (--mail->asked == 0)
         all_answered(k, mail);
     sl_keeper_pump(k);
     free(question);
+}
+
+/* The one that was asked for, whatever became of the others meanwhile. */
+struct second_look {
+    struct sl_kpool *pool;
+    struct sl_uuid id;
+};
+
+static void on_looked_again(void *arg, enum sl_err err, const struct sl_described *found)
+{
+    struct second_look *look = arg;
+    struct sl_kpool *p = look->pool;
+    sl_keeper_ask_damaged(p, false);
+    if (err == SL_OK && found->damaged == NULL) {
+        sl_keeper_note_whole(p, &look->id);
+        if (found->list != NULL)
+            sl_keeper_learn(p, found->list);
+        sl_keeper_pump(p->keeper);
+    }
+    free(look);
+}
+
+void sl_keeper_look_again(struct sl_kpool *p)
+{
+    const struct sl_uuid *id = sl_keeper_is_readable(p) ? sl_keeper_next_damaged(p) : NULL;
+    if (id == NULL)
+        return;
+    struct second_look *look = sl_xcalloc(1, sizeof *look);
+    *look = (struct second_look){p, *id};
+    bool asking = sl_store_describe(p->keeper->store, p->shared->name, id, on_looked_again, look) == SL_OK;
+    sl_keeper_ask_damaged(p, asking);
+    if (!asking)
+        free(look);
 }
 
 static bool within_budget(struct sl_keeper *k)
@@ -119,6 +154,11 @@ void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *mail)
     if (!k->started && !k->store_failed && !k->draining) {
         mail->next = k->lookups.early; /* nothing has failed yet: the pools are being read */
         k->lookups.early = mail;
+        return;
+    }
+    if (atomic_load_explicit(&k->shared->authoritative, memory_order_relaxed)) {
+        bool damaged = sl_keeper_is_damaged(k, &mail->id); /* that is why the worker asks */
+        answer_lookup(mail, damaged || k->draining ? SL_ERR_UNAVAILABLE : SL_ERR_NO_SUCH_LIST, NULL);
         return;
     }
     if (!k->draining && join_same(k, mail))

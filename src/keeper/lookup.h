@@ -4,6 +4,7 @@
 #include "base/err.h"
 
 struct sl_keeper;
+struct sl_kpool;
 struct sl_lookup_mail;
 
 /* Of the keeper. */
@@ -15,5 +16,7 @@ struct sl_lookups {
 };
 
 void sl_keeper_lookup(struct sl_keeper *k, struct sl_lookup_mail *mail);
+/* Every sweep: asks Redis for a list whose record was damaged. */
+void sl_keeper_look_again(struct sl_kpool *p);
 /* Answers those that wait for the first reading. `err` OK: the table is complete now. */
 void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err);

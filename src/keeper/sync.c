@@ -153,11 +153,13 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *chan
             sl_keeper_open(p);
         return;
     }
-    for (size_t i = 0; i < changes->count; i++) {
+    for (size_t i = 0; i < changes->count; i++)
         sl_keeper_learn(p, &changes->lists[i]);
-        p->sync.read_change = changes->lists[i].change;
-    }
-    if (changes->count == PAGE || p->sync.read_again) {
+    for (size_t i = 0; i < changes->damaged_count; i++)
+        sl_keeper_note_damaged(p, &changes->damaged[i]);
+    if (changes->looked > 0)
+        p->sync.read_change = changes->last;
+    if (changes->looked == PAGE || p->sync.read_again) {
         sl_keeper_read_changes(p);
     } else {
         p->sync.read_change = changes->newest;

@@ -77,6 +77,9 @@ enum sl_keyed_result {
     X(LISTS, "lists", SL_GAUGE, "Lists of the pool that this instance knows.", NULL, NULL, NULL, 0)          \
     X(LISTS_UNPUBLISHED, "lists_unpublished", SL_GAUGE, "Known lists that have no token yet.", NULL, NULL,   \
       NULL, 0)                                                                                               \
+    X(LISTS_DAMAGED, "lists_damaged", SL_GAUGE,                                                              \
+      "Lists whose record in Redis is missing or malformed; the log names each with the field.", NULL, NULL, \
+      NULL, 0)                                                                                               \
     X(SEALED, "lists_sealed_total", SL_COUNTER,                                                              \
       "Lists that give out no more references because Redis was restarted, restored or failed over after "   \
       "they were created.",                                                                                  \

@@ -48,6 +48,8 @@ struct sl_shared {
     struct sl_mailbox *keeper; /* where workers send */
     /* True while the set of ids is authoritative: every pool was enumerated and the feed is up. */
     _Atomic bool authoritative;
+    /* Lists whose record in Redis is damaged: while there are some, the keeper is asked for an unknown id. */
+    _Atomic uint32_t damaged;
     /* The longest that a due publication takes at present until it is in its slot; 0: unknown, since the
      * store or the signer fails. And what one more list adds to it. Written by the keeper. */
     _Atomic uint64_t publish_lag_ns, publish_cost_ns;

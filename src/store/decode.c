@@ -69,25 +69,75 @@ static bool state_of(struct sl_span text, enum sl_list_state *ret)
     return false;
 }
 
+/* The fields in the order in which the scripts give them. A reply of Lua ends at the first that is not there.
+ */
+static const char *const record_fields[] = {"id",    "uri",    "seed",    "size",  "bits",
+                                            "state", "cursor", "version", "change"};
+#define RECORD_FIELDS (sizeof record_fields / sizeof record_fields[0])
+
+static bool decode_field(const struct redisReply *reply, size_t field, struct sl_list_record *record)
+{
+    struct sl_span text;
+    uint64_t bits;
+    switch (field) {
+    case 0:
+        return decode_text(reply, SL_UUID_TEXT, SL_UUID_TEXT, &text) && sl_uuid_parse(text, &record->id);
+    case 1:
+        return decode_text(reply, 1, 8192, &record->uri);
+    case 2:
+        if (!decode_text(reply, SL_ORDER_SEED, SL_ORDER_SEED, &text))
+            return false;
+        memcpy(record->seed, text.at, SL_ORDER_SEED);
+        return true;
+    case 3:
+        return decode_count32(reply, &record->size) && record->size > 0;
+    case 4:
+        if (!decode_count(reply, 8, &bits) || !sl_status_bits_valid((unsigned)bits))
+            return false;
+        record->bits = (uint8_t)bits;
+        return true;
+    case 5:
+        return decode_text(reply, 1, 16, &text) && state_of(text, &record->state);
+    case 6:
+        return decode_count32(reply, &record->cursor) && record->cursor <= record->size;
+    case 7:
+        return decode_count(reply, LARGEST, &record->version);
+    default:
+        return decode_count(reply, LARGEST, &record->change);
+    }
+}
+
+/* NULL: the record is whole. Otherwise the first field that is not. */
+static const char *fault_of(const struct redisReply *reply, struct sl_list_record *record)
+{
+    if (reply->elements == 1)
+        return "record"; /* there is none, or the key holds something else */
+    for (size_t i = 0; i < RECORD_FIELDS; i++)
+        if (i >= reply->elements || !decode_field(reply->element[i], i, record))
+            return record_fields[i];
+    return reply->elements == RECORD_FIELDS ? NULL : "record";
+}
+
 bool sl_decode_record(const struct redisReply *reply, struct sl_list_record *ret)
 {
-    struct sl_span id, uri, seed, state;
     struct sl_list_record record = {0};
-    uint64_t bits;
-    if (!is_array(reply, 9) || !decode_text(reply->element[0], SL_UUID_TEXT, SL_UUID_TEXT, &id) ||
-        !sl_uuid_parse(id, &record.id) || !decode_text(reply->element[1], 1, 8192, &uri) ||
-        !decode_text(reply->element[2], SL_ORDER_SEED, SL_ORDER_SEED, &seed) ||
-        !decode_count32(reply->element[3], &record.size) || record.size == 0 ||
-        !decode_count(reply->element[4], 8, &bits) || !sl_status_bits_valid((unsigned)bits) ||
-        !decode_text(reply->element[5], 1, 16, &state) || !state_of(state, &record.state) ||
-        !decode_count32(reply->element[6], &record.cursor) || record.cursor > record.size ||
-        !decode_count(reply->element[7], LARGEST, &record.version) ||
-        !decode_count(reply->element[8], LARGEST, &record.change))
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || fault_of(reply, &record) != NULL)
         return false;
-    record.uri = uri;
-    record.bits = (uint8_t)bits;
-    memcpy(record.seed, seed.at, SL_ORDER_SEED);
     *ret = record;
+    return true;
+}
+
+bool sl_decode_damage(const struct redisReply *reply, struct sl_damaged_list *ret)
+{
+    struct sl_list_record record = {0};
+    struct sl_damaged_list damaged;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+        !decode_text(reply->element[0], 0, 8192, &damaged.id))
+        return false;
+    damaged.field = fault_of(reply, &record);
+    if (damaged.field == NULL)
+        return false;
+    *ret = damaged;
     return true;
 }
 
@@ -126,6 +176,7 @@ void sl_decoded_free(struct sl_decoded *d)
 {
     free(d->items);
     free(d->numbers);
+    free(d->damaged);
 }
 
 /* n + 1, so that an empty array has memory too. */
@@ -198,13 +249,38 @@ bool sl_decode_records(const struct redisReply *reply, const struct sl_list_reco
     return true;
 }
 
+/* Whole records and damaged ones, each in their order. */
+static bool sort_records(const struct redisReply *reply, struct sl_changes *changes, struct sl_decoded *d)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return false;
+    struct sl_list_record *whole = make_items(d, reply->elements, sizeof *whole);
+    struct sl_damaged_list *damaged = d->damaged = sl_xcalloc(reply->elements + 1, sizeof *damaged);
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (sl_decode_record(reply->element[i], &whole[changes->count]))
+            changes->count++;
+        else if (sl_decode_damage(reply->element[i], &damaged[changes->damaged_count]))
+            changes->damaged_count++;
+        else
+            return false;
+    }
+    changes->lists = whole;
+    changes->damaged = damaged;
+    return true;
+}
+
 bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, struct sl_decoded *d)
 {
     struct sl_changes changes = {0};
-    if (!is_array(reply, 3) || !decode_count(reply->element[0], LARGEST, &changes.newest) ||
+    uint64_t time_ms;
+    if (!is_array(reply, 6) || !decode_count(reply->element[0], LARGEST, &changes.newest) ||
         !decode_text(reply->element[1], 1, SL_REPLID_MAX, &changes.replid) ||
-        !sl_decode_records(reply->element[2], &changes.lists, &changes.count, d))
+        !sort_records(reply->element[2], &changes, d) ||
+        !decode_count32(reply->element[3], &changes.looked) ||
+        !decode_count(reply->element[4], LARGEST, &changes.last) ||
+        !decode_count(reply->element[5], LARGEST, &time_ms))
         return false;
+    changes.time_ms = (int64_t)time_ms;
     *ret = changes;
     return true;
 }

@@ -6,6 +6,8 @@
 struct redisReply;
 
 bool sl_decode_record(const struct redisReply *reply, struct sl_list_record *ret);
+/* A record that is not whole, with its id and the field that is at fault. */
+bool sl_decode_damage(const struct redisReply *reply, struct sl_damaged_list *ret);
 bool sl_decode_pool(const struct redisReply *reply, struct sl_pool_opened *ret);
 bool sl_decode_agreed(const struct redisReply *reply, struct sl_agreed *ret);
 /* A letter of a script, as its place among the n results that the script may give. */
@@ -16,6 +18,7 @@ bool sl_decode_integer(const struct redisReply *reply, int64_t min, int64_t max,
 struct sl_decoded {
     void *items;
     uint32_t *numbers; /* where items point to */
+    void *damaged;     /* what stands beside the items */
 };
 void sl_decoded_free(struct sl_decoded *d);
 

@@ -219,11 +219,18 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
 
 static void give_describe(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
-    struct sl_list_record record = {0};
-    bool there = err == SL_OK && reply->type != REDIS_REPLY_NIL;
-    if (there && !sl_decode_record(reply, &record))
-        err = sl_op_bad_shape(op);
-    op->done.describe(op->arg, err, there && err == SL_OK ? &record : NULL);
+    struct sl_list_record record;
+    struct sl_damaged_list damaged;
+    struct sl_described found = {0};
+    if (err == SL_OK && reply->type != REDIS_REPLY_NIL) {
+        if (sl_decode_record(reply, &record))
+            found.list = &record;
+        else if (sl_decode_damage(reply, &damaged))
+            found.damaged = &damaged;
+        else
+            err = sl_op_bad_shape(op);
+    }
+    op->done.describe(op->arg, err, err == SL_OK ? &found : NULL);
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,

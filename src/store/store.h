@@ -99,6 +99,12 @@ struct sl_list_record {
     uint64_t change;  /* number of its last change in the pool: 1, 2, ... */
 };
 
+/* A list of which Redis has no whole record: somebody else has written there, or has removed it. */
+struct sl_damaged_list {
+    struct sl_span id; /* as Redis has it */
+    const char *field; /* the first that is missing or not what it must be; "record": there is none */
+};
+
 /* A list that the script may create if it needs one. */
 struct sl_list_draft {
     struct sl_uuid id;
@@ -229,20 +235,29 @@ typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired 
 SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
                                        sl_retired_cb *done, void *arg);
 
-/* Lists whose last change is numbered above `since`, in order, at most `limit`; a new list is a change. since
- * = 0 reads all lists. */
+/* Lists whose last change is numbered above `since`, in order; a new list is a change. since = 0 reads all
+ * lists. At most `limit` are looked at; `looked` = limit: there may be more, behind `last`. */
 struct sl_changes {
     uint64_t newest; /* number of the pool's last change; below `since`: Redis has lost changes */
     struct sl_span replid;
     const struct sl_list_record *lists;
     size_t count;
+    const struct sl_damaged_list *damaged; /* those whose records are not whole */
+    size_t damaged_count;
+    uint32_t looked;
+    uint64_t last;   /* the number of the last change that was looked at; 0: none was */
+    int64_t time_ms; /* Redis' wall clock */
 };
 typedef void(sl_changes_cb)(void *arg, enum sl_err err, const struct sl_changes *changes);
 SL_CHECKED enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t since, uint32_t limit,
                                         sl_changes_cb *done, void *arg);
 
-/* One list by id; NULL record: the pool has no such list. */
-typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_list_record *record);
+/* One list by id: its record, or what is wrong with that; neither: the pool has no such list. */
+struct sl_described {
+    const struct sl_list_record *list;
+    const struct sl_damaged_list *damaged;
+};
+typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_described *found);
 SL_CHECKED enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                          sl_described_cb *done, void *arg);
 

@@ -228,13 +228,19 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
         if (p->lists[i]->now.change > since && !p->lists[i]->now.gone)
             op->records[n++] = fake_record(p->lists[i]);
     qsort(op->records, n, sizeof *op->records, by_change);
-    op->result.changes = (struct sl_changes){.newest = p->now.change, .count = n < limit ? n : limit};
+    n = n < limit ? n : limit;
+    op->result.changes = (struct sl_changes){.newest = p->now.change,
+                                             .count = n,
+                                             .looked = (uint32_t)n,
+                                             .last = n > 0 ? op->records[n - 1].change : 0,
+                                             .time_ms = sl_wall_ms(s->f->clock)};
     return fake_op_sent(s, op);
 }
 
 static void give_describe(struct op *op)
 {
-    op->done.describe(op->arg, op->err, op->err == SL_OK ? op->records : NULL);
+    struct sl_described found = {.list = op->records};
+    op->done.describe(op->arg, op->err, op->err == SL_OK ? &found : NULL);
 }
 
 enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,

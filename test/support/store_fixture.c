@@ -210,24 +210,40 @@ void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, s
         got.records[i] = made[i];
 }
 
+static void note_damaged(const struct sl_damaged_list *damaged, size_t n)
+{
+    got.damaged_count = n;
+    for (size_t i = 0; i < n; i++) {
+        snprintf(got.damaged[i].id, sizeof got.damaged[i].id, "%.*s", (int)damaged[i].id.len,
+                 damaged[i].id.at);
+        snprintf(got.damaged[i].field, sizeof got.damaged[i].field, "%s", damaged[i].field);
+    }
+}
+
 void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
 {
     if (err == SL_OK) {
         on_records(arg, err, r->lists, r->count);
         got.newest = r->newest;
+        got.looked = r->looked;
+        got.last = r->last;
+        got.time_ms = r->time_ms;
+        note_damaged(r->damaged, r->damaged_count);
     } else {
         mark_done(err);
     }
 }
 
-void on_record(void *arg, enum sl_err err, const struct sl_list_record *r)
+void on_record(void *arg, enum sl_err err, const struct sl_described *r)
 {
     (void)arg;
     mark_done(err);
-    got.none = r == NULL;
-    if (r != NULL) {
-        got.records[0] = *r;
-        memcpy(got.uri, r->uri.at, r->uri.len);
+    got.none = r == NULL || r->list == NULL;
+    if (r != NULL && r->damaged != NULL)
+        note_damaged(r->damaged, 1);
+    if (!got.none) {
+        got.records[0] = *r->list;
+        memcpy(got.uri, r->list->uri.at, r->list->uri.len);
     }
 }
 

@@ -73,7 +73,13 @@ struct got {
     struct sl_list_record records[512];
     size_t count;
     bool none;
-    uint64_t newest, version;
+    uint64_t newest, last, version;
+    uint32_t looked;
+    int64_t time_ms;
+    struct {
+        char id[64], field[16];
+    } damaged[16];
+    size_t damaged_count;
     bool changed;
     char results[20000];
     struct sl_batched batched;
@@ -105,7 +111,7 @@ void on_accepted(void *arg, enum sl_err err, uint32_t n);
 void on_taken(void *arg, enum sl_err err, const struct sl_taken *r);
 void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
 void on_changes(void *arg, enum sl_err err, const struct sl_changes *r);
-void on_record(void *arg, enum sl_err err, const struct sl_list_record *r);
+void on_record(void *arg, enum sl_err err, const struct sl_described *r);
 void on_load(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
 void on_updated(void *arg, enum sl_err err, const struct sl_updated *r);
 void on_batched(void *arg, enum sl_err err, const struct sl_batched *r);

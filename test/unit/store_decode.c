@@ -120,7 +120,7 @@ static const struct {
     {TAKEN,
      "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:10\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
     {RECORDS, "*2\r\n" RECORD RECORD},
-    {CHANGES, "*3\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD},
+    {CHANGES, "*6\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD ":1\r\n:9\r\n:1700000000000\r\n"},
     {NAMES, "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},
     {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FI\r\n"},
     {BATCHED, "*3\r\n$1\r\nW\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n"},
@@ -198,6 +198,47 @@ static void each_takes_its_own(void **state)
         assert_non_null(r);
         if (decode(bad[i].kind, r))
             fail_msg("row %zu was taken", i);
+        freeReplyObject(r);
+    }
+}
+
+/* A record as the script answers it when one field is not what it must be. */
+static void a_damaged_record_hides_no_other(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *record, *field;
+    } rows[] = {
+        {"*1\r\n$36\r\n" ID "\r\n", "record"},
+        {"*3\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n", "size"},
+        {"*3\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$31\r\n0123456789abcdef0123456789abcde\r\n", "seed"},
+        {"*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n"
+         "$4\r\nOpen\r\n:10\r\n:3\r\n:7\r\n",
+         "state"},
+        {"*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:3\r\n"
+         "$4\r\nopen\r\n:10\r\n:3\r\n:7\r\n",
+         "bits"},
+        {"*9\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n"
+         "$4\r\nopen\r\n:81\r\n:3\r\n:7\r\n",
+         "cursor"},
+        {"*2\r\n$3\r\nfoo\r\n$3\r\nuri\r\n", "id"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "*6\r\n:9\r\n$3\r\nabc\r\n*2\r\n%s" RECORD ":2\r\n:9\r\n:1700000000000\r\n", rows[i].record);
+        redisReply *r = reply(text, strlen(text));
+        struct sl_decoded d = {0};
+        struct sl_changes c;
+        assert_true(sl_decode_changes(r, &c, &d));
+        assert_int_equal(c.count, 1);
+        assert_int_equal(c.lists[0].size, 80);
+        assert_int_equal(c.damaged_count, 1);
+        assert_string_equal(c.damaged[0].field, rows[i].field);
+        assert_int_equal(c.looked, 2);
+        assert_int_equal(c.last, 9);
+        assert_int_equal(c.time_ms, 1700000000000);
+        sl_decoded_free(&d);
         freeReplyObject(r);
     }
 }
@@ -337,11 +378,9 @@ static void verdicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_takes_its_own),
-        cmocka_unit_test(mutations_never_crash),
-        cmocka_unit_test(predecessors_by_name),
-        cmocka_unit_test(news_and_numbers),
-        cmocka_unit_test(verdicts),
+        cmocka_unit_test(each_takes_its_own),    cmocka_unit_test(a_damaged_record_hides_no_other),
+        cmocka_unit_test(mutations_never_crash), cmocka_unit_test(predecessors_by_name),
+        cmocka_unit_test(news_and_numbers),      cmocka_unit_test(verdicts),
     };
     return cmocka_run_group_tests_name("store decode", tests, NULL, NULL);
 }

@@ -293,6 +293,44 @@ static void changes_come_in_order_and_in_pages(void **state)
     assert_int_equal(got.newest, 0);
 }
 
+/* Whatever somebody wrote to the keys of one list: the lists behind it are read, and it is named. */
+static void a_damaged_list_hides_no_other(void **state)
+{
+    (void)state;
+    struct sl_list_draft d[4] = {draft(), draft(), draft(), draft()};
+    char key[128], uuid[SL_UUID_TEXT + 1] = {0};
+    open_pool("dmg", 8, 8);
+    AWAIT(&f, sl_store_precreate(f.store, "dmg", 4, d, 4, on_records, NULL));
+    sl_uuid_text(&d[0].id, uuid);
+    snprintf(key, sizeof key, "statuslist:{dmg}:list:%s:config", uuid);
+    cli(&f.server, "DEL '%s'", key);
+    AWAIT(&f, sl_store_changes(f.store, "dmg", 0, 2, on_changes, NULL));
+    assert_int_equal(got.looked, 2); /* a full page, though one record is missing */
+    assert_int_equal(got.last, 2);
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.damaged_count, 1);
+    assert_string_equal(got.damaged[0].id, uuid);
+    assert_string_equal(got.damaged[0].field, "record");
+    AWAIT(&f, sl_store_describe(f.store, "dmg", &d[0].id, on_record, NULL));
+    assert_true(got.none);
+    assert_string_equal(got.damaged[0].field, "record");
+    cli(&f.server, "SET '%s' text", key); /* not even a hash */
+    AWAIT(&f, sl_store_changes(f.store, "dmg", 0, 9, on_changes, NULL));
+    assert_int_equal(got.count, 3);
+    assert_string_equal(got.damaged[0].field, "record");
+    sl_uuid_text(&d[1].id, uuid);
+    snprintf(key, sizeof key, "statuslist:{dmg}:list:%s:config", uuid);
+    cli(&f.server, "HSET '%s' state Open", key);
+    cli(&f.server, "ZADD 'statuslist:{dmg}:changes' 99 strange");
+    AWAIT(&f, sl_store_changes(f.store, "dmg", 0, 9, on_changes, NULL));
+    assert_int_equal(got.count, 2);
+    assert_int_equal(got.damaged_count, 3);
+    assert_string_equal(got.damaged[1].field, "state");
+    assert_string_equal(got.damaged[2].id, "strange");
+    assert_int_equal(got.last, 99);
+    assert_in_range(got.time_ms, sl_wall_ms(&sl_clock_system) - 60000, sl_wall_ms(&sl_clock_system) + 60000);
+}
+
 static void describing_what_is_and_what_is_not(void **state)
 {
     (void)state;
@@ -323,6 +361,7 @@ int main(void)
         T(a_new_epoch_seals_open_lists),
         T(adoption_needs_a_redis_that_is_not_behind),
         T(changes_come_in_order_and_in_pages),
+        T(a_damaged_list_hides_no_other),
         T(describing_what_is_and_what_is_not),
     };
     return cmocka_run_group_tests_name("store lists", tests, NULL, NULL);

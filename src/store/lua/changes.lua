@@ -1,8 +1,13 @@
--- ARGV: since, limit. Answers {number of the last change, epoch, records of the lists that changed after `since`}.
+-- ARGV: since, limit. Looks at the lists that changed after `since`.
+-- Answers {number of the last change, epoch, records, lists looked at, number of the last change looked at, Redis' time in ms}.
+-- A list without a record, or whose key holds something else, answers only its id: it must not hide the lists behind it.
 -- @part/lists.lua@
 local since, limit = unpack(ARGV)
-local records = {}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', POOL .. 'changes', '(' .. since, '+inf', 'LIMIT', 0, limit)) do
-    records[#records + 1] = record(id)
+local records, last = {}, 0
+local found = redis.call('ZRANGEBYSCORE', POOL .. 'changes', '(' .. since, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
+for i = 1, #found, 2 do
+    local id = found[i]
+    records[#records + 1] = record(id) or {id}
+    last = tonumber(found[i + 1])
 end
-return {tonumber(pool_fields('change') or 0), epoch(), records}
+return {tonumber(pool_fields('change') or 0), epoch(), records, #records, last, now_ms()}

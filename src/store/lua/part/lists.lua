@@ -23,13 +23,15 @@ local function decimal(n)
     return string.format('%.0f', n)
 end
 
--- A record as sl_decode_record reads it; nil when there is no such list.
+-- A record as sl_decode_record reads it; nil when there is no such list, or its key holds something else than a hash.
 local function record(id)
-    local uri, seed, size, bits, state, cursor, version =
-        fields(id, 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
-    if not uri then
+    local found = redis.pcall('HMGET', list_key(id), 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
+    if found.err and not string.find(found.err, '^WRONGTYPE') then
+        error(found)
+    elseif found.err or not found[1] then
         return nil
     end
+    local uri, seed, size, bits, state, cursor, version = unpack(found)
     local change = redis.call('ZSCORE', POOL .. 'changes', id)
     return {id, uri, seed, tonumber(size), tonumber(bits), state, tonumber(cursor), tonumber(version),
             tonumber(change or 0)}
