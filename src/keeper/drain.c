@@ -16,8 +16,10 @@ void sl_keeper_begin_drain(struct sl_keeper *k)
     k->draining = true;
     /* Workers ask for no unknown id any more. */
     atomic_store_explicit(&k->shared->authoritative, true, memory_order_release);
-    SL_EACH_KPOOL (p, k)
+    SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, false);
+        sl_keeper_answer_reopens(p);
+    }
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     sl_keeper_confirm_workers(k);
     sl_keeper_refuse_tokens(k);

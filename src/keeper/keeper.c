@@ -134,6 +134,9 @@ static bool worker_mail(struct sl_keeper *k, struct sl_mail *mail)
     case SL_MAIL_CONFIRM:
         sl_keeper_ask_confirm(k, sl_container_of(mail, struct sl_confirm_mail, mail));
         return true;
+    case SL_MAIL_REOPEN:
+        sl_keeper_ask_reopen(k, sl_container_of(mail, struct sl_reopen_mail, mail));
+        return true;
     case SL_MAIL_TURN:
         sl_keeper_note_quiescent(k);
         return true;
@@ -193,6 +196,7 @@ static void init_pool(struct sl_keeper *k, unsigned i)
     sl_keeper_signing_init(p);
     sl_keeper_stock_init(p);
     sl_keeper_take_init(p);
+    sl_keeper_sync_init(p);
 }
 
 static void connect_all(struct sl_keeper *k)
@@ -255,6 +259,8 @@ void sl_keeper_free(struct sl_keeper *k)
         sl_keeper_stock_free(p);
         sl_keeper_signing_free(p);
         sl_keeper_damage_free(p);
+        sl_keeper_sync_free(p);
+        sl_keeper_history_free(p);
     }
     sl_keeper_publications_free(k);
     sl_keeper_reclaim_free(k);

@@ -3,7 +3,8 @@
  * subscription. Every function is for the keeper's thread.
  *
  * Its parts, each a file with a header and a struct of its own, from the bottom up: what the keeper knows of
- * a pool's data (state), lists, tokens that wait to be freed (reclaim), certificates, how long publications
+ * a pool's data (state), lists, tokens that wait to be freed (reclaim), the history that workers may write
+ * under (history), certificates, how long publications
  * take (lag); when and how a list is published (schedule, sign, publish); learning a list record (learn),
  * references in stock, taking more of them (take); unknown ids (lookup), restoring what Redis lost (mend),
  * retirement (lease), options that instances share (agree); opening pools and reading changes (sync); reload,

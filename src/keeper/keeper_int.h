@@ -7,6 +7,7 @@
 #include "keeper/certificates.h"
 #include "keeper/damage.h"
 #include "keeper/drain.h"
+#include "keeper/history.h"
 #include "keeper/keeper.h"
 #include "keeper/lag.h"
 #include "keeper/learn.h"
@@ -49,6 +50,7 @@ struct sl_kpool {
     const struct sl_pool_options *options;
     struct sl_metric_slab *metrics;
     struct sl_kpool_state state;
+    struct sl_khistory history;
     struct sl_certificate certificate;
     struct sl_signing signing;
     struct sl_pool_publications publications;

@@ -8,12 +8,11 @@
 static void start_grace_period(struct sl_keeper *k)
 {
     struct sl_reclaim *r = &k->reclaim;
-    if (r->turns_out > 0 || r->next.count == 0)
+    if (r->turns_out > 0 || (r->next.count == 0 && r->next.histories == NULL))
         return;
-    struct sl_replaced_tokens spare = r->current; /* its arrays are used again */
+    struct sl_replaced spare = r->current; /* its arrays are used again */
     r->current = r->next;
     r->next = spare;
-    r->next.count = 0;
     r->turns_out = k->setup.worker_count;
     sl_assert(r->turns_out > 0);
     for (unsigned i = 0; i < k->setup.worker_count; i++) {
@@ -27,7 +26,7 @@ static void start_grace_period(struct sl_keeper *k)
 
 void sl_keeper_defer_free(struct sl_keeper *k, uint32_t list, struct sl_token *old)
 {
-    struct sl_replaced_tokens *next = &k->reclaim.next;
+    struct sl_replaced *next = &k->reclaim.next;
     if (next->count == next->cap) {
         next->cap = next->cap ? next->cap * 2 : 64;
         next->tokens = sl_xrealloc(next->tokens, next->cap * sizeof *next->tokens);
@@ -38,11 +37,25 @@ void sl_keeper_defer_free(struct sl_keeper *k, uint32_t list, struct sl_token *o
     start_grace_period(k);
 }
 
-static void free_tokens(struct sl_replaced_tokens *replaced)
+void sl_keeper_defer_history(struct sl_keeper *k, struct sl_history *old)
+{
+    if (old == NULL)
+        return;
+    old->older = k->reclaim.next.histories;
+    k->reclaim.next.histories = old;
+    start_grace_period(k);
+}
+
+static void free_replaced(struct sl_replaced *replaced)
 {
     for (size_t i = 0; i < replaced->count; i++)
         sl_token_unref(replaced->tokens[i]);
     replaced->count = 0;
+    for (struct sl_history *h = replaced->histories, *older; h != NULL; h = older) {
+        older = h->older;
+        free(h);
+    }
+    replaced->histories = NULL;
 }
 
 void sl_keeper_note_quiescent(struct sl_keeper *k)
@@ -51,7 +64,7 @@ void sl_keeper_note_quiescent(struct sl_keeper *k)
     sl_assert(r->turns_out > 0);
     if (--r->turns_out > 0)
         return;
-    free_tokens(&r->current);
+    free_replaced(&r->current);
     start_grace_period(k);
 }
 
@@ -68,8 +81,8 @@ void sl_keeper_reclaim_init(struct sl_keeper *k)
 void sl_keeper_reclaim_free(struct sl_keeper *k)
 {
     struct sl_reclaim *r = &k->reclaim;
-    free_tokens(&r->current);
-    free_tokens(&r->next);
+    free_replaced(&r->current);
+    free_replaced(&r->next);
     free(r->current.tokens);
     free(r->current.lists);
     free(r->next.tokens);

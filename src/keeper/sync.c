@@ -14,6 +14,72 @@
 
 #define PAGE 1000 /* lists per reading of changes */
 
+/* ---- workers whose changes were refused */
+
+static void answer_reopen(struct sl_kpool *p, struct sl_reopen_mail *mail)
+{
+    mail->opened = sl_pool_history(p->shared) != NULL;
+    sl_mailbox_send(mail->reply_to, &mail->mail);
+}
+
+static void answer_reopens(struct sl_kpool *p, struct sl_reopen_mail **chain)
+{
+    while (*chain != NULL) {
+        struct sl_reopen_mail *mail = *chain;
+        *chain = mail->next;
+        answer_reopen(p, mail);
+    }
+}
+
+static void on_give_up(void *arg)
+{
+    struct sl_kpool *p = arg;
+    answer_reopens(p, &p->sync.reopen_opening);
+    answer_reopens(p, &p->sync.reopen_next);
+}
+
+void sl_keeper_answer_reopens(struct sl_kpool *p)
+{
+    on_give_up(p);
+    sl_timer_stop(p->keeper->loop, &p->sync.give_up);
+}
+
+/* The answer to the opening that begins now is from after their refusals. */
+static void reopen_with_opening(struct sl_kpool *p)
+{
+    while (p->sync.reopen_next != NULL) {
+        struct sl_reopen_mail *mail = p->sync.reopen_next;
+        p->sync.reopen_next = mail->next;
+        mail->next = p->sync.reopen_opening;
+        p->sync.reopen_opening = mail;
+    }
+}
+
+static void answer_synced(struct sl_kpool *p)
+{
+    answer_reopens(p, &p->sync.reopen_opening);
+    if (p->sync.reopen_next != NULL)
+        sl_keeper_open(p); /* they were refused while it was being opened */
+    else
+        sl_timer_stop(p->keeper->loop, &p->sync.give_up);
+}
+
+void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail)
+{
+    struct sl_kpool *p = &k->pools[mail->pool];
+    const struct sl_history *h = sl_pool_history(p->shared);
+    if (k->draining || (h != NULL && !sl_lineage_equal(h->lineage, mail->refused))) {
+        answer_reopen(p, mail); /* the worker has not seen this one yet */
+        return;
+    }
+    mail->next = p->sync.reopen_next;
+    p->sync.reopen_next = mail;
+    if (!sl_timer_running(&p->sync.give_up))
+        sl_timer_start(k->loop, &p->sync.give_up, k->setup.redis->command_timeout_ms * SL_NS_PER_MS);
+    if (sl_keeper_is_synced(p))
+        sl_keeper_open(p);
+}
+
 /* ---- workers with a new connection
  *
  * A worker writes nothing over a new connection before the keeper has checked whether Redis went back, and
@@ -78,12 +144,14 @@ void sl_keeper_finish_sync(struct sl_kpool *p)
     struct sl_keeper *k = p->keeper;
     bool first = !sl_keeper_was_synced(p);
     sl_keeper_change_state(p, SL_POOL_SYNCED);
+    sl_keeper_show_history(p);
     if (first)
         sl_log(SL_INFO, "pool", "pool is open", SL_KS("pool", p->shared->name),
                SL_KU("lists", sl_keeper_list_count(p)));
     sl_keeper_update_authority(k);
     sl_keeper_precreate(p);
     sl_keeper_refill(p);
+    answer_synced(p);
     SL_EACH_KPOOL (other, k)
         if (!sl_keeper_was_synced(other))
             return;
@@ -115,6 +183,7 @@ static void check_all(struct sl_kpool *p)
 /* Whole lists may be lost: no reference to one of them may be handed out. */
 static void drop_and_check(struct sl_kpool *p)
 {
+    sl_keeper_hide_history(p);
     sl_keeper_drop_references(p);
     check_all(p);
 }
@@ -146,6 +215,13 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *chan
     p->sync.reading = false;
     if (err != SL_OK)
         return; /* the next sweep, or the next connect, reads again */
+    if (!sl_keeper_same_replid(p, changes->replid)) {
+        /* A failover, and back, that no connection has noticed. */
+        if (sl_keeper_is_synced(p) || sl_keeper_pool_state(p) == SL_POOL_LISTING)
+            sl_keeper_open(p); /* otherwise it is closed, or being opened */
+        return;
+    }
+    sl_keeper_saw_change(p, changes->newest);
     if (has_lost_changes(p, changes->newest)) {
         drop_and_check(p);
         if (sl_keeper_pool_state(p) == SL_POOL_CLOSED ||
@@ -208,18 +284,6 @@ static void drop_epoch(struct sl_kpool *p)
     drop_and_check(p);
 }
 
-static bool is_new_epoch(struct sl_kpool *p, struct sl_span replid)
-{
-    char *last = p->sync.replid;
-    size_t n = strlen(last);
-    bool other = n > 0 && replid.len > 0 && !sl_span_eq(replid, sl_span(last, n));
-    if (replid.len > 0 && replid.len <= SL_REPLID_MAX) {
-        memcpy(last, replid.at, replid.len);
-        last[replid.len] = '\0';
-    }
-    return other;
-}
-
 static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
 {
     struct sl_kpool *p = arg;
@@ -267,8 +331,9 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *o
         refuse_pool(p->keeper, why);
         return;
     }
-    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED,
-         other = is_new_epoch(p, opened->replid);
+    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED;
+    bool other = sl_keeper_note_history(p, (struct sl_lineage){0}, sl_store_server(p->keeper->store)->run_id,
+                                        opened->replid, opened->change);
     uint64_t mark;
     if (embedded && opened->foreign > 0 && sl_keeper_mark(p, &mark)) {
         if (other)
@@ -302,6 +367,7 @@ void sl_keeper_open(struct sl_kpool *p)
         return;
     }
     sl_keeper_change_state(p, SL_POOL_OPENING);
+    reopen_with_opening(p);
     if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits, on_opened,
                            p) != SL_OK)
         sl_keeper_change_state(p, SL_POOL_CLOSED);
@@ -322,4 +388,14 @@ void sl_keeper_store_down(struct sl_keeper *k)
     SL_EACH_KPOOL (p, k)
         sl_keeper_change_state(p, SL_POOL_CLOSED);
     sl_keeper_refuse_tokens(k);
+}
+
+void sl_keeper_sync_init(struct sl_kpool *p)
+{
+    sl_timer_init(&p->sync.give_up, on_give_up, p);
+}
+
+void sl_keeper_sync_free(struct sl_kpool *p)
+{
+    sl_timer_stop(p->keeper->loop, &p->sync.give_up);
 }

@@ -1,19 +1,24 @@
-/* Knowing what Redis has: opening the pools after each connect, reading changes, and confirming to the
- * workers that their new connections may be used. */
+/* Knowing what Redis has: opening the pools after each connect and whenever Redis turns out to have another
+ * history, and reading changes. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "loop/loop.h"
 #include "store/store.h"
 
 struct sl_confirm_mail;
 struct sl_keeper;
 struct sl_kpool;
+struct sl_reopen_mail;
 
 /* Of one pool. */
 struct sl_sync {
-    uint64_t read_change;           /* the last change number that was read */
-    char replid[SL_REPLID_MAX + 1]; /* Redis' replication id when the pool was last opened */
-    bool reading, read_again;       /* changes are being read; and are to be read once more after that */
+    uint64_t read_change;     /* the last change number that was read */
+    bool reading, read_again; /* changes are being read; and are to be read once more after that */
+    /* Workers whose changes were refused: those that wait for the pool to be opened again, and those for whom
+     * it is being opened. */
+    struct sl_reopen_mail *reopen_next, *reopen_opening;
+    struct sl_timer give_up; /* then they are answered all the same */
 };
 
 /* Of the keeper. */
@@ -38,6 +43,13 @@ void sl_keeper_sweep(struct sl_kpool *p);
 /* The feed is up or down, or a pool was synced: tells the workers whether an unknown id is known not to
  * exist. */
 void sl_keeper_update_authority(struct sl_keeper *k);
+
+/* Redis has refused a worker's change, since its history is another one. */
+void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail);
+/* Draining has begun. */
+void sl_keeper_answer_reopens(struct sl_kpool *p);
+void sl_keeper_sync_init(struct sl_kpool *p);
+void sl_keeper_sync_free(struct sl_kpool *p);
 
 /* A worker asks whether it may write over its new connection. */
 void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include "base/err.h"
 #include "base/uuid.h"
+#include "core/history.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
@@ -20,6 +21,7 @@ enum sl_pool_mail {
     SL_MAIL_CHANGED, /* struct sl_changed_mail: one per update call; freed by the keeper */
     SL_MAIL_COLD,    /* struct sl_cold_mail: one per worker and list */
     SL_MAIL_CONFIRM, /* struct sl_confirm_mail: one per worker */
+    SL_MAIL_REOPEN,  /* struct sl_reopen_mail: one per worker and pool */
     SL_MAIL_LOOKUP,  /* struct sl_lookup_mail: one per waiting request */
     /* keeper -> worker */
     SL_MAIL_TURN, /* struct sl_turn_mail: one per worker */
@@ -46,6 +48,17 @@ struct sl_confirm_mail {
     struct sl_mailbox *reply_to;
     uint64_t connection; /* the worker's count */
     struct sl_confirm_mail *next;
+};
+
+/* Redis has refused a change because the history is another one. The answer: the pool was opened anew and
+ * compared (its history may be as before), or that takes longer than the command timeout. */
+struct sl_reopen_mail {
+    struct sl_mail mail;
+    struct sl_mailbox *reply_to;
+    unsigned pool;             /* number */
+    struct sl_lineage refused; /* under which the change was sent */
+    bool opened;               /* the answer: there is a history to write under */
+    struct sl_reopen_mail *next;
 };
 
 #define SL_LOOKUPS_PER_S 100 /* ids that the keeper asks Redis for; more than that are UNAVAILABLE */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "core/ring.h"
 #include "loop/mailbox.h"
+#include "pool/history.h"
 #include "pool/list.h"
 #include "pool/options.h"
 #include "token/key.h"
@@ -16,6 +17,9 @@ struct sl_pool {
     const char *name; /* of the configuration at start */
     /* Replaced by a reload, see sl_pool_options; the options that cannot change keep their values. */
     _Atomic(const struct sl_pool_options *) options;
+    /* What may be written under; NULL while the keeper does not know, or while what Redis lost is being
+     * restored. Written by the keeper, see sl_pool_history. */
+    _Atomic(struct sl_history *) history;
     unsigned number;    /* index in the configuration at start */
     struct sl_key *key; /* the keeper's once it runs */
     struct sl_ring *ring;
@@ -38,6 +42,12 @@ struct sl_pool {
 static inline const struct sl_pool_options *sl_pool_options(const struct sl_pool *p)
 {
     return atomic_load_explicit(&p->options, memory_order_acquire);
+}
+
+/* The history in force, for the present loop turn; NULL: changes are refused. */
+static inline struct sl_history *sl_pool_history(const struct sl_pool *p)
+{
+    return atomic_load_explicit(&p->history, memory_order_acquire);
 }
 
 /* What workers and keeper have in common. Once the threads run, only atomic fields change. */

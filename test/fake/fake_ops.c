@@ -51,6 +51,7 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
         }
         op->result.pool = (struct sl_pool_opened){.size = p->size,
                                                   .bits = (uint8_t)p->bits,
+                                                  .replid = fake_replid(s->f, op->text),
                                                   .lists = p->now.lists,
                                                   .taken = p->now.taken,
                                                   .change = p->now.change,
@@ -230,6 +231,7 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
     qsort(op->records, n, sizeof *op->records, by_change);
     n = n < limit ? n : limit;
     op->result.changes = (struct sl_changes){.newest = p->now.change,
+                                             .replid = fake_replid(s->f, op->text),
                                              .count = n,
                                              .looked = (uint32_t)n,
                                              .last = n > 0 ? op->records[n - 1].change : 0,

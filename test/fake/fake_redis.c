@@ -16,6 +16,7 @@ struct fake_redis *fake_redis_new(const struct sl_clock *clock, uint64_t seed)
     f->epoch = 1;
     f->random = seed;
     f->options.persistence = SL_PERSIST_ALWAYS;
+    f->options.command_timeout_ms = 1000;
     atomic_init(&f->up, true);
     atomic_init(&f->feed_up, true);
     return f;
@@ -136,11 +137,17 @@ void fake_new_epoch(struct fake_redis *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+struct sl_span fake_replid(const struct fake_redis *f, char text[static SL_REPLID_MAX + 1])
+{
+    int n = snprintf(text, SL_REPLID_MAX + 1, "%040" PRIx64, f->epoch);
+    return sl_span(text, (size_t)n);
+}
+
 void fake_server(struct fake_redis *f, struct sl_store_server *ret)
 {
     pthread_mutex_lock(&f->lock);
     snprintf(ret->run_id, sizeof ret->run_id, "%040" PRIx64, f->run);
-    snprintf(ret->replid, sizeof ret->replid, "%040" PRIx64, f->epoch);
+    fake_replid(f, ret->replid);
     pthread_mutex_unlock(&f->lock);
 }
 

@@ -140,6 +140,7 @@ void fake_list_id(struct fake_redis *f, const char *pool, uint32_t i, struct sl_
 /* ---- what the scripts do; the caller has the lock ---- */
 
 struct fake_pool *fake_pool(struct fake_redis *f, const char *name); /* made when it is not there */
+struct sl_span fake_replid(const struct fake_redis *f, char text[static SL_REPLID_MAX + 1]);
 struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list);
 struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d);
 struct sl_list_record fake_record(const struct fake_list *l);

@@ -33,6 +33,7 @@ struct op {
     struct sl_list_record *records;
     size_t record_count;
     void *bytes, *more;
+    char text[SL_REPLID_MAX + 1];
     size_t len;
     uint64_t version;
     uint8_t value;

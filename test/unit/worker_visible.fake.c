@@ -103,10 +103,12 @@ static void what_redis_has_lost_is_not_published(void **state)
     fake_save(f->redis);
     fake_change(f->redis, &l->id, 0, 1);
     assert_true(fixture_until(f, published, &version, 5000));
+    fake_hold(f->redis, SL_OP_MEND);
     fake_restore(f->redis);
     fixture_for(f, 2500); /* a sweep */
     assert_false(published(f, &version));
     assert_false(promised(f, &version));
+    fake_release(f->redis);
     fake_change(f->redis, &l->id, 1, 1);
     fake_change(f->redis, &l->id, 2, 1);
     version = 2;

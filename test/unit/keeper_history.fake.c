@@ -1,0 +1,244 @@
+/* The history of a pool's data that the keeper shows to the workers: when there is one, what it names, and
+ * when it is another. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "keeper/keeper_int.h"
+#include "fixture.h"
+
+#define SOON 5000 /* ms */
+
+static struct fixture *f;
+
+static int begin(void **state)
+{
+    (void)state;
+    f = fixture_new(&(struct fixture_setup){0});
+    assert_null(sl_pool_history(&f->shared.pools[0]));
+    fixture_start(f);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    fixture_end(f);
+    return 0;
+}
+
+static struct sl_history *shown(void)
+{
+    return sl_pool_history(&f->shared.pools[0]);
+}
+
+static uint64_t least(void)
+{
+    return atomic_load(&shown()->least);
+}
+
+static struct sl_klist *first(void)
+{
+    return sl_keeper_list(f->keeper, 0);
+}
+
+static void change(void)
+{
+    static uint32_t index;
+    fake_change(f->redis, &first()->list.id, index++ % first()->list.size, 1);
+}
+
+static bool is_shown(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    (void)arg;
+    return shown() != NULL;
+}
+
+static bool is_hidden(struct fixture *fixture, void *arg)
+{
+    return !is_shown(fixture, arg);
+}
+
+static bool is_of_server(struct fixture *fixture, void *arg)
+{
+    struct sl_store_server server;
+    (void)arg;
+    fake_server(fixture->redis, &server);
+    return sl_history_is_of(shown(), server.run_id, server.replid);
+}
+
+static bool has_seen(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    return shown() != NULL && least() >= *(uint64_t *)arg;
+}
+
+static uint64_t newest(void)
+{
+    pthread_mutex_lock(&f->redis->lock);
+    uint64_t n = fake_pool(f->redis, f->names[0])->now.change;
+    pthread_mutex_unlock(&f->redis->lock);
+    return n;
+}
+
+static void workers_see_the_history_of_the_server_once_the_pool_is_known(void **state)
+{
+    (void)state;
+    assert_true(is_of_server(f, NULL));
+    assert_false(sl_history_is_of(shown(), "another", shown()->replid));
+    assert_false(sl_history_is_of(shown(), shown()->run_id, "another"));
+    assert_false(sl_history_is_of(NULL, "", ""));
+    assert_true(shown()->marks_until_ns > sl_mono_ns(&f->clock));
+}
+
+static void a_sweep_raises_what_was_seen(void **state)
+{
+    (void)state;
+    change();
+    change();
+    uint64_t n = newest();
+    assert_true(least() < n);
+    assert_true(fixture_until(f, has_seen, &n, SOON));
+    sl_history_saw(shown(), shown()->lineage, n - 1);
+    sl_history_saw(shown(), (struct sl_lineage){7, 7}, n + 1);
+    sl_history_saw(NULL, (struct sl_lineage){0}, n);
+    assert_int_equal(least(), n);
+}
+
+static bool was_opened(struct fixture *fixture, void *arg)
+{
+    return fake_count(fixture->redis, SL_OP_OPEN_POOL) > *(uint64_t *)arg &&
+           sl_keeper_is_synced(&fixture->keeper->pools[0]);
+}
+
+static void a_connection_that_breaks_changes_nothing(void **state)
+{
+    (void)state;
+    const struct sl_history *before = shown();
+    fake_set_up(f->redis, false);
+    fixture_for(f, 20);
+    assert_ptr_equal(shown(), before);
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, was_opened, &opened, SOON));
+    assert_ptr_equal(shown(), before);
+}
+
+/* Redis Cluster, for one, closes no connection then. */
+static void a_failover_that_no_connection_notices_is_found_by_the_sweep(void **state)
+{
+    (void)state;
+    fake_save(f->redis);
+    change();
+    uint64_t n = newest();
+    assert_true(fixture_until(f, has_seen, &n, SOON));
+    fake_restore(f->redis);
+    change(); /* so the numbers alone do not tell */
+    change();
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    assert_false(is_of_server(f, NULL));
+    assert_true(fixture_until(f, was_opened, &opened, SOON));
+    assert_true(is_of_server(f, NULL));
+}
+
+static struct sl_reopen_mail mail;
+static unsigned answers;
+
+static void on_mail(void *arg, struct sl_mail *m)
+{
+    (void)arg;
+    assert_int_equal(m->kind, SL_MAIL_REOPEN);
+    answers++;
+}
+
+static struct sl_mailbox box;
+
+static bool is_answered(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    sl_mailbox_drain(&box);
+    return answers == *(unsigned *)arg;
+}
+
+static void ask(struct sl_lineage refused)
+{
+    mail = (struct sl_reopen_mail){.mail.kind = SL_MAIL_REOPEN, .reply_to = &box, .refused = refused};
+    sl_mailbox_send(&f->keeper_mail, &mail.mail);
+}
+
+static void await_answers(unsigned n)
+{
+    assert_true(fixture_until(f, is_answered, &n, SOON));
+}
+
+static void a_worker_that_was_refused_gets_the_pool_opened_anew(void **state)
+{
+    (void)state;
+    answers = 0;
+    sl_mailbox_init(&box, on_mail, NULL);
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    ask((struct sl_lineage){7, 7}); /* it has not seen the present one yet */
+    await_answers(1);
+    assert_true(mail.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened);
+    fake_hold(f->redis, SL_OP_OPEN_POOL);
+    ask(shown()->lineage);
+    fixture_for(f, 20);
+    assert_int_equal(answers, 1);
+    fake_release(f->redis);
+    await_answers(2);
+    assert_true(mail.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened + 1);
+    /* While it is being opened: that answer may be from before the second refusal. */
+    fake_hold(f->redis, SL_OP_OPEN_POOL);
+    ask(shown()->lineage);
+    fixture_for(f, 20);
+    struct sl_reopen_mail late = {.mail.kind = SL_MAIL_REOPEN, .reply_to = &box, .refused = shown()->lineage};
+    sl_mailbox_send(&f->keeper_mail, &late.mail);
+    fixture_for(f, 20);
+    fake_release(f->redis);
+    await_answers(4);
+    assert_true(late.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened + 3);
+    sl_mailbox_close(&box);
+}
+
+static void a_worker_is_answered_when_the_opening_takes_too_long(void **state)
+{
+    (void)state;
+    answers = 0;
+    sl_mailbox_init(&box, on_mail, NULL);
+    fake_set_up(f->redis, false);
+    fake_restore(f->redis);
+    fixture_for(f, 10);
+    fake_hold(f->redis, SL_OP_CHANGES);
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, is_hidden, NULL, SOON));
+    ask((struct sl_lineage){0});
+    fixture_for(f, 10);
+    assert_int_equal(answers, 0);
+    fixture_pass(f, f->redis->options.command_timeout_ms);
+    await_answers(1);
+    assert_false(mail.opened);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, is_shown, NULL, SOON));
+    sl_mailbox_close(&box);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(workers_see_the_history_of_the_server_once_the_pool_is_known),
+        T(a_sweep_raises_what_was_seen),
+        T(a_connection_that_breaks_changes_nothing),
+        T(a_failover_that_no_connection_notices_is_found_by_the_sweep),
+        T(a_worker_that_was_refused_gets_the_pool_opened_anew),
+        T(a_worker_is_answered_when_the_opening_takes_too_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
