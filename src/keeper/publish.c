@@ -294,8 +294,11 @@ static void publication_failed(struct sl_klist *t, enum sl_err err, const char *
 static void start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes)
 {
     struct sl_publications *all = &t->pool->keeper->publications;
+    struct sl_head head = {.version = version};
+    struct sl_line line = {.count = 0};
+    sl_line_add(&line, head);
     const char *why =
-        sl_keeper_start_signing(t, version, bytes, t->publication.last_iat, all->ready_count > BACKLOG);
+        sl_keeper_start_signing(t, head, &line, bytes, t->publication.last_iat, all->ready_count > BACKLOG);
     if (why == NULL) {
         t->publication.state = SL_PUBLISH_SIGNING;
         return;

@@ -35,8 +35,8 @@ static struct sl_span keep_text(struct sl_span text, uint8_t **at)
     return kept;
 }
 
-const char *sl_keeper_start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes,
-                                    int64_t last_iat, bool hurry)
+const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, const struct sl_line *line,
+                                    struct sl_span bytes, int64_t last_iat, bool hurry)
 {
     struct sl_kpool *p = t->pool;
     struct sl_keeper *k = p->keeper;
@@ -69,7 +69,9 @@ const char *sl_keeper_start_signing(struct sl_klist *t, uint64_t version, struct
                                      .bits = t->list.bits,
                                      .list = j->bytes,
                                      .list_len = len,
-                                     .version = version,
+                                     .version = head.version,
+                                     .at = head.at,
+                                     .line = *line,
                                      .iat = validity.iat,
                                      .exp = validity.exp,
                                      .ttl = options->ttl_ms / 1000,

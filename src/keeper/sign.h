@@ -38,9 +38,9 @@ void sl_keeper_name_aggregation(struct sl_kpool *p);
 void sl_keeper_new_edition(struct sl_kpool *p);
 uint64_t sl_keeper_edition(const struct sl_kpool *p);
 
-/* `bytes`: all statuses, copied; `last_iat`: the new token's iat is not below it; `hurry`: speed before size.
- * NULL, or why nothing was started. */
-const char *sl_keeper_start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes,
-                                    int64_t last_iat, bool hurry);
+/* `bytes`: all statuses, copied, of the state `head`, which contains `line`; `last_iat`: the new token's iat
+ * is not below it; `hurry`: speed before size. NULL, or why nothing was started. */
+const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, const struct sl_line *line,
+                                    struct sl_span bytes, int64_t last_iat, bool hurry);
 /* The caller has read the result, and owns the token: frees the rest. */
 void sl_keeper_end_sign_job(struct sl_sign_job *j);

@@ -247,6 +247,8 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
     atomic_init(&t->refs, 1);
     t->ttl = spec->ttl;
     t->version = spec->version;
+    t->at = spec->at;
+    t->line = spec->line;
     t->iat = spec->iat;
     t->exp = spec->exp;
     t->iat_shared = spec->iat_shared;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/span.h"
+#include "core/history.h"
 
 struct sl_key; /* token/key.h */
 
@@ -23,8 +24,10 @@ struct sl_token_spec {
     const uint8_t *list; /* the status list bytes; may be shorter than the list, the rest is zero */
     size_t list_len;     /* bytes beyond the list are left out */
     uint64_t version;
-    int64_t iat, exp; /* seconds since 1970 */
-    uint32_t ttl;     /* seconds; 0: no ttl claim */
+    struct sl_lineage at; /* of which `version` is one */
+    struct sl_line line;  /* what the bytes contain, {at, version} too */
+    int64_t iat, exp;     /* seconds since 1970 */
+    uint32_t ttl;         /* seconds; 0: no ttl claim */
     bool iat_shared;
     int level; /* of compression, see sl_compress_levels */
 };
@@ -38,8 +41,12 @@ struct sl_token_body {
 
 struct sl_token {
     _Atomic uint32_t refs;
-    uint32_t ttl;     /* seconds */
-    uint64_t version; /* of the list's bytes it was made from */
+    uint32_t ttl; /* seconds */
+    /* Of the list's bytes it was made from. Numbers of two lineages say nothing about each other: see
+     * sl_token_covers. */
+    uint64_t version;
+    struct sl_lineage at;
+    struct sl_line line;
     int64_t iat, exp; /* seconds since 1970 */
     /* Another token of this list had the same iat, so Last-Modified cannot tell them apart. */
     bool iat_shared;
@@ -49,6 +56,17 @@ struct sl_token {
     struct sl_token_body body[SL_VARIANT_COUNT];
     char storage[]; /* what the spans above point to */
 };
+
+static inline struct sl_head sl_token_head(const struct sl_token *t)
+{
+    return (struct sl_head){t->at, t->version};
+}
+
+/* Whoever sees the token sees everything that was in the list when it had this version. */
+static inline bool sl_token_covers(const struct sl_token *t, struct sl_head head)
+{
+    return sl_line_covers(&t->line, head);
+}
 
 /* Takes another reference. The caller must know that a reference keeps the token alive during the call. */
 static inline struct sl_token *sl_token_ref(struct sl_token *t)

@@ -53,6 +53,8 @@ static struct sl_token_spec spec_of(const struct fixture *f, const uint8_t *list
                                   .list = list,
                                   .list_len = n,
                                   .version = 7,
+                                  .at = {12, 3},
+                                  .line = {.part = {{{11, 0}, 5}, {{12, 3}, 7}}, .count = 2},
                                   .iat = 1686920170,
                                   .exp = 2291720170,
                                   .ttl = 43200,
@@ -179,6 +181,11 @@ static void claims(void **state)
     check_list(f, t, &spec);
     check_bodies(t);
     assert_int_equal(t->version, 7);
+    assert_true(sl_head_equal(sl_token_head(t), (struct sl_head){{12, 3}, 7}));
+    assert_true(sl_token_covers(t, (struct sl_head){{12, 3}, 7}) &&
+                sl_token_covers(t, (struct sl_head){{11, 0}, 5}));
+    assert_false(sl_token_covers(t, (struct sl_head){{12, 3}, 8}) ||
+                 sl_token_covers(t, (struct sl_head){{10, 0}, 1}));
     assert_int_equal(t->ttl, 43200);
     assert_true(t->iat == 1686920170 && t->exp == 2291720170 && !t->iat_shared);
     free(json);
