@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """checker.py HISTORY: decides from a history (history.py) whether the service kept its promises; exit status 1 if not.
 
-Each reference has one writer, who writes 1, 2, 3, ... one after the other and never a value again, so the order of the writes
-can be read off the values and every check is exact:
+Each reference has one writer, who writes one value after the other. A value that was read may stand for every write of that value, also
+for none where it is 0: it is judged by the newest write that it may be, and taken as known by the oldest, so no right history is refused.
+Nearly all values are written once, in an order that is not that of the numbers; some are taken back to what they were before:
 
   twice       a reference was given out twice: over all instances, restarts and losses, in every mode
   phantom     a value was read that no client wrote, or whose write was refused ("has not happened"), or that was not sent yet
@@ -13,7 +14,8 @@ can be read off the values and every check is exact:
   unread      a status that a read showed before is gone again, although Redis did not go back
   back        a reader saw a list go back: within one life of an instance a fetch that began after another had ended shows an
               older value or a smaller iat, whichever workers answered. Nothing excuses it
-  unmended    Redis has less, at the end, than an instance that lives on has shown its readers
+  unmended    Redis has less, at the end, than an instance that lives on has shown its readers. A final status is a last write: nothing
+              that the checker knows comes after it
   half        a batch that is visible in part: within a list at any time, over lists at the end
   unfinished  a reference was written and not read at the end
   record      the history itself breaks its rules
@@ -21,7 +23,6 @@ can be read off the values and every check is exact:
 Between instances, and between lives of one, fetches are not compared: an instance may show a token up to update-interval older
 than another's. What holds over instances is the end: every one shows every acknowledged write.
 """
-import bisect
 import collections
 import sys
 
@@ -29,16 +30,20 @@ import history as history_file
 
 
 class Write:
-    __slots__ = ("value", "t0", "t1", "outcome", "batch")
+    """`rank`: how many writes of the reference there were up to it. 0 stands for none."""
+    __slots__ = ("value", "rank", "t0", "t1", "outcome", "batch")
 
     def __init__(self, value, line, batch):
         self.value, self.t0, self.t1, self.outcome, self.batch = value, line["t0"], line["t1"], line["outcome"], batch
+        self.rank = 0
 
 
 class Batch:
-    __slots__ = ("sets", "outcome", "excused")
+    """`ranks`: of its writes, by reference."""
+    __slots__ = ("sets", "ranks", "outcome", "excused")
 
     def __init__(self, line, excused):
+        self.ranks = {}
         self.sets = {(uri, index): value for uri, index, value in line["sets"]}
         self.outcome, self.excused = line["outcome"], excused
 
@@ -64,7 +69,7 @@ class Checker:
         self.report = Report()
         self.calls = sorted((x for x in lines if "op" in x), key=lambda x: x["t0"])
         self.events = [x for x in lines if "event" in x]
-        self.losses = [(x["since"], x["t"]) for x in self.events if x["event"] == "loss"]
+        self.losses = [(x["since"], x["t"], x.get("until", x["t"])) for x in self.events if x["event"] == "loss"]
         self.alive = {}  # instance -> life at the end
         for x in self.events:
             if x["event"] == "start":
@@ -75,7 +80,8 @@ class Checker:
         self.before = {(uri, int(i)): v for x in self.events if x["event"] == "before"
                        for uri, statuses in x["lists"].items() for i, v in statuses.items()}
         self.writes, self.batches = collections.defaultdict(list), []
-        self.shown = {}  # reference -> highest value that a living instance has shown
+        self.of_value = collections.defaultdict(list)  # (reference, value): its writes that may have happened
+        self.shown = {}  # reference -> (rank, value), the highest that a living instance has shown
 
     def run(self):
         for call in self.calls:
@@ -100,7 +106,7 @@ class Checker:
 
     def _excused(self, write, at):
         """Whether Redis had gone back behind that write at the time of a read."""
-        return any(since <= write.t1 and write.t0 <= t <= at for since, t in self.losses)
+        return any(since <= write.t1 and write.t0 <= until and t <= at for since, t, until in self.losses)
 
     def _gather(self):
         for call in self.calls:
@@ -108,7 +114,7 @@ class Checker:
                 continue
             batch = None
             if len(call["sets"]) > 1:
-                excused = any(since <= call["t1"] and call["t0"] <= t for since, t in self.losses)
+                excused = any(since <= call["t1"] and call["t0"] <= until for since, _, until in self.losses)
                 batch = Batch(call, excused)
                 self.batches.append(batch)
             for uri, index, value in call["sets"]:
@@ -118,64 +124,80 @@ class Checker:
             elif call["outcome"] == "unknown":
                 self.report.unknown += len(call["sets"])
         for reference, writes in self.writes.items():
-            writes.sort(key=lambda w: w.value)
+            writes.sort(key=lambda w: w.t0)
             for a, b in zip(writes, writes[1:]):
-                if a.value == b.value or a.t1 > b.t0:
+                if a.t1 > b.t0:
                     self.report.violate("record", f"writes of {reference} are not one after the other")
+            for rank, w in enumerate(writes, 1):
+                w.rank = rank
+                if w.outcome != "no":
+                    self.of_value[reference, w.value].append(w)
+                if w.batch is not None:
+                    w.batch.ranks[reference] = rank
 
     def _newest(self, writes, call):
-        """The newest write that this call has to see."""
+        """The newest write that this call has to see, or None."""
         for w in reversed(writes):
             if w.outcome == "ok" and w.t1 <= call["t0"] and not self._excused(w, call["t1"]):
-                return w.value
-        return 0
+                return w
+        return None
 
-    def _possible(self, reference, value, until):
-        if value == 0:
-            return True
+    def _ranks(self, reference, value, until):
+        """The ranks of the writes that a value may come from which was read until then, oldest first; none: nobody can have read it."""
         if reference in self.before:
-            return value <= self.before[reference] if self.losses else value == self.before[reference]
-        writes = self.writes.get(reference, ())
-        i = bisect.bisect_left(writes, value, key=lambda w: w.value) if writes else 0
-        return i < len(writes) and writes[i].value == value and writes[i].outcome != "no" and writes[i].t0 <= until
+            if value == self.before[reference]:
+                return [2]
+            return [0] if value == 0 else [1] if self.losses else []
+        found = [0] if value == 0 else []
+        return found + [w.rank for w in self.of_value.get((reference, value), ()) if w.t0 <= until]
 
     def _statuses(self):
         """Redis is one store: a later read of a status returns nothing older."""
-        seen = collections.defaultdict(list)  # reference -> [(t1, value)]
+        seen = collections.defaultdict(list)  # reference -> [(t1, oldest rank, value)]
         for call in self.calls:
             if call["op"] != "status" or call["outcome"] != "ok":
                 continue
             reference, value = tuple(call["ref"]), call["value"]
             where = f"{reference[0]} {reference[1]} is {value}"
-            if not self._possible(reference, value, call["t1"]):
+            ranks = self._ranks(reference, value, call["t1"])
+            if not ranks:
                 self.report.violate("phantom", f"{where}, read by status")
+                continue
             newest = self._newest(self.writes.get(reference, ()), call)
-            if value < newest:
-                self.report.violate("lost", f"{where}, {newest} was acknowledged")
-            for t1, before in seen[reference]:
-                back = any(since <= t1 and t <= call["t1"] for since, t in self.losses)
-                if t1 <= call["t0"] and before > value and not back:
-                    self.report.violate("unread", f"{where}, {before} was read before")
+            if newest is not None and ranks[-1] < newest.rank:
+                self.report.violate("lost", f"{where}, {newest.value} was acknowledged")
+            for t1, before, value_before in seen[reference]:
+                back = any(since <= t1 and t <= call["t1"] for since, t, _ in self.losses)
+                if t1 <= call["t0"] and before > ranks[-1] and not back:
+                    self.report.violate("unread", f"{where}, {value_before} was read before")
                     break
-            seen[reference].append((call["t1"], value))
+            seen[reference].append((call["t1"], ranks[0], value))
 
     def _fetches(self):
         by_list = collections.defaultdict(list)
         for call in self.calls:
             if call["op"] == "fetch" and call["outcome"] == "ok":
-                statuses = {int(i): v for i, v in call["statuses"].items()}
-                for index, value in statuses.items():
-                    if not self._possible((call["uri"], index), value, call["t1"]):
-                        self.report.violate("phantom", f"{call['uri']} {index} is {value}, in a token")
-                self._whole(call["uri"], statuses)
+                statuses = {}  # index -> (oldest rank, newest rank, value)
+                for i, value in call["statuses"].items():
+                    ranks = self._ranks((call["uri"], int(i)), value, call["t1"])
+                    if ranks:
+                        statuses[int(i)] = ranks[0], ranks[-1], value
+                    else:
+                        self.report.violate("phantom", f"{call['uri']} {i} is {value}, in a token")
+                self._whole(call, statuses)
                 if call["life"] is not None:
                     by_list[call["instance"], call["life"], call["uri"]].append((call, statuses))
         for (instance, life, uri), fetches in by_list.items():
             self._in_order(f"{uri} by instance {instance} life {life}", fetches)
             if self.alive.get(instance) == life:
                 for _, statuses in fetches:
-                    for index, value in statuses.items():
-                        self.shown[uri, index] = max(value, self.shown.get((uri, index), 0))
+                    for index, (rank, _, value) in statuses.items():
+                        self.shown[uri, index] = max((rank, value), self.shown.get((uri, index), (0, 0)))
+
+    def _nothing(self, reference, until):
+        """What a token says that does not name an index: (oldest rank, newest rank, 0)."""
+        ranks = self._ranks(reference, 0, until)
+        return ranks[0], ranks[-1], 0
 
     def _in_order(self, where, fetches):
         """Fetches come sorted by their begin. What those showed that had ended before is the least for the next."""
@@ -184,28 +206,39 @@ class Checker:
         for call, statuses in fetches:
             while at < len(ended) and ended[at][0]["t1"] <= call["t0"]:
                 iat = max(iat, ended[at][0]["iat"])
-                for index, value in ended[at][1].items():
-                    least[index] = max(value, least.get(index, 0))
+                for index, (rank, _, value) in ended[at][1].items():
+                    least[index] = max((rank, value), least.get(index, (0, 0)))
                 at += 1
             if call["iat"] < iat:
                 self.report.violate("back", f"{where}: iat {call['iat']} after {iat}")
-            for index, value in least.items():
-                if statuses.get(index, 0) < value and index not in reported:
+            for index, (rank, value) in least.items():
+                _, now, shown = statuses.get(index) or self._nothing((call["uri"], index), call["t1"])
+                if now < rank and index not in reported:
                     reported.add(index)
-                    self.report.violate("back", f"{where}: index {index} is {statuses.get(index, 0)} after {value}")
+                    self.report.violate("back", f"{where}: index {index} is {shown} after {value}")
 
-    def _whole(self, uri, statuses):
-        for batch in self._shown_by(uri, statuses):
-            inside = [(statuses.get(i, 0), v) for (u, i), v in batch.sets.items() if u == uri]
-            if any(x == v for x, v in inside) and any(x < v for x, v in inside):
+    def _whole(self, call, statuses):
+        uri = call["uri"]
+        found = [b for i, s in statuses.items() for b in self._by_value().get((uri, i, s[2]), ())]
+        for batch in {id(b): b for b in found}.values():
+            inside = [(statuses.get(i) or self._nothing((u, i), call["t1"]), rank) for (u, i), rank in batch.ranks.items() if u == uri]
+            if self._in_part(inside):
                 self.report.violate("half", f"a token of {uri} shows a batch in part: {inside}")
 
-    def _shown_by(self, uri, statuses):
-        """The batches that have a value in the token."""
-        if not hasattr(self, "_by_value"):
-            self._by_value = {(*r, v): b for b in self.batches if not b.excused for r, v in b.sets.items()}
-        found = (self._by_value.get((uri, i, v)) for i, v in statuses.items())
-        return {id(b): b for b in found if b is not None}.values()
+    @staticmethod
+    def _in_part(inside):
+        """inside: ((oldest, newest, value), rank in the batch). One is surely there and another surely not."""
+        return any(s[0] == s[1] == rank for s, rank in inside) and any(s[1] < rank for s, rank in inside)
+
+    def _by_value(self):
+        """The batches that have set a reference to a value."""
+        if not hasattr(self, "_batches_by_value"):
+            self._batches_by_value = collections.defaultdict(list)
+            for batch in self.batches:
+                if not batch.excused:
+                    for r, v in batch.sets.items():
+                        self._batches_by_value[(*r, v)].append(batch)
+        return self._batches_by_value
 
     def _end(self):
         final = {}
@@ -213,29 +246,32 @@ class Checker:
             if not call.get("final") or call["outcome"] != "ok":
                 continue
             if call["op"] == "status":
-                final[tuple(call["ref"])] = call["value"]
+                reference = tuple(call["ref"])
+                ranks = self._ranks(reference, call["value"], call["t1"])
+                final[reference] = (ranks[0], ranks[-1], call["value"]) if ranks else (0, 0, call["value"])
                 continue
             uri = call["uri"]
             for reference, writes in self.writes.items():
                 if reference[0] == uri:
                     newest, value = self._newest(writes, call), call["statuses"].get(str(reference[1]), 0)
-                    if value < newest:
+                    ranks = self._ranks(reference, value, call["t1"])
+                    if newest is not None and ranks and ranks[-1] < newest.rank:
                         self.report.violate("lost", f"{uri} {reference[1]} is {value} in the last token of instance "
-                                                    f"{call['instance']}, {newest} was acknowledged")
+                                                    f"{call['instance']}, {newest.value} was acknowledged")
         for reference, writes in self.writes.items():
             if reference not in final:
                 self.report.violate("unfinished", f"{reference} was not read at the end")
                 continue
-            last = max((w.value for w in writes if w.outcome == "ok"), default=0)
-            self.report.lost += final[reference] < last
-        for reference, value in self.shown.items():
-            if reference in final and final[reference] < value:
-                self.report.violate("unmended", f"{reference[0]} {reference[1]} is {final[reference]}, a living instance "
+            last = max((w.rank for w in writes if w.outcome == "ok"), default=0)
+            self.report.lost += final[reference][1] < last
+        for reference, (rank, value) in self.shown.items():
+            if reference in final and final[reference][1] < rank:
+                self.report.violate("unmended", f"{reference[0]} {reference[1]} is {final[reference][2]}, a living instance "
                                                 f"has shown {value}")
         for batch in self.batches:
-            values = [(final.get(r, 0), v) for r, v in batch.sets.items()]
-            if not batch.excused and any(x == v for x, v in values) and any(x < v for x, v in values):
-                self.report.violate("half", f"a batch is there in part: {values}")
+            inside = [(final.get(r, (0, 0, 0)), rank) for r, rank in batch.ranks.items()]
+            if not batch.excused and self._in_part(inside):
+                self.report.violate("half", f"a batch is there in part: {inside}")
 
 
 def check(lines):

@@ -1,4 +1,5 @@
 """The processes of a fault run: one Redis (or the embedded one), any number of instances, a proxy before each, a history."""
+import contextlib
 import pathlib
 import random
 import shutil
@@ -10,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import client  # noqa: E402
 import processes  # noqa: E402
+import restores  # noqa: E402
 from checker import check  # noqa: E402
 from client import until  # noqa: E402
 from history import History, now  # noqa: E402
@@ -18,7 +20,7 @@ from proxy import Proxy  # noqa: E402
 from tls import Authority, pair  # noqa: E402
 
 POOL = "faults"
-OPTIONS = {"size": 3000, "bits": 8, "update-interval": "100ms", "list-lifetime": "1h", "ttl": "60s",
+OPTIONS = {"size": 3000, "bits": 8, "final-status": 255, "update-interval": "100ms", "list-lifetime": "1h", "ttl": "60s",
            "prefetch": {"threshold": 70, "capacity": 300, "underflow-timeout": "2s"}}
 PERSISTENCE = {"always": "append-fsync-always", "everysec": "append-fsync-everysec", "none": "disabled"}
 
@@ -39,6 +41,8 @@ class Fixture(processes.Fixture):
         self.pool, self.persistence, self.embedded = POOL, persistence, embedded
         self.errors, self.ends, self.wall_offset, self.wall_moved_ns = [], [], 0, -10**18
         self.redis, self.proxies = None, []
+        self.split = False     # each client stays with one instance: there are two primaries
+        self.resting = set()   # instances that no client turns to
         if not embedded:
             if tls:
                 self.authority = Authority(self.directory / "authority")
@@ -61,11 +65,17 @@ class Fixture(processes.Fixture):
                 s.config["redis"] |= {"host": path[0], "port": path[1],
                                       "tls": {"enabled": True, "ca": str(self.authority.path), **pair(self.authority.issue("us"))}}
             s.binary = binary or s.binary
-            s.extra_environment = dict(environment)
+            s.extra_environment = {"RUNTIME_DIRECTORY": str(self.runtime(i)), **dict(environment)}
             self.services.append(s)
         self.lives = [0] * instances
         self.key = self.services[0].key(POOL)
         self.load, self.lock = None, threading.Lock()
+
+    def runtime(self, i):
+        """The directory of instance i that outlives its process, and not the machine: on a file system in memory."""
+        path = pathlib.Path("/dev/shm") / self.directory.name / f"instance{i}"
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
 
     def _tls(self):
         """Redis with a TLS port that asks for certificates."""
@@ -89,8 +99,11 @@ class Fixture(processes.Fixture):
         if ready:
             self.wait_ready(i)
 
-    def kill_service(self, i):
-        self.services[i].kill()
+    def kill_service(self, i, in_order=False):
+        if in_order:
+            self.services[i].stop()
+        else:
+            self.services[i].kill()
         self.history.event("kill", instance=i, life=self.lives[i])
 
     def restart_service(self, i, ready=True):
@@ -124,32 +137,24 @@ class Fixture(processes.Fixture):
         """From now on Redis has what it had at `since`."""
         return self.history.event("loss", since=since)
 
+    @contextlib.contextmanager
+    def going_back(self, since):
+        """While this lasts Redis comes to have what it had at `since`."""
+        began = now()
+        yield
+        self.history.event("loss", since=since, t=began, until=now())
+
     def snapshot(self):
         """Backs up what Redis has now, while it works; returns the time."""
         taken = now()
-        to = self.directory / "backup"
-        shutil.rmtree(to, ignore_errors=True)
         if self.persistence == "none":
             self.redis.client.save()
-            to.mkdir()
-            shutil.copy(self.redis.directory / "dump.rdb", to)
-        else:
-            shutil.copytree(self.redis.directory / "appendonlydir", to / "appendonlydir")
+        restores.files_of(self.redis, self.directory / "backup")
         return taken
 
     def put_back(self):
         """While Redis is down: its files become those of the backup, or none when there is none."""
-        for name in ("appendonlydir", "dump.rdb"):
-            path = self.redis.directory / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.exists():
-                path.unlink()
-            source = self.directory / "backup" / name
-            if source.is_dir():
-                shutil.copytree(source, path)
-            elif source.exists():
-                shutil.copy(source, path)
+        restores.put_files_back(self.redis, self.directory / "backup")
 
     # ---- the end
 
@@ -214,4 +219,5 @@ class Fixture(processes.Fixture):
                     p.stop()
                 for end in self.ends:
                     end()
+                shutil.rmtree(pathlib.Path("/dev/shm") / self.directory.name, ignore_errors=True)
                 self.history.close()

@@ -8,8 +8,8 @@ when it changed during the call), `code` and `outcome`:
 and besides: `refs` of a reserve, `sets` [[uri, index, value], ...] of update and batch, `ref`, `value`, `version` of a status,
 `uri`, `iat`, `exp`, `statuses` {index: value} of a fetch. `final` marks the reads after everything has come to rest.
 
-An event has `event` and `t`: start, kill (of an instance: `instance`, `life`), fault, healed, loss (the data of Redis went back
-to what it was at `since`), before (`lists`: what an earlier history has left, {uri: {index: value}}), end.
+An event has `event` and `t`: start, kill (of an instance: `instance`, `life`), fault, healed, loss (at some moment from `t` until
+`until`, or just at `t`, the data of Redis went back to what it was at `since`), before (`lists`: what an earlier history has left, {uri: {index: value}}), end.
 """
 import json
 import threading

@@ -12,6 +12,22 @@ from tokens import Token
 TIMEOUT = 8  # seconds until an answer is given up: longer than the service waits for Redis, or its own words stay unheard
 AMOUNTS = [1, 1, 1, 2, 10, 61]
 OWNED = 60  # references that a client goes on writing to
+FINAL = 255  # the pool's final status
+FRESH = 254  # values that a reference can have once each
+
+
+def next_value(order, reference, past):
+    """What is written after those values: mostly one that the reference never had, in an order that is not that of the numbers; at times
+    what it was before the last, or is already. None: there is none left."""
+    draw = order.random()
+    if past and draw < 0.08:
+        return past[-2] if len(past) > 1 else 0
+    if past and draw < 0.12:
+        return past[-1]
+    if draw < 0.13:
+        return FINAL
+    fresh = len(set(past) - {0})
+    return 1 + (97 * fresh + reference[1]) % FRESH if fresh < FRESH else None
 
 
 class Caller:
@@ -111,7 +127,7 @@ class Load:
         self.fixture, self.pause = fixture, pause
         self.stopping, self.resting = threading.Event(), threading.Event()
         self.errors = []
-        self.owned = [{} for _ in range(clients)]  # per client: reference -> last value sent
+        self.owned = [{} for _ in range(clients)]  # per client: reference -> values sent
         self.uris = []
         self.threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
 
@@ -141,12 +157,14 @@ class Load:
         caller.close()
 
     def _step(self, caller, order, owned):
-        instance = order.randrange(len(self.fixture.services))
+        here = [i for i in range(len(self.fixture.services)) if i not in self.fixture.resting]
+        # With two primaries a reference is written at one of them: its client stays with an instance.
+        instance = here[caller.number % len(here)] if self.fixture.split else order.choice(here)
         draw = order.random()
         if len(owned) < 3 or draw < 0.12:
             outcome, got = caller.reserve(instance, order.choice(AMOUNTS))
             for reference in got:
-                owned[reference] = 0
+                owned[reference] = []
                 if reference[0] not in self.uris:
                     self.uris.append(reference[0])
             while len(owned) > OWNED:
@@ -160,10 +178,15 @@ class Load:
                 chosen = caller.again or chosen  # at once over what is not known
             sets = []
             for reference in chosen:
-                owned[reference] += 1
-                sets.append([*reference, owned[reference]])
-                if owned[reference] == 255:
+                value = next_value(order, reference, owned[reference])
+                if value is not None:
+                    owned[reference].append(value)
+                    sets.append([*reference, value])
+                if value in (None, FINAL):
                     del owned[reference]
+            chosen = [(u, i) for u, i, _ in sets]
+            if not sets:
+                return "ok"
             leave = order.random() < 0.01
             outcome, code = caller.write(instance, sets, leave)
             if code in ("left", "TimeoutError"):

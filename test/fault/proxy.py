@@ -1,8 +1,11 @@
 """Stands between the service and Redis, on unix sockets or TCP ports: delays, cuts or truncates connections, keeps bytes back, leads to
-another server."""
+another server: all connections, or those of one role."""
 import asyncio
 import os
+import re
 import threading
+
+NAME = re.compile(rb"statuslistd:[^\r\n]*")
 
 
 class Proxy:
@@ -13,8 +16,9 @@ class Proxy:
         self.delay = 0.0       # seconds that every piece takes, each way
         self.closed = False    # new connections are closed at once, present ones cut
         self.truncate = None   # function(piece of a reply) -> how much of it passes before the connection is cut, or None
+        self.ways = {}         # role of a connection (feed, keeper, worker 0, ...): where it is led instead; not with TLS
         self.cuts = self.kept = 0
-        self._pairs, self._keeping = set(), set()
+        self._pairs, self._keeping, self._names = set(), set(), {}
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
         self.thread = threading.Thread(target=self._run, args=(started,), daemon=True)
@@ -52,15 +56,21 @@ class Proxy:
     def release(self):
         self._now(self._keeping.clear)
 
-    def cut(self):
-        """Ends all present connections."""
-        self._now(self._cut)
+    def cut(self, role=""):
+        """Ends all present connections, or those whose role begins so."""
+        self._now(lambda: self._cut(role))
 
-    def _cut(self):
-        self.cuts += len(self._pairs)
-        for client, server in list(self._pairs):
-            for side in (client, server):
+    def _cut(self, role=""):
+        for pair in [p for p in self._pairs if self._names.get(p, "").startswith(role)]:
+            self.cuts += 1
+            for side in pair:
                 side.transport.abort()
+
+    def roles(self):
+        """Those of the present connections."""
+        found = []
+        self._now(lambda: found.extend(self._names.get(p, "") for p in self._pairs))
+        return sorted(found)
 
     def refuse(self):
         """Ends all present connections and every new one, until `closed` is false again."""
@@ -72,20 +82,26 @@ class Proxy:
             writer.transport.abort()
             return
         try:
+            first = await reader.read(65536)  # the greeting, which names the connection
+            name = NAME.search(first)
+            role = name[0].decode().split(":")[-1] if name else ""
+            target = next((t for r, t in self.ways.items() if role.startswith(r)), self.target)
             server_reader, server_writer = await (
-                asyncio.open_connection(*self.target) if isinstance(self.target, tuple)
-                else asyncio.open_unix_connection(str(self.target)))
+                asyncio.open_connection(*target) if isinstance(target, tuple) else asyncio.open_unix_connection(str(target)))
         except OSError:
             writer.transport.abort()
             return
         pair = (writer, server_writer)
         self._pairs.add(pair)
+        self._names[pair] = role
         try:
+            server_writer.write(first)
             await asyncio.gather(self._requests(reader, server_writer, pair), self._replies(server_reader, writer, server_writer))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
             self._pairs.discard(pair)
+            self._names.pop(pair, None)
             for side in pair:
                 side.transport.abort()
 

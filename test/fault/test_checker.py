@@ -168,6 +168,47 @@ def test_what_an_earlier_history_has_left(book):
     assert book.kinds() == {"phantom"}
 
 
+def test_values_have_no_order(book):
+    book.write((A, 1, 9))
+    book.write((A, 1, 4))
+    book.fetch(A, statuses={1: 9})
+    book.status(A, 1, 4, final=True)
+    book.fetch(A, statuses={1: 4}, final=True)
+    assert book.kinds() == set()
+    book.fetch(A, statuses={1: 9})
+    assert book.kinds() == {"back"}
+
+
+def test_a_value_that_was_taken_back(book):
+    """0, 5, 0: the last 0 is a write as any other, and what comes back over it is not what was acknowledged."""
+    book.write((A, 1, 5))
+    book.fetch(A, statuses={1: 5})
+    book.write((A, 1, 0))
+    book.fetch(A)
+    book.status(A, 1, 0, final=True)
+    assert book.kinds() == set()
+    lines = list(book.lines)
+    book.fetch(A, statuses={1: 5})
+    book.fetch(A)
+    assert book.kinds() == set(), "the 0 of a token may be that of before"
+    book.lines = [*lines[:-1], {**lines[-1], "value": 5}]
+    assert book.kinds() == {"lost"}
+
+
+def test_a_lost_branch_comes_back_over_a_value_that_was_so(book):
+    """5 is put back with older data, and acknowledged anew; an instance that had shown 7 brings the 7 back."""
+    book.write((A, 1, 5))
+    loss = book.t + 2
+    book.write((A, 1, 7))
+    book.fetch(A, statuses={1: 7})
+    book.loss(loss)
+    book.write((A, 1, 5))
+    book.status(A, 1, 7, final=True)
+    assert book.kinds() == {"lost"}
+    book.lines[-1]["value"] = 5
+    assert book.kinds() == set()
+
+
 def test_half_a_batch(book):
     book.write((A, 1, 1), (A, 2, 1), (B, 1, 1), outcome="unknown")
     for uri, index, value in ((A, 1, 1), (A, 2, 1), (B, 1, 0)):
