@@ -368,8 +368,8 @@ void sl_keeper_open(struct sl_kpool *p)
     }
     sl_keeper_change_state(p, SL_POOL_OPENING);
     reopen_with_opening(p);
-    if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits, on_opened,
-                           p) != SL_OK)
+    if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits, NULL,
+                           on_opened, p) != SL_OK)
         sl_keeper_change_state(p, SL_POOL_CLOSED);
 }
 

@@ -69,10 +69,21 @@ static bool state_of(struct sl_span text, enum sl_list_state *ret)
     return false;
 }
 
+/* A lineage; the empty text is {0, 0} too. */
+static bool decode_lineage(const struct redisReply *reply, struct sl_lineage *ret)
+{
+    struct sl_span text;
+    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
+        return false;
+    if (text.len == 0)
+        *ret = (struct sl_lineage){0};
+    return text.len == 0 || sl_lineage_parse(text, ret);
+}
+
 /* The fields in the order in which the scripts give them. A reply of Lua ends at the first that is not there.
  */
-static const char *const record_fields[] = {"id",    "uri",    "seed",    "size",  "bits",
-                                            "state", "cursor", "version", "change"};
+static const char *const record_fields[] = {"id",     "uri",     "seed",   "size", "bits", "state",
+                                            "cursor", "version", "change", "at",   "line", "cut"};
 #define RECORD_FIELDS (sizeof record_fields / sizeof record_fields[0])
 
 static bool decode_field(const struct redisReply *reply, size_t field, struct sl_list_record *record)
@@ -102,8 +113,14 @@ static bool decode_field(const struct redisReply *reply, size_t field, struct sl
         return decode_count32(reply, &record->cursor) && record->cursor <= record->size;
     case 7:
         return decode_count(reply, LARGEST, &record->version);
-    default:
+    case 8:
         return decode_count(reply, LARGEST, &record->change);
+    case 9:
+        return decode_lineage(reply, &record->at);
+    case 10:
+        return decode_text(reply, 0, SL_LINE_TEXT, &text) && sl_line_parse(text, &record->line);
+    default:
+        return decode_lineage(reply, &record->line.cut);
     }
 }
 
@@ -115,6 +132,7 @@ static const char *fault_of(const struct redisReply *reply, struct sl_list_recor
     for (size_t i = 0; i < RECORD_FIELDS; i++)
         if (i >= reply->elements || !decode_field(reply->element[i], i, record))
             return record_fields[i];
+    sl_line_add(&record->line, (struct sl_head){record->at, record->version});
     return reply->elements == RECORD_FIELDS ? NULL : "record";
 }
 
@@ -141,17 +159,49 @@ bool sl_decode_damage(const struct redisReply *reply, struct sl_damaged_list *re
     return true;
 }
 
+static bool decode_drawn(const struct redisReply *reply, enum sl_drawn *ret)
+{
+    static const struct sl_span names[] = {[SL_DRAWN_NOT] = SL_SPAN(""),
+                                           [SL_DRAWN_REPLID] = SL_SPAN("replid"),
+                                           [SL_DRAWN_FIRST] = SL_SPAN("first"),
+                                           [SL_DRAWN_BACK] = SL_SPAN("back"),
+                                           [SL_DRAWN_LIST] = SL_SPAN("list")};
+    struct sl_span text;
+    if (!decode_text(reply, 0, 6, &text))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (sl_span_eq(text, names[i])) {
+            *ret = (enum sl_drawn)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The second half of what open_pool answers. */
+static bool decode_history(struct redisReply *const *part, struct sl_pool_opened *ret)
+{
+    uint64_t fork;
+    if (!decode_text(part[0], 1, SL_REPLID_MAX, &ret->run_id) || !decode_lineage(part[1], &ret->lineage) ||
+        !decode_drawn(part[2], &ret->drawn) || !decode_count(part[3], 1, &fork) ||
+        !decode_count(part[4], LARGEST, &ret->begun) || !decode_lineage(part[5], &ret->parent) ||
+        !decode_count(part[6], LARGEST, &ret->parent_end) || !decode_count(part[7], LARGEST, &ret->marks_ms))
+        return false;
+    ret->fork = fork != 0;
+    return true;
+}
+
 bool sl_decode_pool(const struct redisReply *reply, struct sl_pool_opened *ret)
 {
     struct sl_pool_opened opened = {0};
     uint64_t bits;
-    if (!is_array(reply, 7) || !decode_count32(reply->element[0], &opened.size) ||
+    if (!is_array(reply, 15) || !decode_count32(reply->element[0], &opened.size) ||
         !decode_count(reply->element[1], UINT8_MAX, &bits) ||
         !decode_count(reply->element[2], LARGEST, &opened.lists) ||
         !decode_count(reply->element[3], LARGEST, &opened.taken) ||
         !decode_count(reply->element[4], LARGEST, &opened.change) ||
         !decode_text(reply->element[5], 1, SL_REPLID_MAX, &opened.replid) ||
-        !decode_count32(reply->element[6], &opened.foreign))
+        !decode_count32(reply->element[6], &opened.foreign) || !decode_history(reply->element + 7, &opened))
         return false;
     opened.bits = (uint8_t)bits;
     *ret = opened;
@@ -273,12 +323,13 @@ bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, s
 {
     struct sl_changes changes = {0};
     uint64_t time_ms;
-    if (!is_array(reply, 6) || !decode_count(reply->element[0], LARGEST, &changes.newest) ||
+    if (!is_array(reply, 7) || !decode_count(reply->element[0], LARGEST, &changes.newest) ||
         !decode_text(reply->element[1], 1, SL_REPLID_MAX, &changes.replid) ||
         !sort_records(reply->element[2], &changes, d) ||
         !decode_count32(reply->element[3], &changes.looked) ||
         !decode_count(reply->element[4], LARGEST, &changes.last) ||
-        !decode_count(reply->element[5], LARGEST, &time_ms))
+        !decode_count(reply->element[5], LARGEST, &time_ms) ||
+        !decode_lineage(reply->element[6], &changes.lineage))
         return false;
     changes.time_ms = (int64_t)time_ms;
     *ret = changes;
@@ -492,89 +543,5 @@ bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *
     *ret_gone = false;
     *ret_version = value;
     *ret_bytes = bytes;
-    return true;
-}
-
-/* ---- texts of the server */
-
-/* Cuts the next line (without its end) off `rest`. */
-static bool next_line(struct sl_span *rest, struct sl_span *line)
-{
-    if (rest->len == 0)
-        return false;
-    const char *end = memchr(rest->at, '\n', rest->len);
-    size_t n = end != NULL ? (size_t)(end - rest->at) : rest->len;
-    *line = sl_span(rest->at, n > 0 && rest->at[n - 1] == '\r' ? n - 1 : n);
-    n += end != NULL;
-    *rest = sl_span(rest->at + n, rest->len - n);
-    return true;
-}
-
-static bool strip_prefix(struct sl_span text, const char *prefix, struct sl_span *ret)
-{
-    size_t n = strlen(prefix);
-    if (text.len < n || memcmp(text.at, prefix, n) != 0)
-        return false;
-    *ret = sl_span(text.at + n, text.len - n);
-    return true;
-}
-
-bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret)
-{
-    struct sl_span line, value;
-    while (next_line(&info, &line)) {
-        if (strip_prefix(line, name, &value) && value.len > 0 && value.at[0] == ':') {
-            *ret = sl_span(value.at + 1, value.len - 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The value of `key` ("name=") among the space-separated words of a line. */
-static bool word_after(struct sl_span line, const char *key, struct sl_span *ret)
-{
-    while (line.len > 0) {
-        const char *space = memchr(line.at, ' ', line.len);
-        size_t n = space != NULL ? (size_t)(space - line.at) : line.len;
-        if (strip_prefix(sl_span(line.at, n), key, ret))
-            return true;
-        n += space != NULL;
-        line = sl_span(line.at + n, line.len - n);
-    }
-    return false;
-}
-
-static bool is_predecessor(struct sl_span name, const struct sl_store_identity *me, const char *role)
-{
-    struct sl_span rest, mine;
-    if (!strip_prefix(name, "statuslistd:", &rest) || !strip_prefix(rest, me->instance, &rest) ||
-        !strip_prefix(rest, ":", &rest))
-        return false;
-    if (!strip_prefix(rest, me->run, &mine) || !strip_prefix(mine, ":", &mine))
-        return true; /* of another run */
-    return sl_span_eq(mine, sl_span(role, strlen(role)));
-}
-
-void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
-                            int64_t self, sl_predecessor_cb *found, void *arg)
-{
-    struct sl_span line, name, text;
-    uint64_t id;
-    while (next_line(&client_list, &line))
-        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) &&
-            word_after(line, "id=", &text) && sl_number_parse(text, INT64_MAX, &id) && (int64_t)id != self)
-            found(arg, (int64_t)id);
-}
-
-bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version)
-{
-    struct sl_uuid id;
-    if (payload.len < SL_UUID_TEXT + 2 || payload.at[SL_UUID_TEXT] != ' ' ||
-        !sl_uuid_parse(sl_span(payload.at, SL_UUID_TEXT), &id) ||
-        !sl_number_parse(sl_span(payload.at + SL_UUID_TEXT + 1, payload.len - SL_UUID_TEXT - 1), INT64_MAX,
-                         ret_version))
-        return false;
-    *ret_list = id;
     return true;
 }

@@ -166,6 +166,12 @@ void sl_op_uuid(struct sl_operation *op, const struct sl_uuid *id)
     sl_wire_arg(&op->wire, text, sizeof text);
 }
 
+void sl_op_lineage(struct sl_operation *op, struct sl_lineage lineage)
+{
+    char text[SL_LINEAGE_TEXT];
+    sl_wire_arg(&op->wire, text, sl_lineage_print(lineage, text));
+}
+
 static void begin_script(struct sl_operation *op, const char *pool, unsigned argc)
 {
     char key[SL_NAME_MAX];

@@ -59,6 +59,7 @@ enum sl_err sl_op_bad_shape(struct sl_operation *op);
 
 void sl_op_channel(struct sl_operation *op, const char *pool); /* the argument "channel" */
 void sl_op_uuid(struct sl_operation *op, const struct sl_uuid *id);
+void sl_op_lineage(struct sl_operation *op, struct sl_lineage lineage);
 
 /* give_NAME for a callback that gets the reply as a struct, or NULL with the error. `decode` fills value. */
 #define SL_OP_GIVES(name, type, decode)                                                                      \

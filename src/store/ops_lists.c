@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/hex.h"
 #include "store/names_int.h"
 #include "store/ops_int.h"
 
@@ -31,16 +32,37 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
 
 SL_OP_GIVES(open_pool, sl_pool_opened, sl_decode_pool(reply, &value))
 
-enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                               sl_pool_opened_cb *done, void *arg)
+static void put_known(struct sl_operation *op, const struct sl_pool_known *known)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_OPEN_POOL, pool, 3, give_open_pool, arg);
+    uint8_t random[8];
+    char hex[2 * sizeof random];
+    for (unsigned i = 0; i < sizeof random; i++)
+        random[i] = (uint8_t)(known->random >> 8 * i);
+    sl_hex_encode(random, sizeof random, hex);
+    sl_wire_number(&op->wire, known->first);
+    sl_wire_number(&op->wire, known->back);
+    sl_op_lineage(op, known->lineage);
+    sl_wire_number(&op->wire, (int64_t)known->least);
+    sl_wire_number(&op->wire, (int64_t)known->begun);
+    sl_op_lineage(op, known->parent);
+    sl_wire_number(&op->wire, (int64_t)known->parent_end);
+    sl_op_lineage(op, known->highest);
+    sl_wire_arg(&op->wire, hex, sizeof hex);
+}
+
+enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
+                               const struct sl_pool_known *known, sl_pool_opened_cb *done, void *arg)
+{
+    struct sl_operation *op =
+        sl_op_begin(s, SL_OP_OPEN_POOL, pool, known != NULL ? 12 : 3, give_open_pool, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.open_pool = done;
     sl_wire_text(&op->wire, pool);
     sl_wire_number(&op->wire, size);
     sl_wire_number(&op->wire, bits);
+    if (known != NULL)
+        put_known(op, known);
     return sl_op_send(op);
 }
 

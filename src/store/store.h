@@ -18,6 +18,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/uuid.h"
+#include "core/history.h"
 #include "core/order.h"
 #include "loop/crew.h"
 #include "loop/loop.h"
@@ -95,8 +96,10 @@ struct sl_list_record {
     uint8_t bits;
     enum sl_list_state state;
     uint32_t cursor;
-    uint64_t version; /* 0: never changed */
-    uint64_t change;  /* number of its last change in the pool: 1, 2, ... */
+    uint64_t version;     /* 0: never changed */
+    uint64_t change;      /* number of its last change in the pool: 1, 2, ... */
+    struct sl_lineage at; /* `version` is one of this lineage */
+    struct sl_line line;  /* what the list contains; its own head {at, version} too */
 };
 
 /* A list of which Redis has no whole record: somebody else has written there, or has removed it. */
@@ -136,6 +139,26 @@ SL_CHECKED enum sl_err sl_store_agree(struct sl_store *s, const char *pool,
                                       const struct sl_shared_options *mine, bool write, sl_agreed_cb *done,
                                       void *arg);
 
+/* What a process knows of a pool's history, from its last opening (all 0 at the first one) and since. */
+struct sl_pool_known {
+    bool first;                /* this process has not opened the pool yet */
+    bool back;                 /* a list in Redis does not contain what the process remembers of it */
+    struct sl_lineage lineage; /* of the last opening */
+    uint64_t least;            /* number of the newest change that the process has seen in it */
+    uint64_t begun;            /* as the last opening reported them: */
+    struct sl_lineage parent;
+    uint64_t parent_end;
+    struct sl_lineage highest; /* of all that the process knows: of the pool and of lists */
+    uint64_t random;           /* new at each call */
+};
+/* Whether opening a pool has begun a new lineage, and why. */
+enum sl_drawn {
+    SL_DRAWN_NOT,
+    SL_DRAWN_REPLID, /* the server is another, or has restarted or failed over */
+    SL_DRAWN_FIRST,  /* a process opens the pool for the first time */
+    SL_DRAWN_BACK, /* the data do not contain the process' lineage, or less of it than the process has seen */
+    SL_DRAWN_LIST  /* the process said that a list went back */
+};
 /* Opens a pool: registers its name, fixes size and bits at the first call ever.
  * The caller judges a difference. */
 struct sl_pool_opened {
@@ -146,10 +169,22 @@ struct sl_pool_opened {
     uint64_t change;       /* the number of its last change */
     struct sl_span replid; /* the present epoch */
     uint32_t foreign;      /* open lists of other epochs: the next take seals them, unless they are adopted */
+    struct sl_span run_id; /* of the server's process */
+    struct sl_lineage lineage; /* in which the pool's lists are written from now on; {0, 0}: it has none */
+    enum sl_drawn drawn;
+    /* Since the process' own lineage at least one was begun because the data may have gone back, so every
+     * list is to be compared; otherwise only what has changed since `least` is new. */
+    bool fork;
+    uint64_t begun;           /* the number of changes with which the lineage began */
+    struct sl_lineage parent; /* {0, 0}: none */
+    uint64_t parent_end;      /* the number of changes with which that ended */
+    uint64_t marks_ms;        /* for how long from now on indices that are acknowledged have to be marked */
 };
 typedef void(sl_pool_opened_cb)(void *arg, enum sl_err err, const struct sl_pool_opened *opened);
+/* `known` NULL: the caller takes no part in the pool's history, and begins no lineage. */
 SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                                          sl_pool_opened_cb *done, void *arg);
+                                          const struct sl_pool_known *known, sl_pool_opened_cb *done,
+                                          void *arg);
 
 /* All pool names that were ever opened in this database. */
 typedef void(sl_pool_names_cb)(void *arg, enum sl_err err, const struct sl_span *names, size_t n);
@@ -240,6 +275,7 @@ SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, con
 struct sl_changes {
     uint64_t newest; /* number of the pool's last change; below `since`: Redis has lost changes */
     struct sl_span replid;
+    struct sl_lineage lineage; /* the pool's; {0, 0}: it has none */
     const struct sl_list_record *lists;
     size_t count;
     const struct sl_damaged_list *damaged; /* those whose records are not whole */

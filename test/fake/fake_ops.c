@@ -36,9 +36,10 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
 FAKE_GIVES(open_pool, pool)
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
-                               sl_pool_opened_cb *done, void *arg)
+                               const struct sl_pool_known *known, sl_pool_opened_cb *done, void *arg)
 {
     bool execute;
+    (void)known;
     struct op *op = fake_op_new(s, SL_OP_OPEN_POOL, arg, give_open_pool, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;

@@ -229,6 +229,7 @@ void on_changes(void *arg, enum sl_err err, const struct sl_changes *r)
         got.last = r->last;
         got.time_ms = r->time_ms;
         note_damaged(r->damaged, r->damaged_count);
+        got.lineage = r->lineage;
     } else {
         mark_done(err);
     }
@@ -328,7 +329,7 @@ struct sl_list_draft draft(void)
 struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, unsigned bits)
 {
     struct sl_list_draft d = draft();
-    AWAIT(f, sl_store_open_pool(f->store, pool, size, bits, on_pool, NULL));
+    AWAIT(f, sl_store_open_pool(f->store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
     AWAIT(f, sl_store_precreate(f->store, pool, 1, &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);

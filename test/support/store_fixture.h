@@ -73,6 +73,7 @@ struct got {
     struct sl_list_record records[512];
     size_t count;
     bool none;
+    struct sl_lineage lineage;
     uint64_t newest, last, version;
     uint32_t looked;
     int64_t time_ms;

@@ -155,7 +155,7 @@ static void options_are_those_of_whoever_lives(void **state)
     assert_string_equal(agreed.text, "");
     assert_string_equal(cli(&f.server, "exists 'statuslist:{a}:config'"), "0"); /* it was only asked */
     agree("ttl 60s\n", 0xa1, 1000, true);
-    AWAIT(&f, sl_store_open_pool(f.store, "a", 1000, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "a", 1000, 1, NULL, on_pool, NULL));
 
     struct sl_store_identity mine = f.identity;
     memset(f.identity.instance, 'e', SL_UUID_TEXT);

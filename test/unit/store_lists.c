@@ -29,7 +29,7 @@ static void take(const char *pool, uint32_t want, uint32_t min_age)
 
 static void open_pool(const char *pool, uint32_t size, unsigned bits)
 {
-    AWAIT(&f, sl_store_open_pool(f.store, pool, size, bits, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 

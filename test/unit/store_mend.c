@@ -10,7 +10,7 @@ static int begin(void **state)
     (void)state;
     fixture_begin(&f, NULL);
     fixture_up(&f);
-    AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, NULL, on_pool, NULL));
     return 0;
 }
 

@@ -235,7 +235,7 @@ static void batches_do_what_the_model_does(void **state)
             struct sl_uuid ids[LISTS] = {d[0].id, d[1].id, d[2].id};
             struct model m = {0};
             snprintf(pool, sizeof pool, "m%u_%d", bits, final + 1);
-            AWAIT(&f, sl_store_open_pool(f.store, pool, SIZE, bits, on_pool, NULL));
+            AWAIT(&f, sl_store_open_pool(f.store, pool, SIZE, bits, NULL, on_pool, NULL));
             AWAIT(&f, sl_store_precreate(f.store, pool, LISTS, d, LISTS, on_records, NULL));
             assert_int_equal(got.count, LISTS);
             for (int round = 0; round < 60; round++)
@@ -259,7 +259,7 @@ static void sparse_and_dense_batches_agree(void **state)
         uint32_t n = 1;
         memset(model, 0, sizeof model);
         snprintf(pool, sizeof pool, "sd%u", bits);
-        AWAIT(&f, sl_store_open_pool(f.store, pool, ENTRIES, bits, on_pool, NULL));
+        AWAIT(&f, sl_store_open_pool(f.store, pool, ENTRIES, bits, NULL, on_pool, NULL));
         AWAIT(&f, sl_store_precreate(f.store, pool, 1, d, 1, on_records, NULL));
         for (unsigned round = 0; round < 12; round++) {
             uint32_t count = round % 2 ? SET : 3, from = round % 4 == 1 ? below(ENTRIES - 500) : 0;
@@ -293,7 +293,7 @@ static void a_batch_of_many(void **state)
     static struct sl_change c[2][N];
     static uint32_t p[N];
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_open_pool(f.store, "big", 50000, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "big", 50000, 1, NULL, on_pool, NULL));
     AWAIT(&f, sl_store_precreate(f.store, "big", 2, d, 2, on_records, NULL));
     for (uint32_t i = 0; i < N; i++) {
         p[i] = i;
@@ -354,7 +354,7 @@ static void a_batch_under_a_key_is_written_once(void **state)
 {
     (void)state;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_open_pool(f.store, "k", 80, 1, on_pool, NULL));
+    AWAIT(&f, sl_store_open_pool(f.store, "k", 80, 1, NULL, on_pool, NULL));
     AWAIT(&f, sl_store_precreate(f.store, "k", 2, d, 2, on_records, NULL));
     struct sl_record_key key = {{7}, {8}, 60000}, other = key;
     const struct sl_change set[] = {{3, 1}}, back[] = {{3, 0}}, outside[] = {{80, 1}};

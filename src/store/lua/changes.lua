@@ -1,5 +1,6 @@
 -- ARGV: since, limit. Looks at the lists that changed after `since`.
--- Answers {number of the last change, epoch, records, lists looked at, number of the last change looked at, Redis' time in ms}.
+-- Answers {number of the last change, epoch, records, lists looked at, number of the last change looked at, Redis' time in ms,
+-- the pool's lineage or ''}.
 -- A list without a record, or whose key holds something else, answers only its id: it must not hide the lists behind it.
 -- @part/lists.lua@
 local since, limit = unpack(ARGV)
@@ -10,4 +11,5 @@ for i = 1, #found, 2 do
     records[#records + 1] = record(id) or {id}
     last = tonumber(found[i + 1])
 end
-return {tonumber(pool_fields('change') or 0), epoch(), records, #records, last, now_ms()}
+local change, lineage = pool_fields('change', 'lineage')
+return {tonumber(change or 0), epoch(), records, #records, last, now_ms(), lineage or ''}

@@ -25,16 +25,17 @@ end
 
 -- A record as sl_decode_record reads it; nil when there is no such list, or its key holds something else than a hash.
 local function record(id)
-    local found = redis.pcall('HMGET', list_key(id), 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version')
+    local found = redis.pcall('HMGET', list_key(id), 'uri', 'seed', 'size', 'bits', 'state', 'cursor', 'version',
+                              'at', 'line', 'cut')
     if found.err and not string.find(found.err, '^WRONGTYPE') then
         error(found)
     elseif found.err or not found[1] then
         return nil
     end
-    local uri, seed, size, bits, state, cursor, version = unpack(found)
+    local uri, seed, size, bits, state, cursor, version, at, line, cut = unpack(found)
     local change = redis.call('ZSCORE', POOL .. 'changes', id)
     return {id, uri, seed, tonumber(size), tonumber(bits), state, tonumber(cursor), tonumber(version),
-            tonumber(change or 0)}
+            tonumber(change or 0), at or '', line or '', cut or ''}
 end
 
 -- The pool had this list once, and it was dropped after its retirement: it is never made again.

@@ -1,0 +1,86 @@
+/* Texts of the server, which are no replies of our scripts: INFO, the list of clients, messages. Each is read
+ * line by line and word by word, and nothing is taken that does not fit. */
+#include "base/number.h"
+#include "store/decode_int.h"
+
+/* Cuts the next line (without its end) off `rest`. */
+static bool next_line(struct sl_span *rest, struct sl_span *line)
+{
+    if (rest->len == 0)
+        return false;
+    const char *end = memchr(rest->at, '\n', rest->len);
+    size_t n = end != NULL ? (size_t)(end - rest->at) : rest->len;
+    *line = sl_span(rest->at, n > 0 && rest->at[n - 1] == '\r' ? n - 1 : n);
+    n += end != NULL;
+    *rest = sl_span(rest->at + n, rest->len - n);
+    return true;
+}
+
+static bool strip_prefix(struct sl_span text, const char *prefix, struct sl_span *ret)
+{
+    size_t n = strlen(prefix);
+    if (text.len < n || memcmp(text.at, prefix, n) != 0)
+        return false;
+    *ret = sl_span(text.at + n, text.len - n);
+    return true;
+}
+
+bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret)
+{
+    struct sl_span line, value;
+    while (next_line(&info, &line)) {
+        if (strip_prefix(line, name, &value) && value.len > 0 && value.at[0] == ':') {
+            *ret = sl_span(value.at + 1, value.len - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value of `key` ("name=") among the space-separated words of a line. */
+static bool word_after(struct sl_span line, const char *key, struct sl_span *ret)
+{
+    while (line.len > 0) {
+        const char *space = memchr(line.at, ' ', line.len);
+        size_t n = space != NULL ? (size_t)(space - line.at) : line.len;
+        if (strip_prefix(sl_span(line.at, n), key, ret))
+            return true;
+        n += space != NULL;
+        line = sl_span(line.at + n, line.len - n);
+    }
+    return false;
+}
+
+static bool is_predecessor(struct sl_span name, const struct sl_store_identity *me, const char *role)
+{
+    struct sl_span rest, mine;
+    if (!strip_prefix(name, "statuslistd:", &rest) || !strip_prefix(rest, me->instance, &rest) ||
+        !strip_prefix(rest, ":", &rest))
+        return false;
+    if (!strip_prefix(rest, me->run, &mine) || !strip_prefix(mine, ":", &mine))
+        return true; /* of another run */
+    return sl_span_eq(mine, sl_span(role, strlen(role)));
+}
+
+void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
+                            int64_t self, sl_predecessor_cb *found, void *arg)
+{
+    struct sl_span line, name, text;
+    uint64_t id;
+    while (next_line(&client_list, &line))
+        if (word_after(line, "name=", &name) && is_predecessor(name, me, role) &&
+            word_after(line, "id=", &text) && sl_number_parse(text, INT64_MAX, &id) && (int64_t)id != self)
+            found(arg, (int64_t)id);
+}
+
+bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version)
+{
+    struct sl_uuid id;
+    if (payload.len < SL_UUID_TEXT + 2 || payload.at[SL_UUID_TEXT] != ' ' ||
+        !sl_uuid_parse(sl_span(payload.at, SL_UUID_TEXT), &id) ||
+        !sl_number_parse(sl_span(payload.at + SL_UUID_TEXT + 1, payload.len - SL_UUID_TEXT - 1), INT64_MAX,
+                         ret_version))
+        return false;
+    *ret_list = id;
+    return true;
+}
