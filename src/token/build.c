@@ -21,6 +21,8 @@ struct scratch {
     char *at;
     size_t cap;
 };
+#define SCRATCHES 6
+#define KEEP_MAX (64u << 20) /* bytes of a scratch that is kept for the next token */
 
 struct sl_token_builder {
     const struct sl_clock *clock;
@@ -39,6 +41,18 @@ struct sl_token_builder *sl_token_builder_new(const struct sl_clock *clock)
     return b;
 }
 
+/* Those that are larger. */
+static void drop_scratches(struct sl_token_builder *b, size_t than)
+{
+    struct scratch *const all[SCRATCHES] = {&b->list, &b->zlib, &b->payload, &b->jwt, &b->gzip, &b->cwt};
+    for (unsigned i = 0; i < SCRATCHES; i++) {
+        if (all[i]->cap <= than)
+            continue;
+        free(all[i]->at);
+        *all[i] = (struct scratch){0};
+    }
+}
+
 void sl_token_builder_free(struct sl_token_builder *b)
 {
     if (b == NULL)
@@ -48,12 +62,7 @@ void sl_token_builder_free(struct sl_token_builder *b)
             libdeflate_free_compressor(b->compressor[i]);
     sl_hasher_free(b->hasher);
     sl_signer_free(b->signer);
-    free(b->list.at);
-    free(b->zlib.at);
-    free(b->payload.at);
-    free(b->jwt.at);
-    free(b->gzip.at);
-    free(b->cwt.at);
+    drop_scratches(b, 0);
     free(b);
 }
 
@@ -269,8 +278,8 @@ static struct sl_token *assemble(struct sl_token_builder *b, const struct sl_tok
     return t;
 }
 
-enum sl_err sl_token_build(struct sl_token_builder *b, const struct sl_token_spec *spec,
-                           struct sl_token **ret_token, struct sl_token_cost *ret_cost)
+static enum sl_err build_token(struct sl_token_builder *b, const struct sl_token_spec *spec,
+                               struct sl_token **ret_token, struct sl_token_cost *ret_cost)
 {
     struct sl_token_cost cost;
     uint64_t start = sl_mono_ns(b->clock);
@@ -296,4 +305,13 @@ enum sl_err sl_token_build(struct sl_token_builder *b, const struct sl_token_spe
     *ret_token = t;
     *ret_cost = cost;
     return SL_OK;
+}
+
+/* One very large list would leave its memory with this thread for good. */
+enum sl_err sl_token_build(struct sl_token_builder *b, const struct sl_token_spec *spec,
+                           struct sl_token **ret_token, struct sl_token_cost *ret_cost)
+{
+    enum sl_err err = build_token(b, spec, ret_token, ret_cost);
+    drop_scratches(b, KEEP_MAX);
+    return err;
 }
