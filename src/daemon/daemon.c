@@ -32,6 +32,7 @@ static void make_threads(struct sl_daemon *d)
 {
     unsigned workers = d->config->workers;
     d->shared.table = sl_table_new();
+    d->shared.alone = d->config->redis.mode == SL_REDIS_EMBEDDED;
     d->http = sl_http_new(&d->config->http, &d->shared);
     sl_http_set_credentials(d->http, d->config->credentials);
     sl_reload_init(d);
@@ -50,7 +51,8 @@ static void make_threads(struct sl_daemon *d)
 
 static void start_threads(struct sl_daemon *d)
 {
-    d->publisher_count = d->config->workers > 1 ? d->config->workers / 2 : 1;
+    /* At least two: a very large list leaves one for the others. */
+    d->publisher_count = d->config->workers > 3 ? d->config->workers / 2 : 2;
     d->clerk = sl_crew_new("clerk", 1, NULL, NULL, NULL);
     d->publishers = sl_crew_new("publisher", d->publisher_count, builder_new, builder_free, NULL);
     d->workers_left = d->config->workers;

@@ -65,7 +65,6 @@ struct held {
     struct sl_pending_call *pending;
     uint64_t deadline_ns;
     uint32_t seconds; /* of the preference, at most limits.wait */
-    int64_t by;       /* the promise when the change was committed */
     uint32_t n, at;   /* the lists before `at` are published */
     struct sl_list **lists;
     uint64_t *versions;
@@ -73,17 +72,14 @@ struct held {
 
 static void on_followed(void *arg, bool published);
 
+/* The promise is made now, not when the change was committed: one that counted on less may have been refuted
+ * since. */
 static void respond_held(struct held *h, bool published)
 {
     const struct sl_call *c = &h->pending->call;
-    int64_t by = h->by;
-    if (published) {
-        /* From now on every token has the change, so both promises hold: the earlier one is sent. */
-        int64_t now = visible_by(c, h->lists, h->versions, h->n);
-        by = by == 0 || (now != 0 && now < by) ? now : by;
+    if (published)
         add_field(c, H2O_STRLIT("preference-applied"), sl_call_decimal(c, "wait=", h->seconds));
-    }
-    respond_now(c, h->versions, h->n, by);
+    respond_now(c, h->versions, h->n, visible_by(c, h->lists, h->versions, h->n));
 }
 
 static void wait_for_next(struct held *h)
@@ -119,7 +115,6 @@ static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *
     *h = (struct held){.pending = pending,
                        .seconds = seconds,
                        .deadline_ns = sl_mono_ns(c->t->clock) + seconds * SL_NS_PER_S,
-                       .by = visible_by(c, lists, versions, n),
                        .n = n};
     h->lists = sl_call_alloc(c, n * sizeof(struct sl_list *));
     h->versions = sl_call_alloc(c, n * sizeof *versions);

@@ -23,6 +23,7 @@ void sl_keeper_begin_drain(struct sl_keeper *k)
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
     sl_keeper_confirm_workers(k);
     sl_keeper_refuse_tokens(k);
+    sl_keeper_publish_owed(k);
 }
 
 static void finish_giving_back(struct sl_keeper *k)
@@ -136,7 +137,7 @@ static void on_poll(void *arg)
 void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, sl_keeper_gave_back_cb *done, void *arg)
 {
     struct sl_giving_back *giving_back = &k->giving_back;
-    k->draining = true;
+    k->draining = k->ending = true;
     giving_back->done = done;
     giving_back->arg = arg;
     sl_timer_init(&giving_back->give_up, on_give_up, k);

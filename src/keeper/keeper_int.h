@@ -15,7 +15,9 @@
 #include "keeper/lists.h"
 #include "keeper/lookup.h"
 #include "keeper/mend.h"
+#include "keeper/owed.h"
 #include "keeper/publish.h"
+#include "keeper/queue.h"
 #include "keeper/reclaim.h"
 #include "keeper/sign.h"
 #include "keeper/state.h"
@@ -31,6 +33,8 @@ struct sl_klist {
     struct sl_list list; /* what the other threads see */
     struct sl_kpool *pool;
     struct sl_publication publication;
+    struct sl_queue_place place;
+    struct sl_owed owed;
     struct sl_comparison comparison;
     struct sl_list_mending mending;
     struct sl_holding holding;
@@ -54,6 +58,7 @@ struct sl_kpool {
     struct sl_certificate certificate;
     struct sl_signing signing;
     struct sl_pool_publications publications;
+    struct sl_interval interval;
     struct sl_stock stock;
     struct sl_take take;
     struct sl_mending mending;
@@ -81,10 +86,13 @@ struct sl_keeper {
     const char **channels; /* pool names, NULL-terminated: the feed's */
     struct sl_kpool *pools;
     struct sl_timer sweep;
-    bool started, draining;
+    bool started;
+    bool draining;     /* at shutdown: nothing new is taken; what workers still serve is published */
+    bool ending;       /* no worker is left */
     bool store_failed; /* the connection for commands was lost, or not made, since it was last up */
     struct sl_lag lag;
     struct sl_reclaim reclaim;
+    struct sl_queue queue;
     struct sl_publications publications;
     struct sl_lookups lookups;
     struct sl_agreements agreements;

@@ -5,8 +5,9 @@
  * 2. schedule_change: an idle list is queued at once, or update-interval after its last publication, so that
  * many versions within an interval make one publication. A list without changes gets a timer for its renewal.
  *
- * 3. sl_keeper_pump takes lists from the queue while the bounds on lists and bytes under way allow, and asks
- * Redis for all statuses (on_loaded); large lists come over a connection of their own.
+ * 3. sl_keeper_pump takes lists from the queue, the oldest change first, while there is room
+ * (keeper/queue.h), and asks Redis for all statuses (on_loaded); large lists come over a connection of their
+ * own.
  *
  * 4. start_signing copies them into a job; a publisher thread compresses and signs, and the job comes back as
  * mail (sl_keeper_sign_done).
@@ -24,64 +25,54 @@
 #include "keeper/keeper_int.h"
 #include "keeper/schedule.h"
 
-#define ACTIVE_BYTES (64u * 1024 * 1024) /* raw bytes under way at once; one list may exceed it */
-/* From this size on a list is loaded over a connection of its own, so that it delays no command. */
-#define LARGE_LIST (256u * 1024)
 #define RETRY_NS (500 * SL_NS_PER_MS)
 #define EXPIRED_RETRY_NS (30 * SL_NS_PER_S)
 #define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list, when a reload has made all tokens stale */
 #define BACKLOG 64                        /* when more lists than this wait, speed comes before size */
+#define RAISE_NS (4 * SL_SWEEP_NS)        /* until a longer update-interval is in force */
 
 /* ---- the queue */
 
-static unsigned count_unfinished(const struct sl_keeper *k)
+static bool owes_change(const struct sl_klist *t)
 {
-    return k->publications.ready_count + k->publications.flight.lists;
+    const struct sl_token *token = sl_list_token(&t->list);
+    return token != NULL && t->publication.committed > token->version && !t->publication.dropped;
+}
+
+static void note_work(struct sl_klist *t)
+{
+    sl_queue_note_work(t, t->publication.state != SL_PUBLISH_IDLE || owes_change(t));
 }
 
 static void enqueue_list(struct sl_klist *t)
 {
     struct sl_keeper *k = t->pool->keeper;
     struct sl_publication *publication = &t->publication;
-    struct sl_publications *all = &k->publications;
     sl_timer_stop(k->loop, &publication->due);
-    publication->queued_ns = sl_keeper_lag_queued(k, count_unfinished(k));
+    publication->queued_ns = sl_keeper_lag_queued(k, sl_queue_unfinished(k));
     publication->state = SL_PUBLISH_QUEUED;
-    all->ready_count++;
-    if (publication->urgent) { /* before all lists for which no request waits */
-        publication->next_ready = all->ready;
-        if (all->ready == NULL)
-            all->ready_end = &publication->next_ready;
-        all->ready = t;
-        return;
-    }
-    publication->next_ready = NULL;
-    *all->ready_end = t;
-    all->ready_end = &publication->next_ready;
+    if (publication->urgent) /* before all lists for which no request waits */
+        sl_queue_add(t, 0);
+    else
+        sl_queue_add(t, owes_change(t) ? sl_owed_since(t) : publication->queued_ns);
+    note_work(t);
 }
 
-static void unqueue_list(struct sl_keeper *k, struct sl_klist **link)
+static void unqueue_list(struct sl_klist *t)
 {
-    struct sl_klist *t = *link;
-    *link = t->publication.next_ready;
-    if (k->publications.ready_end == &t->publication.next_ready)
-        k->publications.ready_end = link;
-    k->publications.ready_count--;
+    sl_queue_remove(t);
     t->publication.state = SL_PUBLISH_IDLE;
+    note_work(t);
 }
 
 static void make_urgent(struct sl_klist *t)
 {
-    struct sl_keeper *k = t->pool->keeper;
     if (t->publication.urgent)
         return;
     t->publication.urgent = true;
     if (t->publication.state != SL_PUBLISH_QUEUED)
         return;
-    struct sl_klist **link = &k->publications.ready;
-    while (*link != t)
-        link = &(*link)->publication.next_ready;
-    unqueue_list(k, link);
+    unqueue_list(t);
     enqueue_list(t);
 }
 
@@ -134,12 +125,6 @@ static void empty_slot(struct sl_klist *t)
         return;
     t->pool->publications.token_bytes -= old->memory;
     sl_keeper_defer_free(t->pool->keeper, t->list.number, old);
-}
-
-static bool owes_change(const struct sl_klist *t)
-{
-    const struct sl_token *token = sl_list_token(&t->list);
-    return token != NULL && t->publication.committed > token->version && !t->publication.dropped;
 }
 
 /* False: the list is to be published like any other. True: it is retired and owes no change, and its slot is
@@ -212,7 +197,7 @@ static void schedule_change(struct sl_klist *t)
 {
     const struct sl_publication *publication = &t->publication;
     uint64_t now = sl_mono_ns(t->pool->keeper->clock);
-    uint64_t due = publication->published_ns + t->pool->options->update_interval_ms * SL_NS_PER_MS;
+    uint64_t due = publication->published_ns + sl_owed_interval(t);
     if (publication->published_ns == 0 || due <= now) {
         enqueue_list(t);
         sl_keeper_pump(t->pool->keeper);
@@ -239,6 +224,7 @@ void sl_keeper_add_publication(struct sl_klist *t, uint64_t version)
     t->pool->publications.lists++;
     t->pool->publications.unpublished++;
     t->publication.committed = version;
+    sl_queue_count_list(t);
 }
 
 void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
@@ -247,11 +233,18 @@ void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
     if (version <= publication->committed)
         return;
     publication->committed = version;
-    if (publication->unseen_ns == 0)
-        publication->unseen_ns = when_ns;
+    sl_owed_note(t, when_ns, sl_keeper_is_under_way(t));
+    note_work(t);
     /* If the list is queued or under way, the version that is loaded decides about another round. */
     if (publication->state == SL_PUBLISH_IDLE && !expire_if_retired(t))
         schedule_change(t);
+}
+
+void sl_keeper_publish_owed(struct sl_keeper *k)
+{
+    SL_EACH_KLIST (t, k)
+        if (owes_change(t))
+            sl_keeper_schedule(t);
 }
 
 void sl_keeper_want_token(struct sl_klist *t, bool urgent)
@@ -277,6 +270,7 @@ static void withhold_token(struct sl_klist *t)
 static void retry_list(struct sl_klist *t, uint64_t delay_ns)
 {
     withhold_token(t);
+    note_work(t);
     answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, delay_ns);
 }
@@ -293,17 +287,16 @@ static void publication_failed(struct sl_klist *t, enum sl_err err, const char *
 
 static void start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes)
 {
-    struct sl_publications *all = &t->pool->keeper->publications;
     struct sl_head head = {.version = version};
     struct sl_line line = {.count = 0};
     sl_line_add(&line, head);
-    const char *why =
-        sl_keeper_start_signing(t, head, &line, bytes, t->publication.last_iat, all->ready_count > BACKLOG);
+    const char *why = sl_keeper_start_signing(t, head, &line, bytes, t->publication.last_iat,
+                                              sl_queue_length(t->pool->keeper) > BACKLOG);
     if (why == NULL) {
         t->publication.state = SL_PUBLISH_SIGNING;
         return;
     }
-    sl_flight_end(&all->flight, t);
+    sl_queue_end(t);
     publication_failed(t, SL_ERR_INTERNAL, why);
 }
 
@@ -352,7 +345,7 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
         start_signing(t, version, bytes);
         return;
     }
-    sl_flight_end(&k->publications.flight, t);
+    sl_queue_end(t);
     not_loaded(t, err, version);
     k->hooks.publication_ended(t, false);
     sl_keeper_pump(k);
@@ -360,7 +353,7 @@ static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_sp
 
 static struct sl_store *store_for(struct sl_keeper *k, const struct sl_klist *t)
 {
-    struct sl_store *store = sl_keeper_raw_bytes(t) >= LARGE_LIST ? k->loader : k->store;
+    struct sl_store *store = sl_keeper_raw_bytes(t) >= SL_LARGE_LIST ? k->loader : k->store;
     return sl_store_state(store) == SL_STORE_UP ? store : NULL;
 }
 
@@ -376,26 +369,32 @@ static void load_list(struct sl_klist *t, struct sl_store *store)
         return;
     }
     t->publication.state = SL_PUBLISH_LOADING;
-    sl_flight_begin(&t->pool->keeper->publications.flight, t);
+    t->publication.loading_ns = sl_mono_ns(t->pool->keeper->clock);
+    sl_owed_loading(t);
+    sl_queue_begin(t);
+    note_work(t);
 }
 
+/* Lists of a pool in doubt, and large ones for which there is no room, let the others pass; but no large one
+ * passes a larger one that is older. */
 void sl_keeper_pump(struct sl_keeper *k)
 {
-    struct sl_flight *flight = &k->publications.flight;
+    bool large_full = false;
     sl_keeper_update_lag(k);
-    unsigned limit = 4 * k->setup.publisher_count + 16;
-    struct sl_klist **link = &k->publications.ready;
-    while (*link != NULL && flight->lists < limit && !k->draining) {
-        struct sl_klist *t = *link;
+    for (struct sl_klist *t = sl_queue_next(k, NULL), *next; t != NULL && !k->ending; t = next) {
+        next = sl_queue_next(k, t);
+        if (sl_keeper_in_doubt(t->pool))
+            continue;
+        size_t bytes = sl_keeper_raw_bytes(t);
+        bool large = bytes >= SL_LARGE_LIST && bytes <= SL_LARGE_AT_ONCE;
         struct sl_store *store = store_for(k, t);
-        bool doubt = sl_keeper_in_doubt(t->pool);
-        if (doubt || store == NULL || !sl_flight_has_room(flight, t, ACTIVE_BYTES)) {
-            if (!doubt && sl_keeper_raw_bytes(t) < LARGE_LIST)
+        if (store == NULL || (large && large_full) || !sl_queue_has_room(k, t)) {
+            if (bytes < SL_LARGE_LIST)
                 return;
-            link = &t->publication.next_ready; /* lists of other pools, or small ones, may go on */
+            large_full = large_full || large;
             continue;
         }
-        unqueue_list(k, link);
+        unqueue_list(t);
         if (!expire_if_retired(t))
             load_list(t, store);
     }
@@ -405,6 +404,10 @@ void sl_keeper_pump(struct sl_keeper *k)
 
 static void count_publication(struct sl_klist *t, const struct sl_sign_job *job)
 {
+    struct sl_lag_sample sample = {.bytes = sl_keeper_raw_bytes(t),
+                                   .queued_ns = t->publication.queued_ns,
+                                   .loading_ns = t->publication.loading_ns,
+                                   .cost = &job->cost};
     struct sl_metric_slab *metrics = t->pool->metrics;
     const struct sl_token *old = sl_list_token(&t->list);
     unsigned cause = old == NULL                        ? SL_PUBLISHED_FIRST
@@ -414,15 +417,31 @@ static void count_publication(struct sl_klist *t, const struct sl_sign_job *job)
     sl_metric_add_label(metrics, SL_KM_PUBLICATIONS, cause, 1);
     sl_metric_observe(metrics, SL_KM_COMPRESS_SECONDS, job->cost.compress_ns);
     sl_metric_observe(metrics, SL_KM_SIGN_SECONDS, job->cost.sign_ns);
-    sl_keeper_lag_published(t->pool->keeper, t->publication.queued_ns, &job->cost);
+    sl_keeper_lag_published(t->pool->keeper, &sample);
+}
+
+static void raise_to(_Atomic int64_t *latest, int64_t ms)
+{
+    if (ms > atomic_load_explicit(latest, memory_order_relaxed))
+        atomic_store_explicit(latest, ms, memory_order_release);
+}
+
+/* Until now the token was given out. */
+static void note_kept(struct sl_klist *t, const struct sl_token *old)
+{
+    int64_t now_ms = sl_wall_ms(t->pool->keeper->clock), ttl_ms = (int64_t)old->ttl * 1000;
+    int64_t end_ms = old->exp * 1000, kept = now_ms + ttl_ms, cached = kept + ttl_ms;
+    raise_to(&t->list.kept_until_ms, kept < end_ms ? kept : end_ms);
+    raise_to(&t->list.cached_until_ms, cached < end_ms ? cached : end_ms);
 }
 
 /* Returns the token that was there. */
 static struct sl_token *fill_slot(struct sl_klist *t, struct sl_token *token)
 {
-    if (token->exp > atomic_load_explicit(&t->list.latest_exp, memory_order_relaxed))
-        atomic_store_explicit(&t->list.latest_exp, token->exp, memory_order_release);
+    raise_to(&t->list.latest_exp, token->exp);
     atomic_store_explicit(&t->list.withheld, false, memory_order_release);
+    if (sl_list_token(&t->list) != NULL)
+        note_kept(t, sl_list_token(&t->list)); /* before: who sees the new one must know of it */
     struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
     atomic_store_explicit(&t->list.under_way, false, memory_order_release);
     return old;
@@ -439,9 +458,9 @@ static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t e
     publication->last_iat = token->iat;
     publication->edition = edition;
     p->publications.token_bytes += token->memory;
-    if (publication->unseen_ns != 0)
-        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - publication->unseen_ns);
-    publication->unseen_ns = 0;
+    uint64_t since = sl_owed_published(t, publication->committed > token->version);
+    if (since != 0)
+        sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - since);
     publication->urgent = false;
     if (old != NULL) {
         p->publications.token_bytes -= old->memory;
@@ -452,8 +471,7 @@ static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t e
     answer_cold(t, SL_OK);
     if (publication->committed < token->version)
         publication->committed = token->version; /* it was loaded before the keeper learnt of it */
-    if (publication->committed > token->version)
-        publication->unseen_ns = now;
+    note_work(t);
     sl_keeper_schedule(t);
     return old == NULL;
 }
@@ -463,7 +481,7 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
     struct sl_sign_job *job = sl_container_of(mail, struct sl_sign_job, job.mail);
     struct sl_klist *t = job->list;
     bool first = false;
-    sl_flight_end(&k->publications.flight, t);
+    sl_queue_end(t);
     if (job->err != SL_OK) {
         publication_failed(t, job->err, "cannot sign a token");
     } else {
@@ -480,7 +498,7 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
 
 void sl_keeper_update_lag(struct sl_keeper *k)
 {
-    sl_keeper_store_lag(k, k->publications.ready_count);
+    sl_keeper_store_lag(k);
 }
 
 /* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
@@ -502,7 +520,7 @@ static void watch_wall_clock(struct sl_keeper *k)
 void sl_keeper_watch_clocks(struct sl_keeper *k)
 {
     watch_wall_clock(k);
-    sl_keeper_lag_fade(k, count_unfinished(k));
+    sl_keeper_lag_fade(k, sl_queue_unfinished(k));
     sl_keeper_update_lag(k);
 }
 
@@ -550,7 +568,7 @@ void sl_keeper_publication_gauges(const struct sl_kpool *p)
 
 void sl_keeper_publications_init(struct sl_keeper *k)
 {
-    k->publications.ready_end = &k->publications.ready;
+    sl_keeper_lag_init(k);
     k->publications.wall_offset_ms = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
 }
 

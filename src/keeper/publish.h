@@ -17,18 +17,16 @@ enum sl_publish_state { SL_PUBLISH_IDLE, SL_PUBLISH_QUEUED, SL_PUBLISH_LOADING, 
 /* Of one list. Times are monotonic. */
 struct sl_publication {
     uint64_t committed;    /* highest version that the keeper knows to be in Redis */
-    uint64_t unseen_ns;    /* when it learnt of the first version above the published one; 0: none */
     uint64_t published_ns; /* 0: never */
-    uint64_t queued_ns;
+    uint64_t queued_ns, loading_ns;
     uint64_t edition; /* the pool's when the token was signed */
     int64_t last_iat;
     struct sl_timer due; /* next publication, or the last token's expiry if the list is retired */
     enum sl_publish_state state;
-    bool urgent;      /* a request waits for the first token */
-    bool retired;     /* in Redis: the token is not renewed */
-    bool dropped;     /* its keys are gone from Redis */
-    bool rolled_back; /* Redis has an older version than this process knew of; logged once */
-    struct sl_klist *next_ready;
+    bool urgent;               /* a request waits for the first token */
+    bool retired;              /* in Redis: the token is not renewed */
+    bool dropped;              /* its keys are gone from Redis */
+    bool rolled_back;          /* Redis has an older version than this process knew of; logged once */
     struct sl_cold_mail *cold; /* workers that wait for the first token */
 };
 
@@ -41,10 +39,7 @@ struct sl_pool_publications {
 
 /* Of the keeper. */
 struct sl_publications {
-    struct sl_klist *ready, **ready_end; /* the queue */
-    unsigned ready_count;
-    struct sl_flight flight; /* being loaded or signed */
-    int64_t wall_offset_ms;  /* wall clock minus monotonic: a step of the wall clock is a change of this */
+    int64_t wall_offset_ms; /* wall clock minus monotonic: a step of the wall clock is a change of this */
 };
 
 /* A publication has ended, well or not. `first`: the list has just got its first token. */
@@ -66,6 +61,8 @@ void sl_keeper_note_rollback(struct sl_klist *t, uint64_t version, uint64_t know
 void sl_keeper_clear_rollback(struct sl_klist *t);
 /* The list has no token and needs one. `urgent`: a request waits for it. */
 void sl_keeper_want_token(struct sl_klist *t, bool urgent);
+/* Shutdown has begun: what workers have promised is published at once, while they still serve. */
+void sl_keeper_publish_owed(struct sl_keeper *k);
 /* Decides anew when an idle list is published next. */
 void sl_keeper_schedule(struct sl_klist *t);
 /* Starts what is queued, as far as the bounds allow. */

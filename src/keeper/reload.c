@@ -12,7 +12,9 @@ static bool claims_differ(const struct sl_pool_options *a, const struct sl_pool_
 static void reload_pool(struct sl_kpool *p, struct sl_key *key)
 {
     const struct sl_pool_options *before = p->options;
+    uint64_t interval = sl_keeper_interval(p);
     p->options = sl_pool_options(p->shared);
+    sl_keeper_new_interval(p, interval);
     if (claims_differ(before, p->options))
         sl_keeper_new_edition(p);
     if (!sl_key_same(p->shared->key, key)) {

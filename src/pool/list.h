@@ -7,6 +7,12 @@
 
 struct sl_pool;
 
+/* From this size on (raw bytes) a list is large: loaded over a connection of its own, so that it delays no
+ * command. */
+#define SL_LARGE_LIST (256u * 1024)
+/* Of large lists under way at once. A list that is larger than this is a very large one (keeper/queue.h). */
+#define SL_LARGE_AT_ONCE (64u * 1024 * 1024)
+
 /* Made by the keeper, never changed afterwards but for `token`, never freed before the threads have ended. */
 struct sl_list {
     struct sl_uuid id;
@@ -24,7 +30,10 @@ struct sl_list {
     _Atomic bool withheld;      /* its last publication failed, or Redis has less than was published */
     _Atomic bool under_way;     /* it is being loaded or signed, perhaps at a version of before */
     _Atomic int64_t latest_exp; /* of all its tokens */
-    _Atomic bool retired;       /* the slot is not filled again: once it is empty the list is unknown */
+    /* How long the tokens that were replaced may be used, in ms since 1970: by who fetched one in the last
+     * moment, and by who got that one from a cache in its last moment. A reload may shorten the ttl. */
+    _Atomic int64_t kept_until_ms, cached_until_ms;
+    _Atomic bool retired; /* the slot is not filled again: once it is empty the list is unknown */
 };
 
 static inline struct sl_token *sl_list_token(const struct sl_list *l)

@@ -60,9 +60,12 @@ struct sl_shared {
     _Atomic bool authoritative;
     /* Lists whose record in Redis is damaged: while there are some, the keeper is asked for an unknown id. */
     _Atomic uint32_t damaged;
-    /* The longest that a due publication takes at present until it is in its slot; 0: unknown, since the
-     * store or the signer fails. And what one more list adds to it. Written by the keeper. */
-    _Atomic uint64_t publish_lag_ns, publish_cost_ns;
+    /* Only this process uses the database: Redis is its own. Set at the start. */
+    bool alone;
+    /* The longest that a due publication of a small list takes at present until it is in its slot; 0:
+     * unknown, since the store fails. What one more list adds to it, a KiB more of a large one, and what all
+     * very large lists need together (keeper/queue.h). Written by the keeper. */
+    _Atomic uint64_t publish_lag_ns, publish_cost_ns, publish_kib_ns, publish_large_ns;
     /* Workers whose own connection to Redis is not up, or not confirmed: they refuse updates. */
     _Atomic uint32_t workers_down;
 };

@@ -3,30 +3,69 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "core/status_list.h"
 
 #define LOOK_NS (50 * SL_NS_PER_MS)
+/* A worker may answer with the token that was replaced until its loop turn ends. */
+#define TURN_MS 100
+
+/* Milliseconds that publishing takes from when the list may be published until its token has the change; 0:
+ * unknown. Twice the time of a publication, since one that lacks the change may be under way; and what the
+ * other lists of the same request take, which may come before this one. */
+static uint64_t publishing_ms(const struct sl_shared *shared, const struct sl_list *list, uint32_t lists)
+{
+    uint64_t lag = atomic_load_explicit(&shared->publish_lag_ns, memory_order_relaxed);
+    uint64_t cost = atomic_load_explicit(&shared->publish_cost_ns, memory_order_relaxed);
+    size_t bytes = sl_status_bytes(list->size, list->bits);
+    if (lag == 0)
+        return 0;
+    if (bytes >= SL_LARGE_LIST) {
+        cost = bytes / 1024 * atomic_load_explicit(&shared->publish_kib_ns, memory_order_relaxed);
+        lag += cost;
+    }
+    if (bytes > SL_LARGE_AT_ONCE)
+        lag += atomic_load_explicit(&shared->publish_large_ns, memory_order_relaxed);
+    return (2 * lag + lists * cost) / SL_NS_PER_MS + 1;
+}
+
+/* The end of the last token without the change, at any instance. One that is signed now may lack it, and
+ * another instance may sign one until it has heard of the change. */
+static int64_t end_without(const struct sl_shared *shared, const struct sl_list *list, bool under_way,
+                           int64_t published_ms)
+{
+    int64_t end_ms = atomic_load_explicit(&list->latest_exp, memory_order_acquire) * 1000;
+    if (shared->alone && !under_way && sl_list_token(list) != NULL)
+        return end_ms;
+    int64_t next_ms = published_ms + sl_pool_options(list->pool)->list_lifetime_ms;
+    return next_ms > end_ms ? next_ms : end_ms;
+}
 
 int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, uint64_t version,
                       uint32_t lists, unsigned ttls)
 {
     const struct sl_pool_options *options = sl_pool_options(list->pool);
-    uint64_t lag = atomic_load_explicit(&w->shared->publish_lag_ns, memory_order_relaxed);
-    uint64_t cost = atomic_load_explicit(&w->shared->publish_cost_ns, memory_order_relaxed);
+    const struct sl_shared *shared = w->shared;
+    uint64_t publishing = publishing_ms(shared, list, lists);
     /* Before the token: a publication that begins later loads this version. */
     bool under_way = atomic_load_explicit(&list->under_way, memory_order_acquire);
     const struct sl_token *token = sl_list_token(list);
-    if (lag == 0 || atomic_load_explicit(&list->withheld, memory_order_acquire))
+    if (publishing == 0 || atomic_load_explicit(&list->withheld, memory_order_acquire))
         return 0;
     uint64_t ttl_ms = options->ttl_ms;
     if (token != NULL && token->ttl * UINT64_C(1000) > ttl_ms)
         ttl_ms = token->ttl * UINT64_C(1000);
-    uint64_t now_ms = (uint64_t)sl_wall_ms(sl_loop_clock(w->loop)), at_ms = now_ms + ttl_ms * ttls;
-    bool there = token != NULL && token->version >= version;
-    if (!there)
-        at_ms += options->update_interval_ms + (2 * lag + lists * cost + SL_SWEEP_NS) / SL_NS_PER_MS;
-    int64_t at = (int64_t)((at_ms + 999) / 1000),
-            exp = atomic_load_explicit(&list->latest_exp, memory_order_acquire);
-    return !there && token != NULL && !under_way && exp < at ? exp : at;
+    int64_t now_ms = sl_wall_ms(sl_loop_clock(w->loop));
+    bool everywhere = shared->alone && token != NULL && token->version >= version;
+    uint64_t wait_ms = TURN_MS;
+    if (!everywhere)
+        wait_ms += SL_SWEEP_NS / SL_NS_PER_MS + options->update_interval_ms + publishing;
+    int64_t at_ms = now_ms + (int64_t)(wait_ms + ttl_ms * ttls),
+            kept_ms = atomic_load_explicit(ttls > 1 ? &list->cached_until_ms : &list->kept_until_ms,
+                                           memory_order_acquire);
+    at_ms = kept_ms + TURN_MS > at_ms ? kept_ms + TURN_MS : at_ms;
+    int64_t end_ms = everywhere ? at_ms : end_without(shared, list, under_way, now_ms + (int64_t)publishing);
+    at_ms = end_ms < at_ms ? end_ms : at_ms;
+    return (at_ms + 999) / 1000;
 }
 
 bool sl_is_published(const struct sl_list *list, uint64_t version)

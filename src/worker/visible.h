@@ -3,10 +3,15 @@
  *
  * A verifier that follows the draft uses a token at most `ttl` after it fetched it, and never beyond `exp`
  * (draft-ietf-oauth-status-list, section "Status List Token"). A change that is committed at T is in the
- * token of every instance at P <= T + update-interval + the present time of a publication + a sweep, the
- * longest time until an instance hears of the change. Until P a verifier may fetch the token from before the
- * change, and use it for a ttl more; for two ttls if a cache kept it for one already. All tokens without the
- * change have expired at the latest `exp` among them, so the promise is never later than that. */
+ * token of every instance at P <= T + a sweep, the longest time until an instance hears of the change, +
+ * update-interval + twice the present time of a publication, since one that lacks the change may be under
+ * way. Until P a verifier may fetch the token from before the change, and use it for a ttl more; for two ttls
+ * if a cache kept it for one already. A token with a longer ttl, which a reload has replaced, counts as long
+ * as somebody may use it. All tokens without the change have expired at the latest `exp` among them, so the
+ * promise is never later than that.
+ *
+ * That this instance has published the change says nothing about others: only where this process is alone
+ * with its own Redis does P count as past. */
 #pragma once
 #include "worker/state.h"
 

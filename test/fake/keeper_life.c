@@ -98,9 +98,9 @@ static bool quiet(struct fixture *f, void *arg)
     (void)arg;
     const struct sl_keeper *k = f->keeper;
     const struct sl_kpool *p = k->pools;
-    bool waits = k->publications.ready_count > 0 && atomic_load(&f->redis->up);
-    return !p->lease.asking && !p->sync.reading && !p->take.taking && k->publications.flight.lists == 0 &&
-           !waits && k->reclaim.turns_out == 0;
+    bool waits = k->queue.queued > 0 && atomic_load(&f->redis->up);
+    return !p->lease.asking && !p->sync.reading && !p->take.taking && k->queue.active == 0 && !waits &&
+           k->reclaim.turns_out == 0;
 }
 
 void settle(struct fixture *f)

@@ -60,14 +60,80 @@ static void a_promise_is_the_sum_of_its_parts(void **state)
     assert_true(cost > 0);
     uint32_t many = (uint32_t)(100 * SL_NS_PER_S / cost);
     assert_in_range(sl_visible_by(w, l, 1, many, 1), by + 98, by + 101);
+    /* There already: other instances may be without it still. */
+    assert_in_range(sl_visible_by(w, l, 0, 1, 1), by, by + 1);
+    /* Never beyond the end of all tokens without it: another instance may be making one. */
+    assert_in_range(sl_visible_by(w, l, 1, 1, 1000), exp, exp + 2);
+    fixture_end(f);
+}
+
+static void who_is_alone_promises_less(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    int64_t now = sl_wall_ms(&f->clock) / 1000, exp = sl_list_token(l)->exp;
+    f->shared.alone = true;
+    assert_in_range(sl_visible_by(w, l, 1, 1, 1), now + 62, now + 64);
     /* There already: a ttl. */
-    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 60, now + 61);
+    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 61, now + 62);
     /* Never beyond the end of all tokens without it, unless one is being made. */
     assert_int_equal(sl_visible_by(w, l, 1, 1, 1000), exp);
     atomic_store(&l->under_way, true);
     assert_true(sl_visible_by(w, l, 1, 1, 1000) > exp);
     atomic_store(&l->under_way, false);
     assert_true(sl_visible_by(w, l, 0, 1, 1000) > exp);
+    fixture_end(f);
+}
+
+/* A large list takes time by its bytes, and a very large one waits for others of its kind. */
+static void large_lists_take_longer(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    struct sl_list *l = first_list(f), large = {.size = 50u << 20, .bits = 8, .pool = l->pool};
+    f->shared.alone = true;
+    atomic_store(&f->shared.publish_kib_ns, SL_NS_PER_MS);
+    atomic_store(&f->shared.publish_large_ns, 1000 * SL_NS_PER_S);
+    int64_t by = sl_visible_by(w, l, 1, 1, 1);
+    assert_in_range(sl_visible_by(w, &large, 1, 1, 1), by + 3 * 51 - 2,
+                    by + 3 * 52); /* loaded twice, at worst */
+    large.size = 100u << 20;
+    assert_in_range(sl_visible_by(w, &large, 1, 1, 1), by + 2000 + 3 * 102 - 2, by + 2000 + 3 * 103);
+    fixture_end(f);
+}
+
+/* A reload has shortened the ttl: who has a token of before may use it for as long as that one says. */
+static void a_token_that_was_replaced_counts_as_long_as_it_is_used(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    struct sl_pool_options shorter = f->options[0];
+    shorter.ttl_ms = 1000;
+    f->shared.alone = true;
+    atomic_store(&f->shared.pools[0].options, &shorter);
+    sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
+    int64_t now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 61, now + 62);
+    uint64_t version = 1;
+    fake_change(f->redis, &l->id, 0, 1);
+    assert_true(fixture_until(f, published, &version, 5000));
+    assert_int_equal(sl_list_token(l)->ttl, 1);
+    int64_t replaced = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, 1, 1, 1), replaced + 60, replaced + 62);
+    assert_in_range(sl_visible_by(w, l, 1, 1, 2), replaced + 120, replaced + 122);
+    fixture_pass(f, 30000);
+    assert_in_range(sl_visible_by(w, l, 1, 1, 1), replaced + 60, replaced + 62);
+    fixture_pass(f, 31000);
+    now = sl_wall_ms(&f->clock) / 1000;
+    fixture_for(f, 20);
+    assert_in_range(sl_visible_by(w, l, 1, 1, 1), now + 1, now + 3);
+    atomic_store(&f->shared.pools[0].options, &f->options[0]);
+    sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
     fixture_end(f);
 }
 
@@ -228,6 +294,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_promise_is_the_sum_of_its_parts),
+        cmocka_unit_test(who_is_alone_promises_less),
+        cmocka_unit_test(large_lists_take_longer),
+        cmocka_unit_test(a_token_that_was_replaced_counts_as_long_as_it_is_used),
         cmocka_unit_test(nothing_is_promised_while_something_is_wrong),
         cmocka_unit_test(what_redis_has_lost_is_not_published),
         cmocka_unit_test(each_is_told_when_its_version_is_there),
