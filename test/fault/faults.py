@@ -66,6 +66,13 @@ def kill_both(fixture):
     fixture.start_service(i, ready=False)
 
 
+@fault("ended", "the service ended in order and started again", rounds=3)
+def ended(fixture):
+    fixture.kill_service(i := fixture.any(), in_order=True)
+    healed(fixture)
+    fixture.start_service(i, ready=False)
+
+
 @fault("one-of-three", "3 instances on one Redis, one killed", rounds=3, instances=3)
 def one_of_three(fixture):
     kill_service(fixture)
@@ -309,10 +316,12 @@ def fail_over(fixture, to):
 
 @fault("failover", "failover to a replica that lags, and back", prepare=pair)
 def failover(fixture):
-    first, second = fixture.others
+    first = fixture.redis
+    second = next(r for r in fixture.others if r is not first)
     follow(second, first)
     fail_over(fixture, second)
-    fixture.wait_ready(0)
+    for i in range(len(fixture.services)):
+        fixture.wait_ready(i)
     fixture.sleep(0.3, 0.6)
     follow(first, second)
     fixture.sleep(0.2, 0.4)

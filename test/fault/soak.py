@@ -11,12 +11,12 @@ import time
 
 from fixture import POOL, Fixture  # first: it says where the shared modules are
 from client import until
-from faults import FAULTS, TIMEOUT
+from faults import FAULTS, TIMEOUT, pair
 from load import Load
 from rounds import one_round, recovery
 
 KINDS = ["kill-service", "kill-redis", "kill-both", "stop-redis", "cut-reply", "slow-network", "delayed-write", "out-of-memory",
-         "script-flush", "slow-disk", "empty-always", "older-always", "no-descriptors"]
+         "script-flush", "slow-disk", "empty-always", "older-always", "no-descriptors", "failover", "ended"]
 SEGMENT = 4  # faults between two checks
 
 
@@ -30,9 +30,12 @@ def memory(fixture):
 
 
 class Soak:
-    def __init__(self, seed, every):
+    kinds = [FAULTS[k] for k in KINDS]
+
+    def __init__(self, seed, every, instances=2):
         self.every = every
-        self.fixture = Fixture(seed, instances=2, keep="/dev/null", **TIMEOUT)
+        self.fixture = Fixture(seed, instances=instances, keep="/dev/null", **TIMEOUT)
+        pair(self.fixture)
         self.left = {}  # uri: statuses, of all lists so far
         self.given, self.totals, self.outcomes = set(), collections.Counter(), collections.defaultdict(list)
         self.violations, self.peak, self.settled = [], 0.0, []
@@ -42,14 +45,14 @@ class Soak:
     def say(self, text):
         print(f"{(time.monotonic() - self.began) / 60:6.1f} min  {text}", flush=True)
 
-    def fault(self, name, number):
+    def fault(self, kind, number):
         fixture, start = self.fixture, len(self.fixture.history.lines)
-        one_round(fixture, FAULTS[name], number)
+        one_round(fixture, kind, number)
         writes, ready = recovery(fixture.history.lines[start:])
-        self.outcomes[name].append((writes, ready))
+        self.outcomes[kind.name].append((writes, ready))
         rss = memory(fixture)
         self.peak = max(self.peak, *rss)
-        self.say(f"{name}: writes again after {writes:.2f} s, all ready after {ready:.2f} s; memory "
+        self.say(f"{kind.name}: writes again after {writes:.2f} s, all ready after {ready:.2f} s; memory "
                  + ", ".join(f"{m:.1f}" for m in rss) + " MiB")
 
     def check(self):
@@ -87,7 +90,7 @@ class Soak:
         while time.monotonic() < end:
             began = time.monotonic()
             if not kinds:
-                kinds = fixture.order.sample(KINDS, len(KINDS))
+                kinds = fixture.order.sample(self.kinds, len(self.kinds))
             self.fault(kinds.pop(), n)
             n += 1
             if n % SEGMENT == 0:
