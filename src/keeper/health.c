@@ -120,6 +120,7 @@ static void set_pool_gauges(struct sl_kpool *p)
     sl_metric_set(metrics, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');
     sl_metric_set(metrics, SL_KM_QUEUE, atomic_load_explicit(&p->shared->queued, memory_order_relaxed));
     sl_metric_set(metrics, SL_KM_LISTS_DAMAGED, sl_keeper_damaged_count(p));
+    sl_metric_set(metrics, SL_KM_MARKS_LEFT, sl_keeper_marks_left_ns(p) / SL_NS_PER_S);
     sl_keeper_publication_gauges(p);
     sl_metric_set(metrics, SL_KM_NOT_AFTER, end == INT64_MAX ? 0 : (uint64_t)end);
     sl_metric_set(metrics, SL_KM_SIGNER_EXPIRED, sl_keeper_expired(p));

@@ -1,6 +1,9 @@
-/* What the workers see is replaced, never changed: each opening that brings another lineage, or the same one
- * at another server, takes the present history away, and shows the new one when every list that Redis had
- * lost is restored. */
+/* Each opening tells Redis where this process stands: in which lineage, up to which change. Redis decides
+ * whether its data are a continuation of that, and begins a new lineage where they are not.
+ *
+ * What the workers see is replaced, never changed: an opening that brings another lineage, or the same one at
+ * another server, takes the present history away, and shows the new one when every list that Redis had lost
+ * is restored. */
 #include "keeper/history.h"
 
 #include <stdio.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "keeper/keeper_int.h"
 
 /* ---- what the workers see */
@@ -23,13 +27,6 @@ static void replace_history(struct sl_kpool *p, struct sl_history *h)
                             atomic_exchange_explicit(&p->shared->history, h, memory_order_acq_rel));
 }
 
-void sl_keeper_hide_history(struct sl_kpool *p)
-{
-    p->history.seen = sl_keeper_seen_change(p);
-    if (shown_history(p) != NULL)
-        replace_history(p, NULL);
-}
-
 void sl_keeper_show_history(struct sl_kpool *p)
 {
     const struct sl_khistory *mine = &p->history;
@@ -39,7 +36,7 @@ void sl_keeper_show_history(struct sl_kpool *p)
         h->lineage = mine->lineage;
         memcpy(h->run_id, mine->run_id, sizeof h->run_id);
         memcpy(h->replid, mine->replid, sizeof h->replid);
-        h->marks_until_ns = sl_mono_ns(p->keeper->clock) + sl_lineage_marks_ms(mine->lineage) * SL_NS_PER_MS;
+        h->marks_until_ns = mine->marks_until_ns;
         atomic_init(&h->least, mine->seen);
         replace_history(p, h);
     }
@@ -48,28 +45,103 @@ void sl_keeper_show_history(struct sl_kpool *p)
 
 /* ---- what Redis says */
 
-bool sl_keeper_same_replid(const struct sl_kpool *p, struct sl_span replid)
+static bool is_text(struct sl_span text, const char *mine)
 {
-    const char *mine = p->history.replid;
-    return replid.len == 0 || sl_span_eq(replid, sl_span(mine, strlen(mine)));
+    return sl_span_eq(text, sl_span(mine, strlen(mine)));
 }
 
-bool sl_keeper_note_history(struct sl_kpool *p, struct sl_lineage lineage, const char *run_id,
-                            struct sl_span replid, uint64_t change)
+bool sl_keeper_is_history(const struct sl_kpool *p, struct sl_span replid, struct sl_lineage lineage)
+{
+    return is_text(replid, p->history.replid) && sl_lineage_equal(lineage, p->history.lineage);
+}
+
+/* Of the pool, and of all that is remembered of its lists. */
+static struct sl_lineage highest_lineage(const struct sl_kpool *p)
+{
+    struct sl_lineage highest = p->history.lineage;
+    SL_EACH_KLIST (t, p->keeper) {
+        const struct sl_token *token = sl_list_token(&t->list);
+        if (t->pool == p && token != NULL && sl_lineage_compare(token->at, highest) > 0)
+            highest = token->at;
+    }
+    return highest;
+}
+
+struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back)
+{
+    const struct sl_khistory *mine = &p->history;
+    struct sl_pool_known known = {.first = !mine->opened,
+                                  .back = back,
+                                  .lineage = mine->lineage,
+                                  .least = sl_keeper_seen_change(p),
+                                  .begun = mine->begun,
+                                  .parent = mine->parent,
+                                  .parent_end = mine->parent_end,
+                                  .highest = highest_lineage(p)};
+    sl_random(p->keeper->clock, &known.random, sizeof known.random);
+    return known;
+}
+
+static void log_lineage(struct sl_kpool *p, enum sl_drawn drawn, bool fork)
+{
+    static const char *const whys[] = {[SL_DRAWN_NOT] = "another instance",
+                                       [SL_DRAWN_REPLID] = "another replication id",
+                                       [SL_DRAWN_FIRST] = "first open",
+                                       [SL_DRAWN_BACK] = "redis went back",
+                                       [SL_DRAWN_LIST] = "a list went back"};
+    char lineage[SL_LINEAGE_TEXT];
+    size_t n = sl_lineage_print(p->history.lineage, lineage);
+    if (drawn != SL_DRAWN_NOT)
+        sl_metric_add_label(p->metrics, SL_KM_HISTORIES, drawn - 1, 1);
+    sl_log(drawn == SL_DRAWN_FIRST || !fork ? SL_INFO : SL_WARN, "pool", "a new history of the pool begins",
+           SL_KS("pool", p->shared->name), SL_KN("lineage", lineage, n), SL_KS("why", whys[drawn]),
+           SL_KS("server", p->history.run_id));
+}
+
+static bool is_other(const struct sl_khistory *mine, const struct sl_pool_opened *opened)
+{
+    return !sl_lineage_equal(mine->lineage, opened->lineage) || !is_text(opened->replid, mine->replid) ||
+           !is_text(opened->run_id, mine->run_id);
+}
+
+static void copy_id(char to[static SL_SERVER_ID + 1], struct sl_span id)
+{
+    snprintf(to, SL_SERVER_ID + 1, "%.*s", (int)id.len, id.at);
+}
+
+bool sl_keeper_note_history(struct sl_kpool *p, const struct sl_pool_known *known,
+                            const struct sl_pool_opened *opened)
 {
     struct sl_khistory *mine = &p->history;
-    bool first = mine->replid[0] == '\0';
-    bool same = !first && sl_lineage_equal(lineage, mine->lineage) && sl_keeper_same_replid(p, replid) &&
-                strcmp(run_id, mine->run_id) == 0;
-    if (!same) {
-        sl_keeper_hide_history(p);
-        mine->seen = 0;
+    bool other = is_other(mine, opened), lineage = !sl_lineage_equal(mine->lineage, opened->lineage);
+    bool check = opened->fork && !known->first;
+    if (other && shown_history(p) != NULL) {
+        mine->seen = sl_keeper_seen_change(p);
+        replace_history(p, NULL);
     }
-    mine->lineage = lineage;
-    snprintf(mine->run_id, sizeof mine->run_id, "%s", run_id);
-    snprintf(mine->replid, sizeof mine->replid, "%.*s", (int)replid.len, replid.at);
-    sl_keeper_saw_change(p, change);
-    return !same && !first;
+    if (lineage) {
+        mine->seen = 0;
+        mine->marks_until_ns = sl_mono_ns(p->keeper->clock) + opened->marks_ms * SL_NS_PER_MS;
+    }
+    mine->opened = true;
+    mine->lineage = opened->lineage;
+    mine->begun = opened->begun;
+    mine->parent = opened->parent;
+    mine->parent_end = opened->parent_end;
+    mine->drawn = opened->drawn != SL_DRAWN_NOT;
+    mine->suspect = !mine->drawn && (sl_lineage_equal(known->lineage, opened->lineage) ||
+                                     sl_lineage_compare(known->highest, opened->lineage) > 0);
+    copy_id(mine->run_id, opened->run_id);
+    copy_id(mine->replid, opened->replid);
+    sl_keeper_saw_change(p, opened->change);
+    if (lineage)
+        log_lineage(p, opened->drawn, check);
+    return check;
+}
+
+bool sl_keeper_is_suspect(const struct sl_kpool *p)
+{
+    return p->history.suspect;
 }
 
 void sl_keeper_saw_change(struct sl_kpool *p, uint64_t change)
@@ -84,6 +156,12 @@ uint64_t sl_keeper_seen_change(const struct sl_kpool *p)
     struct sl_history *h = shown_history(p);
     uint64_t least = h != NULL ? atomic_load_explicit(&h->least, memory_order_relaxed) : 0;
     return least > p->history.seen ? least : p->history.seen;
+}
+
+uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p)
+{
+    uint64_t now = sl_mono_ns(p->keeper->clock), until = p->history.marks_until_ns;
+    return until > now ? until - now : 0;
 }
 
 void sl_keeper_history_free(struct sl_kpool *p)

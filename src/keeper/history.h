@@ -1,35 +1,48 @@
-/* The history of a pool's data (core/history.h) that this process has opened, and what the workers see of it.
- */
+/* The history of a pool's data (core/history.h) that this process has opened: what the next opening tells
+ * Redis about it, and what the workers see of it. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
-#include "core/history.h"
 #include "base/span.h"
+#include "core/history.h"
 #include "pool/history.h"
 
 struct sl_kpool;
+struct sl_pool_known;
+struct sl_pool_opened;
 
 /* Of one pool. */
 struct sl_khistory {
+    bool opened; /* at least once: before that the rest is 0 */
     /* As Redis answered when the pool was last opened. */
-    struct sl_lineage lineage;
+    struct sl_lineage lineage, parent;
+    uint64_t begun, parent_end;
     char run_id[SL_SERVER_ID + 1], replid[SL_SERVER_ID + 1];
-    uint64_t seen; /* the highest change number of it that the keeper has seen */
+    uint64_t marks_until_ns;
+    bool drawn;    /* that opening began a new lineage */
+    bool suspect;  /* it did not, and the lineage was ours already, or is below one that we know */
+    uint64_t seen; /* the highest change number of the lineage that the keeper has seen */
 };
 
 void sl_keeper_history_free(struct sl_kpool *p);
 
-/* Redis has answered with this history. True: there was another one before, or it was of another server; then
- * the workers write no more until sl_keeper_show_history. */
-bool sl_keeper_note_history(struct sl_kpool *p, struct sl_lineage lineage, const char *run_id,
-                            struct sl_span replid, uint64_t change);
+/* For the next opening. `back`: a list in Redis does not contain what this process remembers of it. */
+struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back);
+/* Redis has answered to `known`. Where the history is another one, or of another server, the workers write no
+ * more until sl_keeper_show_history. True: the data may have gone back since the last opening, so all lists
+ * have to be compared. */
+bool sl_keeper_note_history(struct sl_kpool *p, const struct sl_pool_known *known,
+                            const struct sl_pool_opened *opened);
+/* Lists that do not contain what this process remembers are a surprise: Redis has to begin a new lineage
+ * before they are joined. */
+bool sl_keeper_is_suspect(const struct sl_kpool *p);
 /* An answer under the present lineage had this change number. */
 void sl_keeper_saw_change(struct sl_kpool *p, uint64_t change);
 /* The highest that the keeper or a worker has seen under the present lineage. */
 uint64_t sl_keeper_seen_change(const struct sl_kpool *p);
-/* Whether a reply speaks of the replication id under which the pool was opened. An empty one says nothing. */
-bool sl_keeper_same_replid(const struct sl_kpool *p, struct sl_span replid);
-/* The workers write no more: Redis may have lost something that is not restored yet. */
-void sl_keeper_hide_history(struct sl_kpool *p);
+/* Whether a reply speaks of the history that the pool was opened with. */
+bool sl_keeper_is_history(const struct sl_kpool *p, struct sl_span replid, struct sl_lineage lineage);
 /* All lists are known, compared, and restored: the workers may write. */
 void sl_keeper_show_history(struct sl_kpool *p);
+/* For how long marks are still kept. */
+uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p);

@@ -77,7 +77,6 @@ static bool fits(struct sl_kpool *p, const struct sl_klist *t, const struct sl_l
 struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *record)
 {
     struct sl_klist *t = sl_klist_of(sl_table_find(p->keeper->shared->table, &record->id));
-    sl_keeper_note_change(p, record->change);
     if (!fits(p, t, record))
         return NULL;
     if (t == NULL)
@@ -94,14 +93,19 @@ struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record
     return t;
 }
 
-void sl_keeper_compare_missing(struct sl_kpool *p)
+uint32_t sl_keeper_count_behind(struct sl_kpool *p)
 {
+    uint32_t behind = 0;
     SL_EACH_KLIST (t, p->keeper) {
-        if (t->pool != p || t->comparison.reading == sl_keeper_reading(p) || sl_keeper_is_retired(t))
+        if (t->pool != p)
             continue;
-        t->comparison.behind = true;
-        sl_keeper_note_rollback(t, 0, sl_keeper_committed_version(t));
+        if (t->comparison.reading != sl_keeper_reading(p) && !sl_keeper_is_retired(t)) {
+            t->comparison.behind = true;
+            sl_keeper_note_rollback(t, 0, sl_keeper_committed_version(t));
+        }
+        behind += t->comparison.behind;
     }
+    return behind;
 }
 
 bool sl_keeper_is_behind(const struct sl_klist *t)

@@ -20,8 +20,8 @@ struct sl_comparison {
 struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record *record);
 /* Redis says that the list is retired, or has lost it after that. */
 void sl_keeper_note_retired(struct sl_klist *t);
-/* All lists were read: those that the reading did not have are behind. */
-void sl_keeper_compare_missing(struct sl_kpool *p);
+/* All lists were read: those that the reading did not have are behind too. How many are, in all. */
+uint32_t sl_keeper_count_behind(struct sl_kpool *p);
 bool sl_keeper_is_behind(const struct sl_klist *t);
 /* Redis has been given what it had lost. */
 void sl_keeper_note_restored(struct sl_klist *t);

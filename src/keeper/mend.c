@@ -122,7 +122,6 @@ void sl_keeper_start_mending(struct sl_kpool *p)
     SL_EACH_KLIST (t, p->keeper)
         if (t->pool == p)
             t->mending.asked = false;
-    sl_keeper_compare_missing(p);
     sl_keeper_mend(p);
 }
 

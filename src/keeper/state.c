@@ -60,25 +60,13 @@ uint32_t sl_keeper_reading(const struct sl_kpool *p)
     return p->state.reading;
 }
 
-uint64_t sl_keeper_newest_change(const struct sl_kpool *p)
-{
-    return p->state.newest_change;
-}
-
 void sl_keeper_begin_check(struct sl_kpool *p)
 {
     p->state.checking = true;
-    p->state.newest_change = 0;
     p->state.reading++;
 }
 
 void sl_keeper_end_check(struct sl_kpool *p)
 {
     p->state.checking = false;
-}
-
-void sl_keeper_note_change(struct sl_kpool *p, uint64_t change)
-{
-    if (change > p->state.newest_change)
-        p->state.newest_change = change;
 }

@@ -27,8 +27,7 @@ struct sl_kpool_state {
     bool was_synced; /* at least once since the process started */
     /* Redis may have lost data: all lists are being read and compared with what this process knows. */
     bool checking;
-    uint32_t reading;       /* counts these readings */
-    uint64_t newest_change; /* highest change number of any list record; 0 at the start of a reading */
+    uint32_t reading; /* counts these readings */
 };
 
 /* A transition that the table in state.c does not allow is our bug and ends the process. */
@@ -43,9 +42,6 @@ enum sl_pool_state sl_keeper_pool_state(const struct sl_kpool *p);
 bool sl_keeper_is_checking(const struct sl_kpool *p);
 /* The number of the present, or last, reading of all lists. */
 uint32_t sl_keeper_reading(const struct sl_kpool *p);
-/* The highest change number that a record had; see sl_keeper_begin_check. */
-uint64_t sl_keeper_newest_change(const struct sl_kpool *p);
 
 void sl_keeper_begin_check(struct sl_kpool *p);
 void sl_keeper_end_check(struct sl_kpool *p);
-void sl_keeper_note_change(struct sl_kpool *p, uint64_t change);

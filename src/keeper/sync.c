@@ -180,55 +180,43 @@ static void check_all(struct sl_kpool *p)
     sl_keeper_begin_check(p);
 }
 
-/* Whole lists may be lost: no reference to one of them may be handed out. */
-static void drop_and_check(struct sl_kpool *p)
-{
-    sl_keeper_hide_history(p);
-    sl_keeper_drop_references(p);
-    check_all(p);
-}
-
-static bool has_lost_changes(struct sl_kpool *p, uint64_t newest)
-{
-    uint64_t read = p->sync.read_change, seen = sl_keeper_newest_change(p);
-    seen = read > seen ? read : seen;
-    if (newest >= seen)
-        return false;
-    sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->shared->name),
-           SL_KU("newest", newest), SL_KU("seen", seen));
-    return true;
-}
-
 static void all_read(struct sl_kpool *p)
 {
     if (sl_keeper_pool_state(p) != SL_POOL_LISTING)
         return;
-    if (sl_keeper_is_checking(p))
-        sl_keeper_start_mending(p);
-    else
+    if (!sl_keeper_is_checking(p)) {
         sl_keeper_finish_sync(p);
+    } else if (sl_keeper_count_behind(p) > 0 && sl_keeper_is_suspect(p)) {
+        p->sync.back = true;
+        sl_keeper_open(p);
+    } else {
+        sl_keeper_start_mending(p);
+    }
+}
+
+/* The pool's data are of another history than the one that was opened, or less of it. */
+static bool is_other_history(struct sl_kpool *p, const struct sl_changes *changes)
+{
+    if (!sl_keeper_is_history(p, changes->replid, changes->lineage))
+        return true; /* perhaps a failover, and back, that no connection has noticed */
+    if (changes->newest >= p->sync.asked_seen)
+        return false;
+    sl_log(SL_ERROR, "pool", "redis has lost changes of a pool", SL_KS("pool", p->shared->name),
+           SL_KU("newest", changes->newest), SL_KU("seen", p->sync.asked_seen));
+    return true;
 }
 
 static void on_changes(void *arg, enum sl_err err, const struct sl_changes *changes)
 {
     struct sl_kpool *p = arg;
     p->sync.reading = false;
-    if (err != SL_OK)
-        return; /* the next sweep, or the next connect, reads again */
-    if (!sl_keeper_same_replid(p, changes->replid)) {
-        /* A failover, and back, that no connection has noticed. */
-        if (sl_keeper_is_synced(p) || sl_keeper_pool_state(p) == SL_POOL_LISTING)
-            sl_keeper_open(p); /* otherwise it is closed, or being opened */
+    if (err != SL_OK || !sl_keeper_is_readable(p))
+        return; /* the next sweep, or the next opening, reads again */
+    if (is_other_history(p, changes)) {
+        sl_keeper_open(p);
         return;
     }
     sl_keeper_saw_change(p, changes->newest);
-    if (has_lost_changes(p, changes->newest)) {
-        drop_and_check(p);
-        if (sl_keeper_pool_state(p) == SL_POOL_CLOSED ||
-            sl_keeper_is_readable(p)) /* otherwise it is being opened */
-            sl_keeper_open(p);
-        return;
-    }
     for (size_t i = 0; i < changes->count; i++)
         sl_keeper_learn(p, &changes->lists[i]);
     for (size_t i = 0; i < changes->damaged_count; i++)
@@ -254,6 +242,7 @@ void sl_keeper_read_changes(struct sl_kpool *p)
         return;
     }
     sync->read_again = false;
+    sync->asked_seen = sl_keeper_seen_change(p);
     sync->reading =
         sl_store_changes(p->keeper->store, p->shared->name, sync->read_change, PAGE, on_changes, p) == SL_OK;
 }
@@ -276,12 +265,14 @@ static void list_pool(struct sl_kpool *p)
     sl_keeper_read_changes(p);
 }
 
-/* Redis was restarted, restored or failed over. */
+/* Redis was restarted, restored or failed over: whole lists may be lost, and no reference to one of them may
+ * be handed out. */
 static void drop_epoch(struct sl_kpool *p)
 {
     sl_log(SL_WARN, "pool", "redis may have lost data: dropping the references that were ready",
            SL_KS("pool", p->shared->name));
-    drop_and_check(p);
+    sl_keeper_drop_references(p);
+    check_all(p);
 }
 
 static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
@@ -304,13 +295,23 @@ static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
     list_pool(p);
 }
 
-/* Before the start it ends the process, afterwards the pool stays closed. */
-static void refuse_pool(struct sl_keeper *k, const char *why)
+/* Before the start it ends the process, afterwards each sweep tries again. */
+static void refuse_pool(struct sl_kpool *p, const struct sl_pool_opened *opened)
 {
+    struct sl_keeper *k = p->keeper;
+    char why[256];
+    snprintf(why, sizeof why,
+             "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
+             "bits %u. "
+             "A live pool cannot change them: use a new pool name",
+             p->shared->name, (unsigned long long)opened->lists, opened->size, opened->bits, p->options->size,
+             p->options->bits);
+    sl_keeper_change_state(p, SL_POOL_CLOSED);
     if (!k->started)
         k->setup.on_fatal(k->setup.arg, why);
-    else
+    else if (!p->sync.refused)
         sl_log(SL_ERROR, "pool", why);
+    p->sync.refused = true;
 }
 
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *opened)
@@ -321,20 +322,16 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *o
         return;
     }
     if (opened->size != p->options->size || opened->bits != p->options->bits) {
-        char why[256];
-        snprintf(why, sizeof why,
-                 "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
-                 "bits %u. "
-                 "A live pool cannot change them: use a new pool name",
-                 p->shared->name, (unsigned long long)opened->lists, opened->size, opened->bits,
-                 p->options->size, p->options->bits);
-        refuse_pool(p->keeper, why);
+        refuse_pool(p, opened);
         return;
     }
-    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED;
-    bool other = sl_keeper_note_history(p, (struct sl_lineage){0}, sl_store_server(p->keeper->store)->run_id,
-                                        opened->replid, opened->change);
+    p->sync.refused = false;
+    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED,
+         other = sl_keeper_note_history(p, &p->sync.known, opened);
     uint64_t mark;
+    if (p->sync.distrust || p->sync.back)
+        check_all(p);
+    p->sync.distrust = p->sync.back = false;
     if (embedded && opened->foreign > 0 && sl_keeper_mark(p, &mark)) {
         if (other)
             check_all(p);
@@ -368,8 +365,9 @@ void sl_keeper_open(struct sl_kpool *p)
     }
     sl_keeper_change_state(p, SL_POOL_OPENING);
     reopen_with_opening(p);
-    if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits, NULL,
-                           on_opened, p) != SL_OK)
+    p->sync.known = sl_keeper_known_history(p, p->sync.back);
+    if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits,
+                           &p->sync.known, on_opened, p) != SL_OK)
         sl_keeper_change_state(p, SL_POOL_CLOSED);
 }
 

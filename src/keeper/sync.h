@@ -13,8 +13,13 @@ struct sl_reopen_mail;
 
 /* Of one pool. */
 struct sl_sync {
-    uint64_t read_change;     /* the last change number that was read */
-    bool reading, read_again; /* changes are being read; and are to be read once more after that */
+    uint64_t read_change;       /* the last change number that was read */
+    bool reading, read_again;   /* changes are being read; and are to be read once more after that */
+    uint64_t asked_seen;        /* the highest change number that was seen when that began */
+    struct sl_pool_known known; /* what the opening under way has told Redis */
+    bool distrust;              /* a list has turned out to be behind: the next opening compares all */
+    bool back;                  /* comparing has found lists behind: the next opening tells Redis */
+    bool refused;               /* size or bits are others than the configured ones; logged once */
     /* Workers whose changes were refused: those that wait for the pool to be opened again, and those for whom
      * it is being opened. */
     struct sl_reopen_mail *reopen_next, *reopen_opening;

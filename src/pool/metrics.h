@@ -88,6 +88,15 @@ enum sl_keyed_result {
       "Lists that go on giving out references after a restart of the embedded Redis, which had lost "        \
       "nothing.",                                                                                            \
       NULL, NULL, NULL, 0)                                                                                   \
+    X(HISTORIES, "pool_histories_total", SL_COUNTER,                                                         \
+      "Times that this instance has begun a new history of the pool, by reason: replid (Redis was "          \
+      "restarted or failed over), first (the instance has started), back (Redis has lost changes, or was "   \
+      "restored), list (a list has lost changes).",                                                          \
+      "why", sl_history_whys, NULL, 0)                                                                       \
+    X(MARKS_LEFT, "marks_seconds_left", SL_GAUGE,                                                            \
+      "For how long Redis still marks the entries that are updated, so that a history that was lost can be " \
+      "joined with them; 0: not now.",                                                                       \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                      \
       "Lists whose version in Redis was older than this instance had seen.", NULL, NULL, NULL, 0)            \
     X(MENDED, "lists_mended_total", SL_COUNTER,                                                              \

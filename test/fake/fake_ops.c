@@ -39,7 +39,6 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
                                const struct sl_pool_known *known, sl_pool_opened_cb *done, void *arg)
 {
     bool execute;
-    (void)known;
     struct op *op = fake_op_new(s, SL_OP_OPEN_POOL, arg, give_open_pool, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
@@ -53,10 +52,12 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
         op->result.pool = (struct sl_pool_opened){.size = p->size,
                                                   .bits = (uint8_t)p->bits,
                                                   .replid = fake_replid(s->f, op->text),
+                                                  .lineage = p->now.lineage,
                                                   .lists = p->now.lists,
+                                                  .run_id = sl_span(s->server.run_id, SL_REPLID_MAX),
                                                   .taken = p->now.taken,
-                                                  .change = p->now.change,
                                                   .foreign = fake_foreign(s->f, p)};
+        fake_open(s->f, p, known, &op->result.pool);
     }
     return fake_op_sent(s, op);
 }
@@ -233,6 +234,7 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
     n = n < limit ? n : limit;
     op->result.changes = (struct sl_changes){.newest = p->now.change,
                                              .replid = fake_replid(s->f, op->text),
+                                             .lineage = p->now.lineage,
                                              .count = n,
                                              .looked = (uint32_t)n,
                                              .last = n > 0 ? op->records[n - 1].change : 0,

@@ -179,8 +179,13 @@ void fake_save(struct fake_redis *f)
 
 void fake_restore(struct fake_redis *f)
 {
+    fake_new_epoch(f);
+    fake_go_back(f);
+}
+
+void fake_go_back(struct fake_redis *f)
+{
     pthread_mutex_lock(&f->lock);
-    begin_epoch(f);
     for (unsigned i = 0; i < f->pool_count; i++) {
         struct fake_pool *p = f->pools[i];
         for (uint32_t j = p->saved.lists; j < p->now.lists; j++) {

@@ -39,10 +39,19 @@ struct fake_list {
     uint8_t *base;
 };
 
+#define FAKE_PARENTS 15
+#define FAKE_FOLDED 64
+
 struct fake_counters {
     uint64_t taken, change;
     uint32_t lists;
     int64_t watched_ms, looked_ms;
+    /* The history: the present lineage, the number of changes with which it began, the epoch in which that
+     * was; its ancestors, each with the number with which it ended, and those that were folded. */
+    struct sl_lineage lineage, folded[FAKE_FOLDED];
+    uint64_t begun, noted;
+    struct sl_head parents[FAKE_PARENTS];
+    unsigned parent_count, folded_count;
 };
 
 struct fake_pool {
@@ -121,6 +130,7 @@ void fake_refuse(struct fake_redis *f, unsigned kind, unsigned n);
 void fake_new_epoch(struct fake_redis *f);
 void fake_save(struct fake_redis *f);
 void fake_restore(struct fake_redis *f); /* everything as it was saved, under a new epoch */
+void fake_go_back(struct fake_redis *f); /* the same under the present epoch */
 
 /* The ids of the server as it is now. */
 void fake_server(struct fake_redis *f, struct sl_store_server *ret);
@@ -147,6 +157,9 @@ struct sl_list_record fake_record(const struct fake_list *l);
 void fake_changed(struct fake_redis *f, struct fake_list *l);
 uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p);
 uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p);
+/* Begins a lineage where that is due; fills in what `ret` says of the history, and `change`. */
+void fake_open(struct fake_redis *f, struct fake_pool *p, const struct sl_pool_known *known,
+               struct sl_pool_opened *ret);
 /* `blocks` has room for every list of the pool and two more; what it points to is the caller's to free. */
 uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
                    const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks);

@@ -117,6 +117,27 @@ static bool was_opened(struct fixture *fixture, void *arg)
            sl_keeper_is_synced(&fixture->keeper->pools[0]);
 }
 
+static bool was_asked(struct fixture *fixture, void *arg)
+{
+    return fake_count(fixture->redis, SL_OP_OPEN_POOL) > *(uint64_t *)arg;
+}
+
+static bool is_lineage(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    return shown() != NULL && sl_lineage_equal(shown()->lineage, *(struct sl_lineage *)arg);
+}
+
+static bool is_not_lineage(struct fixture *fixture, void *arg)
+{
+    return shown() != NULL && !is_lineage(fixture, arg);
+}
+
+static uint64_t begun(enum sl_drawn why)
+{
+    return fixture_metric_label(f, 0, SL_KM_HISTORIES, why - 1);
+}
+
 static void a_connection_that_breaks_changes_nothing(void **state)
 {
     (void)state;
@@ -145,6 +166,60 @@ static void a_failover_that_no_connection_notices_is_found_by_the_sweep(void **s
     assert_false(is_of_server(f, NULL));
     assert_true(fixture_until(f, was_opened, &opened, SOON));
     assert_true(is_of_server(f, NULL));
+    assert_int_equal(begun(SL_DRAWN_REPLID), 1);
+}
+
+static void each_start_begins_a_history_that_nobody_feels(void **state)
+{
+    (void)state;
+    struct sl_lineage mine = shown()->lineage;
+    assert_int_equal(begun(SL_DRAWN_FIRST), 1);
+    assert_int_equal(mine.random & 15, 0);
+    uint64_t loads = fake_count(f->redis, SL_OP_LOAD);
+    /* Another instance starts. */
+    struct sl_pool_known known = {.first = true, .highest = mine, .random = 0x1230};
+    struct sl_pool_opened opened;
+    pthread_mutex_lock(&f->redis->lock);
+    fake_open(f->redis, fake_pool(f->redis, f->names[0]), &known, &opened);
+    pthread_mutex_unlock(&f->redis->lock);
+    assert_int_equal(opened.drawn, SL_DRAWN_FIRST);
+    assert_true(fixture_until(f, is_lineage, &opened.lineage, SOON));
+    assert_int_equal(begun(SL_DRAWN_FIRST), 1);
+    assert_int_equal(fake_count(f->redis, SL_OP_LOAD), loads);
+    assert_int_equal(fixture_metric(f, 0, SL_KM_ROLLBACKS), 0);
+}
+
+static void data_that_went_back_begin_a_new_history(void **state)
+{
+    (void)state;
+    struct sl_lineage mine = shown()->lineage;
+    fake_save(f->redis);
+    change();
+    uint64_t n = newest();
+    assert_true(fixture_until(f, has_seen, &n, SOON));
+    fake_go_back(f->redis);
+    assert_true(fixture_until(f, is_not_lineage, &mine, SOON));
+    assert_int_equal(begun(SL_DRAWN_BACK), 1);
+    assert_true(sl_lineage_compare(shown()->lineage, mine) > 0 && (shown()->lineage.random & 15) == 1);
+    assert_true(is_of_server(f, NULL));
+}
+
+static void a_pool_of_another_shape_is_tried_again(void **state)
+{
+    (void)state;
+    struct fake_pool *p = fake_pool(f->redis, f->names[0]);
+    const uint32_t size = p->size;
+    p->size = size * 2;
+    fake_set_up(f->redis, false);
+    fixture_for(f, 10);
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, was_asked, &opened, SOON));
+    opened++;
+    assert_true(fixture_until(f, was_asked, &opened, SOON)); /* by a sweep */
+    assert_false(sl_keeper_is_synced(&f->keeper->pools[0]));
+    p->size = size;
+    assert_true(fixture_until(f, was_opened, &opened, SOON));
 }
 
 static struct sl_reopen_mail mail;
@@ -237,6 +312,9 @@ int main(void)
         T(a_sweep_raises_what_was_seen),
         T(a_connection_that_breaks_changes_nothing),
         T(a_failover_that_no_connection_notices_is_found_by_the_sweep),
+        T(each_start_begins_a_history_that_nobody_feels),
+        T(data_that_went_back_begin_a_new_history),
+        T(a_pool_of_another_shape_is_tried_again),
         T(a_worker_that_was_refused_gets_the_pool_opened_anew),
         T(a_worker_is_answered_when_the_opening_takes_too_long),
     };
