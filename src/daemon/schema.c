@@ -22,7 +22,7 @@ static const struct sl_option daemon_rows[] = {
      .offset = AT(storage),
      .max = 1024,
      .fallback = "/var/lib/statuslistd",
-     .help = "Directory for generated keys, the embedded Redis and high-water marks. Each instance needs its "
+     .help = "Directory for generated keys and the embedded Redis. Each instance needs its "
              "own, and it must survive a restart."},
     {.name = "shutdown.delay",
      .type = SL_OPT_DURATION,

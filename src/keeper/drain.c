@@ -78,8 +78,8 @@ static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
         indices[i] = sl_ring_slot_index(slots[i]);
     *call = (struct give_call){p, n};
     k->giving_back.out++;
-    enum sl_err err =
-        sl_store_give_back(k->store, p->shared->name, &t->list.id, indices, n, on_given_back, call);
+    struct sl_position list = sl_keeper_position(t);
+    enum sl_err err = sl_store_give_back(k->store, p->shared->name, &list, indices, n, on_given_back, call);
     free(indices);
     if (err != SL_OK)
         on_given_back(call, err, 0);

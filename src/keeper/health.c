@@ -115,6 +115,8 @@ static void set_pool_gauges(struct sl_kpool *p)
     sl_metric_set(metrics, SL_KM_RING_FILL, sl_ring_fill(p->shared->ring));
     sl_metric_set(metrics, SL_KM_RING_CAPACITY, options->retired ? 0 : options->capacity);
     sl_metric_set(metrics, SL_KM_LIST_SIZE, options->size);
+    sl_metric_set(metrics, SL_KM_OWNED, sl_keeper_owned(p));
+    sl_metric_set(metrics, SL_KM_SPARES, sl_keeper_spares(p));
     sl_metric_set(metrics, SL_KM_SPARES_WANTED, options->retired ? 0 : options->precreation_lists);
     sl_metric_set(metrics, SL_KM_LIFETIME, options->list_lifetime_ms / 1000);
     sl_metric_set(metrics, SL_KM_DIFFERS, sl_keeper_difference(p)[0] != '\0');

@@ -152,9 +152,6 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *mail)
     case SL_KEEPER_MAIL_SIGNED:
         sl_keeper_sign_done(k, mail);
         return;
-    case SL_KEEPER_MAIL_MARKED:
-        sl_keeper_mark_done(mail);
-        return;
     case SL_KEEPER_MAIL_UNPACKED:
         sl_keeper_unpack_done(mail);
         return;
@@ -256,6 +253,7 @@ void sl_keeper_free(struct sl_keeper *k)
     sl_keeper_drain_free(k);
     SL_EACH_KPOOL (p, k) {
         sl_keeper_take_free(p);
+        sl_keeper_own_free(p);
         sl_keeper_stock_free(p);
         sl_keeper_signing_free(p);
         sl_keeper_damage_free(p);

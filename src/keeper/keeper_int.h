@@ -16,6 +16,7 @@
 #include "keeper/lookup.h"
 #include "keeper/mend.h"
 #include "keeper/owed.h"
+#include "keeper/own.h"
 #include "keeper/publish.h"
 #include "keeper/queue.h"
 #include "keeper/reclaim.h"
@@ -60,6 +61,7 @@ struct sl_kpool {
     struct sl_pool_publications publications;
     struct sl_interval interval;
     struct sl_stock stock;
+    struct sl_ownership own;
     struct sl_take take;
     struct sl_mending mending;
     struct sl_lease lease;
@@ -109,4 +111,4 @@ struct sl_keeper {
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Jobs of the crews, which come back as mail. */
-enum { SL_KEEPER_MAIL_SIGNED = SL_MAIL_RANGE_KEEPER, SL_KEEPER_MAIL_MARKED, SL_KEEPER_MAIL_UNPACKED };
+enum { SL_KEEPER_MAIL_SIGNED = SL_MAIL_RANGE_KEEPER, SL_KEEPER_MAIL_UNPACKED };

@@ -57,7 +57,6 @@ static uint32_t collect_held(struct sl_kpool *p, struct sl_uuid *ids)
     for (uint64_t n = 0; sl_ring_peek(p->shared->ring, n, &slot); n++)
         hold_list(&h, sl_keeper_list(p->keeper, sl_ring_slot_list(slot)));
     hold_segments(&h, sl_keeper_stock(p));
-    hold_segments(&h, sl_keeper_unmarked(p));
     return h.count;
 }
 
@@ -73,6 +72,7 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *reti
         return;
     }
     p->lease.until_ns = p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS;
+    sl_metric_add(p->metrics, SL_KM_ABANDONED, retired->abandoned);
     for (size_t i = 0; i < retired->retired_count + retired->gone_count; i++) {
         bool gone = i >= retired->retired_count;
         const struct sl_uuid *id = gone ? &retired->gone[i - retired->retired_count] : &retired->retired[i];

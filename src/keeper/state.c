@@ -6,8 +6,7 @@
 #define TO(s) (1u << SL_POOL_##s)
 static const unsigned allowed[] = {
     [SL_POOL_CLOSED] = TO(CLOSED) | TO(OPENING),
-    [SL_POOL_OPENING] = TO(CLOSED) | TO(ADOPTING) | TO(LISTING),
-    [SL_POOL_ADOPTING] = TO(CLOSED) | TO(LISTING),
+    [SL_POOL_OPENING] = TO(CLOSED) | TO(LISTING),
     /* Back to OPENING: Redis has lost changes that had been read. */
     [SL_POOL_LISTING] = TO(CLOSED) | TO(OPENING) | TO(MENDING) | TO(SYNCED),
     /* To CLOSED also when a list was not restored: the next sweep begins anew. */

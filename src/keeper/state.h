@@ -12,8 +12,6 @@ enum sl_pool_state {
     /* Redis is being asked for the pool's size, bits and replication id. The pool stays here when its size or
      * bits are not the configured ones. */
     SL_POOL_OPENING,
-    /* The embedded Redis is comparing its take counter with our mark. */
-    SL_POOL_ADOPTING,
     /* The lists that have changed are being read: all of them if Redis may have lost data. */
     SL_POOL_LISTING,
     /* Lists that Redis has lost, or lost changes of, are being restored. */

@@ -1,8 +1,9 @@
 /* After each connect a pool is opened: its size and bits are compared with the configured ones, and Redis'
  * replication id with the last one. Another id means that Redis was restarted, restored or failed over, and
  * may have lost what it had acknowledged; a change number that went back means the same. Then the keeper
- * drops the references that were ready, reads all lists again, compares them, and restores them
- * (keeper/mend.h). Otherwise it reads only the lists that have changed since the last reading.
+ * reads all lists again, compares them, and restores them (keeper/mend.h). Otherwise it reads only the lists
+ * that have changed since the last reading. References that are ready stay: what is taken of a list is
+ * remembered here (keeper/own.h), and a list that Redis has lost is made again.
  * keeper/state.h has the states that a pool walks through. */
 #include "keeper/sync.h"
 
@@ -265,36 +266,6 @@ static void list_pool(struct sl_kpool *p)
     sl_keeper_read_changes(p);
 }
 
-/* Redis was restarted, restored or failed over: whole lists may be lost, and no reference to one of them may
- * be handed out. */
-static void drop_epoch(struct sl_kpool *p)
-{
-    sl_log(SL_WARN, "pool", "redis may have lost data: dropping the references that were ready",
-           SL_KS("pool", p->shared->name));
-    sl_keeper_drop_references(p);
-    check_all(p);
-}
-
-static void on_adopted(void *arg, enum sl_err err, int64_t adopted)
-{
-    struct sl_kpool *p = arg;
-    if (err != SL_OK) {
-        sl_keeper_change_state(p, SL_POOL_CLOSED);
-        return;
-    }
-    if (adopted < 0) {
-        uint64_t mark;
-        (void)sl_keeper_mark(p, &mark);
-        sl_log(SL_ERROR, "pool",
-               "the embedded redis is behind the high-water mark: its open lists will be sealed",
-               SL_KS("pool", p->shared->name), SL_KU("mark", mark));
-        drop_epoch(p);
-    } else {
-        sl_metric_add(p->metrics, SL_KM_ADOPTED, (uint64_t)adopted);
-    }
-    list_pool(p);
-}
-
 /* Before the start it ends the process, afterwards each sweep tries again. */
 static void refuse_pool(struct sl_kpool *p, const struct sl_pool_opened *opened)
 {
@@ -326,21 +297,13 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *o
         return;
     }
     p->sync.refused = false;
-    bool embedded = p->keeper->setup.redis->mode == SL_REDIS_EMBEDDED,
-         other = sl_keeper_note_history(p, &p->sync.known, opened);
-    uint64_t mark;
-    if (p->sync.distrust || p->sync.back)
+    bool other = sl_keeper_note_history(p, &p->sync.known, opened);
+    if (other)
+        sl_log(SL_WARN, "pool", "redis was restarted, restored or failed over: comparing all lists",
+               SL_KS("pool", p->shared->name));
+    if (other || p->sync.distrust || p->sync.back)
         check_all(p);
     p->sync.distrust = p->sync.back = false;
-    if (embedded && opened->foreign > 0 && sl_keeper_mark(p, &mark)) {
-        if (other)
-            check_all(p);
-        sl_keeper_change_state(p, SL_POOL_ADOPTING);
-        if (sl_store_adopt(p->keeper->store, p->shared->name, mark, on_adopted, p) == SL_OK)
-            return;
-    }
-    if (other)
-        drop_epoch(p);
     list_pool(p);
 }
 

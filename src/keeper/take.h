@@ -1,4 +1,4 @@
-/* Taking blocks of indices from Redis, and creating lists ahead of need (precreation). */
+/* Taking blocks of indices from Redis, and having lists made ahead of need (precreation). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -6,9 +6,7 @@
 
 struct sl_keeper;
 struct sl_kpool;
-struct sl_mail;
 struct sl_reservation;
-struct sl_segment;
 
 /* Of one pool. */
 struct sl_take {
@@ -18,13 +16,6 @@ struct sl_take {
     struct sl_timer retry;
     /* Demand: references that had left for issuers when it was last measured, and when that was. */
     uint64_t left_total, measured_ns;
-    /* Embedded Redis: the high-water mark of what was taken, which is made durable on our side before an
-     * index is handed out. */
-    uint64_t mark;
-    bool mark_known;
-    bool marking;               /* it is being written */
-    struct sl_segment *to_mark; /* the references that wait for it */
-    bool precreating;
     struct sl_timer spares; /* next check of the lists created ahead */
 };
 
@@ -34,14 +25,11 @@ void sl_keeper_take_free(struct sl_kpool *p);
 void sl_keeper_enqueue(struct sl_kpool *p, struct sl_reservation *reservation);
 /* Hands on the references that are here, and takes more if they are too few. */
 void sl_keeper_refill(struct sl_kpool *p);
-void sl_keeper_mark_done(struct sl_mail *mail);
+/* The same, after a moment: something failed. */
+void sl_keeper_refill_later(struct sl_kpool *p);
 /* Creates the spare lists that are missing, now and after each check-delay. */
 void sl_keeper_precreate(struct sl_kpool *p);
 /* check-delay may be shorter now. */
 void sl_keeper_reschedule_precreation(struct sl_kpool *p);
-/* A take, a mark or a precreation is under way. */
+/* Redis is being asked for indices or lists. */
 bool sl_keeper_is_taking(const struct sl_kpool *p);
-/* The first segment that waits for a mark; the others follow by `next`. */
-const struct sl_segment *sl_keeper_unmarked(const struct sl_kpool *p);
-/* False: there is no mark. */
-bool sl_keeper_mark(const struct sl_kpool *p, uint64_t *ret_mark);

@@ -54,8 +54,7 @@ enum sl_keyed_result {
     X(LIST_SIZE, "list_size", SL_GAUGE, "Entries of one list of the pool (`size`).", NULL, NULL, NULL, 0)    \
     X(LIST_LEFT, "list_references_left", SL_GAUGE,                                                           \
       "Indices that are still free in the list from which references were last taken.", NULL, NULL, NULL, 0) \
-    X(SPARES, "spare_lists", SL_GAUGE, "Unused lists that are ready, at the last check.", NULL, NULL, NULL,  \
-      0)                                                                                                     \
+    X(SPARES, "spare_lists", SL_GAUGE, "Unused lists of this instance.", NULL, NULL, NULL, 0)                \
     X(SPARES_WANTED, "spare_lists_wanted", SL_GAUGE,                                                         \
       "How many unused lists should be ready (`precreation.lists`); 0 for a retired pool.", NULL, NULL,      \
       NULL, 0)                                                                                               \
@@ -80,13 +79,14 @@ enum sl_keyed_result {
     X(LISTS_DAMAGED, "lists_damaged", SL_GAUGE,                                                              \
       "Lists whose record in Redis is missing or malformed; the log names each with the field.", NULL, NULL, \
       NULL, 0)                                                                                               \
-    X(SEALED, "lists_sealed_total", SL_COUNTER,                                                              \
-      "Lists that give out no more references because Redis was restarted, restored or failed over after "   \
-      "they were created.",                                                                                  \
-      NULL, NULL, NULL, 0)                                                                                   \
-    X(ADOPTED, "lists_adopted_total", SL_COUNTER,                                                            \
-      "Lists that go on giving out references after a restart of the embedded Redis, which had lost "        \
-      "nothing.",                                                                                            \
+    X(OWNED, "lists_owned", SL_GAUGE,                                                                        \
+      "Lists from which this instance takes references: the one in use, and spare ones.", NULL, NULL, NULL,  \
+      0)                                                                                                     \
+    X(INHERITED, "lists_inherited_total", SL_COUNTER,                                                        \
+      "Lists that this instance took over at its start from the process before it.", NULL, NULL, NULL, 0)    \
+    X(ABANDONED, "lists_abandoned_total", SL_COUNTER,                                                        \
+      "Open lists that this instance sealed: their owner has not shown itself for a day, or they were made " \
+      "by a version before lists had owners.",                                                               \
       NULL, NULL, NULL, 0)                                                                                   \
     X(HISTORIES, "pool_histories_total", SL_COUNTER,                                                         \
       "Times that this instance has begun a new history of the pool, by reason: replid (Redis was "          \

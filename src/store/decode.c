@@ -227,6 +227,7 @@ void sl_decoded_free(struct sl_decoded *d)
     free(d->items);
     free(d->numbers);
     free(d->damaged);
+    free(d->ids);
 }
 
 /* n + 1, so that an empty array has memory too. */
@@ -235,7 +236,20 @@ static void *make_items(struct sl_decoded *d, size_t n, size_t size)
     return d->items = sl_xcalloc(n + 1, size);
 }
 
-static bool decode_block(const struct redisReply *reply, uint64_t want, uint32_t *numbers,
+static bool decode_returned(const struct redisReply *reply, uint32_t size, uint32_t *out)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct sl_span text;
+        uint64_t index;
+        if (!decode_text(reply->element[i], 1, 10, &text) || !sl_number_parse(text, size - 1, &index))
+            return false;
+        out[i] = (uint32_t)index;
+    }
+    return true;
+}
+
+/* With at most `max` indices; those that were given back go to `numbers`. */
+static bool decode_block(const struct redisReply *reply, uint64_t max, uint32_t *numbers,
                          struct sl_block *ret)
 {
     struct sl_block block = {0};
@@ -243,45 +257,76 @@ static bool decode_block(const struct redisReply *reply, uint64_t want, uint32_t
         !decode_count32(reply->element[1], &block.from) || !decode_count32(reply->element[2], &block.count) ||
         reply->element[3]->type != REDIS_REPLY_ARRAY)
         return false;
-    if (block.count > want || block.from > block.list.size || block.count > block.list.size - block.from ||
-        reply->element[3]->elements > want - block.count)
+    if (block.count > max || block.from > block.list.size || block.count > block.list.size - block.from ||
+        reply->element[3]->elements > max - block.count ||
+        !decode_returned(reply->element[3], block.list.size, numbers))
         return false;
-    for (size_t i = 0; i < reply->element[3]->elements; i++) {
-        struct sl_span text;
-        uint64_t index;
-        if (!decode_text(reply->element[3]->element[i], 1, 10, &text) ||
-            !sl_number_parse(text, block.list.size - 1, &index))
-            return false;
-        numbers[block.returned_count++] = (uint32_t)index;
-    }
     block.returned = numbers;
+    block.returned_count = (uint32_t)reply->element[3]->elements;
     *ret = block;
     return true;
 }
 
-bool sl_decode_taken(const struct redisReply *reply, uint32_t want, struct sl_taken *ret,
+static bool decode_blocks(const struct redisReply *list, uint64_t max, struct sl_decoded *d,
+                          const struct sl_block **ret)
+{
+    struct sl_block *blocks = make_items(d, list->elements, sizeof *blocks);
+    d->numbers = sl_xcalloc(max + 1, sizeof *d->numbers);
+    uint64_t used = 0, returned = 0;
+    for (size_t i = 0; i < list->elements; i++) {
+        if (!decode_block(list->element[i], max - used, d->numbers + returned, &blocks[i]))
+            return false;
+        used += blocks[i].count + blocks[i].returned_count;
+        returned += blocks[i].returned_count;
+    }
+    *ret = blocks;
+    return true;
+}
+
+/* Ids into `out`, at most `max` in all. */
+static bool decode_ids(const struct redisReply *reply, size_t max, struct sl_uuid *out)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > max)
+        return false;
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct sl_span id;
+        if (!decode_text(reply->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
+            return false;
+    }
+    return true;
+}
+
+bool sl_decode_taken(const struct redisReply *reply, uint32_t want, uint32_t named, struct sl_taken *ret,
                      struct sl_decoded *d)
 {
     struct sl_taken taken = {0};
-    if (!is_array(reply, 5) || !decode_count(reply->element[0], LARGEST, &taken.taken) ||
-        !decode_count32(reply->element[1], &taken.sealed) ||
-        !decode_count32(reply->element[2], &taken.spares) ||
-        !decode_count32(reply->element[3], &taken.too_young) ||
-        reply->element[4]->type != REDIS_REPLY_ARRAY || reply->element[4]->elements > want)
+    d->ids = sl_xcalloc((size_t)named + 1, sizeof *d->ids);
+    if (!is_array(reply, 3) || !decode_ids(reply->element[0], named, d->ids) ||
+        !decode_count32(reply->element[1], &taken.sealed) || reply->element[2]->type != REDIS_REPLY_ARRAY ||
+        reply->element[2]->elements > named || !decode_blocks(reply->element[2], want, d, &taken.blocks))
         return false;
-    const struct redisReply *list = reply->element[4];
-    struct sl_block *blocks = make_items(d, list->elements, sizeof *blocks);
-    d->numbers = sl_xcalloc((size_t)want + 1, sizeof *d->numbers);
-    uint32_t left = want, used = 0;
-    for (size_t i = 0; i < list->elements; i++) {
-        if (!decode_block(list->element[i], left, d->numbers + used, &blocks[i]))
-            return false;
-        left -= blocks[i].count + blocks[i].returned_count;
-        used += blocks[i].returned_count;
-    }
-    taken.blocks = blocks;
-    taken.block_count = (uint32_t)list->elements;
+    taken.over = d->ids;
+    taken.over_count = (uint32_t)reply->element[0]->elements;
+    taken.block_count = (uint32_t)reply->element[2]->elements;
     *ret = taken;
+    return true;
+}
+
+bool sl_decode_inherited(const struct redisReply *reply, uint32_t named, struct sl_inherited *ret,
+                         struct sl_decoded *d)
+{
+    const struct sl_block *blocks;
+    uint64_t returned = 0;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > named)
+        return false;
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (!is_array(reply->element[i], 4) || reply->element[i]->element[3]->type != REDIS_REPLY_ARRAY)
+            return false;
+        returned += reply->element[i]->element[3]->elements;
+    }
+    if (!decode_blocks(reply, returned, d, &blocks))
+        return false;
+    *ret = (struct sl_inherited){.blocks = blocks, .block_count = (uint32_t)reply->elements};
     return true;
 }
 
@@ -390,34 +435,21 @@ bool sl_decode_mended(const struct redisReply *reply, uint64_t *ret_version, enu
     return true;
 }
 
-/* Ids into `out`, at most `max` in all. */
-static bool decode_ids(const struct redisReply *reply, size_t max, struct sl_uuid *out)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > max)
-        return false;
-    for (size_t i = 0; i < reply->elements; i++) {
-        struct sl_span id;
-        if (!decode_text(reply->element[i], SL_UUID_TEXT, SL_UUID_TEXT, &id) || !sl_uuid_parse(id, &out[i]))
-            return false;
-    }
-    return true;
-}
-
 bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl_retired *ret,
                        struct sl_decoded *d)
 {
-    struct sl_uuid *all = sl_xcalloc((size_t)asked + 1, sizeof *all);
-    if (!is_array(reply, 2) || !decode_ids(reply->element[0], asked, all) ||
+    struct sl_uuid *all = d->ids = sl_xcalloc((size_t)asked + 1, sizeof *all);
+    uint32_t abandoned;
+    if (!is_array(reply, 3) || !decode_ids(reply->element[0], asked, all) ||
         !decode_ids(reply->element[1], asked - reply->element[0]->elements,
-                    all + reply->element[0]->elements)) {
-        free(all);
+                    all + reply->element[0]->elements) ||
+        !decode_count32(reply->element[2], &abandoned))
         return false;
-    }
-    d->items = all;
     *ret = (struct sl_retired){.retired = all,
                                .gone = all + reply->element[0]->elements,
                                .retired_count = reply->element[0]->elements,
-                               .gone_count = reply->element[1]->elements};
+                               .gone_count = reply->element[1]->elements,
+                               .abandoned = abandoned};
     return true;
 }
 

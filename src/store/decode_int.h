@@ -19,12 +19,15 @@ struct sl_decoded {
     void *items;
     uint32_t *numbers; /* where items point to */
     void *damaged;     /* what stands beside the items */
+    struct sl_uuid *ids;
 };
 void sl_decoded_free(struct sl_decoded *d);
 
 /* d owns the arrays, filled in on success only. */
-bool sl_decode_taken(const struct redisReply *reply, uint32_t want, struct sl_taken *ret,
+bool sl_decode_taken(const struct redisReply *reply, uint32_t want, uint32_t named, struct sl_taken *ret,
                      struct sl_decoded *d);
+bool sl_decode_inherited(const struct redisReply *reply, uint32_t named, struct sl_inherited *ret,
+                         struct sl_decoded *d);
 bool sl_decode_records(const struct redisReply *reply, const struct sl_list_record **ret, size_t *ret_n,
                        struct sl_decoded *d);
 bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, struct sl_decoded *d);

@@ -82,6 +82,10 @@ static void subscribe_channels(struct sl_conn *c)
         sl_name_channel(c->setup.options->database, *p, name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
+        /* Before the options: who shows these, and not this, takes from lists without owners. */
+        sl_name_knows_owners(c->setup.options->database, *p, c->setup.identity->instance, name);
+        f->awaited++;
+        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
         channel_of_fingerprint(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name);
         f->awaited++;
         sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});

@@ -76,3 +76,14 @@ size_t sl_name_shown(unsigned database, const char *pool, uint64_t fingerprint, 
     sl_buf_printf(&b, ":%016" PRIx64 ":%s", fingerprint, instance);
     return end_name(&b);
 }
+
+size_t sl_name_knows_owners(unsigned database, const char *pool, const char *instance,
+                            char out[static SL_NAME_MAX])
+{
+    struct sl_buf b;
+    begin_name(&b, out);
+    put_channel(&b, database, pool);
+    sl_buf_puts(&b, "/2:");
+    sl_buf_puts(&b, instance);
+    return end_name(&b);
+}

@@ -13,6 +13,10 @@ size_t sl_name_list(const char *pool, const struct sl_uuid *id, const char *what
                     char out[static SL_NAME_MAX]);
 /* The channel of the pool's changes: statuslist:<database>:{<pool>} */
 size_t sl_name_channel(unsigned database, const char *pool, char out[static SL_NAME_MAX]);
+/* The channel by which a living instance shows that it takes from lists of its own only:
+ * <channel>/2:<instance>. Versions that know no owners do not look for it. */
+size_t sl_name_knows_owners(unsigned database, const char *pool, const char *instance,
+                            char out[static SL_NAME_MAX]);
 /* The channel by which a living instance shows the options that it has: <channel>:<fingerprint>:<instance> */
 size_t sl_name_shown(unsigned database, const char *pool, uint64_t fingerprint, const char *instance,
                      char out[static SL_NAME_MAX]);

@@ -14,9 +14,9 @@
 #define SL_STORE_OPS(X)                                                                                      \
     X(AGREE, agree, sl_agreed_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                               \
     X(OPEN_POOL, open_pool, sl_pool_opened_cb, SL_OP_SCRIPT | SL_OP_WRITES | SL_OP_NAMES)                    \
-    X(ADOPT, adopt, sl_adopted_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                              \
+    X(INHERIT, inherit, sl_inherited_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                        \
     X(TAKE, take, sl_taken_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                                  \
-    X(PRECREATE, precreate, sl_precreated_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                   \
+    X(PRECREATE, precreate, sl_precreated_cb, SL_OP_SCRIPT | SL_OP_WRITES | SL_OP_WAITS)                     \
     X(GIVE_BACK, give_back, sl_given_back_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                   \
     X(MEND, mend, sl_mended_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                                 \
     X(RETIRE, retire, sl_retired_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                            \

@@ -33,7 +33,8 @@ struct sl_operation {
     bool reloaded; /* sent again after NOSCRIPT */
     struct sl_store *store;
     struct sl_wire wire;               /* until it is sent */
-    uint32_t want;                     /* take: indices; update: changes; batch: groups */
+    uint32_t want;                     /* take: indices; update: changes; batch: groups; inherit: lists */
+    uint32_t named;                    /* take: lists */
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */
     struct sl_decoded decoded;
     sl_op_give *give;

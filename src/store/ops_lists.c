@@ -87,47 +87,45 @@ enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void
     return sl_op_send(op);
 }
 
-static void give_adopt(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
+static void put_positions(struct sl_operation *op, const struct sl_position *lists, uint32_t n)
 {
-    int64_t adopted = 0;
-    if (err == SL_OK && !sl_decode_integer(reply, -1, UINT32_MAX, &adopted))
-        err = sl_op_bad_shape(op);
-    op->done.adopt(op->arg, err, adopted);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_op_uuid(op, &lists[i].list);
+        sl_wire_number(&op->wire, lists[i].position);
+    }
 }
 
-enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark, sl_adopted_cb *done,
-                           void *arg)
+SL_OP_GIVES(inherit, sl_inherited, sl_decode_inherited(reply, op->want, &value, &op->decoded))
+
+enum sl_err sl_store_inherit(struct sl_store *s, const char *pool, const char run[static 17],
+                             const struct sl_position *lists, uint32_t n, sl_inherited_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_ADOPT, pool, 1, give_adopt, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_INHERIT, pool, 2 + 2 * n, give_inherit, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.adopt = done;
-    sl_wire_number(&op->wire, (int64_t)mark);
+    op->done.inherit = done;
+    op->want = n;
+    sl_wire_text(&op->wire, run);
+    sl_wire_text(&op->wire, s->conn.setup.identity->run);
+    put_positions(op, lists, n);
     return sl_op_send(op);
 }
 
-static void put_draft(struct sl_operation *op, const struct sl_list_draft *draft)
-{
-    sl_op_uuid(op, &draft->id);
-    sl_wire_arg(&op->wire, draft->uri.at, draft->uri.len);
-    sl_wire_arg(&op->wire, draft->seed, sizeof draft->seed);
-}
+SL_OP_GIVES(take, sl_taken, sl_decode_taken(reply, op->want, op->named, &value, &op->decoded))
 
-SL_OP_GIVES(take, sl_taken, sl_decode_taken(reply, op->want, &value, &op->decoded))
-
-enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                          const struct sl_list_draft drafts[static 2], sl_taken_cb *done, void *arg)
+enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want,
+                          const struct sl_position *lists, uint32_t n, sl_taken_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_TAKE, pool, 9, give_take, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_TAKE, pool, 3 + 2 * n, give_take, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.take = done;
     op->want = want;
+    op->named = n;
     sl_op_channel(op, pool);
+    sl_wire_text(&op->wire, s->conn.setup.identity->run);
     sl_wire_number(&op->wire, want);
-    sl_wire_number(&op->wire, min_age_ms);
-    put_draft(op, &drafts[0]);
-    put_draft(op, &drafts[1]);
+    put_positions(op, lists, n);
     return sl_op_send(op);
 }
 
@@ -140,18 +138,20 @@ static void give_precreate(struct sl_operation *op, enum sl_err err, const struc
     op->done.precreate(op->arg, err, made, n);
 }
 
-enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
-                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
-                               void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_list_draft *drafts,
+                               size_t n, sl_precreated_cb *done, void *arg)
 {
     struct sl_operation *op = sl_op_begin(s, SL_OP_PRECREATE, pool, 2 + 3 * (unsigned)n, give_precreate, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.precreate = done;
     sl_op_channel(op, pool);
-    sl_wire_number(&op->wire, spares);
-    for (size_t i = 0; i < n; i++)
-        put_draft(op, &drafts[i]);
+    sl_wire_text(&op->wire, s->conn.setup.identity->run);
+    for (size_t i = 0; i < n; i++) {
+        sl_op_uuid(op, &drafts[i].id);
+        sl_wire_arg(&op->wire, drafts[i].uri.at, drafts[i].uri.len);
+        sl_wire_arg(&op->wire, drafts[i].seed, sizeof drafts[i].seed);
+    }
     return sl_op_send(op);
 }
 
@@ -163,15 +163,16 @@ static void give_give_back(struct sl_operation *op, enum sl_err err, const struc
     op->done.give_back(op->arg, err, (uint32_t)accepted);
 }
 
-enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_position *list,
                                const uint32_t *indices, uint32_t n, sl_given_back_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_GIVE_BACK, pool, 2, give_give_back, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_GIVE_BACK, pool, 4, give_give_back, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.give_back = done;
     op->want = n;
-    sl_op_uuid(op, list);
+    sl_wire_text(&op->wire, s->conn.setup.identity->run);
+    put_positions(op, list, 1);
     uint8_t *at = sl_wire_room(&op->wire, (size_t)n * 4);
     for (uint32_t i = 0; i < n; i++, at += 4)
         for (unsigned byte = 0; byte < 4; byte++)
@@ -210,12 +211,13 @@ enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct s
                             sl_retired_cb *done, void *arg)
 {
     struct sl_operation *op =
-        sl_op_begin(s, SL_OP_RETIRE, pool, 5 + question->held + question->asked, give_retire, arg);
+        sl_op_begin(s, SL_OP_RETIRE, pool, 6 + question->held + question->asked, give_retire, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.retire = done;
     op->want = question->asked;
     sl_op_channel(op, pool);
+    sl_wire_text(&op->wire, s->conn.setup.identity->run);
     sl_wire_number(&op->wire, (int64_t)question->after_ms);
     sl_wire_number(&op->wire, (int64_t)question->lease_ms);
     sl_wire_number(&op->wire, (int64_t)question->keep_ms);

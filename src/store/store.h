@@ -167,7 +167,7 @@ struct sl_pool_opened {
     uint64_t lists;        /* how many lists it has */
     uint64_t taken;        /* its take counter */
     uint64_t change;       /* the number of its last change */
-    struct sl_span replid; /* the present epoch */
+    struct sl_span replid; /* Redis' replication id */
     uint32_t foreign;      /* open lists of other epochs: the next take seals them, unless they are adopted */
     struct sl_span run_id; /* of the server's process */
     struct sl_lineage lineage; /* in which the pool's lists are written from now on; {0, 0}: it has none */
@@ -190,47 +190,62 @@ SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, 
 typedef void(sl_pool_names_cb)(void *arg, enum sl_err err, const struct sl_span *names, size_t n);
 SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg);
 
-/* Embedded Redis only: gives the open lists of other epochs the present one, if the pool's take counter is
- * not behind `mark`. Reports how many, or -1 when Redis is behind (the next take then seals the lists). */
-typedef void(sl_adopted_cb)(void *arg, enum sl_err err, int64_t adopted);
-SL_CHECKED enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark,
-                                      sl_adopted_cb *done, void *arg);
-
-/* Takes up to `want` indices: of each open list its returned ones first, then from the cursor on; moves on to
- * the next open list; creates the first draft that is not used where none is left (and the second where that
- * is too small). Lists of another epoch are sealed on the way; lists younger than `min_age_ms` are passed
- * over. May give fewer than asked. */
+/* Lists have owners. Only the process that made a list takes from it, and it says from where: it remembers
+ * how many reservations it has taken, so that nothing that happens to Redis gives an index twice. The owner
+ * is `run` of the connection's identity. */
+struct sl_position {
+    struct sl_uuid list;
+    uint32_t position; /* reservations k = 0 .. position-1 were taken */
+};
 struct sl_block {
-    struct sl_list_record list; /* as after the take */
+    struct sl_list_record list; /* as after the call */
     uint32_t from, count;       /* reservations k = from .. from+count-1: indices order(seed, k) */
     const uint32_t *returned;   /* indices given back earlier, given out again */
     uint32_t returned_count;
 };
+
+/* Makes lists of another run the caller's, which is its heir: that run has ended, and no other process may
+ * name it. Reports the lists that are the caller's now, with the position from which it goes on (`from`,
+ * count is 0), and the indices that were given back to them: these are reported once, to whoever asks first.
+ */
+struct sl_inherited {
+    const struct sl_block *blocks;
+    uint32_t block_count;
+};
+typedef void(sl_inherited_cb)(void *arg, enum sl_err err, const struct sl_inherited *inherited);
+SL_CHECKED enum sl_err sl_store_inherit(struct sl_store *s, const char *pool, const char run[static 17],
+                                        const struct sl_position *lists, uint32_t n, sl_inherited_cb *done,
+                                        void *arg);
+
+/* Takes up to `want` indices of the lists named, in that order. Lists of versions without owners are sealed
+ * on the way, once no instance of such a version lives. */
 struct sl_taken {
-    uint64_t taken;     /* the pool's take counter after this take; make it durable before a block is used */
-    uint32_t sealed;    /* lists that this take sealed */
-    uint32_t spares;    /* untouched open lists of this epoch */
-    uint32_t too_young; /* open lists that were passed over */
+    const struct sl_uuid
+        *over; /* of the lists named: those that have nothing left, or are not the caller's */
+    uint32_t over_count;
+    uint32_t sealed; /* lists without an owner that this take sealed */
     const struct sl_block *blocks;
     uint32_t block_count;
 };
 typedef void(sl_taken_cb)(void *arg, enum sl_err err, const struct sl_taken *taken);
-SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                                     const struct sl_list_draft drafts[static 2], sl_taken_cb *done,
+SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want,
+                                     const struct sl_position *lists, uint32_t n, sl_taken_cb *done,
                                      void *arg);
 
-/* Creates lists until `spares` open ones of this epoch are untouched; at most `n` drafts. Answers the new
- * records. */
+/* Makes the drafts that the pool does not have yet, for the caller. Reports those of the drafts that the
+ * caller may take from. The outcome is unknown until `wait-replicas` replicas have them: the same drafts may
+ * be sent again. */
 typedef void(sl_precreated_cb)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
-SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
+SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool,
                                           const struct sl_list_draft *drafts, size_t n,
                                           sl_precreated_cb *done, void *arg);
 
-/* Gives indices of one list back; refused (accepted = 0) when the list is sealed or of another epoch. */
+/* Gives indices of one list back, for an heir. The caller hands out nothing of the list any more. Refused
+ * (accepted = 0) when the list is not the caller's, or is sealed. */
 typedef void(sl_given_back_cb)(void *arg, enum sl_err err, uint32_t accepted);
-SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                          const uint32_t *indices, uint32_t n, sl_given_back_cb *done,
-                                          void *arg);
+SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool,
+                                          const struct sl_position *list, const uint32_t *indices, uint32_t n,
+                                          sl_given_back_cb *done, void *arg);
 
 /* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
  * bytes of `source`, sealed, and above version `least`. A list that another instance has mended with less is
@@ -255,7 +270,8 @@ SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const
  * others
  * (`asked`). A full or sealed list is retired `after_ms` after the last instance vouched for it, counted from
  * a time since which some instance has always been looking. `keep_ms` later its keys are dropped; its id is
- * kept for ever. Reports which of the lists asked for are retired, and which are gone. */
+ * kept for ever. Reports which of the lists asked for are retired, and which are gone. Open lists among them
+ * whose owner has not asked for them for a day are sealed. */
 struct sl_retire {
     uint64_t after_ms; /* 0: none is retired now */
     uint64_t lease_ms, keep_ms;
@@ -265,6 +281,7 @@ struct sl_retire {
 struct sl_retired {
     const struct sl_uuid *retired, *gone;
     size_t retired_count, gone_count;
+    uint32_t abandoned; /* lists that were sealed */
 };
 typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *retired);
 SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,

@@ -1,16 +1,11 @@
-/* store/feed.h and store/mark.h without Redis. High-water marks are plain files; writing them
- * fails while `<storage>/marks-fail` exists. */
-#include <inttypes.h>
-#include <stdio.h>
+/* store/feed.h without Redis. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "fake_redis.h"
 #include "store/feed.h"
-#include "store/mark.h"
 
 struct sl_feed {
     struct fake_redis *f;
@@ -82,33 +77,4 @@ void sl_feed_free(struct sl_feed *feed)
     }
     sl_mailbox_close(&feed->box);
     free(feed);
-}
-
-static void mark_path(const char *storage, const char *pool, char *out, size_t room)
-{
-    int n = snprintf(out, room, "%s/mark-%s", storage, pool);
-    sl_assert(n > 0 && (size_t)n < room);
-}
-
-bool sl_mark_read(const char *storage, const char *pool, uint64_t *ret)
-{
-    char path[512];
-    mark_path(storage, pool, path, sizeof path);
-    FILE *file = fopen(path, "r");
-    bool ok = file != NULL && fscanf(file, "%" SCNu64, ret) == 1;
-    if (file != NULL)
-        fclose(file);
-    return ok;
-}
-
-bool sl_mark_write(const char *storage, const char *pool, uint64_t taken)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/marks-fail", storage);
-    if (access(path, F_OK) == 0)
-        return false;
-    mark_path(storage, pool, path, sizeof path);
-    FILE *file = fopen(path, "w");
-    bool ok = file != NULL && fprintf(file, "%" PRIu64 "\n", taken) > 0;
-    return file != NULL && fclose(file) == 0 && ok;
 }

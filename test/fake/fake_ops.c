@@ -55,8 +55,7 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
                                                   .lineage = p->now.lineage,
                                                   .lists = p->now.lists,
                                                   .run_id = sl_span(s->server.run_id, SL_REPLID_MAX),
-                                                  .taken = p->now.taken,
-                                                  .foreign = fake_foreign(s->f, p)};
+                                                  .taken = p->now.taken};
         fake_open(s->f, p, known, &op->result.pool);
     }
     return fake_op_sent(s, op);
@@ -81,48 +80,39 @@ enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void
     return fake_op_sent(s, op);
 }
 
-static void give_adopt(struct op *op)
-{
-    op->done.adopt(op->arg, op->err, op->result.number);
-}
+FAKE_GIVES(inherit, inherited)
 
-enum sl_err sl_store_adopt(struct sl_store *s, const char *pool, uint64_t mark, sl_adopted_cb *done,
-                           void *arg)
+enum sl_err sl_store_inherit(struct sl_store *s, const char *pool, const char run[static 17],
+                             const struct sl_position *lists, uint32_t n, sl_inherited_cb *done, void *arg)
 {
     bool execute;
-    struct op *op = fake_op_new(s, SL_OP_ADOPT, arg, give_adopt, &execute);
+    struct op *op = fake_op_new(s, SL_OP_INHERIT, arg, give_inherit, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
-    op->done.adopt = done;
-    struct fake_pool *p = fake_pool(s->f, pool);
-    if (execute && p->now.taken < mark) {
-        op->result.number = -1;
-    } else if (execute) {
-        op->result.number = fake_foreign(s->f, p);
-        for (uint32_t i = 0; i < p->now.lists; i++)
-            if (p->lists[i]->now.state == SL_LIST_OPEN)
-                p->lists[i]->now.epoch = s->f->epoch;
-    }
+    op->done.inherit = done;
+    (void)pool;
+    op->blocks = sl_xcalloc(n + 1, sizeof *op->blocks);
+    if (execute)
+        op->block_count = fake_inherit(s->f, run, s->setup.identity->run, lists, n, op->blocks);
+    op->result.inherited = (struct sl_inherited){op->blocks, op->block_count};
     return fake_op_sent(s, op);
 }
 
 FAKE_GIVES(take, taken)
 
-enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want, uint32_t min_age_ms,
-                          const struct sl_list_draft drafts[static 2], sl_taken_cb *done, void *arg)
+enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want,
+                          const struct sl_position *lists, uint32_t n, sl_taken_cb *done, void *arg)
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_TAKE, arg, give_take, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.take = done;
-    if (execute) {
-        struct fake_pool *p = fake_pool(s->f, pool);
-        op->blocks = sl_xcalloc(p->now.lists + 3, sizeof *op->blocks);
-        uint32_t n = fake_take(s->f, p, want, min_age_ms, drafts, &op->result.taken, op->blocks);
-        op->result.taken.blocks = op->blocks;
-        op->result.taken.block_count = n;
-    }
+    op->blocks = sl_xcalloc(n + 1, sizeof *op->blocks);
+    op->bytes = sl_xcalloc(n + 1, sizeof(struct sl_uuid));
+    if (execute)
+        op->block_count = fake_take(s->f, fake_pool(s->f, pool), s->setup.identity->run, want, lists, n,
+                                    &op->result.taken, op->blocks, op->bytes);
     return fake_op_sent(s, op);
 }
 
@@ -131,9 +121,8 @@ static void give_precreate(struct op *op)
     op->done.precreate(op->arg, op->err, op->records, op->err == SL_OK ? op->record_count : 0);
 }
 
-enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t spares,
-                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
-                               void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_list_draft *drafts,
+                               size_t n, sl_precreated_cb *done, void *arg)
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_PRECREATE, arg, give_precreate, &execute);
@@ -142,8 +131,13 @@ enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, uint32_t sp
     op->done.precreate = done;
     struct fake_pool *p = fake_pool(s->f, pool);
     op->records = sl_xcalloc(n + 1, sizeof *op->records);
-    for (size_t i = 0; execute && i < n && fake_spares(s->f, p) < spares; i++)
-        op->records[op->record_count++] = fake_record(fake_create(s->f, p, &drafts[i]));
+    for (size_t i = 0; execute && i < n; i++) {
+        struct fake_list *l = fake_find(s->f, &drafts[i].id);
+        if (l == NULL)
+            l = fake_create(s->f, p, &drafts[i], s->setup.identity->run);
+        if (l->now.state == SL_LIST_OPEN && strcmp(l->now.owner, s->setup.identity->run) == 0)
+            op->records[op->record_count++] = fake_record(l);
+    }
     return fake_op_sent(s, op);
 }
 
@@ -152,7 +146,7 @@ static void give_give_back(struct op *op)
     op->done.give_back(op->arg, op->err, (uint32_t)op->result.number);
 }
 
-enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struct sl_position *list,
                                const uint32_t *indices, uint32_t n, sl_given_back_cb *done, void *arg)
 {
     bool execute;
@@ -161,9 +155,9 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.give_back = done;
-    struct fake_list *l = fake_find(s->f, list);
+    struct fake_list *l = fake_find(s->f, &list->list);
     if (execute && l != NULL)
-        op->result.number = fake_give_back(s->f, l, indices, n);
+        op->result.number = fake_give_back(l, s->setup.identity->run, indices, n);
     return fake_op_sent(s, op);
 }
 

@@ -1,5 +1,5 @@
 /* What the fake store keeps in memory, with the semantics of the store's scripts: takes, cursors, returned
- * indices, epochs, versions, changes. Shared by all fake connections that were made with its options; locked
+ * indices, owners, versions, changes. Shared by all fake connections that were made with its options; locked
  * by each of its functions, but for those that say otherwise.
  *
  * A connection executes an operation when it is sent and delivers the reply later, so a reply that is lost or
@@ -19,7 +19,8 @@ struct fake_pool;
 struct fake_fields {
     enum sl_list_state state;
     uint32_t cursor;
-    uint64_t version, change, epoch;
+    uint64_t version, change;
+    char owner[17]; /* empty: nobody may take from it */
     uint8_t *data;
     uint32_t *returned;
     uint32_t returned_count;
@@ -32,7 +33,6 @@ struct fake_list {
     struct sl_uuid id;
     char *uri;
     uint8_t seed[SL_ORDER_SEED];
-    int64_t created_ms;
     struct fake_fields now, saved;
     bool is_saved;
     uint64_t mended, mended_at; /* 0: was not mended; and the version since then */
@@ -152,18 +152,21 @@ void fake_list_id(struct fake_redis *f, const char *pool, uint32_t i, struct sl_
 struct fake_pool *fake_pool(struct fake_redis *f, const char *name); /* made when it is not there */
 struct sl_span fake_replid(const struct fake_redis *f, char text[static SL_REPLID_MAX + 1]);
 struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list);
-struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d);
+struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d,
+                              const char *owner);
 struct sl_list_record fake_record(const struct fake_list *l);
 void fake_changed(struct fake_redis *f, struct fake_list *l);
 uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p);
-uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p);
 /* Begins a lineage where that is due; fills in what `ret` says of the history, and `change`. */
 void fake_open(struct fake_redis *f, struct fake_pool *p, const struct sl_pool_known *known,
                struct sl_pool_opened *ret);
-/* `blocks` has room for every list of the pool and two more; what it points to is the caller's to free. */
-uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
-                   const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks);
-uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n);
+/* `blocks` has room for `n`; what it points to is the caller's to free. */
+uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, uint32_t want,
+                   const struct sl_position *lists, uint32_t n, struct sl_taken *ret, struct sl_block *blocks,
+                   struct sl_uuid *over);
+uint32_t fake_inherit(struct fake_redis *f, const char *ended, const char *heir,
+                      const struct sl_position *lists, uint32_t n, struct sl_block *blocks);
+uint32_t fake_give_back(struct fake_list *l, const char *run, const uint32_t *indices, uint32_t n);
 uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
                    enum sl_mended *ret_what);
 /* `ids` has room for all requested ones; the answer points into it. */

@@ -49,7 +49,8 @@ void fake_changed(struct fake_redis *f, struct fake_list *l)
     }
 }
 
-struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d)
+struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d,
+                              const char *owner)
 {
     struct fake_list *l = sl_xcalloc(1, sizeof *l);
     sl_assert(fake_find(f, &d->id) == NULL);
@@ -57,8 +58,7 @@ struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const s
     l->id = d->id;
     l->uri = strndup(d->uri.at, d->uri.len);
     memcpy(l->seed, d->seed, sizeof l->seed);
-    l->created_ms = sl_wall_ms(f->clock);
-    l->now.epoch = f->epoch;
+    snprintf(l->now.owner, sizeof l->now.owner, "%s", owner);
     l->now.data = sl_xcalloc(1, sl_status_bytes(p->size, p->bits));
     p->lists = sl_xrealloc(p->lists, (p->now.lists + 1) * sizeof(struct fake_list *));
     p->lists[p->now.lists++] = l;
@@ -88,79 +88,73 @@ static bool untouched(const struct fake_list *l)
 uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < p->now.lists; i++) {
-        const struct fake_list *l = p->lists[i];
-        n += l->now.state == SL_LIST_OPEN && l->now.epoch == f->epoch && untouched(l);
-    }
-    return n;
-}
-
-uint32_t fake_foreign(struct fake_redis *f, const struct fake_pool *p)
-{
-    uint32_t n = 0;
+    (void)f;
     for (uint32_t i = 0; i < p->now.lists; i++)
-        n += p->lists[i]->now.state == SL_LIST_OPEN && p->lists[i]->now.epoch != f->epoch;
+        n += p->lists[i]->now.state == SL_LIST_OPEN && untouched(p->lists[i]);
     return n;
 }
 
-static bool take_from(struct fake_list *l, uint32_t want, struct sl_block *b)
+static bool take_from(struct fake_list *l, uint32_t position, uint32_t want, struct sl_block *b)
 {
     struct fake_fields *x = &l->now;
-    uint32_t size = l->pool->size, returned = x->returned_count < want ? x->returned_count : want;
-    uint32_t count = size - x->cursor < want - returned ? size - x->cursor : want - returned;
-    uint32_t *indices = sl_xcalloc(returned + 1, sizeof *indices);
-    if (returned > 0)
-        memcpy(indices, x->returned, returned * sizeof *indices);
-    x->returned_count -= returned;
-    if (x->returned_count > 0)
-        memmove(x->returned, x->returned + returned, x->returned_count * sizeof *indices);
-    *b =
-        (struct sl_block){.from = x->cursor, .count = count, .returned = indices, .returned_count = returned};
-    x->cursor += count;
-    if (x->cursor == size && x->returned_count == 0)
+    uint32_t size = l->pool->size, from = x->cursor > position ? x->cursor : position;
+    if (from >= size)
+        return false;
+    *b = (struct sl_block){.from = from, .count = size - from < want ? size - from : want};
+    x->cursor = from + b->count;
+    x->reserved_ms = 0;
+    if (x->cursor == size)
         x->state = SL_LIST_FULL;
     b->list = fake_record(l);
-    if (count + returned == 0)
-        free(indices);
-    else
-        x->reserved_ms = 0;
-    return count + returned > 0;
+    return true;
 }
 
-uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, uint32_t want, uint32_t min_age_ms,
-                   const struct sl_list_draft *drafts, struct sl_taken *ret, struct sl_block *blocks)
+uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, uint32_t want,
+                   const struct sl_position *lists, uint32_t n, struct sl_taken *ret, struct sl_block *blocks,
+                   struct sl_uuid *over)
 {
-    uint32_t n = 0, got = 0, lists = p->now.lists;
-    *ret = (struct sl_taken){0};
-    for (uint32_t i = 0; i < lists + 2; i++) {
-        bool fresh = i >= lists;
-        if (fresh && (want == got || ret->too_young > 0))
-            break;
-        struct fake_list *l = fresh ? fake_create(f, p, &drafts[i - lists]) : p->lists[i];
-        if (l->now.state != SL_LIST_OPEN)
-            continue;
-        if (l->now.epoch != f->epoch) {
-            l->now.state = SL_LIST_SEALED;
-            l->now.returned_count = 0;
-            ret->sealed++;
-        } else if (min_age_ms > 0 && sl_wall_ms(f->clock) - l->created_ms < min_age_ms) {
-            ret->too_young++;
-            ret->spares++;
-        } else if (want > got && take_from(l, want - got, &blocks[n])) {
-            got += blocks[n].count + blocks[n].returned_count;
-            n++;
-        } else {
-            ret->spares += untouched(l);
-        }
+    uint32_t used = 0, got = 0, given_up = 0;
+    for (uint32_t i = 0; i < n && got < want; i++) {
+        struct fake_list *l = fake_find(f, &lists[i].list);
+        if (l != NULL && l->now.state == SL_LIST_OPEN && strcmp(l->now.owner, run) == 0 &&
+            take_from(l, lists[i].position, want - got, &blocks[used]))
+            got += blocks[used++].count;
+        else
+            over[given_up++] = lists[i].list;
     }
     p->now.taken += got;
-    ret->taken = p->now.taken;
-    return n;
+    *ret = (struct sl_taken){.over = over, .over_count = given_up, .blocks = blocks, .block_count = used};
+    return used;
 }
 
-uint32_t fake_give_back(struct fake_redis *f, struct fake_list *l, const uint32_t *indices, uint32_t n)
+uint32_t fake_inherit(struct fake_redis *f, const char *ended, const char *heir,
+                      const struct sl_position *lists, uint32_t n, struct sl_block *blocks)
 {
-    if (l->now.epoch != f->epoch || l->now.state == SL_LIST_SEALED || l->now.state == SL_LIST_RETIRED)
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct fake_list *l = fake_find(f, &lists[i].list);
+        if (l == NULL || (l->now.state != SL_LIST_OPEN && l->now.state != SL_LIST_FULL) ||
+            (strcmp(l->now.owner, ended) != 0 && strcmp(l->now.owner, heir) != 0))
+            continue;
+        struct fake_fields *x = &l->now;
+        uint32_t *indices = sl_xcalloc(x->returned_count + 1, sizeof *indices);
+        if (x->returned_count > 0)
+            memcpy(indices, x->returned, x->returned_count * sizeof *indices);
+        x->cursor = x->cursor > lists[i].position ? x->cursor : lists[i].position;
+        x->state = x->cursor == l->pool->size ? SL_LIST_FULL : SL_LIST_OPEN;
+        snprintf(x->owner, sizeof x->owner, "%s", heir);
+        blocks[used++] = (struct sl_block){.list = fake_record(l),
+                                           .from = x->cursor,
+                                           .returned = indices,
+                                           .returned_count = x->returned_count};
+        x->returned_count = 0;
+    }
+    return used;
+}
+
+uint32_t fake_give_back(struct fake_list *l, const char *run, const uint32_t *indices, uint32_t n)
+{
+    if (strcmp(l->now.owner, run) != 0 || l->now.state == SL_LIST_SEALED || l->now.state == SL_LIST_RETIRED)
         return 0;
     l->now.returned = sl_xrealloc(l->now.returned, (l->now.returned_count + n) * sizeof *l->now.returned);
     memcpy(l->now.returned + l->now.returned_count, indices, n * sizeof *indices);
@@ -214,7 +208,7 @@ uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_me
         return l->now.version;
     }
     if (l == NULL) {
-        l = fake_create(f, p, &(struct sl_list_draft){.id = mend->list, .uri = mend->uri});
+        l = fake_create(f, p, &(struct sl_list_draft){.id = mend->list, .uri = mend->uri}, "");
         l->now.cursor = p->size;
         mended(l, mend, mend->source);
         *ret_what = SL_MENDED_NEW;

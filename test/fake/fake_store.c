@@ -23,7 +23,7 @@ static bool writes(enum sl_store_op kind)
 
 static void op_free(struct op *op)
 {
-    for (uint32_t i = 0; op->kind == SL_OP_TAKE && i < op->result.taken.block_count; i++)
+    for (uint32_t i = 0; i < op->block_count; i++)
         free((void *)op->blocks[i].returned);
     free(op->blocks);
     free(op->records);

@@ -21,6 +21,7 @@ struct op {
         struct sl_agreed agreed;
         struct sl_pool_opened pool;
         int64_t number;
+        struct sl_inherited inherited;
         struct sl_taken taken;
         struct sl_retired retired;
         struct sl_changes changes;
@@ -30,6 +31,7 @@ struct op {
     } result;
     /* owned arrays that the result points to */
     struct sl_block *blocks;
+    uint32_t block_count;
     struct sl_list_record *records;
     size_t record_count;
     void *bytes, *more;

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,7 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
     f->clock = (struct sl_clock){mono, wall, chance, f};
     sl_log_set_level(SL_ERROR + 1);
     make_storage(f);
+    snprintf(f->identity.run, sizeof f->identity.run, "%016" PRIx64, sl_mono_ns(&sl_clock_system));
     f->redis->clock = &f->clock;
     make_pools(f);
     sl_mailbox_init(&f->keeper_mail, on_keeper_mail, f);

@@ -26,13 +26,9 @@ PLANTS = {
         ("&r->head, &head, head + n, memory_order_acq_rel",
          "&r->head, &head, head + n - (head % 64 == 0), memory_order_acq_rel"),
     ]),
-    # A take does not write down how far it came.
-    "cursor": ("src/store/lua/take.lua", [
-        ("redis.call('HINCRBY', list_key(id), 'cursor', count)", "local _ = count"),
-    ]),
-    # Lists of another epoch are taken from as if nothing had happened.
-    "epoch": ("src/store/lua/take.lua", [
-        ("    if list_epoch ~= now then\n", "    if false then\n"),
+    # An owner does not remember how far it has taken from its list: Redis' cursor alone counts.
+    "position": ("src/keeper/own.c", [
+        ("    owned->position = from + count;\n", "    owned->position = from + count == owned->list->list.size ? from + count : 0;\n"),
     ]),
     # A connection's successor does not end it in Redis before its own first write.
     "predecessor": ("src/store/greet.c", [

@@ -9,8 +9,7 @@ from rounds import run
 FOUND = {
     "early": ("kill-redis", {"lost"}),
     "ring": ("script-flush", {"twice"}),
-    "cursor": ("script-flush", {"twice"}),
-    "epoch": ("older-all", {"twice"}),
+    "position": ("older", {"twice"}),
     "predecessor": ("delayed-write", {"lost", "unread"}),
     "refusal": ("stop-redis", {"phantom"}),
 }

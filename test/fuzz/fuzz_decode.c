@@ -8,6 +8,7 @@
 #include "store/verify_int.h"
 
 #define WANT 12
+#define NAMED 4
 
 enum {
     RECORD,
@@ -23,6 +24,8 @@ enum {
     LOADED,
     VERIFY,
     TEXTS,
+    INHERITED,
+    RETIRED,
     KINDS
 };
 
@@ -32,21 +35,42 @@ static void check_record(const struct sl_list_record *l)
     sl_assert(l->size >= 1 && l->cursor <= l->size && l->state <= SL_LIST_RETIRED);
 }
 
-static void taken(const redisReply *r, struct sl_decoded *d)
+static uint64_t check_blocks(const struct sl_block *blocks, uint32_t n)
 {
-    struct sl_taken t;
-    if (!sl_decode_taken(r, WANT, &t, d))
-        return;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < t.block_count; i++) {
-        const struct sl_block *b = &t.blocks[i];
+    sl_assert(n <= NAMED);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sl_block *b = &blocks[i];
         check_record(&b->list);
         sl_assert((uint64_t)b->from + b->count <= b->list.size);
         for (uint32_t j = 0; j < b->returned_count; j++)
             sl_assert(b->returned[j] < b->list.size);
         sum += b->count + b->returned_count;
     }
-    sl_assert(sum <= WANT);
+    return sum;
+}
+
+static void taken(const redisReply *r, struct sl_decoded *d)
+{
+    struct sl_taken t;
+    if (!sl_decode_taken(r, WANT, NAMED, &t, d))
+        return;
+    sl_assert(t.over_count <= NAMED);
+    sl_assert(check_blocks(t.blocks, t.block_count) <= WANT);
+}
+
+static void inherited(const redisReply *r, struct sl_decoded *d)
+{
+    struct sl_inherited h;
+    if (sl_decode_inherited(r, NAMED, &h, d))
+        (void)check_blocks(h.blocks, h.block_count);
+}
+
+static void retired(const redisReply *r, struct sl_decoded *d)
+{
+    struct sl_retired e;
+    if (sl_decode_retired(r, NAMED, &e, d))
+        sl_assert(e.retired_count + e.gone_count <= NAMED);
 }
 
 static void many(int kind, const redisReply *r, struct sl_decoded *d)
@@ -173,6 +197,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct sl_decoded d = {0};
         if (kind == TAKEN)
             taken(reply, &d);
+        else if (kind == INHERITED)
+            inherited(reply, &d);
+        else if (kind == RETIRED)
+            retired(reply, &d);
         else if (kind == VERIFY)
             verify(info, reply);
         else if (kind == UPDATED || kind == BATCHED)

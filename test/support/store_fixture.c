@@ -183,6 +183,19 @@ void on_accepted(void *arg, enum sl_err err, uint32_t n)
     on_number(arg, err, n);
 }
 
+static void keep_blocks(const struct sl_block *blocks, uint32_t n)
+{
+    uint32_t used = 0;
+    assert_true(n <= 16);
+    for (uint32_t i = 0; i < n; i++) {
+        got.blocks[i] = blocks[i];
+        memcpy(got.returned + used, blocks[i].returned, blocks[i].returned_count * sizeof(uint32_t));
+        got.blocks[i].returned = got.returned + used;
+        used += blocks[i].returned_count;
+    }
+    got.count = n;
+}
+
 void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
 {
     (void)arg;
@@ -190,15 +203,17 @@ void on_taken(void *arg, enum sl_err err, const struct sl_taken *r)
     if (err != SL_OK)
         return;
     got.taken = *r;
-    uint32_t used = 0;
-    assert_true(r->block_count <= 16);
-    for (uint32_t i = 0; i < r->block_count; i++) {
-        got.blocks[i] = r->blocks[i];
-        memcpy(got.returned + used, r->blocks[i].returned, r->blocks[i].returned_count * sizeof(uint32_t));
-        got.blocks[i].returned = got.returned + used;
-        used += r->blocks[i].returned_count;
-    }
-    got.taken.blocks = got.blocks;
+    keep_blocks(r->blocks, r->block_count);
+    assert_true(r->over_count <= sizeof got.over / sizeof got.over[0]);
+    memcpy(got.over, r->over, r->over_count * sizeof *r->over);
+}
+
+void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *r)
+{
+    (void)arg;
+    mark_done(err);
+    if (err == SL_OK)
+        keep_blocks(r->blocks, r->block_count);
 }
 
 void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n)
@@ -331,10 +346,39 @@ struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, 
     struct sl_list_draft d = draft();
     AWAIT(f, sl_store_open_pool(f->store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(f, sl_store_precreate(f->store, pool, 1, &d, 1, on_records, NULL));
+    AWAIT(f, sl_store_precreate(f->store, pool, &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 1);
     return d.id;
+}
+
+struct sl_position at(const struct sl_uuid *list, uint32_t position)
+{
+    return (struct sl_position){*list, position};
+}
+
+void fixture_take(struct fixture *f, const char *pool, const struct sl_uuid *list, uint32_t position,
+                  uint32_t want)
+{
+    struct sl_position named = at(list, position);
+    AWAIT(f, sl_store_take(f->store, pool, want, &named, 1, on_taken, NULL));
+    assert_int_equal(got.err, SL_OK);
+}
+
+uint32_t fixture_give_back(struct fixture *f, const char *pool, const struct sl_uuid *list, uint32_t position,
+                           const uint32_t *indices, uint32_t n)
+{
+    struct sl_position named = at(list, position);
+    AWAIT(f, sl_store_give_back(f->store, pool, &named, indices, n, on_accepted, NULL));
+    return (uint32_t)got.number;
+}
+
+void fixture_inherit(struct fixture *f, const char *pool, const char *run, const struct sl_uuid *list,
+                     uint32_t position)
+{
+    struct sl_position named = at(list, position);
+    AWAIT(f, sl_store_inherit(f->store, pool, run, &named, 1, on_inherited, NULL));
+    assert_int_equal(got.err, SL_OK);
 }
 
 void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)

@@ -69,6 +69,7 @@ struct got {
     int64_t number;
     struct sl_taken taken;
     struct sl_block blocks[16];
+    struct sl_uuid over[16];
     uint32_t returned[4096];
     struct sl_list_record records[512];
     size_t count;
@@ -110,6 +111,7 @@ void on_pool(void *arg, enum sl_err err, const struct sl_pool_opened *r);
 void on_number(void *arg, enum sl_err err, int64_t n);
 void on_accepted(void *arg, enum sl_err err, uint32_t n);
 void on_taken(void *arg, enum sl_err err, const struct sl_taken *r);
+void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *r);
 void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
 void on_changes(void *arg, enum sl_err err, const struct sl_changes *r);
 void on_record(void *arg, enum sl_err err, const struct sl_described *r);
@@ -129,4 +131,13 @@ struct sl_list_draft draft(void);
 
 /* Opens the pool and makes one list; returns its id. */
 struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, unsigned bits);
+/* Of one list, whose owner has taken `position` of its reservations: takes, gives back, makes it this run's.
+ */
+struct sl_position at(const struct sl_uuid *list, uint32_t position);
+void fixture_take(struct fixture *f, const char *pool, const struct sl_uuid *list, uint32_t position,
+                  uint32_t want);
+uint32_t fixture_give_back(struct fixture *f, const char *pool, const struct sl_uuid *list, uint32_t position,
+                           const uint32_t *indices, uint32_t n); /* how many were accepted */
+void fixture_inherit(struct fixture *f, const char *pool, const char *run, const struct sl_uuid *list,
+                     uint32_t position);
 void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);

@@ -10,12 +10,6 @@ static void without_spares(struct sl_pool_options *o, struct sl_redis_options *r
     o->precreation_lists = 0;
 }
 
-static void embedded(struct sl_pool_options *o, struct sl_redis_options *redis)
-{
-    short_lived(o, redis);
-    redis->mode = SL_REDIS_EMBEDDED;
-}
-
 /* ---- references that are held */
 
 static void what_is_ready_is_told(void **state)
@@ -56,66 +50,6 @@ static void what_is_in_stock_is_told(void **state)
     assert_true(fields_of(f, 1).reserved_ms > 0);
     assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
     fake_release(f->redis);
-    fixture_end(f);
-}
-
-static void wait_for_test(struct sl_job *job, void *state)
-{
-    (void)state;
-    pthread_mutex_t *lock = *(pthread_mutex_t **)(job + 1);
-    pthread_mutex_lock(lock);
-    pthread_mutex_unlock(lock);
-}
-
-static void on_job_mail(void *arg, struct sl_mail *m)
-{
-    (void)m;
-    *(bool *)arg = true;
-}
-
-static bool is_true(struct fixture *f, void *arg)
-{
-    (void)f;
-    return *(bool *)arg;
-}
-
-static bool is_marking(struct fixture *f, void *arg)
-{
-    (void)arg;
-    return pool(f)->take.to_mark != NULL;
-}
-
-static void what_waits_for_its_mark_is_told(void **state)
-{
-    (void)state;
-    struct fixture *f = started(embedded);
-    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct sl_mailbox box;
-    bool back = false;
-    uint32_t all = f->options[0].capacity;
-    struct {
-        struct sl_job job;
-        pthread_mutex_t *lock;
-    } slow = {.job = {.work = wait_for_test, .reply_to = &box}, .lock = &lock};
-    sl_mailbox_init(&box, on_job_mail, &back);
-    sl_mailbox_attach(&box, f->loop);
-    hand_out(f, SIZE / 2);
-    assert_true(fixture_until(f, has_ready, &all, SOON));
-    settle(f);
-    pthread_mutex_lock(&lock);
-    sl_crew_submit(f->clerk, &slow.job); /* marks are written behind it */
-    hand_out(f, SIZE / 2);
-    assert_true(fixture_until(f, is_marking, NULL, SOON));
-    assert_int_equal(sl_ring_slot_list(pool(f)->take.to_mark->slots[0]), 1);
-    for (unsigned i = 0; i < 4; i++)
-        sweep(f);
-    assert_true(is_marking(f, NULL) && pool(f)->stock.first == NULL);
-    assert_int_equal(sl_ring_fill(f->shared.pools[0].ring), 0);
-    assert_true(fields_of(f, 1).state == SL_LIST_OPEN && fields_of(f, 1).reserved_ms > 0);
-    pthread_mutex_unlock(&lock);
-    assert_true(fixture_until(f, is_true, &back, SOON));
-    sl_mailbox_detach(&box);
-    sl_mailbox_close(&box);
     fixture_end(f);
 }
 
@@ -289,7 +223,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_ready_is_told),
         cmocka_unit_test(what_is_in_stock_is_told),
-        cmocka_unit_test(what_waits_for_its_mark_is_told),
         cmocka_unit_test(references_are_dropped_when_redis_is_away_for_the_lease),
         cmocka_unit_test(an_error_of_the_look_asks_again),
         cmocka_unit_test(a_look_under_way_is_not_repeated),

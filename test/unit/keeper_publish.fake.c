@@ -223,7 +223,7 @@ static void list_of_another_instance_is_found(void **state)
     struct sl_list_draft d = {.id = sl_uuid_v4(&sl_clock_system),
                               .uri = SL_SPAN("https://lists.example/s/other")};
     pthread_mutex_lock(&f->redis->lock);
-    fake_create(f->redis, fake_pool(f->redis, "pool0"), &d);
+    fake_create(f->redis, fake_pool(f->redis, "pool0"), &d, "another");
     pthread_mutex_unlock(&f->redis->lock);
     uint32_t three = 3;
     assert_true(fixture_until(f, lists_known, &three, 200));
@@ -446,7 +446,7 @@ static void lookups_find_lists_and_are_bounded(void **state)
     struct sl_list_draft d = {.id = sl_uuid_v4(&sl_clock_system),
                               .uri = SL_SPAN("https://lists.example/s/other")};
     pthread_mutex_lock(&f->redis->lock);
-    fake_create(f->redis, fake_pool(f->redis, "pool1"), &d);
+    fake_create(f->redis, fake_pool(f->redis, "pool1"), &d, "another");
     pthread_mutex_unlock(&f->redis->lock);
     uint64_t from = sl_mono_ns(&sl_clock_system) / SL_NS_PER_S;
     sl_lookup_start(&f->workers[0].pool, &d.id, on_looked_up, &u);

@@ -1,4 +1,4 @@
-/* The keeper's life with the store: start, refilling, epochs, marks, failures, and giving back at the end. */
+/* The keeper's life with the store: start, refilling, positions, failures, and giving back at the end. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,7 +121,7 @@ static void existing_lists_are_known_after_a_start(void **state)
     struct sl_list *l = sl_table_find(f->shared.table, &id);
     assert_non_null(l);
     assert_true(sl_list_token(l)->version == 1);
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 2); /* none was made */
+    assert_int_equal(fake_list_count(f->redis, "pool0"), 4); /* this process takes from lists of its own */
     fixture_end(f);
 }
 
@@ -237,101 +237,99 @@ static void store_that_comes_back_is_read_again(void **state)
     fixture_end(f);
 }
 
-/* ---- epochs ---- */
+/* ---- positions ---- */
 
-static void another_epoch_seals_the_open_lists(void **state)
+static void a_restart_of_redis_costs_nothing(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t old[64], slots[64];
     fixture_start(f);
     uint32_t n = take_all(f, old);
+    ask_refill(f);
+    assert_true(fixture_until(f, ring_full, NULL, 3000));
     fake_set_up(f->redis, false);
     fake_new_epoch(f->redis);
     fixture_for(f, 5);
+    assert_int_equal(sl_ring_fill(ring_of(f)), f->options[0].capacity); /* those that were ready stay */
     fake_set_up(f->redis, true);
+    fixture_for(f, 20);
+    assert_int_equal(take_all(f, slots), n);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(sl_ring_slot_list(slots[i]), sl_ring_slot_list(old[i]));
     ask_refill(f);
     assert_true(fixture_until(f, ring_full, NULL, 3000));
-    assert_int_equal(fixture_metric(f, 0, SL_KM_SEALED), 2); /* the spare one too */
-    uint32_t m = take_all(f, slots);
-    for (uint32_t i = 0; i < m; i++)
-        for (uint32_t j = 0; j < n; j++)
-            assert_int_not_equal(sl_ring_slot_list(slots[i]), sl_ring_slot_list(old[j]));
-    fixture_end(f);
-}
-
-static void embedded(struct sl_pool_options *o, struct sl_redis_options *redis)
-{
-    (void)o;
-    redis->mode = SL_REDIS_EMBEDDED;
-}
-
-static uint64_t mark_of(const char *storage)
-{
-    char path[128];
-    unsigned long long mark = 0;
-    snprintf(path, sizeof path, "%s/mark-pool0", storage);
-    FILE *file = fopen(path, "r");
-    if (file != NULL) {
-        assert_int_equal(fscanf(file, "%llu", &mark), 1);
-        fclose(file);
-    }
-    return mark;
-}
-
-static void embedded_redis_that_has_lost_nothing_is_adopted(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = embedded});
-    fixture_start(f);
-    assert_int_equal(mark_of(f->storage), f->options[0].capacity);
-    struct fixture_estate estate = fixture_die(f);
-    fake_new_epoch(estate.redis);
-    f = fixture_new(&(struct fixture_setup){.estate = &estate, .seed = 4, .configure = embedded});
-    fixture_start(f);
-    assert_int_equal(fixture_metric(f, 0, SL_KM_ADOPTED), 2);
-    assert_int_equal(fixture_metric(f, 0, SL_KM_SEALED), 0);
+    take_all(f, slots);
+    assert_int_equal(sl_ring_slot_list(slots[0]), sl_ring_slot_list(old[0])); /* and the list goes on */
     assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
     fixture_end(f);
 }
 
-static void embedded_redis_behind_its_mark_is_not_adopted(void **state)
+/* Redis' cursor goes back with a backup, or with a replica that lagged; what was taken stays taken. */
+static void a_redis_that_went_back_gives_no_index_twice(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = embedded});
-    uint64_t slots[64];
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    uint64_t all[512];
+    uint32_t n = 0;
     fixture_start(f);
     fake_save(f->redis);
-    take_all(f, slots);
-    ask_refill(f);
-    assert_true(fixture_until(f, ring_full, NULL, 1000));
-    assert_int_equal(mark_of(f->storage), 2 * f->options[0].capacity);
-    struct fixture_estate estate = fixture_die(f);
-    fake_restore(estate.redis);
-    f = fixture_new(&(struct fixture_setup){.estate = &estate, .seed = 4, .configure = embedded});
-    fixture_start(f);
-    assert_int_equal(fixture_metric(f, 0, SL_KM_ADOPTED), 0);
-    assert_int_equal(fixture_metric(f, 0, SL_KM_SEALED), 2);
+    for (unsigned round = 0; round < 6; round++) {
+        n += take_all(f, all + n);
+        if (round % 2 == 1) {
+            fake_set_up(f->redis, false);
+            fake_restore(f->redis);
+            fixture_for(f, 5);
+            fake_set_up(f->redis, true);
+        }
+        ask_refill(f);
+        assert_true(fixture_until(f, ring_full, NULL, 3000));
+    }
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t j = 0; j < i; j++)
+            assert_true(all[i] != all[j]);
+    assert_int_equal(sl_ring_slot_list(all[n - 1]), sl_ring_slot_list(all[0])); /* no list was given up */
     fixture_end(f);
 }
 
-static void indices_whose_mark_was_not_written_are_dropped(void **state)
+static void a_list_that_is_not_ours_any_more_is_left(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = embedded});
-    char path[128];
-    snprintf(path, sizeof path, "%s/marks-fail", f->storage);
-    close(open(path, O_CREAT | O_WRONLY, 0600));
-    fixture_for(f, 250);
-    assert_int_equal(sl_ring_fill(ring_of(f)), 0);
-    assert_true(fixture_metric(f, 0, SL_KM_REFILL_FAILURES) >= 2);
-    unlink(path);
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    uint64_t slots[64];
     fixture_start(f);
-    assert_true(mark_of(f->storage) >= 3 * f->options[0].capacity); /* those before are gone for ever */
+    take_all(f, slots);
+    struct sl_uuid id = list_of(f, slots[0])->id;
+    struct fake_fields *list = &fake_find(f->redis, &id)->now;
+    uint32_t cursor = list->cursor;
+    snprintf(list->owner, sizeof list->owner, "another");
+    ask_refill(f);
+    assert_true(fixture_until(f, ring_full, NULL, 3000));
+    take_all(f, slots);
+    assert_memory_not_equal(&list_of(f, slots[0])->id, &id, sizeof id);
+    assert_int_equal(list->cursor, cursor);
     fixture_end(f);
 }
 
-/* Under everysec a list opens two seconds after its creation. */
+static void indices_that_redis_gives_twice_are_not_used(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    uint64_t slots[64];
+    fixture_start(f);
+    take_all(f, slots);
+    struct sl_klist *t = sl_klist_of(list_of(f, slots[0]));
+    uint32_t position = sl_keeper_position(t).position;
+    assert_false(sl_keeper_note_taken(t, position - 1, 2));
+    assert_int_equal(sl_keeper_position(t).position, position);
+    assert_true(sl_keeper_note_taken(t, position + 1, 2)); /* a reply was lost in between */
+    assert_int_equal(sl_keeper_position(t).position, position + 3);
+    fixture_end(f);
+}
+
+/* ---- the birth of a list ---- */
+
+/* Under everysec a list is not used for two seconds after its creation. */
 static void everysec(struct sl_pool_options *o, struct sl_redis_options *redis)
 {
     (void)o;
@@ -343,12 +341,45 @@ static void young_lists_wait_under_everysec(void **state)
     (void)state;
     struct fixture *f = fixture_new(&(struct fixture_setup){.configure = everysec});
     assert_true(fixture_until(f, started, NULL, 2000));
-    fixture_for(f, 150);
+    fixture_pass(f, 1000);
+    fixture_for(f, 20);
     assert_int_equal(sl_ring_fill(ring_of(f)), 0);
-    uint32_t lists = fake_list_count(f->redis, "pool0");
-    assert_true(lists <= 2); /* waiting makes no more of them */
-    atomic_store(&f->wall_step_ms, 2100);
+    assert_int_equal(fake_list_count(f->redis, "pool0"), 2); /* waiting makes no more of them */
+    fixture_pass(f, 1000);
     fixture_start(f);
+    assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
+    fixture_end(f);
+}
+
+/* The wall clock of Redis, and ours, go back by an hour: nobody asks them. */
+static void clocks_that_go_back_stop_no_reservation(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = everysec});
+    uint64_t slots[64];
+    assert_true(fixture_until(f, started, NULL, 2000));
+    atomic_store(&f->wall_step_ms, -3600000);
+    fixture_pass(f, 2100);
+    fixture_start(f);
+    for (unsigned round = 0; round < 20; round++) { /* into the next list, which is made with that clock */
+        take_all(f, slots);
+        ask_refill(f);
+        fixture_for(f, 5);
+        fixture_pass(f, 200);
+        assert_true(fixture_until(f, ring_full, NULL, 1000));
+    }
+    fixture_end(f);
+}
+
+/* Replicas have not confirmed: the same lists are asked for again, so none is left behind. */
+static void lists_that_are_not_confirmed_are_asked_for_again(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    fake_fail(f->redis, SL_OP_PRECREATE, 5, SL_ERR_OUTCOME_UNKNOWN);
+    fixture_start(f);
+    assert_int_equal(fake_count(f->redis, SL_OP_PRECREATE), 6);
+    assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
     fixture_end(f);
 }
 
@@ -467,11 +498,13 @@ int main(void)
         cmocka_unit_test(failed_opening_is_tried_again),
         cmocka_unit_test(failed_listing_is_tried_again),
         cmocka_unit_test(store_that_comes_back_is_read_again),
-        cmocka_unit_test(another_epoch_seals_the_open_lists),
-        cmocka_unit_test(embedded_redis_that_has_lost_nothing_is_adopted),
-        cmocka_unit_test(embedded_redis_behind_its_mark_is_not_adopted),
-        cmocka_unit_test(indices_whose_mark_was_not_written_are_dropped),
+        cmocka_unit_test(a_restart_of_redis_costs_nothing),
+        cmocka_unit_test(a_redis_that_went_back_gives_no_index_twice),
+        cmocka_unit_test(a_list_that_is_not_ours_any_more_is_left),
+        cmocka_unit_test(indices_that_redis_gives_twice_are_not_used),
         cmocka_unit_test(young_lists_wait_under_everysec),
+        cmocka_unit_test(clocks_that_go_back_stop_no_reservation),
+        cmocka_unit_test(lists_that_are_not_confirmed_are_asked_for_again),
         cmocka_unit_test(spares_are_made_before_they_are_needed),
         cmocka_unit_test(what_nobody_got_goes_back_list_by_list),
         cmocka_unit_test(end_waits_for_a_take_that_is_under_way),

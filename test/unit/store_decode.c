@@ -41,6 +41,8 @@ enum {
     POOL,
     INTEGER,
     TAKEN,
+    INHERITED,
+    RETIRED,
     RECORDS,
     CHANGES,
     NAMES,
@@ -59,6 +61,8 @@ static bool decode(int kind, const redisReply *r)
     struct sl_list_record l;
     struct sl_pool_opened p;
     struct sl_taken t;
+    struct sl_inherited h;
+    struct sl_retired e;
     struct sl_changes c;
     struct sl_updated u;
     struct sl_batched b;
@@ -84,7 +88,13 @@ static bool decode(int kind, const redisReply *r)
         ok = sl_decode_integer(r, -1, 100, &i);
         break;
     case TAKEN:
-        ok = sl_decode_taken(r, 12, &t, &d);
+        ok = sl_decode_taken(r, 12, 2, &t, &d);
+        break;
+    case INHERITED:
+        ok = sl_decode_inherited(r, 2, &h, &d);
+        break;
+    case RETIRED:
+        ok = sl_decode_retired(r, 2, &e, &d);
         break;
     case RECORDS:
         ok = sl_decode_records(r, &records, &n, &d);
@@ -130,7 +140,10 @@ static const struct {
     {POOL, POOL_REPLY("$0\r\n", "$0\r\n")},
     {INTEGER, ":-1\r\n"},
     {TAKEN,
-     "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:10\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
+     "*3\r\n*1\r\n$36\r\n" ID "\r\n:2\r\n*1\r\n*4\r\n" RECORD ":0\r\n:10\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
+    {INHERITED, "*1\r\n*4\r\n" RECORD ":0\r\n:0\r\n*3\r\n$1\r\n7\r\n$2\r\n79\r\n$1\r\n0\r\n"},
+    {INHERITED, "*0\r\n"},
+    {RETIRED, "*3\r\n*1\r\n$36\r\n" ID "\r\n*1\r\n$36\r\n" ID "\r\n:1\r\n"},
     {RECORDS, "*2\r\n" RECORD RECORD},
     {CHANGES, "*7\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD ":1\r\n:9\r\n:1700000000000\r\n$29\r\n" LATER "\r\n"},
     {NAMES, "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},
@@ -189,10 +202,15 @@ static const struct {
     {REMEMBERED, "*1\r\n$1\r\nX\r\n"},
     {REMEMBERED, "$1\r\nW\r\n"},
     {BATCHED, "*3\r\n$1\r\nA\r\n*1\r\n:1\r\n*1\r\n:0\r\n"}, /* of another number of groups */
-    {TAKEN,
-     "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:11\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
-    {TAKEN, "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":75\r\n:6\r\n*0\r\n"},
-    {TAKEN, "*5\r\n:12\r\n:0\r\n:1\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:1\r\n*1\r\n$2\r\n80\r\n"},
+    {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:11\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
+    {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":75\r\n:6\r\n*0\r\n"},
+    {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:1\r\n*1\r\n$2\r\n80\r\n"},
+    {TAKEN, "*3\r\n*0\r\n:0\r\n*3\r\n:1\r\n:1\r\n:1\r\n"}, /* more than were named */
+    {TAKEN, "*3\r\n*1\r\n$1\r\nx\r\n:0\r\n*0\r\n"},
+    {INHERITED, "*1\r\n*4\r\n" RECORD ":0\r\n:0\r\n:1\r\n"},
+    {INHERITED, "*1\r\n*4\r\n" RECORD ":81\r\n:0\r\n*0\r\n"},
+    {INHERITED, "*3\r\n:1\r\n:1\r\n:1\r\n"},
+    {RETIRED, "*2\r\n*0\r\n*0\r\n"},
     {UPDATED, "*3\r\n:5\r\n:1\r\n$3\r\n01F\r\n"},
     {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FX\r\n"},
     {UPDATED, "*3\r\n:5\r\n:2\r\n$4\r\n01FI\r\n"},

@@ -1,11 +1,10 @@
-/* The embedded redis-server, the instance's identity and the marks. */
+/* The embedded redis-server and the instance's identity. */
 #include "store_fixture.h"
 
 #include <sys/file.h>
 
 #include "store/embedded.h"
 #include "store/identity.h"
-#include "store/mark.h"
 
 static struct {
     char dir[64], path[128];
@@ -182,42 +181,6 @@ static void the_identity_stays_and_the_run_changes(void **state)
     assert_non_null(strstr(t.why_text, "cannot read or create"));
 }
 
-static void a_torn_mark_is_unknown(void **state)
-{
-    (void)state;
-    uint64_t v = 77;
-    assert_false(sl_mark_read(t.dir, "p", &v));
-    assert_true(sl_mark_write(t.dir, "p", 0));
-    assert_true(sl_mark_read(t.dir, "p", &v));
-    assert_int_equal(v, 0);
-    assert_true(sl_mark_write(t.dir, "p", 123456789012345u));
-    assert_true(sl_mark_write(t.dir, "q", 5));
-    assert_true(sl_mark_read(t.dir, "p", &v));
-    assert_int_equal(v, 123456789012345u);
-    snprintf(t.path, sizeof t.path, "%s/marks/p", t.dir);
-    struct stat st;
-    assert_int_equal(stat(t.path, &st), 0);
-    for (off_t i = 0; i < st.st_size; i++) { /* each byte matters */
-        int fd = open(t.path, O_RDWR);
-        char was, other;
-        assert_int_equal(pread(fd, &was, 1, i), 1);
-        other = was == '7' ? '8' : '7';
-        assert_int_equal(pwrite(fd, &other, 1, i), 1);
-        v = 1;
-        assert_false(sl_mark_read(t.dir, "p", &v));
-        assert_int_equal(v, 1);
-        assert_int_equal(pwrite(fd, &was, 1, i), 1);
-        close(fd);
-    }
-    assert_true(sl_mark_read(t.dir, "p", &v));
-    assert_int_equal(truncate(t.path, st.st_size - 1), 0);
-    assert_false(sl_mark_read(t.dir, "p", &v));
-    assert_true(sl_mark_write(t.dir, "p", 9)); /* and it mends */
-    assert_true(sl_mark_read(t.dir, "p", &v));
-    assert_int_equal(v, 9);
-    assert_false(sl_mark_write("/nonexistent", "p", 9));
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -229,7 +192,6 @@ int main(void)
         T(what_it_needs_is_named),
         T(it_dies_with_its_parent),
         T(the_identity_stays_and_the_run_changes),
-        T(a_torn_mark_is_unknown),
     };
     return cmocka_run_group_tests_name("store embedded", tests, NULL, NULL);
 }

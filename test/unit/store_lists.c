@@ -1,4 +1,4 @@
-/* Pools and lists on a real Redis: creation, taking, giving back, epochs, changes. */
+/* Pools and lists on a real Redis: creation, owners, taking, giving back, inheriting, changes. */
 #include "store_fixture.h"
 
 #include "core/order.h"
@@ -20,17 +20,54 @@ static int end(void **state)
     return 0;
 }
 
-static void take(const char *pool, uint32_t want, uint32_t min_age)
+/* What an owner remembers of its lists. */
+static struct {
+    struct sl_position lists[16];
+    uint32_t size, count;
+} own;
+
+static struct sl_uuid make(const char *pool)
 {
-    struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_take(f.store, pool, want, min_age, d, on_taken, NULL));
+    struct sl_list_draft d = draft();
+    AWAIT(&f, sl_store_precreate(f.store, pool, &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.count, 1);
+    own.lists[own.count++] = at(&d.id, 0);
+    return d.id;
+}
+
+static void remember_taken(void)
+{
+    for (uint32_t i = 0; i < got.taken.block_count; i++)
+        for (uint32_t j = 0; j < own.count; j++)
+            if (memcmp(&own.lists[j].list, &got.blocks[i].list.id, sizeof own.lists[j].list) == 0)
+                own.lists[j].position = got.blocks[i].from + got.blocks[i].count;
+    uint32_t n = 0;
+    for (uint32_t j = 0; j < own.count; j++)
+        if (own.lists[j].position < own.size)
+            own.lists[n++] = own.lists[j];
+    own.count = n;
+}
+
+/* Makes lists as an owner does, and takes from them. */
+static void take(const char *pool, uint32_t want)
+{
+    uint32_t left = 0;
+    for (uint32_t j = 0; j < own.count; j++)
+        left += own.size - own.lists[j].position;
+    for (; left < want; left += own.size)
+        make(pool);
+    AWAIT(&f, sl_store_take(f.store, pool, want, own.lists, own.count, on_taken, NULL));
+    assert_int_equal(got.err, SL_OK);
+    remember_taken();
 }
 
 static void open_pool(const char *pool, uint32_t size, unsigned bits)
 {
     AWAIT(&f, sl_store_open_pool(f.store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
+    own.size = size;
+    own.count = 0;
 }
 
 static uint32_t taken_now(void)
@@ -47,7 +84,6 @@ static void a_pool_keeps_its_first_size_and_bits(void **state)
     open_pool("one", 1000, 2);
     assert_int_equal(got.pool.size, 1000);
     assert_int_equal(got.pool.lists, 0);
-    assert_int_equal(got.pool.taken, 0);
     assert_int_equal(strlen(got.replid), 40);
     open_pool("one", 2000, 4);
     assert_int_equal(got.pool.size, 1000);
@@ -80,12 +116,12 @@ static void names_of_all_pools(void **state)
     assert_non_null(strstr(got.uri, "b_c;"));
 }
 
-static void precreation_stops_at_the_number_of_spares(void **state)
+static void lists_are_made_for_the_caller(void **state)
 {
     (void)state;
     struct sl_list_draft d[3] = {draft(), draft(), draft()};
     open_pool("p", 64, 2);
-    AWAIT(&f, sl_store_precreate(f.store, "p", 2, d, 3, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", d, 2, on_records, NULL));
     assert_int_equal(got.count, 2);
     assert_memory_equal(&got.records[0].id, &d[0].id, sizeof d[0].id);
     assert_memory_equal(got.records[1].seed, d[1].seed, sizeof d[1].seed);
@@ -94,12 +130,19 @@ static void precreation_stops_at_the_number_of_spares(void **state)
     assert_int_equal(got.records[1].change, 2);
     assert_int_equal(got.records[0].state, SL_LIST_OPEN);
     /* The reply was lost, the caller comes with the same drafts again: nothing is made twice. */
-    AWAIT(&f, sl_store_precreate(f.store, "p", 3, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", d, 3, on_records, NULL));
+    assert_int_equal(got.count, 3);
+    assert_int_equal(got.records[1].change, 2);
+    assert_string_equal(cli(&f.server, "scard 'statuslist:{p}:lists'"), "3");
+    /* Another process gets nothing by naming them. */
+    strcpy(f.identity.run, "another");
+    AWAIT(&f, sl_store_precreate(f.store, "p", d, 3, on_records, NULL));
     assert_int_equal(got.count, 0);
-    take("p", 1, 0);
-    assert_int_equal(got.taken.spares, 1);
-    AWAIT(&f, sl_store_precreate(f.store, "p", 2, d + 2, 1, on_records, NULL));
-    assert_int_equal(got.count, 1);
+    /* Versions that know no owners would take from what is in `open`, or has their epoch. */
+    char text[SL_UUID_TEXT];
+    sl_uuid_text(&d[0].id, text);
+    assert_string_equal(cli(&f.server, "exists 'statuslist:{p}:open'"), "0");
+    assert_string_equal(cli(&f.server, "hget 'statuslist:{p}:list:%.36s:config' epoch", text), "");
 }
 
 /* Everything that is ever taken, list by list: each index once. */
@@ -116,10 +159,9 @@ static void every_index_is_taken_exactly_once(void **state)
         uint32_t want = 1 + (total * 7) % 90;
         if (want > SIZE * LISTS - total)
             want = SIZE * LISTS - total;
-        take("bi", want, 0);
+        take("bi", want);
         assert_int_equal(taken_now(), want);
         total += want;
-        assert_int_equal(got.taken.taken, total);
         for (uint32_t i = 0; i < got.taken.block_count; i++) {
             const struct sl_block *k = &got.blocks[i];
             struct sl_order o;
@@ -143,40 +185,105 @@ static void every_index_is_taken_exactly_once(void **state)
     assert_string_equal(cli(&f.server, "zcard 'statuslist:{bi}:open'"), "0");
 }
 
-static void a_second_draft_is_used_where_one_is_too_small(void **state)
+static void a_take_goes_on_in_the_next_list(void **state)
 {
     (void)state;
     open_pool("small", 8, 1);
-    take("small", 15, 0);
+    take("small", 15);
     assert_int_equal(taken_now(), 15);
     assert_int_equal(got.taken.block_count, 2);
-    take("small", 40, 0); /* one is left of the second, then two more lists: fewer than asked */
-    assert_int_equal(taken_now(), 17);
+    uint32_t lists = own.count;
+    AWAIT(&f, sl_store_take(f.store, "small", 40, own.lists, own.count, on_taken, NULL));
+    assert_int_equal(taken_now(), 1); /* fewer than asked */
+    assert_int_equal(got.taken.over_count, 0);
+    AWAIT(&f, sl_store_take(f.store, "small", 40, own.lists, lists, on_taken, NULL));
+    assert_int_equal(taken_now(), 0);
+    assert_int_equal(got.taken.over_count, 1); /* and nothing is left */
 }
 
-static void what_is_given_back_is_taken_first(void **state)
+/* The position is the owner's, whatever Redis says: its data may be older, or have a take whose reply was
+ * lost. */
+static void positions_lead(void **state)
 {
     (void)state;
-    open_pool("back", 16, 1);
-    take("back", 16, 0);
-    struct sl_uuid id = got.blocks[0].list.id;
+    char text[SL_UUID_TEXT];
+    open_pool("lead", 80, 1);
+    struct sl_uuid id = make("lead");
+    sl_uuid_text(&id, text);
+    fixture_take(&f, "lead", &id, 0, 10);
+    assert_int_equal(got.blocks[0].from, 0);
+    cli(&f.server, "hset 'statuslist:{lead}:list:%.36s:config' cursor 3", text);
+    fixture_take(&f, "lead", &id, 10, 5);
+    assert_int_equal(got.blocks[0].from, 10);
+    assert_int_equal(got.blocks[0].list.cursor, 15);
+    fixture_take(&f, "lead", &id, 10, 5); /* a reply was lost */
+    assert_int_equal(got.blocks[0].from, 15);
+    cli(&f.server, "hset 'statuslist:{lead}:list:%.36s:config' cursor 0", text);
+    fixture_take(&f, "lead", &id, 78, 5);
+    assert_int_equal(got.blocks[0].count, 2);
     assert_int_equal(got.blocks[0].list.state, SL_LIST_FULL);
+}
+
+static void another_process_takes_nothing(void **state)
+{
+    (void)state;
+    open_pool("mine", 80, 1);
+    struct sl_uuid id = make("mine"), none = sl_uuid_v4(&sl_clock_system);
+    uint32_t back = 1;
+    fixture_take(&f, "mine", &id, 0, 10);
+    strcpy(f.identity.run, "another");
+    struct sl_position named[2] = {at(&id, 0), at(&none, 0)};
+    AWAIT(&f, sl_store_take(f.store, "mine", 5, named, 2, on_taken, NULL));
+    assert_int_equal(taken_now(), 0);
+    assert_int_equal(got.taken.over_count, 2);
+    assert_memory_equal(&got.over[0], &id, sizeof id);
+    assert_int_equal(fixture_give_back(&f, "mine", &id, 10, &back, 1), 0);
+    assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
+    AWAIT(&f, sl_store_describe(f.store, "mine", &id, on_record, NULL));
+    assert_int_equal(got.records[0].cursor, 10);
+}
+
+static void an_heir_goes_on_where_its_predecessor_stopped(void **state)
+{
+    (void)state;
+    char first[17], text[SL_UUID_TEXT];
+    open_pool("heir", 16, 1);
+    struct sl_uuid id = make("heir");
+    sl_uuid_text(&id, text);
+    fixture_take(&f, "heir", &id, 0, 6);
     uint32_t back[3] = {3, 9, 15}, outside = 16;
-    AWAIT(&f, sl_store_give_back(f.store, "back", &id, back, 3, on_accepted, NULL));
-    assert_int_equal(got.number, 3);
-    AWAIT(&f, sl_store_describe(f.store, "back", &id, on_record, NULL));
-    assert_int_equal(got.records[0].state, SL_LIST_OPEN);
-    AWAIT(&f, sl_store_give_back(f.store, "back", &id, &outside, 1, on_accepted, NULL));
+    assert_int_equal(fixture_give_back(&f, "heir", &id, 6, &outside, 1), 0);
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
-    take("back", 2, 0);
-    assert_int_equal(got.blocks[0].returned_count, 2);
+    assert_int_equal(fixture_give_back(&f, "heir", &id, 7, back, 3), 3);
+    strcpy(first, f.identity.run);
+    strcpy(f.identity.run, "heir");
+    fixture_inherit(&f, "heir", "stranger", &id, 0); /* who does not know whose it was, gets nothing */
+    assert_int_equal(got.count, 0);
+    fixture_inherit(&f, "heir", first, &id, 5);
+    assert_int_equal(got.count, 1);
+    assert_int_equal(got.blocks[0].from, 7);
     assert_int_equal(got.blocks[0].count, 0);
-    assert_int_equal(got.blocks[0].returned[0], 3);
-    assert_int_equal(got.taken.taken, 18); /* handed out again counts again: the mark must see it */
-    take("back", 2, 0);
-    assert_int_equal(got.blocks[0].returned[0], 15);
+    assert_int_equal(got.blocks[0].returned_count, 3);
+    assert_memory_equal(got.blocks[0].returned, back, sizeof back);
+    fixture_inherit(&f, "heir", first, &id, 9); /* the reply was lost; Redis had gone back */
+    assert_int_equal(got.blocks[0].from, 9);
+    assert_int_equal(got.blocks[0].returned_count, 0);
+    fixture_take(&f, "heir", &id, 9, 16);
+    assert_int_equal(got.blocks[0].from, 9);
+    assert_int_equal(got.blocks[0].count, 7);
     assert_int_equal(got.blocks[0].list.state, SL_LIST_FULL);
-    assert_int_equal(got.blocks[1].count, 1); /* of a new list */
+    /* Whose was it? The one that has ended can do nothing more. */
+    strcpy(f.identity.run, first);
+    fixture_take(&f, "heir", &id, 6, 1);
+    assert_int_equal(got.taken.over_count, 1);
+    assert_int_equal(fixture_give_back(&f, "heir", &id, 6, back, 1), 0);
+    /* A full list is handed on for what was given back to it. */
+    strcpy(f.identity.run, "heir");
+    assert_int_equal(fixture_give_back(&f, "heir", &id, 16, back + 1, 1), 1);
+    strcpy(f.identity.run, "third");
+    fixture_inherit(&f, "heir", "heir", &id, 16);
+    assert_int_equal(got.blocks[0].returned_count, 1);
+    assert_int_equal(got.blocks[0].list.state, SL_LIST_FULL);
 }
 
 static void many_given_back_at_once(void **state)
@@ -186,28 +293,12 @@ static void many_given_back_at_once(void **state)
     for (uint32_t i = 0; i < 3000; i++)
         all[i] = i;
     open_pool("many", 3000, 1);
-    take("many", 3000, 0);
-    struct sl_uuid id = got.blocks[0].list.id;
-    AWAIT(&f, sl_store_give_back(f.store, "many", &id, all, 3000, on_accepted, NULL));
-    assert_int_equal(got.number, 3000);
-    take("many", 2999, 0);
-    assert_int_equal(got.blocks[0].returned_count, 2999);
-    assert_memory_equal(got.blocks[0].returned, all, 2999 * sizeof all[0]);
-}
-
-static void young_lists_wait(void **state)
-{
-    (void)state;
-    open_pool("young", 80, 1);
-    take("young", 10, 300);
-    assert_int_equal(taken_now(), 0);
-    assert_int_equal(got.taken.too_young, 1);
-    take("young", 10, 300); /* no second list until then */
-    assert_int_equal(got.taken.too_young, 1);
-    assert_string_equal(cli(&f.server, "scard 'statuslist:{young}:lists'"), "1");
-    usleep(350000);
-    take("young", 10, 300);
-    assert_int_equal(taken_now(), 10);
+    struct sl_uuid id = make("many");
+    fixture_take(&f, "many", &id, 0, 3000);
+    assert_int_equal(fixture_give_back(&f, "many", &id, 3000, all, 3000), 3000);
+    fixture_inherit(&f, "many", f.identity.run, &id, 3000);
+    assert_int_equal(got.blocks[0].returned_count, 3000);
+    assert_memory_equal(got.blocks[0].returned, all, sizeof all);
 }
 
 static void restart_redis(void)
@@ -218,52 +309,104 @@ static void restart_redis(void)
     fixture_up(&f);
 }
 
-static void a_new_epoch_seals_open_lists(void **state)
+static void a_restart_of_redis_changes_nothing(void **state)
 {
     (void)state;
-    open_pool("ep", 80, 1);
-    take("ep", 10, 0);
-    struct sl_uuid old = got.blocks[0].list.id;
-    uint32_t back = 1;
-    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
-    struct sl_list_draft d = draft();
-    AWAIT(&f, sl_store_precreate(f.store, "ep", 1, &d, 1, on_records, NULL));
+    open_pool("re", 80, 1);
+    struct sl_uuid id = make("re"), spare = make("re");
+    fixture_take(&f, "re", &id, 0, 10);
     restart_redis();
-    open_pool("ep", 80, 1);
-    assert_int_equal(got.pool.foreign, 2);
-    assert_int_equal(got.pool.taken, 10);
-    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
-    assert_int_equal(got.err, SL_OK);
-    assert_int_equal(got.number, 0);
-    take("ep", 5, 0);
-    assert_int_equal(got.taken.sealed, 2);
-    assert_int_equal(taken_now(), 5);
-    assert_memory_not_equal(&got.blocks[0].list.id, &old, sizeof old);
-    AWAIT(&f, sl_store_describe(f.store, "ep", &old, on_record, NULL));
-    assert_int_equal(got.records[0].state, SL_LIST_SEALED);
-    assert_int_equal(got.records[0].cursor, 10);
-    AWAIT(&f, sl_store_give_back(f.store, "ep", &old, &back, 1, on_accepted, NULL));
-    assert_int_equal(got.number, 0);
-    assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
+    fixture_take(&f, "re", &id, 10, 5);
+    assert_int_equal(got.blocks[0].from, 10);
+    fixture_take(&f, "re", &spare, 0, 5);
+    assert_int_equal(got.blocks[0].from, 0);
 }
 
-static void adoption_needs_a_redis_that_is_not_behind(void **state)
+/* An open list as a version that knows no owners made it. */
+static void make_without_owner(const struct sl_uuid *id)
+{
+    char text[SL_UUID_TEXT];
+    sl_uuid_text(id, text);
+    cli(&f.server, "hdel 'statuslist:{old}:list:%.36s:config' owner owned", text);
+    cli(&f.server, "hset 'statuslist:{old}:list:%.36s:config' epoch abc", text);
+    cli(&f.server, "zadd 'statuslist:{old}:open' 1 %.36s", text);
+}
+
+static void expect_state(const struct sl_uuid *id, enum sl_list_state state)
+{
+    AWAIT(&f, sl_store_describe(f.store, "old", id, on_record, NULL));
+    assert_int_equal(got.records[0].state, state);
+}
+
+static void on_feed(void *arg, enum sl_store_state state)
+{
+    (void)arg;
+    (void)state;
+}
+
+static void on_version(void *arg, const char *pool, const struct sl_uuid *list, uint64_t version)
+{
+    (void)arg;
+    (void)pool;
+    (void)list;
+    (void)version;
+}
+
+/* An instance of this version. */
+static struct sl_feed *show(struct sl_store_identity *identity, const char *const *pools,
+                            const uint64_t *fingerprints)
+{
+    struct sl_feed_setup setup = {.connection = {.loop = f.loop,
+                                                 .options = &f.options,
+                                                 .identity = identity,
+                                                 .role = "feed",
+                                                 .clerk = f.clerk,
+                                                 .mail = &f.mail,
+                                                 .on_state = on_feed},
+                                  .pools = pools,
+                                  .fingerprints = fingerprints,
+                                  .on_version = on_version};
+    struct sl_feed *feed = sl_feed_new(&setup);
+    TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
+    return feed;
+}
+
+static void lists_without_an_owner_are_left_while_an_instance_without_owners_lives(void **state)
 {
     (void)state;
-    open_pool("ad", 80, 1);
-    take("ad", 10, 0);
-    struct sl_uuid old = got.blocks[0].list.id;
-    restart_redis();
-    AWAIT(&f, sl_store_adopt(f.store, "ad", 11, on_number, NULL));
-    assert_int_equal(got.number, -1);
-    AWAIT(&f, sl_store_adopt(f.store, "ad", 10, on_number, NULL));
-    assert_int_equal(got.number, 1);
-    AWAIT(&f, sl_store_adopt(f.store, "ad", 10, on_number, NULL));
-    assert_int_equal(got.number, 0);
-    take("ad", 5, 0);
+    open_pool("old", 80, 1);
+    struct sl_uuid id = make("old"), mine = make("old");
+    make_without_owner(&id);
+    static const char *const pools[] = {"old", NULL};
+    static const uint64_t fingerprints[] = {0xabc};
+    struct sl_store_identity other;
+    new_identity(&other);
+    struct sl_feed *ours = show(&other, pools, fingerprints);
+    /* An instance of a version without owners shows its options and nothing else. */
+    struct server *server = &f.server;
+    char command[256];
+    snprintf(command, sizeof command,
+             "exec redis-cli -s %s subscribe 'statuslist:0:{old}:00000000000000ab:old-one' >/dev/null",
+             server->socket);
+    int pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", command, NULL);
+        _exit(1);
+    }
+    TURN_UNTIL(&f, strstr(cli(server, "pubsub channels *:old-one"), "old-one") != NULL);
+    fixture_take(&f, "old", &mine, 0, 5);
     assert_int_equal(got.taken.sealed, 0);
-    assert_memory_equal(&got.blocks[0].list.id, &old, sizeof old);
-    assert_int_equal(got.blocks[0].from, 10);
+    expect_state(&id, SL_LIST_OPEN);
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    TURN_UNTIL(&f, strstr(cli(server, "pubsub channels *:old-one"), "old-one") == NULL);
+    fixture_take(&f, "old", &mine, 5, 5);
+    assert_int_equal(got.taken.sealed, 1);
+    expect_state(&id, SL_LIST_SEALED);
+    expect_state(&mine, SL_LIST_OPEN);
+    fixture_take(&f, "old", &mine, 10, 5);
+    assert_int_equal(got.taken.sealed, 0);
+    sl_feed_free(ours);
 }
 
 static void changes_come_in_order_and_in_pages(void **state)
@@ -271,7 +414,7 @@ static void changes_come_in_order_and_in_pages(void **state)
     (void)state;
     struct sl_list_draft d[5] = {draft(), draft(), draft(), draft(), draft()};
     open_pool("ch", 8, 8);
-    AWAIT(&f, sl_store_precreate(f.store, "ch", 5, d, 5, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "ch", d, 5, on_records, NULL));
     assert_int_equal(got.count, 5);
     AWAIT(&f, sl_store_changes(f.store, "ch", 0, 3, on_changes, NULL));
     assert_int_equal(got.newest, 5);
@@ -300,7 +443,7 @@ static void a_damaged_list_hides_no_other(void **state)
     struct sl_list_draft d[4] = {draft(), draft(), draft(), draft()};
     char key[128], uuid[SL_UUID_TEXT + 1] = {0};
     open_pool("dmg", 8, 8);
-    AWAIT(&f, sl_store_precreate(f.store, "dmg", 4, d, 4, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "dmg", d, 4, on_records, NULL));
     sl_uuid_text(&d[0].id, uuid);
     snprintf(key, sizeof key, "statuslist:{dmg}:list:%s:config", uuid);
     cli(&f.server, "DEL '%s'", key);
@@ -352,14 +495,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_pool_keeps_its_first_size_and_bits),
         T(names_of_all_pools),
-        T(precreation_stops_at_the_number_of_spares),
+        T(lists_are_made_for_the_caller),
         T(every_index_is_taken_exactly_once),
-        T(a_second_draft_is_used_where_one_is_too_small),
-        T(what_is_given_back_is_taken_first),
+        T(a_take_goes_on_in_the_next_list),
+        T(positions_lead),
+        T(another_process_takes_nothing),
+        T(an_heir_goes_on_where_its_predecessor_stopped),
         T(many_given_back_at_once),
-        T(young_lists_wait),
-        T(a_new_epoch_seals_open_lists),
-        T(adoption_needs_a_redis_that_is_not_behind),
+        T(a_restart_of_redis_changes_nothing),
+        T(lists_without_an_owner_are_left_while_an_instance_without_owners_lives),
         T(changes_come_in_order_and_in_pages),
         T(a_damaged_list_hides_no_other),
         T(describing_what_is_and_what_is_not),

@@ -53,10 +53,9 @@ static void expect_sealed(void)
 {
     AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_int_equal(got.records[0].state, SL_LIST_SEALED);
-    struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_take(f.store, "me", 64, 0, d, on_taken, NULL));
-    assert_int_equal(got.taken.block_count, 1); /* of a new list */
-    assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
+    fixture_take(&f, "me", &list, 0, 64);
+    assert_int_equal(got.taken.block_count, 0);
+    assert_int_equal(got.taken.over_count, 1);
     assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
 }
 
@@ -88,7 +87,7 @@ static void a_list_that_lost_changes_is_raised(void **state)
     (void)state;
     list = fixture_list(&f, "me", 64, 4);
     uint32_t back = 3;
-    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
+    assert_int_equal(fixture_give_back(&f, "me", &list, 0, &back, 1), 1);
     set(0, 1);
     assert_int_equal(mend(4, 3, "\x21\x43", 2), SL_MENDED_RAISED);
     expect(4 + SL_MEND_JUMP, "\x21\x43", 2);

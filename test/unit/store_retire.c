@@ -7,6 +7,7 @@ static struct sl_uuid list;
 struct looked {
     struct sl_uuid retired[8], gone[8];
     size_t retired_count, gone_count;
+    uint32_t abandoned;
 };
 static struct looked looked;
 
@@ -20,6 +21,7 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
     assert_true(r->retired_count <= 8 && r->gone_count <= 8);
     looked.retired_count = r->retired_count;
     looked.gone_count = r->gone_count;
+    looked.abandoned = r->abandoned;
     memcpy(looked.retired, r->retired, r->retired_count * sizeof *r->retired);
     memcpy(looked.gone, r->gone, r->gone_count * sizeof *r->gone);
 }
@@ -31,9 +33,8 @@ static int begin(void **state)
     fixture_begin(&f, NULL);
     fixture_up(&f);
     list = fixture_list(&f, "me", 64, 4);
-    struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_take(f.store, "me", 64, 0, d, on_taken, NULL));
-    assert_int_equal(got.err, SL_OK);
+    fixture_take(&f, "me", &list, 0, 64);
+    assert_int_equal(got.taken.block_count, 1);
     return 0;
 }
 
@@ -85,7 +86,8 @@ static void pass(long ms)
     char text[SL_UUID_TEXT];
     sl_uuid_text(&list, text);
     cli(&f.server,
-        "eval \"for _, k in ipairs(KEYS) do for _, f in ipairs({'reserved', 'retired', 'watched', 'looked'}) "
+        "eval \"for _, k in ipairs(KEYS) do for _, f in ipairs({'reserved', 'retired', 'watched', 'looked', "
+        "'owned'}) "
         "do if tonumber(redis.call('HGET', k, f) or '') then redis.call('HINCRBY', k, f, ARGV[1]) end end "
         "end\" "
         "2 statuslist:{me}:config statuslist:{me}:list:%.36s:config %ld",
@@ -113,13 +115,39 @@ static void open_lists_are_not_retired(void **state)
 {
     (void)state;
     uint32_t back = 3;
-    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
-    assert_int_equal(got.number, 1);
+    assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 1);
     for (int i = 0; i < 15; i++) {
         assert_int_equal(look(AFTER, false), NOTHING);
         pass(STEP);
     }
     assert_string_equal(state_of(), "open");
+}
+
+#define DAY 86400000L
+
+/* Its owner has ended, and has no heir. */
+static void what_nobody_owns_is_sealed_after_a_day(void **state)
+{
+    (void)state;
+    uint32_t back = 3;
+    assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 1);
+    assert_int_equal(look(AFTER, false), NOTHING);
+    pass(DAY / 2 + STEP);
+    assert_int_equal(look(AFTER, false), NOTHING); /* the owner has shown itself again */
+    strcpy(f.identity.run, "another");
+    for (long ms = 0; ms < DAY; ms += STEP) {
+        assert_int_equal(look(AFTER, false), NOTHING);
+        assert_int_equal(looked.abandoned, 0);
+        pass(STEP);
+    }
+    assert_int_equal(look(0, false), NOTHING); /* nothing is retired here: it may stay open */
+    assert_int_equal(looked.abandoned, 0);
+    assert_string_equal(state_of(), "open");
+    assert_int_equal(look(AFTER, false), NOTHING);
+    assert_int_equal(looked.abandoned, 1);
+    assert_string_equal(state_of(), "sealed");
+    assert_string_equal(cli(&f.server, "keys '*:returned'"), "");
+    ends_on_time();
 }
 
 static void what_somebody_holds_is_not_retired(void **state)
@@ -134,7 +162,7 @@ static void what_somebody_holds_is_not_retired(void **state)
     ends_on_time();                               /* no instance holds references any more */
 }
 
-static void a_take_makes_the_time_unknown(void **state)
+static void handing_out_again_makes_the_time_unknown(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
@@ -142,10 +170,9 @@ static void a_take_makes_the_time_unknown(void **state)
         pass(STEP);
     }
     uint32_t back = 3;
-    struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
-    AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
-    assert_memory_equal(&got.blocks[0].list.id, &list, sizeof list);
+    assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 1);
+    fixture_inherit(&f, "me", f.identity.run, &list, 64);
+    assert_int_equal(got.blocks[0].returned_count, 1);
     assert_string_equal(state_of(), "full");
     ends_on_time(); /* the time before that does not count */
 }
@@ -203,8 +230,7 @@ static void nothing_changes_in_a_retired_list(void **state)
     struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
     AWAIT(&f, sl_store_batch(f.store, "me", -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_LIST_RETIRED);
-    AWAIT(&f, sl_store_give_back(f.store, "me", &list, &back, 1, on_accepted, NULL));
-    assert_int_equal(got.number, 0);
+    assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 0);
     AWAIT(&f, sl_store_status(f.store, "me", &list, 5, on_status, NULL));
     assert_int_equal(got.value, 1);
     struct sl_mend m = {
@@ -237,11 +263,11 @@ static void what_is_gone_never_comes_again(void **state)
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
     AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.number, SL_MENDED_RETIRED);
-    struct sl_list_draft d[2] = {draft(), draft()};
-    d[0].id = list; /* an id is not drawn again; if it were, no list would be created */
-    AWAIT(&f, sl_store_take(f.store, "me", 1, 0, d, on_taken, NULL));
-    assert_int_equal(got.taken.block_count, 1);
-    assert_memory_not_equal(&got.blocks[0].list.id, &list, sizeof list);
+    struct sl_list_draft d = draft();
+    d.id = list; /* an id is not drawn again; if it were, no list would be created */
+    AWAIT(&f, sl_store_precreate(f.store, "me", &d, 1, on_records, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_int_equal(got.count, 0);
     AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
     assert_true(got.none);
     assert_string_equal(cli(&f.server, "%s", command), "");
@@ -251,8 +277,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(open_lists_are_not_retired, begin, end),
+        cmocka_unit_test_setup_teardown(what_nobody_owns_is_sealed_after_a_day, begin, end),
         cmocka_unit_test_setup_teardown(what_somebody_holds_is_not_retired, begin, end),
-        cmocka_unit_test_setup_teardown(a_take_makes_the_time_unknown, begin, end),
+        cmocka_unit_test_setup_teardown(handing_out_again_makes_the_time_unknown, begin, end),
         cmocka_unit_test_setup_teardown(after_a_gap_lists_count_anew, begin, end),
         cmocka_unit_test_setup_teardown(nobody_looked_for_less_than_a_lease, begin, end),
         cmocka_unit_test_setup_teardown(nothing_changes_in_a_retired_list, begin, end),

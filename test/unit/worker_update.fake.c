@@ -77,7 +77,7 @@ static struct room *room_new(void)
         l->uri = SL_SPAN("https://lists.example/s/x");
         assert_true(sl_table_add(r->f->shared.table, l));
         struct sl_list_draft d = {.id = l->id, .uri = l->uri};
-        fake_create(r->f->redis, p, &d);
+        fake_create(r->f->redis, p, &d, "another");
     }
     for (unsigned i = 0; i < MANY; i++)
         r->all[i].room = r;

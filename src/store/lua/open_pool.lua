@@ -3,7 +3,7 @@
 -- number of the newest change that it has seen in it, and the number with which it began; that lineage's parent and the number
 -- with which that ended; the highest lineage it knows; 16 random hex digits.
 -- Fixes size and bits when the pool is first opened, and begins a new lineage where the data may not be what the process takes
--- them for. Answers {size, bits, lists, taken, change, replid, open lists of other epochs, run id, lineage or '', why it was begun
+-- them for. Answers {size, bits, lists, taken, change, replid, 0, run id, lineage or '', why it was begun
 -- now ('': it was not), whether one of those since the process' own was begun because the data may have gone back, the number with
 -- which it began, its parent or '', the number with which that ended, ms for which indices are still to be marked}.
 -- @part/lists.lua@
@@ -95,11 +95,5 @@ if present then
     -- With a margin of ten minutes, in which the clock of Redis may go back; but never for longer than that from now on.
     keep = math.max(0, math.min(marks_end(present) - now_ms(), marks_window(present)) + 600000)
 end
-local now, foreign = epoch(), 0
-for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
-    if fields(id, 'epoch') ~= now then
-        foreign = foreign + 1
-    end
-end
-return {tonumber(pool_size), tonumber(pool_bits), redis.call('SCARD', POOL .. 'lists'), tonumber(taken), change, now, foreign, run,
+return {tonumber(pool_size), tonumber(pool_bits), redis.call('SCARD', POOL .. 'lists'), tonumber(taken), change, replid, 0, run,
         present or '', why, forked, began, last or '', tonumber(ended or 0), keep}

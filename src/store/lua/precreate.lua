@@ -1,19 +1,17 @@
--- ARGV: channel, spares, then drafts of id, uri, seed. Makes lists until `spares` open ones are untouched. Answers their records.
+-- ARGV: channel, run, then drafts of id, uri, seed. Makes the lists that the pool does not have yet, for the process `run`.
+-- Answers the records of the drafts that `run` may take from: a caller that lost the reply sends the same drafts again.
 -- @part/lists.lua@
-local channel, spares = unpack(ARGV, 1, 2)
-local now, have = epoch(), 0
-for _, id in ipairs(redis.call('ZRANGE', POOL .. 'open', 0, -1)) do
-    local list_epoch, cursor = fields(id, 'epoch', 'cursor')
-    if list_epoch == now and cursor == '0' and redis.call('EXISTS', returned_key(id)) == 0 then
-        have = have + 1
-    end
-end
-local made = {}
+local channel, run = unpack(ARGV, 1, 2)
+local mine = {}
 for d = 3, #ARGV - 2, 3 do
     local id, uri, seed = unpack(ARGV, d, d + 2)
-    if have < tonumber(spares) and create(id, uri, seed, now, channel) then
-        have = have + 1
-        made[#made + 1] = record(id)
+    local made = create(id, uri, seed, run, channel)
+    local owner, state = fields(id, 'owner', 'state')
+    if owner == run and state == 'open' then
+        if not made then -- a write also now, which replicas confirm
+            redis.call('HSET', list_key(id), 'owned', decimal(now_ms() + DAY))
+        end
+        mine[#mine + 1] = record(id)
     end
 end
-return made
+return mine

@@ -1,13 +1,13 @@
--- ARGV: channel, ms that a list stays after its last reservation (0: none is retired now), ms of the lease, ms for which a retired
+-- ARGV: channel, run, ms that a list stays after its last reservation (0: none is retired now), ms of the lease, ms for which a retired
 -- list is kept, the number of lists whose references the caller holds, their ids, then ids of lists to check.
--- Answers {ids that are retired, ids that are gone for good}.
--- Each caller vouches for the references that it holds until its lease ends.
+-- Answers {ids that are retired, ids that are gone for good, lists sealed because no process has owned them for a day}.
+-- Each caller vouches for the references that it holds until its lease ends, and for a day that it owns its lists.
 -- @part/lists.lua@
 -- @part/put_back.lua@
-local channel, after, lease, keep, held = unpack(ARGV, 1, 5)
+local channel, run, after, lease, keep, held = unpack(ARGV, 1, 6)
 after, lease, keep = tonumber(after), tonumber(lease), tonumber(keep)
-local now, first = now_ms(), 6 + tonumber(held)
-local retired, gone = {}, {}
+local now, first = now_ms(), 7 + tonumber(held)
+local retired, gone, abandoned = {}, {}, 0
 local watched
 
 -- When no instance has called this for longer than a lease (none ran, or retire-after was 0), references may have been handed out
@@ -29,7 +29,22 @@ local function drop(id)
     redis.call('DEL', list_key(id), data_key(id), returned_key(id), base_key(id))
 end
 
-for a = 6, first - 1 do
+-- An open list is not retired. Its owner shows that it lives; what nobody owns any more is sealed.
+local function watch_owner(id, owner, owned)
+    if not owner then
+        return
+    elseif owner == run then
+        if now > owned - DAY / 2 then
+            redis.call('HSET', list_key(id), 'owned', decimal(now + DAY))
+        end
+    elseif now > owned then
+        redis.call('HSET', list_key(id), 'state', 'sealed')
+        redis.call('DEL', returned_key(id))
+        abandoned = abandoned + 1
+    end
+end
+
+for a = 7, first - 1 do
     local state = fields(ARGV[a], 'state')
     if state and state ~= 'retired' then
         redis.call('HSET', list_key(ARGV[a]), 'reserved', decimal(now + lease))
@@ -37,7 +52,8 @@ for a = 6, first - 1 do
 end
 for a = first, #ARGV do
     local id = ARGV[a]
-    local state, reserved, retired_at, version = fields(id, 'state', 'reserved', 'retired', 'version')
+    local state, reserved, retired_at, version, owner, owned =
+        fields(id, 'state', 'reserved', 'retired', 'version', 'owner', 'owned')
     reserved = tonumber(reserved or '')
     if not state then
         gone[#gone + 1] = was_retired(id) and id or nil
@@ -46,7 +62,9 @@ for a = first, #ARGV do
         if now > tonumber(retired_at) + keep then
             drop(id)
         end
-    elseif after > 0 and state ~= 'open' then
+    elseif after > 0 and state == 'open' then
+        watch_owner(id, owner, tonumber(owned or ''))
+    elseif after > 0 then
         if not reserved then -- when its last reference was handed out is not known: at the latest now
             redis.call('HSET', list_key(id), 'reserved', decimal(now + lease))
         elseif now > math.max(reserved, watched) + after then
@@ -56,4 +74,4 @@ for a = first, #ARGV do
         end
     end
 end
-return {retired, gone}
+return {retired, gone, abandoned}

@@ -8,7 +8,7 @@ local function pool_fields(...)
     return unpack(redis.call('HMGET', KEYS[1], ...))
 end
 
--- Redis' master_replid, which changes whenever the data may have gone back: at a restart, a failover, a restored backup.
+-- Redis' master_replid, which changes when Redis was restarted, failed over, or has got its first replica.
 local function epoch()
     return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 end
@@ -50,15 +50,19 @@ local function add_record(id, r)
     redis.call('SADD', POOL .. 'lists', id)
 end
 
--- Makes a list from a draft. False when the pool has it already: a caller that lost the reply sends the same draft again.
-local function create(id, uri, seed, now, channel)
+-- Until when a list counts as its owner's, counted from now: then anybody may seal it.
+local DAY = 86400000 -- ms
+
+-- Makes a list from a draft, for the process `run` alone: it is not in `open`, and has no epoch, so processes of versions
+-- without owners neither take from it nor seal it. False when the pool has it, or had it.
+local function create(id, uri, seed, run, channel)
     if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or was_retired(id) then
         return false
     end
     local size, bits = pool_fields('size', 'bits')
-    local n = changed(id, 0, channel)
-    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = now, state = 'open',
-                    created = decimal(now_ms()), number = n})
-    redis.call('ZADD', POOL .. 'open', n, id)
+    local n, now = changed(id, 0, channel), now_ms()
+    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = '', state = 'open',
+                    created = decimal(now), number = n})
+    redis.call('HSET', list_key(id), 'owner', run, 'owned', decimal(now + DAY))
     return true
 end
