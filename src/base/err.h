@@ -31,6 +31,7 @@
     X(HEADERS_TOO_LARGE, 431, "HEADERS_TOO_LARGE", "The request headers are too large")                      \
     X(INTERNAL, 500, "INTERNAL", "Internal error")                                                           \
     X(NOT_IMPLEMENTED, 501, "NOT_IMPLEMENTED", "Not implemented")                                            \
+    X(HISTORY, 503, "UNAVAILABLE", "The service cannot do this now")                                         \
     X(UNAVAILABLE, 503, "UNAVAILABLE", "The service cannot do this now")                                     \
     X(OUTCOME_UNKNOWN, 503, "OUTCOME_UNKNOWN", "The change may or may not have been made")
 

@@ -186,7 +186,7 @@ void sl_call_update(struct sl_call *c)
 
 /* ---- reading one */
 
-static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head)
 {
     struct list_call *o = arg;
     const struct sl_call *c = &o->pending.call;
@@ -205,7 +205,7 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t versio
     sl_buf_puts(&body, ",\"value\":");
     sl_buf_u64(&body, value);
     sl_buf_puts(&body, ",\"version\":");
-    sl_buf_u64(&body, version);
+    sl_buf_u64(&body, head.version);
     const struct sl_token *token = sl_list_token(o->list);
     sl_buf_puts(&body, ",\"publishedVersion\":");
     if (token != NULL)

@@ -467,13 +467,27 @@ bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret,
     return true;
 }
 
-bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_updated *ret)
+/* The lineage of a version; the caller's own is not spelt out. */
+static bool decode_at(const struct redisReply *reply, struct sl_lineage own, struct sl_lineage *ret)
 {
-    uint64_t version, changed;
+    struct sl_span text;
+    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
+        return false;
+    if (text.len == 0)
+        *ret = own;
+    return text.len == 0 || sl_lineage_parse(text, ret);
+}
+
+bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_lineage own,
+                       struct sl_updated *ret)
+{
+    uint64_t version, changed, change;
+    struct sl_lineage at;
     struct sl_span letters;
     enum sl_result one;
-    if (!is_array(reply, 3) || !decode_count(reply->element[0], LARGEST, &version) ||
-        !decode_count(reply->element[1], 1, &changed) || !decode_text(reply->element[2], n, n, &letters))
+    if (!is_array(reply, 5) || !decode_count(reply->element[0], LARGEST, &version) ||
+        !decode_count(reply->element[1], 1, &changed) || !decode_text(reply->element[2], n, n, &letters) ||
+        !decode_count(reply->element[3], LARGEST, &change) || !decode_at(reply->element[4], own, &at))
         return false;
     uint8_t *results = (uint8_t *)reply->element[2]->str;
     for (size_t i = 0; i < n; i++) {
@@ -481,7 +495,12 @@ bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_upd
             return false;
         results[i] = (uint8_t)one;
     }
-    *ret = (struct sl_updated){.version = version, .changed = changed != 0, .count = n, .results = results};
+    *ret = (struct sl_updated){.version = version,
+                               .changed = changed != 0,
+                               .count = n,
+                               .results = results,
+                               .at = at,
+                               .change = change};
     return true;
 }
 
@@ -497,29 +516,37 @@ static bool decode_refusal(const struct redisReply *reply, uint32_t groups, stru
     return true;
 }
 
-bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
-                       uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
+bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_lineage own,
+                       struct sl_batched *ret, uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
 {
     enum sl_result what;
+    uint64_t change;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !decode_letter(reply->element[0], &what))
         return false;
     if (what == SL_RESULT_REFUSED)
         return decode_refusal(reply, groups, ret, ret_group, ret_at);
-    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(reply, 3) ||
-        !is_array(reply->element[1], groups) || !is_array(reply->element[2], groups))
+    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(reply, 5) ||
+        !is_array(reply->element[1], groups) || !is_array(reply->element[2], groups) ||
+        !is_array(reply->element[3], groups) || !decode_count(reply->element[4], LARGEST, &change))
         return false;
-    uint64_t *versions = make_items(d, groups, sizeof *versions);
+    struct sl_lineage *at = make_items(d, groups, sizeof *at + sizeof(uint64_t));
+    uint64_t *versions = (uint64_t *)(void *)(at + groups);
     bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
     d->numbers = (uint32_t *)(void *)changed;
     for (uint32_t i = 0; i < groups; i++) {
         uint64_t flag;
         if (!decode_count(reply->element[1]->element[i], LARGEST, &versions[i]) ||
-            !decode_count(reply->element[2]->element[i], 1, &flag))
+            !decode_count(reply->element[2]->element[i], 1, &flag) ||
+            !decode_at(reply->element[3]->element[i], own, &at[i]))
             return false;
         changed[i] = flag != 0;
     }
-    *ret = (struct sl_batched){
-        .refused = SL_OK, .versions = versions, .changed = changed, .repeated = what == SL_RESULT_REPEATED};
+    *ret = (struct sl_batched){.refused = SL_OK,
+                               .versions = versions,
+                               .changed = changed,
+                               .repeated = what == SL_RESULT_REPEATED,
+                               .at = at,
+                               .change = change};
     return true;
 }
 
@@ -540,20 +567,22 @@ bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *
     return true;
 }
 
-bool sl_decode_status(const struct redisReply *reply, bool *ret_outside, uint8_t *ret_value,
-                      uint64_t *ret_version)
+bool sl_decode_status(const struct redisReply *reply, struct sl_lineage own, bool *ret_outside,
+                      uint8_t *ret_value, struct sl_head *ret_head)
 {
-    uint64_t value, version;
+    uint64_t value;
+    struct sl_head head;
     if (is_array(reply, 0)) {
         *ret_outside = true;
         return true;
     }
-    if (!is_array(reply, 2) || !decode_count(reply->element[0], UINT8_MAX, &value) ||
-        !decode_count(reply->element[1], LARGEST, &version))
+    if (!is_array(reply, 3) || !decode_count(reply->element[0], UINT8_MAX, &value) ||
+        !decode_count(reply->element[1], LARGEST, &head.version) ||
+        !decode_at(reply->element[2], own, &head.at))
         return false;
     *ret_outside = false;
     *ret_value = (uint8_t)value;
-    *ret_version = version;
+    *ret_head = head;
     return true;
 }
 

@@ -36,16 +36,18 @@ bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl
                        struct sl_decoded *d);
 bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d);
-/* Turns letters into enum sl_result where they lie in the reply. */
-bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_updated *ret);
+/* Turns letters into enum sl_result where they lie in the reply. `own`: the caller's lineage, which an empty
+ * text stands for; here and below. */
+bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_lineage own,
+                       struct sl_updated *ret);
 /* `ret_group` and `ret_at`: the refused entry, when ret->refused is not SL_OK. */
-bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
-                       uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d);
+bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_lineage own,
+                       struct sl_batched *ret, uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d);
 /* The answer points into the reply. */
 bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *ret);
 /* {} means an index outside: ret_outside. */
-bool sl_decode_status(const struct redisReply *reply, bool *ret_outside, uint8_t *ret_value,
-                      uint64_t *ret_version);
+bool sl_decode_status(const struct redisReply *reply, struct sl_lineage own, bool *ret_outside,
+                      uint8_t *ret_value, struct sl_head *ret_head);
 /* The reply of EXEC to HGET version, GET data. nil version: no such list, ret_gone. */
 bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *ret_version,
                       struct sl_span *ret_bytes);

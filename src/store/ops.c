@@ -58,6 +58,7 @@ static const struct {
     {"NOSCRIPT", SL_ERR_UNAVAILABLE, NOTHING},       {"EXECABORT", SL_ERR_UNAVAILABLE, NOTHING},
     {"CLUSTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},  {"MOVED", SL_ERR_UNAVAILABLE, GIVE_UP},
     {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING}, {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
+    {"SLHISTORY", SL_ERR_HISTORY, NOTHING},
 };
 
 static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *reply,
@@ -170,6 +171,18 @@ void sl_op_lineage(struct sl_operation *op, struct sl_lineage lineage)
 {
     char text[SL_LINEAGE_TEXT];
     sl_wire_arg(&op->wire, text, sl_lineage_print(lineage, text));
+}
+
+void sl_op_fence(struct sl_operation *op, const struct sl_fence *fence)
+{
+    if (fence == NULL || sl_lineage_none(fence->lineage)) {
+        sl_wire_text(&op->wire, "");
+        sl_wire_number(&op->wire, 0);
+        return;
+    }
+    op->fence = *fence;
+    sl_op_lineage(op, fence->lineage);
+    sl_wire_number(&op->wire, (int64_t)fence->least);
 }
 
 static void begin_script(struct sl_operation *op, const char *pool, unsigned argc)

@@ -36,6 +36,7 @@ struct sl_operation {
     uint32_t want;                     /* take: indices; update: changes; batch: groups; inherit: lists */
     uint32_t named;                    /* take: lists */
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */
+    struct sl_fence fence;             /* lineage {0, 0}: none was given */
     struct sl_decoded decoded;
     sl_op_give *give;
     union {
@@ -61,6 +62,7 @@ enum sl_err sl_op_bad_shape(struct sl_operation *op);
 void sl_op_channel(struct sl_operation *op, const char *pool); /* the argument "channel" */
 void sl_op_uuid(struct sl_operation *op, const struct sl_uuid *id);
 void sl_op_lineage(struct sl_operation *op, struct sl_lineage lineage);
+void sl_op_fence(struct sl_operation *op, const struct sl_fence *fence); /* lineage, least */
 
 /* give_NAME for a callback that gets the reply as a struct, or NULL with the error. `decode` fills value. */
 #define SL_OP_GIVES(name, type, decode)                                                                      \

@@ -58,15 +58,21 @@ static void give_update(struct sl_operation *op, enum sl_err err, const struct r
     struct sl_updated updated = {0};
     if (err == SL_OK && reply->type == REDIS_REPLY_NIL)
         err = SL_ERR_NO_SUCH_LIST;
-    if (err == SL_OK && !sl_decode_updated(reply, op->want, &updated))
+    if (err == SL_OK && !sl_decode_updated(reply, op->want, op->fence.lineage, &updated))
         err = sl_op_bad_shape(op);
     op->done.update(op->arg, err, err == SL_OK ? &updated : NULL);
 }
 
-enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
-                            const struct sl_change *changes, uint32_t n, sl_updated_cb *done, void *arg)
+static void put_marks(struct sl_operation *op, const struct sl_fence *fence)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_UPDATE, pool, 4, give_update, arg);
+    sl_wire_number(&op->wire, fence != NULL && fence->marks && !sl_lineage_none(fence->lineage));
+}
+
+enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_uuid *list, int final, const struct sl_change *changes,
+                            uint32_t n, sl_updated_cb *done, void *arg)
+{
+    struct sl_operation *op = sl_op_begin(s, SL_OP_UPDATE, pool, 7, give_update, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.update = done;
@@ -75,6 +81,8 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
     sl_op_uuid(op, list);
     sl_wire_number(&op->wire, final);
     pack_changes(&op->wire, changes, n);
+    sl_op_fence(op, fence);
+    put_marks(op, fence);
     return sl_op_send(op);
 }
 
@@ -82,7 +90,8 @@ static void give_batch(struct sl_operation *op, enum sl_err err, const struct re
 {
     struct sl_batched batched = {0};
     uint32_t group = 0, at = 0;
-    bool good = err == SL_OK && sl_decode_batched(reply, op->want, &batched, &group, &at, &op->decoded);
+    bool good = err == SL_OK &&
+                sl_decode_batched(reply, op->want, op->fence.lineage, &batched, &group, &at, &op->decoded);
     if (good && batched.refused != SL_OK) {
         good = at < op->group_first[group + 1] - op->group_first[group];
         batched.refused_position = good ? op->positions[op->group_first[group] + at] : 0;
@@ -114,12 +123,12 @@ static void record_arg(struct sl_wire *w, const struct sl_record_key *key)
     sl_wire_number(w, key->keep_ms);
 }
 
-enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
+enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl_fence *fence, int final,
                            const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
                            sl_batched_cb *done, void *arg)
 {
     struct sl_operation *op =
-        sl_op_begin(s, SL_OP_BATCH, pool, (key != NULL ? 5 : 3) + 2 * n, give_batch, arg);
+        sl_op_begin(s, SL_OP_BATCH, pool, (key != NULL ? 8 : 6) + 2 * n, give_batch, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.batch = done;
@@ -127,6 +136,8 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
     keep_positions(op, groups, n);
     sl_op_channel(op, pool);
     sl_wire_number(&op->wire, final);
+    sl_op_fence(op, fence);
+    put_marks(op, fence);
     if (key != NULL)
         record_arg(&op->wire, key);
     else
@@ -156,22 +167,23 @@ static void give_status(struct sl_operation *op, enum sl_err err, const struct r
 {
     bool outside = false;
     uint8_t value = 0;
-    uint64_t version = 0;
+    struct sl_head head = {0};
     if (err == SL_OK && reply->type == REDIS_REPLY_NIL)
         err = SL_ERR_NO_SUCH_LIST;
-    if (err == SL_OK && !sl_decode_status(reply, &outside, &value, &version))
+    if (err == SL_OK && !sl_decode_status(reply, op->fence.lineage, &outside, &value, &head))
         err = sl_op_bad_shape(op);
-    op->done.status(op->arg, err == SL_OK && outside ? SL_ERR_INDEX_OUT_OF_BOUNDS : err, value, version);
+    op->done.status(op->arg, err == SL_OK && outside ? SL_ERR_INDEX_OUT_OF_BOUNDS : err, value, head);
 }
 
-enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                            sl_status_cb *done, void *arg)
+enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_uuid *list, uint32_t index, sl_status_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_STATUS, pool, 2, give_status, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_STATUS, pool, 4, give_status, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.status = done;
     sl_op_uuid(op, list);
     sl_wire_number(&op->wire, index);
+    sl_op_fence(op, fence);
     return sl_op_send(op);
 }

@@ -115,6 +115,15 @@ struct sl_list_draft {
     uint8_t seed[SL_ORDER_SEED];
 };
 
+/* What a caller takes for the present history when it changes a list. Where the data have another one, or
+ * not all of this, the operation writes nothing and its error is SL_ERR_HISTORY: the pool has to be opened
+ * anew. Each answer tells the number of its change, below which the data must not fall from then on. */
+struct sl_fence {
+    struct sl_lineage lineage;
+    uint64_t least; /* number of the newest change that the caller has seen in it */
+    bool marks; /* indices that are acknowledged are marked, for sl_pool_opened.marks_ms after an opening */
+};
+
 /* ---- operations of the keeper */
 
 /* The options that all instances of a pool must share. Each feed advertises the fingerprint of its pools'
@@ -380,17 +389,20 @@ static inline enum sl_err sl_result_err(enum sl_result result)
 }
 
 /* Sets statuses of one list in order, each with a result of its own. version: the list's after it.
- * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
+ * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. fence NULL, or without a lineage:
+ * nothing is compared. */
 struct sl_updated {
     uint64_t version;
-    bool changed;
+    bool changed; /* also where an index was only marked for the first time */
     uint32_t count;
     const uint8_t *results; /* an enum sl_result per change */
+    struct sl_lineage at;   /* of `version` */
+    uint64_t change;        /* number of the change */
 };
 typedef void(sl_updated_cb)(void *arg, enum sl_err err, const struct sl_updated *updated);
-SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                       int final, const struct sl_change *changes, uint32_t n,
-                                       sl_updated_cb *done, void *arg);
+SL_CHECKED enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                       const struct sl_uuid *list, int final, const struct sl_change *changes,
+                                       uint32_t n, sl_updated_cb *done, void *arg);
 
 /* The key of a record in Redis that binds a request to its first answer. It is kept under `id` for `keep_ms`,
  * counted from the first answer; `fingerprint` distinguishes requests that use the same id. */
@@ -423,18 +435,21 @@ struct sl_batch_group {
     uint32_t count;
 };
 struct sl_batched {
-    enum sl_err refused;       /* not SL_OK: an error of sl_result_err, and nothing was written */
-    uint32_t refused_position; /* the caller's position of the entry that was refused */
-    const uint64_t *versions;  /* per group, after the batch */
-    const bool *changed;       /* per group */
-    bool repeated;             /* an earlier batch under the same key was written, this one was not */
+    enum sl_err refused;         /* not SL_OK: an error of sl_result_err, and nothing was written */
+    uint32_t refused_position;   /* the caller's position of the entry that was refused */
+    const uint64_t *versions;    /* per group, after the batch */
+    const bool *changed;         /* per group */
+    bool repeated;               /* an earlier batch under the same key was written, this one was not */
+    const struct sl_lineage *at; /* per group: of the version */
+    uint64_t change;             /* number of the last change; 0 when repeated */
 };
 typedef void(sl_batched_cb)(void *arg, enum sl_err err, const struct sl_batched *batched);
-SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
-                                      const struct sl_batch_group *groups, uint32_t n,
+SL_CHECKED enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                      int final, const struct sl_batch_group *groups, uint32_t n,
                                       const struct sl_record_key *key, sl_batched_cb *done, void *arg);
 
-/* The status as Redis has it. */
-typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, uint64_t version);
-SL_CHECKED enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                       uint32_t index, sl_status_cb *done, void *arg);
+/* The status as Redis has it, and the list's head. SL_ERR_HISTORY: it may be older than what was seen. */
+typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, struct sl_head head);
+SL_CHECKED enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                       const struct sl_uuid *list, uint32_t index, sl_status_cb *done,
+                                       void *arg);

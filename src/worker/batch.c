@@ -112,7 +112,7 @@ struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
     b->keyed = key != NULL;
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->name, sl_pool_options(p)->final_status, scratch.groups, groups, key,
+    if (sl_store_batch(w->store, p->name, NULL, sl_pool_options(p)->final_status, scratch.groups, groups, key,
                        on_batched, b) == SL_OK) {
         w->awaited++;
         sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);

@@ -143,7 +143,7 @@ static bool send_group(struct update_group *group)
     enum sl_err err = SL_ERR_UNAVAILABLE;
     if (g->worker->store != NULL)
         err =
-            sl_store_update(g->worker->store, g->pool->name, &group->list->id,
+            sl_store_update(g->worker->store, g->pool->name, NULL, &group->list->id,
                             sl_pool_options(g->pool)->final_status, changes, group->count, on_updated, group);
     free(changes);
     if (err == SL_OK)
@@ -293,12 +293,12 @@ struct sl_status {
     void *arg;
 };
 
-static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head)
 {
     struct sl_status *s = arg;
     s->worker->awaited--;
     if (s->done != NULL)
-        s->done(s->arg, err, value, version);
+        s->done(s->arg, err, value, head);
     free(s);
 }
 
@@ -309,7 +309,7 @@ struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *list
         return NULL;
     struct sl_status *s = sl_xcalloc(1, sizeof *s);
     *s = (struct sl_status){w, done, arg};
-    if (sl_store_status(w->store, list->pool->name, &list->id, index, on_status, s) != SL_OK) {
+    if (sl_store_status(w->store, list->pool->name, NULL, &list->id, index, on_status, s) != SL_OK) {
         free(s);
         return NULL;
     }

@@ -20,7 +20,7 @@ void sl_update_cancel(void *update);
 
 struct sl_status;
 
-typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, uint64_t version);
+typedef void(sl_status_cb)(void *arg, enum sl_err err, uint8_t value, struct sl_head head);
 
 /* Reads the status that Redis has. NULL: the store is down. */
 struct sl_status *sl_status_start(struct sl_pool_worker *w, struct sl_list *list, uint32_t index,

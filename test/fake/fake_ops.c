@@ -288,11 +288,13 @@ enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_
 
 FAKE_GIVES(update, updated)
 
-enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_uuid *list, int final,
-                            const struct sl_change *changes, uint32_t n, sl_updated_cb *done, void *arg)
+enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_uuid *list, int final, const struct sl_change *changes,
+                            uint32_t n, sl_updated_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
+    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_UPDATE, arg, give_update, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
@@ -303,19 +305,21 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
         op->err = SL_ERR_NO_SUCH_LIST;
     } else if (execute) {
         bool changed = fake_update(s->f, l, final, changes, n, op->bytes);
-        op->result.updated = (struct sl_updated){l->now.version, changed, n, op->bytes};
+        op->result.updated = (struct sl_updated){
+            .version = l->now.version, .changed = changed, .count = n, .results = op->bytes};
     }
     return fake_op_sent(s, op);
 }
 
 FAKE_GIVES(batch, batched)
 
-enum sl_err sl_store_batch(struct sl_store *s, const char *pool, int final,
+enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl_fence *fence, int final,
                            const struct sl_batch_group *groups, uint32_t n, const struct sl_record_key *key,
                            sl_batched_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
+    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_BATCH, arg, give_batch, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
@@ -359,14 +363,15 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
 
 static void give_status(struct op *op)
 {
-    op->done.status(op->arg, op->err, op->value, op->version);
+    op->done.status(op->arg, op->err, op->value, (struct sl_head){.version = op->version});
 }
 
-enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_uuid *list, uint32_t index,
-                            sl_status_cb *done, void *arg)
+enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_uuid *list, uint32_t index, sl_status_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
+    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_STATUS, arg, give_status, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;

@@ -29,6 +29,8 @@ enum {
     KINDS
 };
 
+static const struct sl_lineage own = {3, 0xcc0};
+
 static void check_record(const struct sl_list_record *l)
 {
     sl_assert(l->bits == 1 || l->bits == 2 || l->bits == 4 || l->bits == 8);
@@ -97,8 +99,8 @@ static void updates(int kind, const redisReply *r, struct sl_decoded *d)
     struct sl_batched b;
     uint32_t group = UINT32_MAX, at = 0;
     if (kind == UPDATED)
-        (void)sl_decode_updated(r, 4, &u);
-    if (kind == BATCHED && sl_decode_batched(r, 2, &b, &group, &at, d) && b.refused != SL_OK)
+        (void)sl_decode_updated(r, 4, own, &u);
+    if (kind == BATCHED && sl_decode_batched(r, 2, own, &b, &group, &at, d) && b.refused != SL_OK)
         sl_assert(group < 2);
 }
 
@@ -110,6 +112,7 @@ static void one(int kind, const redisReply *r)
     int64_t i;
     uint64_t version;
     uint8_t value;
+    struct sl_head head;
     bool flag;
     if (kind == RECORD && sl_decode_record(r, &l))
         check_record(&l);
@@ -118,7 +121,7 @@ static void one(int kind, const redisReply *r)
     if (kind == INTEGER && sl_decode_integer(r, -1, 100, &i))
         sl_assert(i >= -1 && i <= 100);
     if (kind == STATUS)
-        (void)sl_decode_status(r, &flag, &value, &version);
+        (void)sl_decode_status(r, own, &flag, &value, &head);
     if (kind == LOADED && sl_decode_loaded(r, &flag, &version, &bytes) && !flag && bytes.len > 0)
         sl_assert(bytes.at != NULL);
 }

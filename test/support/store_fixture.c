@@ -281,6 +281,8 @@ void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
     if (err == SL_OK) {
         got.version = r->version;
         got.changed = r->changed;
+        got.lineage = r->at;
+        got.change = r->change;
         static const char letters[] = {[SL_RESULT_SAME] = '0',
                                        [SL_RESULT_CHANGED] = '1',
                                        [SL_RESULT_FINAL] = 'F',
@@ -298,19 +300,22 @@ void on_batched(void *arg, enum sl_err err, const struct sl_batched *r)
     if (err != SL_OK)
         return;
     got.batched = *r;
+    got.change = r->change;
     uint32_t groups = *(const uint32_t *)arg;
     for (uint32_t i = 0; i < groups && r->refused == SL_OK; i++) {
         got.versions[i] = r->versions[i];
+        got.ats[i] = r->at[i];
         got.flags[i] = r->changed[i];
     }
 }
 
-void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head)
 {
     (void)arg;
     mark_done(err);
     got.value = value;
-    got.version = version;
+    got.version = head.version;
+    got.lineage = head.at;
 }
 
 void on_remembered(void *arg, enum sl_err err, const struct sl_remembered *r)

@@ -75,7 +75,7 @@ struct got {
     size_t count;
     bool none;
     struct sl_lineage lineage;
-    uint64_t newest, last, version;
+    uint64_t newest, last, version, change;
     uint32_t looked;
     int64_t time_ms;
     struct {
@@ -86,6 +86,7 @@ struct got {
     char results[20000];
     struct sl_batched batched;
     uint64_t versions[64];
+    struct sl_lineage ats[64];
     bool flags[64];
     uint8_t value;
     uint8_t bytes[100000];
@@ -118,7 +119,7 @@ void on_record(void *arg, enum sl_err err, const struct sl_described *r);
 void on_load(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
 void on_updated(void *arg, enum sl_err err, const struct sl_updated *r);
 void on_batched(void *arg, enum sl_err err, const struct sl_batched *r);
-void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version);
+void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head);
 
 struct remembered {
     bool other, bound;

@@ -76,6 +76,8 @@ static bool decode(int kind, const redisReply *r)
     enum sl_mended mended;
     uint64_t version;
     uint8_t value;
+    struct sl_head head;
+    static const struct sl_lineage own = {3, 0xcc0};
     bool flag, ok = false;
     switch (kind) {
     case RECORD_:
@@ -106,10 +108,10 @@ static bool decode(int kind, const redisReply *r)
         ok = sl_decode_names(r, &names, &n, &d);
         break;
     case UPDATED:
-        ok = sl_decode_updated(r, 4, &u);
+        ok = sl_decode_updated(r, 4, own, &u);
         break;
     case BATCHED:
-        ok = sl_decode_batched(r, 2, &b, &group, &at, &d);
+        ok = sl_decode_batched(r, 2, own, &b, &group, &at, &d);
         break;
     case MENDED:
         ok = sl_decode_mended(r, &version, &mended);
@@ -118,7 +120,7 @@ static bool decode(int kind, const redisReply *r)
         ok = sl_decode_remembered(r, &m);
         break;
     case STATUS:
-        ok = sl_decode_status(r, &flag, &value, &version);
+        ok = sl_decode_status(r, own, &flag, &value, &head);
         break;
     case LOADED:
         ok = sl_decode_loaded(r, &flag, &version, &bytes);
@@ -147,17 +149,18 @@ static const struct {
     {RECORDS, "*2\r\n" RECORD RECORD},
     {CHANGES, "*7\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD ":1\r\n:9\r\n:1700000000000\r\n$29\r\n" LATER "\r\n"},
     {NAMES, "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},
-    {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FI\r\n"},
-    {BATCHED, "*3\r\n$1\r\nW\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n"},
+    {UPDATED, "*5\r\n:5\r\n:1\r\n$4\r\n01FI\r\n:9\r\n$0\r\n\r\n"},
+    {BATCHED,
+     "*5\r\n$1\r\nW\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n*2\r\n$0\r\n\r\n$29\r\n" LATER "\r\n:9\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:1\r\n:3\r\n"},
-    {BATCHED, "*3\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n"},
+    {BATCHED, "*5\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n*2\r\n$1\r\n0\r\n$1\r\n0\r\n:0\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nK\r\n:0\r\n:0\r\n"},
     {MENDED, "*2\r\n:7\r\n$1\r\nM\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nN\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nW\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nK\r\n"},
     {REMEMBERED, "*2\r\n$1\r\nA\r\n$3\r\nabc\r\n"},
-    {STATUS, "*2\r\n:255\r\n:8\r\n"},
+    {STATUS, "*3\r\n:255\r\n:8\r\n$29\r\n" LATER "\r\n"},
     {STATUS, "*0\r\n"},
     {LOADED, "*2\r\n$2\r\n17\r\n$3\r\n\x01\x02\x03\r\n"},
     {LOADED, "*2\r\n$-1\r\n$-1\r\n"},
@@ -201,7 +204,8 @@ static const struct {
     {REMEMBERED, "*2\r\n$1\r\nW\r\n$3\r\nabc\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nX\r\n"},
     {REMEMBERED, "$1\r\nW\r\n"},
-    {BATCHED, "*3\r\n$1\r\nA\r\n*1\r\n:1\r\n*1\r\n:0\r\n"}, /* of another number of groups */
+    {BATCHED,
+     "*5\r\n$1\r\nA\r\n*1\r\n:1\r\n*1\r\n:0\r\n*1\r\n$0\r\n\r\n:0\r\n"}, /* of another number of groups */
     {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:11\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
     {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":75\r\n:6\r\n*0\r\n"},
     {TAKEN, "*3\r\n*0\r\n:0\r\n*1\r\n*4\r\n" RECORD ":0\r\n:1\r\n*1\r\n$2\r\n80\r\n"},
@@ -211,13 +215,14 @@ static const struct {
     {INHERITED, "*1\r\n*4\r\n" RECORD ":81\r\n:0\r\n*0\r\n"},
     {INHERITED, "*3\r\n:1\r\n:1\r\n:1\r\n"},
     {RETIRED, "*2\r\n*0\r\n*0\r\n"},
-    {UPDATED, "*3\r\n:5\r\n:1\r\n$3\r\n01F\r\n"},
-    {UPDATED, "*3\r\n:5\r\n:1\r\n$4\r\n01FX\r\n"},
-    {UPDATED, "*3\r\n:5\r\n:2\r\n$4\r\n01FI\r\n"},
-    {BATCHED, "*3\r\n$1\r\nW\r\n*1\r\n:1\r\n*2\r\n:0\r\n:1\r\n"},
+    {UPDATED, "*5\r\n:5\r\n:1\r\n$3\r\n01F\r\n:9\r\n$0\r\n\r\n"},
+    {UPDATED, "*5\r\n:5\r\n:1\r\n$4\r\n01FX\r\n:9\r\n$0\r\n\r\n"},
+    {UPDATED, "*5\r\n:5\r\n:2\r\n$4\r\n01FI\r\n:9\r\n$0\r\n\r\n"},
+    {BATCHED, "*5\r\n$1\r\nW\r\n*1\r\n:1\r\n*2\r\n:0\r\n:1\r\n*2\r\n$0\r\n\r\n$0\r\n\r\n:0\r\n"},
+    {UPDATED, "*5\r\n:5\r\n:1\r\n$4\r\n01FI\r\n:9\r\n$1\r\n1\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:2\r\n:3\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nX\r\n:1\r\n:3\r\n"},
-    {STATUS, "*2\r\n:256\r\n:8\r\n"},
+    {STATUS, "*3\r\n:256\r\n:8\r\n$0\r\n\r\n"},
     {LOADED, "*2\r\n$2\r\n1x\r\n$-1\r\n"},
     {LOADED, "*2\r\n:1\r\n$-1\r\n"},
 };

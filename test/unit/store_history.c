@@ -214,6 +214,298 @@ static void fifteen_ancestors_are_kept(void **state)
     fixture_end(&f);
 }
 
+/* ---- lists */
+
+static struct sl_uuid list;
+static struct sl_fence fence;
+
+static const char *list_field(struct fixture *f, const char *field)
+{
+    char id[SL_UUID_TEXT + 1] = "";
+    sl_uuid_text(&list, id);
+    return cli(&f->server, "hget statuslist:{h}:list:%s:config %s", id, field);
+}
+
+static const char *text_of(struct sl_lineage l)
+{
+    static char text[SL_LINEAGE_TEXT + 1];
+    text[sl_lineage_print(l, text)] = '\0';
+    return text;
+}
+
+static const char *marks_of(struct fixture *f, const char *command)
+{
+    char id[SL_UUID_TEXT + 1] = "";
+    sl_uuid_text(&list, id);
+    return cli(&f->server, "%s statuslist:{h}:list:%s:marks:%s", command, id, text_of(fence.lineage));
+}
+
+/* The pool is opened by a process that starts, which writes from now on. */
+static void begin_writing(struct fixture *f, bool marks)
+{
+    opened(f, &new_process);
+    fence = (struct sl_fence){got.pool.lineage, got.pool.change, marks};
+}
+
+static void begin_list(struct fixture *f)
+{
+    fixture_begin(f, NULL);
+    fixture_up(f);
+    struct sl_list_draft d = draft();
+    AWAIT(f, sl_store_open_pool(f->store, "h", 64, 1, NULL, on_pool, NULL));
+    AWAIT(f, sl_store_precreate(f->store, "h", &d, 1, on_records, NULL));
+    assert_int_equal(got.count, 1);
+    list = d.id;
+}
+
+static void set_index(struct fixture *f, uint32_t index, uint8_t value)
+{
+    struct sl_change c = {index, value};
+    AWAIT(f, sl_store_update(f->store, "h", &fence, &list, -1, &c, 1, on_updated, NULL));
+}
+
+static void set_batch(struct fixture *f, uint32_t index, uint8_t value, const struct sl_record_key *key)
+{
+    struct sl_change c = {index, value};
+    uint32_t position = 0, n = 1;
+    struct sl_batch_group g = {list, &c, &position, 1};
+    AWAIT(f, sl_store_batch(f->store, "h", &fence, -1, &g, 1, key, on_batched, &n));
+}
+
+static void the_first_change_in_a_lineage_extends_the_line(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    fence = (struct sl_fence){0};
+    set_index(&f, 1, 1); /* as by a version without histories */
+    assert_int_equal(got.err, SL_OK);
+    assert_string_equal(list_field(&f, "at"), "");
+    begin_writing(&f, false);
+    set_index(&f, 2, 1);
+    assert_true(got.changed && sl_lineage_equal(got.lineage, fence.lineage));
+    assert_int_equal(got.change, fence.least + 1);
+    assert_string_equal(list_field(&f, "at"), text_of(fence.lineage));
+    assert_string_equal(list_field(&f, "line"), "0:1");
+    set_index(&f, 3, 1);
+    assert_int_equal(got.version, 3);
+    assert_string_equal(list_field(&f, "line"), "0:1");
+
+    struct sl_lineage first = fence.lineage;
+    begin_writing(&f, false);
+    set_index(&f, 3, 1); /* is so already: nothing to note */
+    assert_true(!got.changed && sl_lineage_equal(got.lineage, first));
+    set_batch(&f, 4, 1, NULL);
+    assert_true(got.flags[0] && sl_lineage_equal(got.ats[0], fence.lineage));
+    AWAIT(&f, sl_store_describe(f.store, "h", &list, on_record, NULL));
+    const struct sl_list_record *r = &got.records[0];
+    assert_true(sl_lineage_equal(r->at, fence.lineage) && r->version == 4 && r->line.count == 3);
+    assert_int_equal(sl_line_version(&r->line, first), 3);
+    assert_int_equal(sl_line_version(&r->line, (struct sl_lineage){0}), 1);
+    assert_int_equal(sl_line_version(&r->line, fence.lineage), 4);
+
+    for (int i = 0; i < 14; i++) {
+        begin_writing(&f, false);
+        set_index(&f, 5, i % 2 == 0);
+    }
+    AWAIT(&f, sl_store_describe(f.store, "h", &list, on_record, NULL));
+    assert_int_equal(r->line.count, SL_LINE_MAX);
+    assert_true(sl_lineage_equal(r->line.cut, (struct sl_lineage){0, 1})); /* {0, 0} fell out */
+    assert_true(sl_lineage_equal(r->line.part[0].at, first));
+    begin_writing(&f, false);
+    set_index(&f, 5, 1);
+    AWAIT(&f, sl_store_describe(f.store, "h", &list, on_record, NULL));
+    assert_true(sl_lineage_equal(r->line.cut, first));
+    fixture_end(&f);
+}
+
+/* What must not have changed by an operation that is refused. */
+static void refused(struct fixture *f, const char *change, const char *version)
+{
+    char before[32];
+    assert_int_equal(got.err, SL_ERR_HISTORY);
+    snprintf(before, sizeof before, "%s", change);
+    assert_string_equal(pool_field(f, "change"), before);
+    assert_string_equal(list_field(f, "version"), version);
+}
+
+static void refuse_all(struct fixture *f)
+{
+    char change[32];
+    snprintf(change, sizeof change, "%s", pool_field(f, "change"));
+    set_index(f, 9, 1);
+    refused(f, change, "1");
+    set_batch(f, 9, 1, NULL);
+    refused(f, change, "1");
+}
+
+static void a_caller_with_another_history_writes_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    begin_writing(&f, false);
+    struct sl_fence before = fence;
+    set_index(&f, 1, 1);
+    assert_int_equal(got.err, SL_OK);
+    fence.least = got.change + 1; /* has seen more than there is */
+    refuse_all(&f);
+    AWAIT(&f, sl_store_status(f.store, "h", &fence, &list, 1, on_status, NULL));
+    assert_int_equal(got.err, SL_ERR_HISTORY);
+    fence.least--;
+    AWAIT(&f, sl_store_status(f.store, "h", &fence, &list, 1, on_status, NULL));
+    assert_true(got.err == SL_OK && got.value == 1 && sl_lineage_equal(got.lineage, fence.lineage));
+
+    begin_writing(&f, false); /* by another process */
+    struct sl_fence later = fence;
+    fence = before;
+    refuse_all(&f);
+    AWAIT(&f, sl_store_status(f.store, "h", &fence, &list, 1, on_status, NULL));
+    assert_int_equal(got.err, SL_ERR_HISTORY);
+    fence.lineage = later.lineage; /* the number alone tells, too */
+    refuse_all(&f);
+    fence = later;
+    fence.lineage.random += 16; /* and the lineage alone, where the list does not have it */
+    refuse_all(&f);
+
+    static const struct sl_uuid nowhere = {{1}};
+    struct sl_change c = {1, 1};
+    AWAIT(&f, sl_store_update(f.store, "h", &fence, &nowhere, -1, &c, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_HISTORY); /* it may be there in the caller's history */
+    AWAIT(&f, sl_store_update(f.store, "h", &later, &nowhere, -1, &c, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
+
+    fence = later;
+    set_index(&f, 9, 1);
+    assert_int_equal(got.err, SL_OK);
+    fixture_end(&f);
+}
+
+static void what_is_acknowledged_is_marked(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    begin_writing(&f, false);
+    set_index(&f, 7, 1);
+    set_index(&f, 8, 1);
+    assert_string_equal(marks_of(&f, "bitcount"), "0");
+    begin_writing(&f, true);
+    set_index(&f, 7, 1); /* is so already: promised from now on */
+    assert_true(got.changed && got.version == 3 && got.results[0] == '0');
+    set_index(&f, 7, 1); /* the second time nothing is new */
+    assert_true(!got.changed && got.version == 3);
+    assert_string_equal(marks_of(&f, "bitcount"), "1");
+    set_batch(&f, 8, 1, NULL);
+    assert_true(got.flags[0] && got.versions[0] == 4);
+    set_batch(&f, 8, 1, NULL);
+    assert_false(got.flags[0]);
+    set_batch(&f, 8, 0, NULL);
+    assert_true(got.flags[0] && got.versions[0] == 5);
+
+    struct sl_change many[] = {{0, 1}, {63, 0}, {64, 1}, {9, 1}};
+    AWAIT(&f, sl_store_update(f.store, "h", &fence, &list, -1, many, 4, on_updated, NULL));
+    assert_string_equal(got.results, "10I1");
+    assert_string_equal(marks_of(&f, "bitcount"), "5");
+    assert_string_equal(marks_of(&f, "strlen"), "8");
+    long ms = strtol(marks_of(&f, "pttl"), NULL, 10);
+    assert_in_range(ms, 4190000, 4200000); /* ten minutes and an hour */
+
+    many[0] = (struct sl_change){9, 0};
+    AWAIT(&f, sl_store_update(f.store, "h", &fence, &list, 1, many, 1, on_updated, NULL));
+    assert_string_equal(got.results, "F"); /* a refused one promises nothing */
+    many[0].index = 10;
+    many[1] = (struct sl_change){11, 1};
+    AWAIT(&f, sl_store_update(f.store, "h", &fence, &list, 1, many, 2, on_updated, NULL));
+    assert_string_equal(got.results, "01");
+    assert_string_equal(marks_of(&f, "bitcount"), "7");
+    fixture_end(&f);
+}
+
+static void a_batch_numbers_each_list(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    struct sl_list_draft d = draft();
+    AWAIT(&f, sl_store_precreate(f.store, "h", &d, 1, on_records, NULL));
+    begin_writing(&f, false);
+    struct sl_change c = {5, 1};
+    uint32_t position = 0, n = 2;
+    struct sl_batch_group g[] = {{list, &c, &position, 1}, {d.id, &c, &position, 1}};
+    struct sl_record_key key = {.id = {1}, .fingerprint = {2}, .keep_ms = 100000};
+    AWAIT(&f, sl_store_batch(f.store, "h", &fence, -1, g, 2, &key, on_batched, &n));
+    assert_int_equal(got.change, fence.least + 2);
+    AWAIT(&f, sl_store_changes(f.store, "h", fence.least, 9, on_changes, NULL));
+    assert_int_equal(got.count, 2);
+    assert_int_equal(got.records[1].change, fence.least + 2);
+
+    /* The first answer comes again with its history, also when the pool has gone on to another. */
+    struct sl_lineage first = fence.lineage;
+    cli(&f.server, "pexpire statuslist:{h}:idempotency:01%062d 5000", 0);
+    begin_writing(&f, false);
+    AWAIT(&f, sl_store_batch(f.store, "h", &fence, -1, g, 2, &key, on_batched, &n));
+    assert_true(got.batched.repeated && got.versions[0] == 1 && got.versions[1] == 1);
+    assert_true(sl_lineage_equal(got.ats[0], first) && sl_lineage_equal(got.ats[1], first));
+    /* It has written something, for the replicas to confirm. */
+    assert_in_range(strtol(cli(&f.server, "pttl statuslist:{h}:idempotency:01%062d", 0), NULL, 10), 90000,
+                    100000);
+
+    set_index(&f, 6, 1);
+    c.index = 5;
+    key.id[0] = 3;
+    AWAIT(&f, sl_store_batch(f.store, "h", &fence, -1, g, 2, &key, on_batched, &n));
+    assert_true(sl_lineage_equal(got.ats[0], fence.lineage) && sl_lineage_equal(got.ats[1], first));
+    AWAIT(&f, sl_store_batch(f.store, "h", &fence, -1, g, 2, &key, on_batched, &n));
+    assert_true(got.batched.repeated && got.versions[0] == 2 && got.versions[1] == 1);
+    assert_true(sl_lineage_equal(got.ats[0], fence.lineage) && sl_lineage_equal(got.ats[1], first));
+
+    /* A record of a version without histories. */
+    key.id[0] = 4;
+    cli(&f.server,
+        "eval \"redis.call('SET', KEYS[1], '\\\\2' .. string.rep('\\\\0', 31) .. '7,8')\" 1 "
+        "statuslist:{h}:idempotency:04%062d",
+        0);
+    AWAIT(&f, sl_store_batch(f.store, "h", &fence, -1, g, 2, &key, on_batched, &n));
+    assert_true(got.batched.repeated && got.versions[0] == 7 && got.versions[1] == 8);
+    assert_true(sl_lineage_none(got.ats[0]) && sl_lineage_none(got.ats[1]));
+    fixture_end(&f);
+}
+
+/* A setting that is so already, a refused one: each has written something to wait for. */
+static void every_acknowledgement_writes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    begin_writing(&f, false);
+    set_index(&f, 1, 1);
+    uint64_t change = got.change;
+    set_index(&f, 1, 1);
+    assert_true(!got.changed && got.change == change + 1);
+    set_batch(&f, 1, 1, NULL);
+    assert_true(!got.flags[0] && got.change == change + 2);
+    fixture_end(&f);
+}
+
+/* Fields that a later version may have added stay. */
+static void unknown_fields_are_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    char id[SL_UUID_TEXT + 1] = "";
+    sl_uuid_text(&list, id);
+    cli(&f.server, "hset statuslist:{h}:list:%s:config later 7", id);
+    cli(&f.server, "hset statuslist:{h}:config later 8");
+    begin_writing(&f, true);
+    set_index(&f, 1, 1);
+    set_batch(&f, 1, 0, NULL);
+    assert_string_equal(list_field(&f, "later"), "7");
+    assert_string_equal(pool_field(&f, "later"), "8");
+    fixture_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +515,12 @@ int main(void)
         cmocka_unit_test(a_list_that_went_back_begins_a_lineage),
         cmocka_unit_test(lineages_without_a_write_are_folded),
         cmocka_unit_test(fifteen_ancestors_are_kept),
+        cmocka_unit_test(the_first_change_in_a_lineage_extends_the_line),
+        cmocka_unit_test(a_caller_with_another_history_writes_nothing),
+        cmocka_unit_test(what_is_acknowledged_is_marked),
+        cmocka_unit_test(a_batch_numbers_each_list),
+        cmocka_unit_test(every_acknowledgement_writes),
+        cmocka_unit_test(unknown_fields_are_kept),
     };
     return cmocka_run_group_tests_name("store history", tests, NULL, NULL);
 }

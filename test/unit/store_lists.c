@@ -423,7 +423,7 @@ static void changes_come_in_order_and_in_pages(void **state)
     AWAIT(&f, sl_store_changes(f.store, "ch", 3, 10, on_changes, NULL));
     assert_int_equal(got.count, 2);
     struct sl_change c = {7, 255};
-    AWAIT(&f, sl_store_update(f.store, "ch", &d[0].id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "ch", NULL, &d[0].id, -1, &c, 1, on_updated, NULL));
     AWAIT(&f, sl_store_changes(f.store, "ch", 5, 10, on_changes, NULL));
     assert_int_equal(got.newest, 6);
     assert_int_equal(got.count, 1);

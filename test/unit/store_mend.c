@@ -24,7 +24,7 @@ static int end(void **state)
 static void set(uint32_t index, uint8_t value)
 {
     struct sl_change c = {index, value};
-    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 

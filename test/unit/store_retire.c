@@ -215,7 +215,7 @@ static void nothing_changes_in_a_retired_list(void **state)
     (void)state;
     struct sl_change change = {5, 1};
     uint32_t position = 0, back = 3, n = 1;
-    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
     AWAIT(&f, sl_store_changes(f.store, "me", 0, 10, on_changes, NULL));
     uint64_t newest = got.newest;
     ends_on_time();
@@ -224,14 +224,14 @@ static void nothing_changes_in_a_retired_list(void **state)
     assert_int_equal(got.count, 1);
     assert_int_equal(got.records[0].state, SL_LIST_RETIRED);
     change.value = 0;
-    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
     assert_string_equal(got.results, "T");
     assert_false(got.changed);
     struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
-    AWAIT(&f, sl_store_batch(f.store, "me", -1, &g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "me", NULL, -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_LIST_RETIRED);
     assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 0);
-    AWAIT(&f, sl_store_status(f.store, "me", &list, 5, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "me", NULL, &list, 5, on_status, NULL));
     assert_int_equal(got.value, 1);
     struct sl_mend m = {
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
@@ -257,7 +257,7 @@ static void what_is_gone_never_comes_again(void **state)
     snprintf(command, sizeof command, "keys *%.36s*", text);
     assert_string_equal(cli(&f.server, "%s", command), "");
     struct sl_change change = {5, 1};
-    AWAIT(&f, sl_store_update(f.store, "me", &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     struct sl_mend m = {
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};

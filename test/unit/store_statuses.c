@@ -23,7 +23,7 @@ static int end(void **state)
 static void update(const char *pool, const struct sl_uuid *id, int final, const struct sl_change *c,
                    uint32_t n)
 {
-    AWAIT(&f, sl_store_update(f.store, pool, id, final, c, n, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, pool, NULL, id, final, c, n, on_updated, NULL));
 }
 
 static void each_change_has_a_result_of_its_own(void **state)
@@ -54,7 +54,7 @@ static void a_value_too_large_changes_nothing(void **state)
     const struct sl_change c[] = {{1, 1}, {2, 4}};
     update("v", &id, -1, c, 2);
     assert_int_equal(got.err, SL_ERR_VALUE_OUT_OF_RANGE);
-    AWAIT(&f, sl_store_status(f.store, "v", &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "v", NULL, &id, 1, on_status, NULL));
     assert_int_equal(got.value, 0);
     assert_int_equal(got.version, 0);
 }
@@ -70,9 +70,9 @@ static void what_is_not_there(void **state)
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     AWAIT(&f, sl_store_load(f.store, "n", &other, on_load, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&f, sl_store_status(f.store, "n", &other, 0, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", NULL, &other, 0, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&f, sl_store_status(f.store, "n", &id, 16, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", NULL, &id, 16, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
     AWAIT(&f, sl_store_load(f.store, "n", &id, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
@@ -112,28 +112,28 @@ static void a_batch_is_all_or_nothing(void **state)
     const uint32_t p1[] = {0, 2}, p2[] = {1, 3};
     struct sl_batch_group g[2] = {{one, c1, p1, 2}, {two, outside, p2, 2}};
     uint32_t n = 2;
-    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].changes = final;
-    AWAIT(&f, sl_store_batch(f.store, "one", 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", NULL, 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_FORBIDDEN);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].list = sl_uuid_v4(&sl_clock_system);
-    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
     assert_int_equal(got.batched.refused_position, 1);
     AWAIT(&f, sl_store_load(f.store, "one", &one, on_load, NULL));
     assert_int_equal(got.version, 0);
     assert_int_equal(got.len, 0);
     g[1] = (struct sl_batch_group){two, good, p2, 1};
-    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_int_equal(got.versions[0], 1);
     assert_true(got.flags[1]);
     g[0].changes = (const struct sl_change[]){{0, 1}, {2, 1}};
-    AWAIT(&f, sl_store_batch(f.store, "one", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     assert_int_equal(got.versions[1], 1);
     assert_false(got.flags[1]);
@@ -214,7 +214,7 @@ static void one_random_batch(struct model *m, const char *pool, const struct sl_
         g[i] = (struct sl_batch_group){ids[lists[i]], c[i], p[i], count};
     }
     enum sl_err want = model_batch(m, final, g, lists, n, &want_at);
-    AWAIT(&f, sl_store_batch(f.store, pool, final, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, pool, NULL, final, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, want);
     if (want != SL_OK) {
@@ -269,13 +269,13 @@ static void sparse_and_dense_batches_agree(void **state)
                 p[i] = i;
             }
             struct sl_batch_group g = {d[0].id, c, p, count};
-            AWAIT(&f, sl_store_batch(f.store, pool, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f, sl_store_batch(f.store, pool, NULL, -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_OK);
             for (uint32_t i = 0; i < count; i++)
                 model[c[i].index] = c[i].value;
             c[count - 1].index = ENTRIES; /* refused as a whole */
             c[0].value = (uint8_t)((1u << bits) - 1 - model[c[0].index]);
-            AWAIT(&f, sl_store_batch(f.store, pool, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f, sl_store_batch(f.store, pool, NULL, -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
             assert_int_equal(got.batched.refused_position, count - 1);
         }
@@ -302,7 +302,7 @@ static void a_batch_of_many(void **state)
     }
     struct sl_batch_group g[2] = {{d[0].id, c[0], p, N}, {d[1].id, c[1], p, N}};
     uint32_t n = 2;
-    AWAIT(&f, sl_store_batch(f.store, "big", 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "big", NULL, 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_OK);
     AWAIT(&f, sl_store_load(f.store, "big", &d[1].id, on_load, NULL));
@@ -362,26 +362,26 @@ static void a_batch_under_a_key_is_written_once(void **state)
     struct sl_batch_group g[2] = {{d[0].id, outside, p, 1}, {d[1].id, set, p + 1, 1}};
     uint32_t n = 2;
     /* A batch that was refused is bound to nothing. */
-    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     g[0].changes = set;
-    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(!got.batched.repeated && got.flags[0] && got.versions[1] == 1);
     g[0].changes = back;
-    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     g[0].changes = set;
-    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(got.batched.repeated && !got.flags[0] && !got.flags[1]);
     assert_true(got.versions[0] == 1 && got.versions[1] == 1); /* the first answer */
-    AWAIT(&f, sl_store_status(f.store, "k", &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", NULL, &d[0].id, 3, on_status, NULL));
     assert_true(got.value == 0 && got.version == 2);
     other.fingerprint[0] = 9;
-    AWAIT(&f, sl_store_batch(f.store, "k", -1, g, n, &other, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &other, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    AWAIT(&f, sl_store_status(f.store, "k", &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", NULL, &d[0].id, 3, on_status, NULL));
     assert_int_equal(got.version, 2);
 }
 
@@ -390,10 +390,10 @@ static void the_status_as_redis_has_it(void **state)
     (void)state;
     struct sl_uuid id = fixture_list(&f, "s", 100, 4);
     update("s", &id, -1, &(struct sl_change){99, 11}, 1);
-    AWAIT(&f, sl_store_status(f.store, "s", &id, 99, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", NULL, &id, 99, on_status, NULL));
     assert_int_equal(got.value, 11);
     assert_int_equal(got.version, 1);
-    AWAIT(&f, sl_store_status(f.store, "s", &id, 98, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", NULL, &id, 98, on_status, NULL));
     assert_int_equal(got.value, 0);
     assert_true(sl_store_rtt_ns(f.store) > 0);
 }

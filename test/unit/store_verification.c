@@ -139,19 +139,19 @@ static void the_documented_rules_suffice(void **state)
     assert_int_equal(fixture_give_back(&f, "acl", &id, 4, &index, 1), 1);
     fixture_inherit(&f, "acl", f.identity.run, &id, 4);
     assert_int_equal(got.blocks[0].returned_count, 1);
-    AWAIT(&f, sl_store_update(f.store, "acl", &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "acl", NULL, &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(&f, sl_store_batch(f.store, "acl", -1, &g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "acl", NULL, -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     struct sl_record_key key = {{1}, {2}, 1000};
-    AWAIT(&f, sl_store_batch(f.store, "acl", -1, &g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "acl", NULL, -1, &g, n, &key, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     key.id[0]++;
     AWAIT(&f, sl_store_remember(f.store, "acl", &key, SL_SPAN("answer"), on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
     AWAIT(&f, sl_store_load(f.store, "acl", &id, on_load, NULL));
     assert_int_equal(got.len, 1);
-    AWAIT(&f, sl_store_status(f.store, "acl", &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "acl", NULL, &id, 1, on_status, NULL));
     assert_int_equal(got.value, 1);
     AWAIT(&f, sl_store_changes(f.store, "acl", 0, 9, on_changes, NULL));
     assert_int_equal(got.count, 1);
@@ -180,7 +180,7 @@ static void the_documented_rules_suffice(void **state)
     sl_feed_free(f2);
     f.options.wait_replicas = 1;
     f.options.command_timeout_ms = 100;
-    AWAIT(&f, sl_store_update(f.store, "acl", &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "acl", NULL, &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN); /* WAIT itself was permitted: */
     assert_string_equal(cli(&f.server, "info errorstats | grep -c NOPERM"), "0");
 }

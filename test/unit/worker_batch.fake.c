@@ -35,13 +35,13 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     a->position = r->position;
 }
 
-static void on_status(void *arg, enum sl_err err, uint8_t value, uint64_t version)
+static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head)
 {
     struct answer *a = arg;
     a->answered++;
     a->err = err;
     a->value = value;
-    a->version = version;
+    a->version = head.version;
 }
 
 static bool is_answered(struct fixture *f, void *arg)

@@ -1,9 +1,16 @@
--- ARGV: list id, index. Answers {value, version}, {} for an index outside the list, or nil when there is no such list.
-local id, index = unpack(ARGV)
-local bits, size, version = fields(id, 'bits', 'size', 'version')
+-- ARGV: list id, index, lineage, newest change seen in it. Answers {value, version, lineage of the version ('': the caller's)}, {}
+-- for an index outside the list, or nil when there is no such list.
+local id, index, lineage, least = unpack(ARGV)
+if lineage ~= '' then
+    local present, change = unpack(redis.call('HMGET', KEYS[1], 'lineage', 'change'))
+    if present ~= lineage or tonumber(change) < tonumber(least) then
+        return redis.error_reply('SLHISTORY the data have another history than the caller')
+    end
+end
+local bits, size, version, at = fields(id, 'bits', 'size', 'version', 'at')
 if not bits then
     return false
 elseif tonumber(index) >= tonumber(size) then
     return {}
 end
-return {read_statuses(id, tonumber(bits), {tonumber(index)})[1], tonumber(version)}
+return {read_statuses(id, tonumber(bits), {tonumber(index)})[1], tonumber(version), at == lineage and '' or at or ''}

@@ -1,14 +1,24 @@
--- ARGV: channel, list id, final status or -1, changes packed as 5 bytes each (uint32 index, uint8 value).
--- Answers {version, whether something changed, a letter per change}, or nil when there is no such list.
-local channel, id, final, packed = unpack(ARGV)
+-- ARGV: channel, list id, final status or -1, changes packed as 5 bytes each (uint32 index, uint8 value), lineage, newest change
+-- seen in it, whether indices are marked.
+-- Answers {version, whether something changed, a letter per change, number of the change, lineage of the version ('': the
+-- caller's)}, or nil when there is no such list.
+-- @part/lineage.lua@
+-- @part/fence.lua@
+local channel, id, final, packed, lineage, least, marks = unpack(ARGV)
 final = tonumber(final)
-local bits, size, version, state = fields(id, 'bits', 'size', 'version', 'state')
-if not bits then
+local n = next_change(lineage, tonumber(least))
+if not n then
+    return refuse()
+end
+local bits, size, version, state, at = fields(id, 'bits', 'size', 'version', 'state', 'at')
+if at ~= lineage and not is_present(lineage) then
+    return refuse(n)
+elseif not bits then
     return false
 end
 bits, size, version = tonumber(bits), tonumber(size), tonumber(version)
 if state == 'retired' then
-    return {version, 0, string.rep('T', #packed / 5)}
+    return {version, 0, string.rep('T', #packed / 5), n, at == lineage and '' or at or ''}
 end
 local flat, results, inside, dirty = unpack_all('I4B', 2, 5, packed), {}, {}, false
 local values = 2 ^ bits
@@ -77,8 +87,22 @@ if final < 0 then
 else
     set_unless_final()
 end
-if dirty then
-    version = redis.call('HINCRBY', list_key(id), 'version', 1)
-    changed(id, version, channel)
+-- What is acknowledged is promised from now on, also where it was so already. So the first mark of an index is a change.
+if marks == '1' then
+    local indices = {}
+    for _, i in ipairs(inside) do
+        if results[(i + 1) / 2] ~= 'F' then
+            indices[#indices + 1] = flat[i]
+        end
+    end
+    dirty = #indices > 0 and mark(id, lineage, indices) or dirty
 end
-return {version, dirty and 1 or 0, table.concat(results)}
+if dirty then
+    if at ~= lineage then
+        touch(id, lineage, at, version)
+        at = lineage
+    end
+    version = redis.call('HINCRBY', list_key(id), 'version', 1)
+    announce(n, id, version, channel)
+end
+return {version, dirty and 1 or 0, table.concat(results), n, at == lineage and '' or at or ''}

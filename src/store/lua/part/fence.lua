@@ -1,0 +1,98 @@
+-- For scripts that change a list: they are fenced, and note in which lineage. Needs part/lineage.lua.
+-- The caller gives its lineage ('': it has none, and is not fenced), the number of the newest change that it has seen in it, and
+-- whether what is acknowledged is marked.
+local NEAR = 1048576
+
+-- Numbers the change, and that number is the fence. Data that went back, or on to another lineage, count from elsewhere: no number
+-- is given then, and nothing is written.
+local function next_change(lineage, least)
+    local n = redis.call('HINCRBY', KEYS[1], 'change', 1)
+    if lineage ~= '' and (n <= least or n > least + NEAR) then
+        redis.call('HINCRBY', KEYS[1], 'change', -1)
+        return nil
+    end
+    return n
+end
+
+-- Whether the pool is in the caller's lineage. A list whose head is of that lineage tells the same, together with the number: those of
+-- a later one are further ahead.
+local function is_present(lineage)
+    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage
+end
+
+local function refuse(number)
+    if number then
+        redis.call('HINCRBY', KEYS[1], 'change', -1)
+    end
+    return redis.error_reply('SLHISTORY the data have another history than the caller')
+end
+
+local function marks_key(id, lineage)
+    return POOL .. 'list:' .. id .. ':marks:' .. lineage
+end
+
+-- Marks are kept for an hour longer than any is set. The key is made with the first change in the lineage, so that it always expires.
+local function make_marks(id, lineage)
+    redis.call('SET', marks_key(id, lineage), '', 'NX')
+    redis.call('PEXPIREAT', marks_key(id, lineage), string.format('%.0f', marks_end(lineage) + 3600000))
+end
+
+-- Appends a lineage and its last version to a line; of more than 15 the lowest falls out, which `cut` remembers. '0' as `cut` would
+-- say that nothing did.
+local function longer_line(line, cut, lineage, version)
+    line = (line and line ~= '' and line .. ' ' or '') .. lineage .. ':' .. version
+    local _, n = string.gsub(line, ':', '')
+    for _ = 16, n do
+        cut, line = string.match(line, '^([^:]+):%d+ (.*)$')
+        cut = cut == '0' and '000000000000-0000000000000001' or cut
+    end
+    return line, cut
+end
+
+-- The head of list `id` is of `lineage` from now on; it was version `version` of `at` (false: from before there were lineages).
+local function touch(id, lineage, at, version)
+    if lineage == '' then
+        lineage = redis.call('HGET', KEYS[1], 'lineage')
+        if not lineage or lineage == at then
+            return
+        end
+    end
+    local line, cut = fields(id, 'line', 'cut')
+    if tonumber(version) > 0 then
+        line, cut = longer_line(line, cut, at or '0', version)
+    end
+    if cut then
+        redis.call('HSET', list_key(id), 'at', lineage, 'line', line, 'cut', cut)
+    else
+        redis.call('HSET', list_key(id), 'at', lineage, 'line', line or '')
+    end
+    make_marks(id, lineage)
+end
+
+-- Tells the subscribers of change number `n`.
+local function announce(n, id, version, channel)
+    redis.call('ZADD', POOL .. 'changes', n, id)
+    redis.call('PUBLISH', channel, id .. ' ' .. version)
+end
+
+-- Marks `indices`, as a list of one bit each. Answers whether one of them was not marked before.
+local function mark(id, lineage, indices)
+    local key, fresh = marks_key(id, lineage), false
+    if #indices == 1 then
+        local index = indices[1]
+        return redis.call('SETBIT', key, string.format('%d', index + 7 - 2 * (index % 8)), 1) == 0
+    end
+    for first = 1, #indices, OPS do
+        local args, n = {}, 0
+        for i = first, math.min(first + OPS - 1, #indices) do
+            local index = indices[i]
+            args[n + 1], args[n + 2], args[n + 4] = 'SET', 'u1', '1'
+            args[n + 3] = string.format('%d', index + 7 - 2 * (index % 8))
+            n = n + 4
+        end
+        for _, before in ipairs(redis.call('BITFIELD', key, unpack(args))) do
+            fresh = fresh or before == 0
+        end
+    end
+    return fresh
+end
