@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 struct sl_clock {
-    uint64_t (*mono_ns)(void *arg);                 /* CLOCK_MONOTONIC: deadlines, durations */
-    int64_t (*wall_ms)(void *arg);                  /* CLOCK_REALTIME, ms since 1970: iat, exp, HTTP dates */
+    uint64_t (*mono_ns)(void *arg); /* CLOCK_BOOTTIME: deadlines, durations; a suspend counts */
+    int64_t (*wall_ms)(void *arg);  /* CLOCK_REALTIME, ms since 1970: iat, exp, HTTP dates */
     void (*random)(void *arg, void *out, size_t n); /* cryptographic; never fails */
     void *arg;
 };

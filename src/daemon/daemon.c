@@ -241,7 +241,8 @@ int sl_daemon_run(const struct sl_config *config)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL); /* before the first thread: all inherit it */
     signal(SIGPIPE, SIG_IGN);
-    d.loop = sl_loop_new(&sl_clock_system);
+    sl_steady_init(&d.steady, &sl_clock_system);
+    d.loop = sl_loop_new(&d.steady.clock);
     sl_mailbox_init(&d.mail, on_mail, &d);
     sl_mailbox_attach(&d.mail, d.loop);
     s.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -1,6 +1,7 @@
 /* The whole process: what its threads share, in the order in which it is made. The main thread owns it. */
 #pragma once
 #include "base/ending.h"
+#include "base/steady.h"
 #include "daemon/config.h"
 #include "daemon/reload.h"
 #include "daemon/tls.h"
@@ -27,7 +28,7 @@ struct sl_keeper_thread {
     struct sl_loop *loop;
     struct sl_keeper *keeper;
     struct sl_http_thread *http;
-    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS], **pool_metrics;
+    struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS], **pool_metrics, *clock_metrics;
     int ops_fd;
     struct sl_mail drain, give_back;      /* from the main thread */
     struct sl_mail started, fatal, ended; /* to it */
@@ -38,6 +39,7 @@ struct sl_keeper_thread {
 
 struct sl_daemon {
     const struct sl_config *config; /* as at start; `reload` has what a reload replaced */
+    struct sl_steady steady;        /* the clock of all loops */
     struct sl_loop *loop;           /* the main thread's */
     struct sl_mailbox mail;
     struct sl_embedded *embedded;

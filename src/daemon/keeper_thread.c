@@ -80,7 +80,7 @@ static void run_keeper(void *arg)
 {
     struct sl_daemon *d = arg;
     struct sl_keeper_thread *k = &d->keeper;
-    k->loop = sl_loop_new(&sl_clock_system);
+    k->loop = sl_loop_new(&d->steady.clock);
     struct sl_keeper_setup setup = {.loop = k->loop,
                                     .mail = &k->mail,
                                     .shared = &d->shared,
@@ -95,6 +95,8 @@ static void run_keeper(void *arg)
                                     .workers = d->worker_mail,
                                     .worker_count = d->config->workers,
                                     .pool_metrics = k->pool_metrics,
+                                    .clock_metrics = k->clock_metrics,
+                                    .steady = &d->steady,
                                     .on_started = on_started,
                                     .on_fatal = on_fatal,
                                     .arg = d};
@@ -132,6 +134,7 @@ void sl_keeper_thread_init(struct sl_daemon *d)
         snprintf(labels, sizeof labels, "connection=\"%s\"", sl_keeper_roles[i]);
         k->store_metrics[i] = sl_metric_slab_new(&sl_store_metric_table, labels);
     }
+    k->clock_metrics = sl_metric_slab_new(&sl_clock_metric_table, "");
     k->pool_metrics = sl_xcalloc(d->shared.pool_count, sizeof *k->pool_metrics);
     for (unsigned i = 0; i < d->shared.pool_count; i++) {
         char labels[128];

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REDIS_ENDS_MS 15000 /* at most, and what else is left at the end */
@@ -43,10 +44,13 @@ void sl_notify_ready_again(const char *status)
     notify_manager(text);
 }
 
-void sl_notify_reloading(uint64_t mono_ns)
+void sl_notify_reloading(void)
 {
     char text[128];
-    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading", mono_ns / 1000);
+    struct timespec now; /* the manager's own clock, which stands still in a suspend */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reloading",
+             (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
     notify_manager(text);
 }
 

@@ -7,6 +7,6 @@
 void sl_notify_ready(void);
 /* A reload has ended; `status` is shown to the operator. */
 void sl_notify_ready_again(const char *status);
-void sl_notify_reloading(uint64_t mono_ns); /* now, by the monotonic clock */
+void sl_notify_reloading(void);
 /* The end may take as long as `within_ms` and some. */
 void sl_notify_stopping(uint64_t within_ms);

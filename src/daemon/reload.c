@@ -124,7 +124,7 @@ static void reload_config(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
     r->again = false;
-    sl_notify_reloading(sl_mono_ns(sl_loop_clock(d->loop)));
+    sl_notify_reloading();
     sl_buf_free(&r->changed);
     sl_buf_init(&r->changed, CHANGED_MAX);
     if (!prepare(d, &r->next)) {

@@ -73,7 +73,7 @@ static void run_worker(void *arg)
     struct sl_daemon *d = w->daemon;
     char role[32];
     snprintf(role, sizeof role, "worker-%u", w->id);
-    w->loop = sl_loop_new(&sl_clock_system);
+    w->loop = sl_loop_new(&d->steady.clock);
     sl_mailbox_attach(&w->mail, w->loop);
     sl_pool_worker_init(&w->pool, w->loop, &w->mail, &d->shared);
     struct sl_store_setup setup = {.loop = w->loop,

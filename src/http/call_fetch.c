@@ -16,6 +16,22 @@
 #include "http/routes.h"
 #include "worker/wait.h"
 
+/* The clock is read once a turn, or once a millisecond in longer ones: that is when h2o's own moves. */
+static int64_t wall_s(struct sl_http_thread *t)
+{
+    uint64_t turn = h2o_now(sl_loop_h2o(t->loop));
+    if (turn != t->wall_turn) {
+        t->wall_turn = turn;
+        t->wall_s = sl_wall_ms(t->clock) / 1000;
+    }
+    return t->wall_s;
+}
+
+static struct sl_token *shown_token(const struct sl_call *c, const struct sl_list *list)
+{
+    return sl_shown_token(c->t->http->shared, list, wall_s(c->t));
+}
+
 /* ---- the thread's own shares of tokens */
 
 /* Counted by h2o's plain (not atomic) shared memory: never leaves its thread. */
@@ -150,8 +166,7 @@ static void add_headers(const struct sl_call *c, const struct sl_token *token,
 static void serve_token(const struct sl_call *c, const struct sl_fields *fields, const struct sl_list *list,
                         struct sl_token *token)
 {
-    /* The loop's wall clock, read once a turn. */
-    int64_t now = (int64_t)(h2o_now(sl_loop_h2o(c->t->loop)) / 1000);
+    int64_t now = wall_s(c->t);
     enum sl_variant variant;
     if (token->exp <= now && atomic_load_explicit(&list->retired, memory_order_relaxed)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
@@ -201,7 +216,7 @@ static void on_token(void *arg, enum sl_err err)
 {
     struct fetch_call *o = arg;
     sl_pending_arrived(&o->pending, err);
-    struct sl_token *token = err == SL_OK ? sl_list_token(o->list) : NULL;
+    struct sl_token *token = err == SL_OK ? shown_token(&o->pending.call, o->list) : NULL;
     if (token != NULL)
         serve_token(&o->pending.call, &o->f, o->list, token);
     else if (err == SL_ERR_NO_SUCH_LIST)
@@ -229,7 +244,7 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
         return;
     }
     o->list = list;
-    struct sl_token *token = sl_list_token(list);
+    struct sl_token *token = shown_token(&o->pending.call, list);
     if (token != NULL)
         serve_token(&o->pending.call, &o->f, list, token);
     else
@@ -265,7 +280,7 @@ void sl_call_fetch(struct sl_call *c)
     if (refuses_time(c))
         return;
     struct sl_list *list = sl_table_find(shared->table, &c->target.list);
-    struct sl_token *token = list != NULL ? sl_list_token(list) : NULL;
+    struct sl_token *token = list != NULL ? shown_token(c, list) : NULL;
     if (token != NULL) {
         serve_token(c, c->f, list, token);
     } else if (c->t->draining) {

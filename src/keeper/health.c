@@ -19,13 +19,13 @@ static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
 
 static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
 {
-    int64_t now = sl_wall_ms(k->clock) / 1000;
+    int64_t now = sl_wall_ms(k->clock) / 1000, latest = sl_keeper_latest_iat(k);
     uint32_t missing = 0, expired = 0;
     SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);
         if (sl_keeper_is_retired(t))
             continue;
-        missing += token == NULL;
+        missing += token == NULL || token->iat > latest;
         expired += token != NULL && token->exp <= now;
     }
     if (missing + expired == 0)
@@ -105,6 +105,7 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
 void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out)
 {
     sl_keeper_put_damage(k, out);
+    sl_keeper_put_clocks(k, out);
 }
 
 static void set_pool_gauges(struct sl_kpool *p)
@@ -156,4 +157,5 @@ void sl_keeper_gauges(struct sl_keeper *k)
         sl_metric_set(p->metrics, SL_KM_NEAREST_EXP, (uint64_t)own->nearest_exp);
     }
     free(times);
+    sl_keeper_clock_gauges(k);
 }

@@ -78,6 +78,7 @@ static void on_sweep(void *arg)
 {
     struct sl_keeper *k = arg;
     sl_timer_start(k->loop, &k->sweep, SL_SWEEP_NS);
+    sl_keeper_judge_clock(k);
     sl_keeper_watch_clocks(k);
     sl_keeper_watch_certificates(k);
     SL_EACH_KPOOL (p, k) {
@@ -222,6 +223,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     k->clock = sl_loop_clock(setup->loop);
     k->pools = sl_xcalloc(pools, sizeof *k->pools);
     k->channels = sl_xcalloc(pools + 1, sizeof *k->channels);
+    sl_keeper_clocks_init(k);
     sl_keeper_agreements_init(k);
     sl_keeper_reclaim_init(k);
     for (unsigned i = 0; i < pools; i++)

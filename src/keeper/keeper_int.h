@@ -5,6 +5,7 @@
 #include "base/container_of.h"
 #include "keeper/agree.h"
 #include "keeper/certificates.h"
+#include "keeper/clocks.h"
 #include "keeper/damage.h"
 #include "keeper/drain.h"
 #include "keeper/history.h"
@@ -92,6 +93,7 @@ struct sl_keeper {
     bool draining;     /* at shutdown: nothing new is taken; what workers still serve is published */
     bool ending;       /* no worker is left */
     bool store_failed; /* the connection for commands was lost, or not made, since it was last up */
+    struct sl_clocks clocks;
     struct sl_lag lag;
     struct sl_reclaim reclaim;
     struct sl_queue queue;

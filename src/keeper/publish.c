@@ -76,7 +76,14 @@ static void make_urgent(struct sl_klist *t)
     enqueue_list(t);
 }
 
-/* ---- workers that wait for the first token */
+/* Readers have nothing to see. */
+static bool lacks_token(const struct sl_klist *t)
+{
+    const struct sl_token *token = sl_list_token(&t->list);
+    return token == NULL || sl_keeper_is_from_future(t->pool->keeper, token->iat);
+}
+
+/* ---- workers that wait for a token */
 
 static void answer_cold(struct sl_klist *t, enum sl_err err)
 {
@@ -99,7 +106,7 @@ void sl_keeper_ask_token(struct sl_keeper *k, struct sl_cold_mail *mail)
     struct sl_klist *t = sl_keeper_list(k, mail->list);
     mail->next = t->publication.cold;
     t->publication.cold = mail;
-    if (sl_list_token(&t->list) != NULL) {
+    if (!lacks_token(t)) {
         answer_cold(t, SL_OK);
     } else if (t->publication.retired) {
         answer_cold(t, SL_ERR_NO_SUCH_LIST);
@@ -213,7 +220,10 @@ void sl_keeper_schedule(struct sl_klist *t)
     const struct sl_token *token = sl_list_token(&t->list);
     if (t->publication.state != SL_PUBLISH_IDLE || expire_if_retired(t))
         return;
-    if (token == NULL || t->publication.committed > token->version)
+    if (token != NULL && sl_keeper_is_from_future(t->pool->keeper, token->iat)) {
+        enqueue_list(t);
+        sl_keeper_pump(t->pool->keeper);
+    } else if (token == NULL || t->publication.committed > token->version)
         schedule_change(t);
     else
         start_due(t, renewal_delay(t, token));
@@ -250,9 +260,10 @@ void sl_keeper_publish_owed(struct sl_keeper *k)
 void sl_keeper_want_token(struct sl_klist *t, bool urgent)
 {
     const struct sl_publication *publication = &t->publication;
-    if (sl_list_token(&t->list) != NULL || publication->retired)
+    if (!lacks_token(t) || publication->retired)
         return;
-    if (publication->state == SL_PUBLISH_IDLE && !sl_timer_running(&publication->due))
+    bool retries = sl_list_token(&t->list) == NULL && sl_timer_running(&publication->due);
+    if (publication->state == SL_PUBLISH_IDLE && !retries)
         enqueue_list(t);
     else if (publication->cold != NULL || urgent)
         make_urgent(t);
@@ -484,6 +495,9 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
     sl_queue_end(t);
     if (job->err != SL_OK) {
         publication_failed(t, job->err, "cannot sign a token");
+    } else if (sl_keeper_is_from_future(k, job->token->iat)) { /* the clock was set back meanwhile */
+        sl_token_unref(job->token);
+        publication_failed(t, SL_ERR_UNAVAILABLE, "a token was signed by a clock that was wrong");
     } else {
         t->publication.state = SL_PUBLISH_IDLE;
         count_publication(t, job);
@@ -501,7 +515,8 @@ void sl_keeper_update_lag(struct sl_keeper *k)
     sl_keeper_store_lag(k);
 }
 
-/* Timers follow the monotonic clock, tokens the wall clock: after a step every renewal is drawn anew. */
+/* Timers follow the monotonic clock, tokens the wall clock: after a step that is believed (keeper/clocks.h)
+ * every renewal is drawn anew. */
 static void watch_wall_clock(struct sl_keeper *k)
 {
     int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);
@@ -509,10 +524,11 @@ static void watch_wall_clock(struct sl_keeper *k)
     k->publications.wall_offset_ms = offset;
     if (step > -1000 && step < 1000)
         return;
-    sl_log(SL_WARN, "publish", "the wall clock jumped", SL_KI("milliseconds", step));
+    sl_log(SL_WARN, "publish", "the clock was set: renewals are drawn anew", SL_KI("milliseconds", step));
     SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);
-        if (token != NULL && t->publication.committed <= token->version)
+        if (token != NULL && (t->publication.committed <= token->version ||
+                              sl_keeper_is_from_future(t->pool->keeper, token->iat)))
             sl_keeper_schedule(t);
     }
 }

@@ -1,9 +1,9 @@
 #include "keeper/schedule.h"
 
-struct sl_validity sl_schedule_validity(const struct sl_pool_options *options, int64_t now_s,
+struct sl_validity sl_schedule_validity(const struct sl_pool_options *options, int64_t now_s, int64_t latest,
                                         int64_t last_iat, int64_t not_after)
 {
-    struct sl_validity validity = {.iat = now_s > last_iat ? now_s : last_iat};
+    struct sl_validity validity = {.iat = now_s < last_iat && last_iat <= latest ? last_iat : now_s};
     validity.exp = validity.iat + options->list_lifetime_ms / 1000;
     if (validity.exp > not_after)
         validity.exp = not_after;

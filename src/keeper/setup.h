@@ -32,6 +32,8 @@ struct sl_keeper_setup {
     unsigned worker_count;
     struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS]; /* of sl_store_metric_table */
     struct sl_metric_slab *const *pool_metrics;                  /* per pool, of sl_keeper_metric_table */
+    struct sl_metric_slab *clock_metrics;                        /* of sl_clock_metric_table; or NULL */
+    struct sl_steady *steady; /* the loops' clock, for the keeper to judge; NULL: it is believed as it is */
     /* Once: every pool is known, references are ready or on their way. */
     sl_keeper_started_cb *on_started;
     /* Before on_started only: the process must not run like this. */

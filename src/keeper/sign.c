@@ -46,8 +46,8 @@ const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, con
     struct sl_span iss =
         options->issuer != NULL ? sl_span(options->issuer, strlen(options->issuer)) : sl_span(NULL, 0);
     struct sl_span aggregation = sl_span(p->signing.aggregation_uri.data, p->signing.aggregation_uri.len);
-    struct sl_validity validity =
-        sl_schedule_validity(options, sl_wall_ms(k->clock) / 1000, last_iat, sl_key_not_after(key));
+    struct sl_validity validity = sl_schedule_validity(
+        options, sl_wall_ms(k->clock) / 1000, sl_keeper_latest_iat(k), last_iat, sl_key_not_after(key));
     if (validity.exp <= validity.iat)
         return "the signing certificate has expired";
     struct sl_sign_job *j = calloc(1, sizeof *j + len + iss.len + aggregation.len);

@@ -218,6 +218,7 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *chan
         return;
     }
     sl_keeper_saw_change(p, changes->newest);
+    sl_keeper_note_redis_time(p->keeper, changes->time_ms, p->sync.asked_ns);
     for (size_t i = 0; i < changes->count; i++)
         sl_keeper_learn(p, &changes->lists[i]);
     for (size_t i = 0; i < changes->damaged_count; i++)
@@ -244,6 +245,7 @@ void sl_keeper_read_changes(struct sl_kpool *p)
     }
     sync->read_again = false;
     sync->asked_seen = sl_keeper_seen_change(p);
+    sync->asked_ns = sl_mono_ns(p->keeper->clock);
     sync->reading =
         sl_store_changes(p->keeper->store, p->shared->name, sync->read_change, PAGE, on_changes, p) == SL_OK;
 }

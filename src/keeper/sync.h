@@ -14,6 +14,7 @@ struct sl_reopen_mail;
 /* Of one pool. */
 struct sl_sync {
     uint64_t read_change;       /* the last change number that was read */
+    uint64_t asked_ns;          /* when the last reading began */
     bool reading, read_again;   /* changes are being read; and are to be read once more after that */
     uint64_t asked_seen;        /* the highest change number that was seen when that began */
     struct sl_pool_known known; /* what the opening under way has told Redis */

@@ -61,7 +61,7 @@ struct sl_loop *sl_loop_new(const struct sl_clock *clock)
     l->clock = clock;
     l->h2o = h2o_evloop_create();
     l->armed_ns = UINT64_MAX;
-    l->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    l->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     sl_assert(l->h2o != NULL && l->timer_fd >= 0);
     l->timer_watch = sl_watch_new(l, l->timer_fd, l);
     sl_watch_read(l->timer_watch, on_timerfd);

@@ -1,8 +1,9 @@
 /* An event loop, its timers and its foreign file descriptors. One loop belongs to one thread: every function
  * here but the mailbox's send (loop/mailbox.h) is for that thread only.
  *
- * Timers run on CLOCK_MONOTONIC through a timerfd, because the h2o loop's own timeouts follow the wall clock
- * and stall when it steps back. A callback may start, stop or free any timer or watch, itself included. */
+ * Timers run on CLOCK_BOOTTIME through a timerfd: the h2o loop's own timeouts follow the wall clock and stall
+ * when it steps back, and after a suspend what was due meanwhile is due at once. A callback may start, stop
+ * or free any timer or watch, itself included. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

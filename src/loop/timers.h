@@ -7,7 +7,7 @@
 struct sl_timer {
     void (*on_due)(void *arg);
     void *arg;
-    uint64_t due_ns;   /* CLOCK_MONOTONIC */
+    uint64_t due_ns;   /* CLOCK_BOOTTIME */
     uint32_t position; /* in the heap, counted from 1; 0 = not running */
 };
 

@@ -138,6 +138,20 @@ enum sl_keyed_result {
       "the last tokens until they expire.",                                                                  \
       NULL, NULL, NULL, 0)
 
+#define SL_CLOCK_METRICS(X)                                                                                  \
+    X(DOUBTED, "wall_clock_doubted", SL_GAUGE,                                                               \
+      "1 while the wall clock has jumped and is not believed: tokens and dates follow the clock from "       \
+      "before.",                                                                                             \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(STEPS, "wall_clock_steps_total", SL_COUNTER,                                                           \
+      "Steps of the wall clock: seen, and believed (it stood for a minute, or Redis' clock said the same).", \
+      "step", sl_clock_steps, NULL, 0)                                                                       \
+    X(REDIS, "redis_clock_difference_seconds", SL_GAUGE,                                                     \
+      "How far Redis' wall clock and ours are apart, whichever is ahead; absent before it is known.", NULL,  \
+      NULL, NULL, 1e-3)
+
+enum sl_clock_step { SL_CLOCK_SEEN, SL_CLOCK_BELIEVED };
+
 enum sl_publication_cause { SL_PUBLISHED_FIRST, SL_PUBLISHED_CHANGE, SL_PUBLISHED_RENEWAL };
 
 enum {
@@ -151,4 +165,11 @@ enum {
 #undef X
 };
 
-extern const struct sl_metric_table sl_pool_worker_metric_table, sl_keeper_metric_table;
+enum {
+#define X(id, ...) SL_CLOCK_M_##id,
+    SL_CLOCK_METRICS(X)
+#undef X
+};
+
+extern const struct sl_metric_table sl_pool_worker_metric_table, sl_keeper_metric_table,
+    sl_clock_metric_table;

@@ -60,6 +60,9 @@ struct sl_shared {
     _Atomic bool authoritative;
     /* Lists whose record in Redis is damaged: while there are some, the keeper is asked for an unknown id. */
     _Atomic uint32_t damaged;
+    /* A token whose iat is further ahead than this, in seconds, comes from a clock that was wrong. Written by
+     * the keeper. */
+    _Atomic int64_t ahead_s;
     /* Only this process uses the database: Redis is its own. Set at the start. */
     bool alone;
     /* The longest that a due publication of a small list takes at present until it is in its slot; 0:
@@ -69,6 +72,15 @@ struct sl_shared {
     /* Workers whose own connection to Redis is not up, or not confirmed: they refuse updates. */
     _Atomic uint32_t workers_down;
 };
+
+/* What readers may see of the list at `now_s`. NULL: it has no token, or one from the future. */
+static inline struct sl_token *sl_shown_token(const struct sl_shared *s, const struct sl_list *list,
+                                              int64_t now_s)
+{
+    struct sl_token *token = sl_list_token(list);
+    int64_t ahead_s = atomic_load_explicit(&s->ahead_s, memory_order_relaxed);
+    return token != NULL && token->iat - ahead_s > now_s ? NULL : token;
+}
 
 /* The pool of this name; NULL when the configuration has none. */
 struct sl_pool *sl_pool_named(const struct sl_shared *shared, struct sl_span name);

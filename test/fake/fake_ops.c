@@ -226,13 +226,14 @@ enum sl_err sl_store_changes(struct sl_store *s, const char *pool, uint64_t sinc
             op->records[n++] = fake_record(p->lists[i]);
     qsort(op->records, n, sizeof *op->records, by_change);
     n = n < limit ? n : limit;
-    op->result.changes = (struct sl_changes){.newest = p->now.change,
-                                             .replid = fake_replid(s->f, op->text),
-                                             .lineage = p->now.lineage,
-                                             .count = n,
-                                             .looked = (uint32_t)n,
-                                             .last = n > 0 ? op->records[n - 1].change : 0,
-                                             .time_ms = sl_wall_ms(s->f->clock)};
+    op->result.changes =
+        (struct sl_changes){.newest = p->now.change,
+                            .replid = fake_replid(s->f, op->text),
+                            .lineage = p->now.lineage,
+                            .count = n,
+                            .looked = (uint32_t)n,
+                            .last = n > 0 ? op->records[n - 1].change : 0,
+                            .time_ms = sl_wall_ms(s->f->clock) + atomic_load(&s->f->clock_ms)};
     return fake_op_sent(s, op);
 }
 

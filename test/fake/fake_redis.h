@@ -103,7 +103,8 @@ struct fake_redis {
     /* behaviour */
     _Atomic bool up, feed_up, hopeless;
     _Atomic uint64_t delay_ns;
-    _Atomic uint32_t held; /* a bit per enum sl_store_op: replies that wait */
+    _Atomic int64_t clock_ms; /* how far its wall clock is ahead */
+    _Atomic uint32_t held;    /* a bit per enum sl_store_op: replies that wait */
     unsigned fail_kind, fail_count;
     enum sl_err fail_err;
     unsigned refuse_kind, refuse_count;

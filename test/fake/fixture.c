@@ -42,6 +42,11 @@ static void chance(void *arg, void *out, size_t n)
     }
 }
 
+static const struct sl_clock *loop_clock(struct fixture *f)
+{
+    return f->s.steady ? &f->steady.clock : &f->clock;
+}
+
 void fixture_call(struct sl_mailbox *to, void (*fn)(void *arg), void *arg)
 {
     struct call *c = sl_xcalloc(1, sizeof *c);
@@ -114,7 +119,7 @@ static void worker_stop(struct fixture_worker *w)
 static void worker_run(void *arg)
 {
     struct fixture_worker *w = arg;
-    w->loop = sl_loop_new(&w->fixture->clock);
+    w->loop = sl_loop_new(loop_clock(w->fixture));
     worker_start(w);
     sl_loop_run(w->loop);
     worker_stop(w);
@@ -164,6 +169,8 @@ static void keeper_start(struct fixture *f)
                                 .workers = f->worker_mail,
                                 .worker_count = f->s.workers,
                                 .pool_metrics = f->metrics,
+                                .clock_metrics = f->clock_metrics,
+                                .steady = f->s.steady ? &f->steady : NULL,
                                 .on_started = on_started,
                                 .on_fatal = on_fatal,
                                 .arg = f};
@@ -186,7 +193,7 @@ static void keeper_stop(struct fixture *f)
 static void keeper_run(void *arg)
 {
     struct fixture *f = arg;
-    f->loop = sl_loop_new(&f->clock);
+    f->loop = sl_loop_new(loop_clock(f));
     keeper_start(f);
     sl_mailbox_attach(&f->keeper_mail, f->loop);
     sl_loop_run(f->loop);
@@ -272,6 +279,8 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
     f->s.pools = setup->pools > 0 ? setup->pools : 1;
     f->random = setup->seed + 1;
     f->clock = (struct sl_clock){mono, wall, chance, f};
+    sl_steady_init(&f->steady, &f->clock);
+    f->clock_metrics = sl_metric_slab_new(&sl_clock_metric_table, "");
     sl_log_set_level(SL_ERROR + 1);
     make_storage(f);
     snprintf(f->identity.run, sizeof f->identity.run, "%016" PRIx64, sl_mono_ns(&sl_clock_system));
@@ -280,7 +289,7 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
     sl_mailbox_init(&f->keeper_mail, on_keeper_mail, f);
     f->clerk = sl_crew_new("clerk", 1, NULL, NULL, NULL);
     f->publishers = sl_crew_new("publisher", 1, builder_new, builder_free, NULL);
-    f->loop = f->s.threads ? NULL : sl_loop_new(&f->clock);
+    f->loop = f->s.threads ? NULL : sl_loop_new(loop_clock(f));
     for (unsigned i = 0; i < f->s.workers; i++) {
         struct fixture_worker *w = &f->workers[i];
         *w = (struct fixture_worker){.fixture = f, .id = i, .loop = f->loop};

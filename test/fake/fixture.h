@@ -1,6 +1,7 @@
 /* A keeper and workers on a fake store, as the daemon puts them together: either all on one loop of the
  * calling thread, so that a test decides when each of them moves, or each on a thread of its own. */
 #pragma once
+#include "base/steady.h"
 #include "fake_redis.h"
 #include "loop/crew.h"
 #include "keeper/keeper.h"
@@ -40,6 +41,7 @@ struct fixture_setup {
     bool no_keeper; /* messages to the keeper go to on_keeper_mail */
     void (*on_keeper_mail)(void *arg, struct sl_mail *m);
     void *arg;
+    bool steady; /* the loops' clock is a steady one, which the keeper judges */
     void (*configure)(struct sl_pool_options *o, struct sl_redis_options *redis);
     const struct fixture_estate *estate; /* of an earlier fixture: its storage and redis are used again */
 };
@@ -49,7 +51,9 @@ struct fixture {
     char storage[64];
     struct fake_redis *redis;
     bool keeps;
-    struct sl_clock clock;
+    struct sl_clock clock; /* the system's */
+    struct sl_steady steady;
+    struct sl_metric_slab *clock_metrics;
     uint64_t random;
     _Atomic int64_t wall_step_ms;
     _Atomic uint64_t passed_ms; /* by fixture_pass */

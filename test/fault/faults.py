@@ -342,7 +342,8 @@ def false_clock(fixture):
 @fault("clock", "the wall clock steps back and forth by up to an hour", prepare=false_clock,
        options={"list-lifetime": "20s", "ttl": "5s"})
 def clock(fixture):
-    """Tokens live for 20 s here: a step forward makes all of them expire, and an expired one may not be served."""
+    """Tokens live for 20 s here. The clock is wrong for less than a minute and Redis' is right, so no token follows it: none
+    that has expired is served, and none has an iat ahead."""
     for _ in range(2):
         set_clock(fixture, fixture.order.choice([-3600, -60, -5, 5, 60, 1200]))
         fixture.sleep(2, 3)
@@ -350,10 +351,8 @@ def clock(fixture):
 
 
 def set_clock(fixture, seconds):
-    fixture.wall_moved_ns = now()
     with open(fixture.clock, "r+b") as f:
         f.write((seconds * 1000).to_bytes(8, "little", signed=True))
-    fixture.wall_offset, fixture.wall_moved_ns = seconds, now()
 
 
 @fault("no-descriptors", "no file descriptor left (EMFILE), and Redis restarted at that time")

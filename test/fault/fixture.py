@@ -39,7 +39,7 @@ class Fixture(processes.Fixture):
         self.seed, self.order = seed, random.Random(seed)
         self.history = History(keep or self.directory / "history.jsonl")
         self.pool, self.persistence, self.embedded = POOL, persistence, embedded
-        self.errors, self.ends, self.wall_offset, self.wall_moved_ns = [], [], 0, -10**18
+        self.errors, self.ends = [], []
         self.redis, self.proxies = None, []
         self.split = False     # each client stays with one instance: there are two primaries
         self.resting = set()   # instances that no client turns to

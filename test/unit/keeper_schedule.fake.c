@@ -19,19 +19,22 @@ static void validity_begins_now_and_never_before_the_last_token(void **state)
 {
     (void)state;
     struct sl_pool_options o = options(3600, 60);
-    struct sl_validity v = sl_schedule_validity(&o, NOW, 0, INT64_MAX);
+    struct sl_validity v = sl_schedule_validity(&o, NOW, NOW + 2, 0, INT64_MAX);
     assert_true(v.iat == NOW && v.exp == NOW + 3600);
-    v = sl_schedule_validity(&o, NOW, NOW + 50, INT64_MAX); /* the wall clock went back */
+    v = sl_schedule_validity(&o, NOW, NOW + 50, NOW + 50, INT64_MAX); /* Redis' clock is ahead */
     assert_true(v.iat == NOW + 50 && v.exp == NOW + 3650);
+    v = sl_schedule_validity(&o, NOW, NOW + 2, NOW + 3,
+                             INT64_MAX); /* the last one is from a clock that was wrong */
+    assert_true(v.iat == NOW && v.exp == NOW + 3600);
 }
 
 static void validity_ends_with_the_certificate(void **state)
 {
     (void)state;
     struct sl_pool_options o = options(3600, 60);
-    struct sl_validity v = sl_schedule_validity(&o, NOW, 0, NOW + 100);
+    struct sl_validity v = sl_schedule_validity(&o, NOW, NOW + 2, 0, NOW + 100);
     assert_true(v.iat == NOW && v.exp == NOW + 100);
-    v = sl_schedule_validity(&o, NOW, 0, NOW - 1);
+    v = sl_schedule_validity(&o, NOW, NOW + 2, 0, NOW - 1);
     assert_true(v.exp <= v.iat); /* nothing can be signed */
 }
 
