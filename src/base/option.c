@@ -188,12 +188,17 @@ static bool set_bool(const struct sl_option *row, bool *field, struct sl_span te
     return true;
 }
 
+static uint32_t word_as_number(const struct sl_option *row)
+{
+    return row->flags & SL_OPT_WORD_IS_MOST ? UINT32_MAX : 0;
+}
+
 static bool parse_number(const struct sl_option *row, struct sl_span text, uint64_t *ret, struct sl_buf *why)
 {
     if (words_are_numbers(row) && find_word(row, text) < 0)
         return refuse_value(row, text, "is not valid", why);
     if (row->type == SL_OPT_UINT && find_word(row, text) >= 0) {
-        *ret = 0;
+        *ret = word_as_number(row);
         return true;
     }
     uint64_t v;
@@ -396,7 +401,7 @@ void sl_option_show(const struct sl_option *row, const void *options, struct sl_
         sl_buf_puts(out, *(const bool *)field ? "true" : "false");
         break;
     case SL_OPT_UINT:
-        if (row->words != NULL && *(const uint32_t *)field == 0)
+        if (row->words != NULL && *(const uint32_t *)field == word_as_number(row))
             sl_buf_puts(out, row->words[0]);
         else
             sl_buf_u64(out, *(const uint32_t *)field);

@@ -10,7 +10,7 @@
 
 enum sl_option_type {
     SL_OPT_BOOL,          /* bool */
-    SL_OPT_UINT,          /* uint32_t; `min`..`max`, or a word of `words` (stored as 0) */
+    SL_OPT_UINT,          /* uint32_t; `min`..`max`, or a word of `words` (see flags) */
     SL_OPT_PORT,          /* uint16_t */
     SL_OPT_INT,           /* int; -1 when absent */
     SL_OPT_UNSIGNED,      /* unsigned; with `words` only those numbers */
@@ -27,10 +27,11 @@ enum sl_option_type {
 
 enum sl_option_flag {
     SL_OPT_REQUIRED = 1,
-    SL_OPT_RELOAD = 2,      /* a reload changes it: nothing stored or shared depends on it */
-    SL_OPT_SECONDS = 4,     /* a duration of whole seconds */
-    SL_OPT_WORD_AS_MAP = 8, /* `key: word` may also be written `key: {word: true}` */
-    SL_OPT_SHARED = 16,     /* all instances of a pool must have the same value */
+    SL_OPT_RELOAD = 2,        /* a reload changes it: nothing stored or shared depends on it */
+    SL_OPT_SECONDS = 4,       /* a duration of whole seconds */
+    SL_OPT_WORD_AS_MAP = 8,   /* `key: word` may also be written `key: {word: true}` */
+    SL_OPT_SHARED = 16,       /* all instances of a pool must have the same value */
+    SL_OPT_WORD_IS_MOST = 32, /* of UINT: the word is stored as UINT32_MAX; without this as 0 */
 };
 
 struct sl_option {
