@@ -1,5 +1,5 @@
 # Writes OUT: the text of each file of SCRIPTS as a C byte array, with its name (without .lua) and length.
-# The line `-- @part/NAME.lua@` in a script stands for that file; @NAME@ in a script is the number that `#define NAME` has in src/store/store.h, so that it stands once.
+# The line `-- @part/NAME.lua@` in a script stands for that file, or for the copy of it in the folder PARTS where there is one; @NAME@ in a script is the number that `#define NAME` has in src/store/store.h, so that it stands once.
 file(READ ${CMAKE_CURRENT_LIST_DIR}/../src/store/store.h header)
 set(body "#include \"store/scripts.h\"\n\n")
 set(table "")
@@ -9,7 +9,13 @@ foreach(path ${SCRIPTS})
   string(REGEX MATCHALL "-- @part/[a-z_]+\\.lua@\n" parts "${text}")
   foreach(line ${parts})
     string(REGEX REPLACE "-- @(.*)@\n" "\\1" part "${line}")
-    file(READ ${CMAKE_CURRENT_LIST_DIR}/../src/store/lua/${part} body_of_part)
+    get_filename_component(copy ${part} NAME)
+    if(NOT DEFINED PARTS OR NOT EXISTS ${PARTS}/${copy})
+      set(copy ${CMAKE_CURRENT_LIST_DIR}/../src/store/lua/${part})
+    else()
+      set(copy ${PARTS}/${copy})
+    endif()
+    file(READ ${copy} body_of_part)
     string(REPLACE "${line}" "${body_of_part}" text "${text}")
   endforeach()
   string(REGEX MATCHALL "@[A-Z_]+@" constants "${text}")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""plant.py NAME OUT: a copy of a source file with a bug planted in it, for a program that only the checker's tests run.
-plant.py NAME --file: which file that is. The product's own files are never touched; a plant whose place is gone is an error."""
+"""plant.py NAME FILE OUT: a copy of a source file with a bug planted in it, for a program that only the checker's tests run.
+plant.py NAME --files: which files those are. The product's own files are never touched; a plant whose place is gone is an error."""
 import pathlib
 import sys
 
@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PLANTS = {
     # An update is acknowledged when it was sent, not when Redis has it.
-    "early": ("src/worker/update.c", [
+    "early": {"src/worker/update.c": [
         ("static void flush_gathered(struct sl_gather *g);\n",
          "static void flush_gathered(struct sl_gather *g);\nstatic void finish_update(struct sl_update *u, enum sl_err err, uint64_t version);\n"),
         ("    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    free(u);\n",
@@ -20,32 +20,31 @@ PLANTS = {
         # never inside sl_update_start
         ("    take_step(g, sl_pace_arrived(&g->pace, g->pending));\n    return u;\n",
          "    if (g->pace.in_flight == 0)\n        sl_timer_start(w->loop, &g->timer, 0);\n    return u;\n"),
-    ]),
+    ]},
     # What a pop has given stays in the ring, once in a while.
-    "ring": ("src/core/ring.c", [
+    "ring": {"src/core/ring.c": [
         ("&r->head, &head, head + n, memory_order_acq_rel",
          "&r->head, &head, head + n - (head % 64 == 0), memory_order_acq_rel"),
-    ]),
+    ]},
     # An owner does not remember how far it has taken from its list: Redis' cursor alone counts.
-    "position": ("src/keeper/own.c", [
+    "position": {"src/keeper/own.c": [
         ("    owned->position = from + count;\n", "    owned->position = from + count == owned->list->list.size ? from + count : 0;\n"),
-    ]),
+    ]},
     # A connection's successor does not end it in Redis before its own first write.
-    "predecessor": ("src/store/greet.c", [
+    "predecessor": {"src/store/greet.c": [
         ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "9007199254740991", NULL}'),
-    ]),
+    ]},
     # An unknown outcome is reported as a refusal.
-    "refusal": ("src/store/ops.c", [
+    "refusal": {"src/store/ops.c": [
         ("        return unknown ? SL_ERR_OUTCOME_UNKNOWN : SL_ERR_UNAVAILABLE;\n    }\n    const",
          "        return SL_ERR_UNAVAILABLE;\n    }\n    const"),
-    ]),
+    ]},
 }
 
 
-def planted(name):
-    file, edits = PLANTS[name]
+def planted(name, file):
     text = (ROOT / file).read_text()
-    for old, new in edits:
+    for old, new in PLANTS[name][file]:
         if text.count(old) != 1:
             sys.exit(f"plant {name}: {file} has {text.count(old)} of the place where it goes:\n{old}")
         text = text.replace(old, new)
@@ -53,7 +52,7 @@ def planted(name):
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "--file":
-        print(PLANTS[sys.argv[1]][0])
+    if sys.argv[2] == "--files":
+        print(";".join(PLANTS[sys.argv[1]]))
     else:
-        pathlib.Path(sys.argv[2]).write_text(planted(sys.argv[1]))
+        pathlib.Path(sys.argv[3]).write_text(planted(*sys.argv[1:3]))
