@@ -45,6 +45,7 @@ struct sl_daemon {
     struct sl_embedded *embedded;
     struct sl_redis_options redis; /* the configuration's, with the embedded server's socket */
     struct sl_store_tls redis_tls;
+    struct sl_fitness redis_fitness;
     struct sl_store_identity identity;
     struct sl_shared shared;
     struct sl_http *http;

@@ -160,7 +160,8 @@ static void metrics_page(struct sl_buf *out)
     put_table(out, "Issuer calls, by pool", &sl_pool_worker_metric_table, "`pool`");
     put_table(out, "Lists and tokens, by pool", &sl_keeper_metric_table, "`pool`");
     put_table(out, "Clocks", &sl_clock_metric_table, "");
-    put_table(out, "Redis", &sl_store_metric_table, "`connection`");
+    put_table(out, "Redis", &sl_fitness_metric_table, "");
+    put_table(out, "Redis, by connection", &sl_store_metric_table, "`connection`");
     put_table(out, "The audit record", &sl_journal_metric_table, "");
     put_table(out, "The process", &sl_daemon_metric_table, "");
 }

@@ -86,6 +86,7 @@ static void run_keeper(void *arg)
                                     .shared = &d->shared,
                                     .redis = &d->redis,
                                     .redis_tls = &d->redis_tls,
+                                    .redis_fitness = &d->redis_fitness,
                                     .identity = &d->identity,
                                     .clerk = d->clerk,
                                     .publishers = d->publishers,
@@ -135,6 +136,7 @@ void sl_keeper_thread_init(struct sl_daemon *d)
         k->store_metrics[i] = sl_metric_slab_new(&sl_store_metric_table, labels);
     }
     k->clock_metrics = sl_metric_slab_new(&sl_clock_metric_table, "");
+    sl_fitness_init(&d->redis_fitness, sl_metric_slab_new(&sl_fitness_metric_table, ""));
     k->pool_metrics = sl_xcalloc(d->shared.pool_count, sizeof *k->pool_metrics);
     for (unsigned i = 0; i < d->shared.pool_count; i++) {
         char labels[128];
@@ -155,4 +157,5 @@ void sl_keeper_thread_free(struct sl_daemon *d)
     sl_mailbox_close(&k->mail);
     sl_http_thread_free(k->http);
     free(k->pool_metrics);
+    sl_fitness_free(&d->redis_fitness);
 }

@@ -79,6 +79,7 @@ static void run_worker(void *arg)
     struct sl_store_setup setup = {.loop = w->loop,
                                    .options = &d->redis,
                                    .tls = &d->redis_tls,
+                                   .fitness = &d->redis_fitness,
                                    .identity = &d->identity,
                                    .role = role,
                                    .clerk = d->clerk,

@@ -36,7 +36,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     if (err == SL_OK)
         sl_respond_committed(&o->pending, result->list, result->versions, result->lists);
     else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN)
-        sl_respond_error(c, err, sl_explain_update(err));
+        sl_respond_error(c, err, sl_explain_update(c, err));
     else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)
         sl_respond_error(c, err, "The Idempotency-Key was used with a different body: send a new key");
     else
@@ -61,7 +61,8 @@ static void start_batch(const struct sl_call *c, const struct sl_identity *who, 
                                          keyed == SL_KEYED_YES ? &key : NULL, on_batched, o);
     if (o->pending.wait == NULL) {
         sl_claim_release(claim);
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, "Nothing was changed: the store is not available");
+        sl_respond_error(c, SL_ERR_UNAVAILABLE,
+                         sl_explain_unfit(c, "Nothing was changed", "the store is not available"));
     }
 }
 

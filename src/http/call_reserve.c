@@ -85,13 +85,14 @@ static void respond_bound(const struct sl_call *c, struct sl_span answer)
     sl_buf_free(&body);
 }
 
-static const char *explain_keyed(enum sl_err err)
+static const char *explain_keyed(const struct sl_call *c, enum sl_err err)
 {
     switch (err) {
     case SL_ERR_RATE_LIMIT_REACHED:
         return "Too few references are ready: try again shortly";
     case SL_ERR_UNAVAILABLE:
-        return "Nothing was reserved: the store is not available, or too few references became ready in time";
+        return sl_explain_unfit(c, "Nothing was reserved",
+                                "the store is not available, or too few references became ready in time");
     case SL_ERR_OUTCOME_UNKNOWN:
         return "References may or may not have been reserved: repeating the request with the same key is "
                "safe";
@@ -112,7 +113,7 @@ static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
     if (err == SL_OK)
         respond_bound(&keyed->pending.call, answer);
     else
-        sl_respond_error(&keyed->pending.call, err, explain_keyed(err));
+        sl_respond_error(&keyed->pending.call, err, explain_keyed(&keyed->pending.call, err));
 }
 
 static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
@@ -127,7 +128,7 @@ static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who
         keyed->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, keyed);
     if (keyed->pending.wait == NULL) {
         sl_claim_release(claim);
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, explain_keyed(SL_ERR_UNAVAILABLE));
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, explain_keyed(c, SL_ERR_UNAVAILABLE));
     }
 }
 
@@ -156,7 +157,8 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
         give_slots(&queued->pending.call, &queued->audit, slots, n);
     else
         sl_respond_error(&queued->pending.call, err,
-                         "Too few references became ready in time: try again shortly");
+                         sl_explain_unfit(&queued->pending.call, "Too few references became ready in time",
+                                          "try again shortly"));
 }
 
 static void reserve_plain(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,

@@ -53,7 +53,7 @@ enum sl_err sl_check_entry(const struct sl_list *list, uint32_t index, uint32_t 
     return SL_OK;
 }
 
-const char *sl_explain_update(enum sl_err err)
+const char *sl_explain_update(const struct sl_call *c, enum sl_err err)
 {
     switch (err) {
     case SL_ERR_FORBIDDEN:
@@ -62,7 +62,7 @@ const char *sl_explain_update(enum sl_err err)
         return "The list is retired: its last reference was reserved more than retire-after ago, so its "
                "statuses can no longer change";
     case SL_ERR_UNAVAILABLE:
-        return "The status was not changed: the store is not available";
+        return sl_explain_unfit(c, "The status was not changed", "the store is not available");
     case SL_ERR_OUTCOME_UNKNOWN:
         return "The status may or may not have been changed: setting the same value again is safe";
     default:
@@ -143,7 +143,7 @@ static void on_updated(void *arg, enum sl_err err, uint64_t version)
     if (err == SL_OK)
         sl_respond_committed(&o->pending, &o->list, &version, 1);
     else
-        sl_respond_error(&o->pending.call, err, sl_explain_update(err));
+        sl_respond_error(&o->pending.call, err, sl_explain_update(&o->pending.call, err));
 }
 
 static void start_update(struct list_call *o, struct sl_list *list)
@@ -166,7 +166,7 @@ static void start_update(struct list_call *o, struct sl_list *list)
     if (!c->t->draining)
         o->pending.wait = sl_update_start(c->t->worker, list, o->index, (uint8_t)o->value, on_updated, o);
     if (o->pending.wait == NULL)
-        sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(SL_ERR_UNAVAILABLE));
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, sl_explain_update(c, SL_ERR_UNAVAILABLE));
 }
 
 void sl_call_update(struct sl_call *c)

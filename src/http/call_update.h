@@ -12,4 +12,5 @@ bool sl_is_theirs(const struct sl_identity *who, const struct sl_list *list, str
 /* Whether the list has an entry with this index, and room for this value in it. */
 enum sl_err sl_check_entry(const struct sl_list *list, uint32_t index, uint32_t value,
                            char why[static SL_WHY]);
-const char *sl_explain_update(enum sl_err err); /* NULL: the title of the error says it */
+/* NULL: the title of the error says it. */
+const char *sl_explain_update(const struct sl_call *c, enum sl_err err);

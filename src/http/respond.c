@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "http/edge.h"
+#include "worker/worker.h"
 
 static h2o_generator_t nothing_more = {NULL, NULL};
 
@@ -135,6 +136,17 @@ void sl_respond_later(const struct sl_call *c, enum sl_err err, const char *deta
     sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
     struct sl_span body = problem(c, err, detail);
     send_answer(c, status, body, body.len);
+}
+
+const char *sl_explain_unfit(const struct sl_call *c, const char *what, const char *otherwise)
+{
+    const char *unfit = sl_pool_worker_unfit(c->t->worker);
+    char *text = sl_call_alloc(c, SL_WHY);
+    if (unfit != NULL)
+        snprintf(text, SL_WHY, "%s: redis is unfit (%s)", what, unfit);
+    else
+        snprintf(text, SL_WHY, "%s: %s", what, otherwise);
+    return text;
 }
 
 void sl_respond_not_allowed(const struct sl_call *c, const char *allow)

@@ -8,6 +8,9 @@
 void sl_respond_error(const struct sl_call *c, enum sl_err err, const char *detail);
 /* Likewise, with `seconds` in Retry-After. */
 void sl_respond_later(const struct sl_call *c, enum sl_err err, const char *detail, uint64_t seconds);
+/* The detail of an answer 503: what did not happen, and why Redis is unfit, or `otherwise` where it is not.
+ */
+const char *sl_explain_unfit(const struct sl_call *c, const char *what, const char *otherwise);
 void sl_respond_not_allowed(const struct sl_call *c, const char *allow);
 /* 200; the body is static or in the request's pool. */
 void sl_respond_json(const struct sl_call *c, const char *body, size_t len);

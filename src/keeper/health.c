@@ -90,6 +90,11 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
         put_store_reason(k, why);
         return false;
     }
+    const char *unfit = sl_store_unfit(k->store);
+    if (unfit != NULL) {
+        sl_buf_printf(why, "store: redis is unfit (%s)", unfit);
+        return false;
+    }
     uint32_t down = atomic_load_explicit(&k->shared->workers_down, memory_order_relaxed);
     if (down > 0) {
         sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down,
@@ -144,6 +149,8 @@ static void note_token(struct token_times *times, const struct sl_token *token)
 
 void sl_keeper_gauges(struct sl_keeper *k)
 {
+    if (k->setup.redis_fitness != NULL)
+        sl_fitness_gauges(k->setup.redis_fitness);
     struct token_times *times = sl_xcalloc(k->shared->pool_count + 1, sizeof *times);
     SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);

@@ -173,6 +173,8 @@ static struct sl_store_setup setup_of_connection(struct sl_keeper *k, unsigned w
     return (struct sl_store_setup){.loop = k->loop,
                                    .options = k->setup.redis,
                                    .tls = k->setup.redis_tls,
+                                   .fitness = k->setup.redis_fitness,
+                                   .pools = k->channels,
                                    .identity = k->setup.identity,
                                    .role = sl_keeper_roles[which],
                                    .clerk = k->setup.clerk,

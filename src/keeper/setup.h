@@ -22,7 +22,8 @@ struct sl_keeper_setup {
     struct sl_mailbox *mail;  /* shared->keeper; its owner passes messages to sl_keeper_mail */
     struct sl_shared *shared; /* pools with options, key and ring; the table */
     const struct sl_redis_options *redis;
-    struct sl_store_tls *redis_tls; /* NULL without TLS to Redis */
+    struct sl_store_tls *redis_tls;   /* NULL without TLS to Redis */
+    struct sl_fitness *redis_fitness; /* of the process; its judge is the keeper */
     const struct sl_store_identity *identity;
     struct sl_crew *clerk;      /* blocking work: name resolution, marks */
     struct sl_crew *publishers; /* their thread state is a struct sl_token_builder */

@@ -122,7 +122,8 @@ static uint32_t wanted(const struct sl_kpool *p)
 
 static bool may_take(const struct sl_kpool *p)
 {
-    return sl_keeper_is_synced(p) && !p->keeper->draining && !p->options->retired;
+    return sl_keeper_is_synced(p) && !p->keeper->draining && !p->options->retired &&
+           sl_store_unfit(p->keeper->store) == NULL;
 }
 
 void sl_keeper_refill(struct sl_kpool *p)

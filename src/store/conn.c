@@ -135,7 +135,15 @@ void sl_conn_drop(struct sl_conn *c, bool hopeless, const char *fmt, ...)
 void sl_conn_refused(struct sl_conn *c, const char *what, const struct redisReply *reply)
 {
     const char *said = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong type";
-    static const char *const passing[] = {"LOADING", "BUSY ", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "OOM "};
+    static const char *const passing[] = {
+        "LOADING",
+        "BUSY ",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "MISCONF",
+        "OOM ",
+        "ERR max number of clients", /* said before it reads a command, so it answers the first one */
+    };
     bool hopeless = true;
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
         hopeless &= strncmp(said, passing[i], strlen(passing[i])) != 0;

@@ -9,6 +9,7 @@
  * other). */
 #pragma once
 #include "store/dial_int.h"
+#include "store/verify_int.h"
 #include "store/wire_int.h"
 
 struct redisReply;
@@ -46,6 +47,20 @@ struct sl_conn_hooks {
     sl_conn_cb *destroy;
 };
 
+/* check.c's part, of a connection that `verifies`. */
+struct sl_check {
+    bool running;
+    bool accepted; /* a server has passed: from then on one that is unfit is used as far as possible */
+    uint64_t done_ns;
+    struct sl_span info; /* owned copy: waits for CONFIG GET */
+    enum sl_verdict verdict;
+    bool risky;
+    char why[240];
+    /* wait-replicas: the most replicas that there were and when they were last as many; what was told. */
+    uint32_t replicas, told;
+    uint64_t replicas_ns;
+};
+
 struct sl_conn {
     struct sl_store_setup setup;
     const struct sl_conn_hooks *hooks;
@@ -73,7 +88,12 @@ struct sl_conn {
     /* greet.c */
     int64_t client_id;
     unsigned kills; /* replies to CLIENT KILL that are awaited */
+    bool watched;   /* a client of Redis is a sentinel */
     sl_conn_cb *greeted;
+
+    /* check.c */
+    struct sl_check check;
+    struct sl_store_server server;
 };
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks);

@@ -56,7 +56,11 @@ typedef void(sl_predecessor_cb)(void *arg, int64_t client);
 /* CLIENT LIST: clients of instance `me` that belong to another run, or to this run and role; not `self`. */
 void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_identity *me, const char *role,
                             int64_t self, sl_predecessor_cb *found, void *arg);
+/* CLIENT LIST: whether a sentinel is among the clients. */
+bool sl_decode_watched(struct sl_span client_list);
 /* The payload of a Pub/Sub message: "<id> <version>". */
 bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version);
 /* The value of a line "name:value" of INFO. */
 bool sl_decode_info(struct sl_span info, const char *name, struct sl_span *ret);
+/* INFO: how many replicas are online and have acknowledged something within the last ten seconds. */
+uint32_t sl_decode_replicas(struct sl_span info);

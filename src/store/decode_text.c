@@ -1,5 +1,7 @@
 /* Texts of the server, which are no replies of our scripts: INFO, the list of clients, messages. Each is read
  * line by line and word by word, and nothing is taken that does not fit. */
+#include <stdio.h>
+
 #include "base/number.h"
 #include "store/decode_int.h"
 
@@ -51,6 +53,12 @@ static bool word_after(struct sl_span line, const char *key, struct sl_span *ret
     return false;
 }
 
+static bool ends_with(struct sl_span text, const char *end)
+{
+    size_t n = strlen(end);
+    return text.len >= n && memcmp(text.at + text.len - n, end, n) == 0;
+}
+
 static bool is_predecessor(struct sl_span name, const struct sl_store_identity *me, const char *role)
 {
     struct sl_span rest, mine;
@@ -73,6 +81,17 @@ void sl_decode_predecessors(struct sl_span client_list, const struct sl_store_id
             found(arg, (int64_t)id);
 }
 
+/* Sentinels name their connections sentinel-<part of their id>-cmd and -pubsub. */
+bool sl_decode_watched(struct sl_span client_list)
+{
+    struct sl_span line, name, rest;
+    while (next_line(&client_list, &line))
+        if (word_after(line, "name=", &name) && strip_prefix(name, "sentinel-", &rest) &&
+            (ends_with(rest, "-cmd") || ends_with(rest, "-pubsub")))
+            return true;
+    return false;
+}
+
 bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *ret_version)
 {
     struct sl_uuid id;
@@ -83,4 +102,23 @@ bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *
         return false;
     *ret_list = id;
     return true;
+}
+
+/* Redis' own min-replicas-max-lag has this default. */
+#define LAG_MAX_S 10
+
+/* slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=1 */
+uint32_t sl_decode_replicas(struct sl_span info)
+{
+    char name[16];
+    struct sl_span value;
+    uint32_t good = 0;
+    for (unsigned i = 0; snprintf(name, sizeof name, "slave%u", i), sl_decode_info(info, name, &value); i++) {
+        const char *lag = memmem(value.at, value.len, ",lag=", 5);
+        size_t at = lag != NULL ? (size_t)(lag - value.at) + 5 : value.len;
+        uint64_t seconds;
+        good += memmem(value.at, value.len, ",state=online,", 14) != NULL &&
+                sl_number_parse(sl_span(value.at + at, value.len - at), LAG_MAX_S, &seconds);
+    }
+    return good;
 }

@@ -89,6 +89,7 @@ static void on_clients(struct sl_conn *c, const struct redisReply *reply)
     }
     const struct sl_store_identity *me = c->setup.identity;
     c->kills = 0;
+    c->watched = sl_decode_watched(sl_span(reply->str, reply->len));
     sl_decode_predecessors(sl_span(reply->str, reply->len), me, c->setup.role, c->client_id, kill_client, c);
     if (c->kills == 0)
         finish_greeting(c);

@@ -45,21 +45,43 @@ static void count_inflight(struct sl_store *s)
 
 enum consequence { NOTHING, RECONNECT, GIVE_UP };
 
-/* Errors after which a script has written nothing: those that Redis gives before it runs, and our own. */
+/* Errors after which a script has written nothing: those that Redis gives before it runs, and our own. With a
+ * doubt, Redis is unfit from then on. */
 static const struct {
     const char *prefix;
     enum sl_err err;
     enum consequence then;
+    const char *doubt;
 } known[] = {
-    {"READONLY", SL_ERR_UNAVAILABLE, RECONNECT},     {"MASTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"LOADING", SL_ERR_UNAVAILABLE, NOTHING},        {"OOM", SL_ERR_UNAVAILABLE, NOTHING},
-    {"MISCONF", SL_ERR_UNAVAILABLE, NOTHING},        {"BUSY", SL_ERR_UNAVAILABLE, NOTHING},
-    {"NOREPLICAS", SL_ERR_UNAVAILABLE, NOTHING},     {"NOAUTH", SL_ERR_UNAVAILABLE, RECONNECT},
-    {"NOSCRIPT", SL_ERR_UNAVAILABLE, NOTHING},       {"EXECABORT", SL_ERR_UNAVAILABLE, NOTHING},
-    {"CLUSTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT},  {"MOVED", SL_ERR_UNAVAILABLE, GIVE_UP},
-    {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING}, {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING},
-    {"SLHISTORY", SL_ERR_HISTORY, NOTHING},
+    {"READONLY", SL_ERR_UNAVAILABLE, RECONNECT, "Redis is a read-only replica (READONLY)"},
+    {"MASTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT, NULL},
+    {"LOADING", SL_ERR_UNAVAILABLE, NOTHING, NULL},
+    {"OOM", SL_ERR_UNAVAILABLE, NOTHING, "Redis is out of memory (OOM)"},
+    {"MISCONF", SL_ERR_UNAVAILABLE, NOTHING, "Redis cannot write to its disk (MISCONF)"},
+    {"BUSY", SL_ERR_UNAVAILABLE, NOTHING, NULL},
+    {"NOREPLICAS", SL_ERR_UNAVAILABLE, NOTHING, "Redis has too few replicas to write (NOREPLICAS)"},
+    {"NOAUTH", SL_ERR_UNAVAILABLE, RECONNECT, NULL},
+    {"NOSCRIPT", SL_ERR_UNAVAILABLE, NOTHING, NULL},
+    {"EXECABORT", SL_ERR_UNAVAILABLE, NOTHING, NULL},
+    {"CLUSTERDOWN", SL_ERR_UNAVAILABLE, RECONNECT, NULL},
+    {"MOVED", SL_ERR_UNAVAILABLE, GIVE_UP, NULL},
+    {"SLVALUE", SL_ERR_VALUE_OUT_OF_RANGE, NOTHING, NULL},
+    {"SLINDEX", SL_ERR_INDEX_OUT_OF_BOUNDS, NOTHING, NULL},
+    {"SLHISTORY", SL_ERR_HISTORY, NOTHING, NULL},
 };
+
+static void doubt_fitness(struct sl_store *s, const char *reason)
+{
+    if (s->conn.setup.fitness != NULL)
+        sl_fitness_doubt(s->conn.setup.fitness, reason);
+}
+
+/* What Redis 7.0 and later ones say when a command, or one of a script, is not permitted. */
+static bool lacks_right(const char *error)
+{
+    return strstr(error, "NOPERM") != NULL ||
+           strncmp(error, "ERR The user executing the script can't", 39) == 0;
+}
 
 static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *reply,
                                enum consequence *ret_then)
@@ -67,8 +89,15 @@ static enum sl_err judge_error(struct sl_operation *op, const struct redisReply 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strncmp(reply->str, known[i].prefix, strlen(known[i].prefix)) == 0) {
             *ret_then = known[i].then;
+            if (known[i].doubt != NULL)
+                doubt_fitness(op->store, known[i].doubt);
             return known[i].err;
         }
+    }
+    if (lacks_right(reply->str)) {
+        doubt_fitness(op->store, "the Redis user lacks a right");
+        if (strncmp(reply->str, "NOPERM", 6) == 0 && strstr(reply->str, "script") == NULL)
+            return SL_ERR_UNAVAILABLE; /* it may not even run scripts */
     }
     sl_log(SL_ERROR, "redis", "an operation failed", SL_KS("operation", kinds[op->kind].name),
            SL_KN("reply", reply->str, reply->len < 200 ? reply->len : 200));
@@ -95,9 +124,9 @@ static enum sl_err outcome_of_reply(struct sl_store *s, struct sl_operation *op,
         count_failure(s, SL_FAIL_REPLY);
         return judge_error(op, reply, ret_then);
     }
-    if (op->waits && (last->type != REDIS_REPLY_INTEGER ||
-                      last->integer < (long long)s->conn.setup.options->wait_replicas)) {
+    if (op->waits && (last->type != REDIS_REPLY_INTEGER || last->integer < (long long)op->replicas)) {
         count_failure(s, SL_FAIL_UNKNOWN);
+        doubt_fitness(s, NULL);
         sl_log(SL_WARN, "redis", "fewer replicas than wait-replicas have confirmed the write");
         return SL_ERR_OUTCOME_UNKNOWN;
     }
@@ -141,6 +170,8 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
     count_inflight(s);
     if (first != NULL)
         measure_reply(s, op);
+    if (err == SL_OK && c->setup.fitness != NULL && op->acknowledges > 0)
+        atomic_fetch_add_explicit(&c->setup.fitness->acknowledged, op->acknowledges, memory_order_relaxed);
     op->give(op, err, err != SL_OK ? NULL : op->waits ? first : last);
     if (then != NOTHING && c->watch != NULL)
         sl_conn_drop(c, then == GIVE_UP, "Redis answered %.100s",
@@ -205,6 +236,10 @@ struct sl_operation *sl_op_begin(struct sl_store *s, enum sl_store_op kind, cons
         count_failure(s, s->conn.state == SL_STORE_UP ? SL_FAIL_BOUND : SL_FAIL_UNAVAILABLE);
         return NULL;
     }
+    if ((kinds[kind].flags & SL_OP_DURABLE) && sl_store_unfit(s) != NULL) {
+        count_failure(s, SL_FAIL_UNAVAILABLE);
+        return NULL;
+    }
     struct sl_operation *op = sl_xcalloc(1, sizeof *op);
     op->store = s;
     op->kind = kind;
@@ -215,15 +250,25 @@ struct sl_operation *sl_op_begin(struct sl_store *s, enum sl_store_op kind, cons
     return op;
 }
 
+static uint32_t replicas_wanted(const struct sl_store *s)
+{
+    const struct sl_fitness *fitness = s->conn.setup.fitness;
+    if (s->conn.setup.options->wait_replicas != SL_WAIT_ALL)
+        return s->conn.setup.options->wait_replicas;
+    uint32_t all = fitness != NULL ? atomic_load_explicit(&fitness->replicas, memory_order_relaxed) : 0;
+    return all > 0 ? all : 1;
+}
+
 enum sl_err sl_op_send_commands(struct sl_operation *op, unsigned replies)
 {
     struct sl_store *s = op->store;
     const struct sl_redis_options *options = s->conn.setup.options;
-    op->waits = options->wait_replicas > 0 && (kinds[op->kind].flags & SL_OP_WAITS);
+    op->replicas = replicas_wanted(s);
+    op->waits = op->replicas > 0 && (kinds[op->kind].flags & SL_OP_WAITS);
     if (op->waits) {
         sl_wire_command(&op->wire, 3);
         sl_wire_text(&op->wire, "WAIT");
-        sl_wire_number(&op->wire, options->wait_replicas);
+        sl_wire_number(&op->wire, op->replicas);
         sl_wire_number(&op->wire, options->command_timeout_ms / 2 + 1);
         replies++;
     }

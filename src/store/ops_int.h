@@ -15,10 +15,6 @@ struct sl_store {
     char sha[SL_OP_COUNT][SL_SHA + 1];
     unsigned inflight;
     uint64_t rtt_ns;
-    uint64_t verified_ns;
-    struct sl_span info; /* of the verification under way: owned copy, waits for CONFIG GET */
-    bool verifying;
-    struct sl_store_server server;
 };
 void sl_store_load_script(struct sl_store *s, enum sl_store_op kind);
 
@@ -33,6 +29,8 @@ struct sl_operation {
     bool reloaded; /* sent again after NOSCRIPT */
     struct sl_store *store;
     struct sl_wire wire;               /* until it is sent */
+    uint32_t acknowledges;             /* durable statuses and answers, if it succeeds */
+    uint32_t replicas;                 /* that WAIT asks for */
     uint32_t want;                     /* take: indices; update: changes; batch: groups; inherit: lists */
     uint32_t named;                    /* take: lists */
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */

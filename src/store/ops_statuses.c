@@ -76,7 +76,7 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.update = done;
-    op->want = n;
+    op->want = op->acknowledges = n;
     sl_op_channel(op, pool);
     sl_op_uuid(op, list);
     sl_wire_number(&op->wire, final);
@@ -134,6 +134,7 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl
     op->done.batch = done;
     op->want = n;
     keep_positions(op, groups, n);
+    op->acknowledges = op->group_first[n];
     sl_op_channel(op, pool);
     sl_wire_number(&op->wire, final);
     sl_op_fence(op, fence);
@@ -158,6 +159,7 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.remember = done;
+    op->acknowledges = answer.len > 0;
     record_arg(&op->wire, key);
     sl_wire_arg(&op->wire, answer.at, answer.len);
     return sl_op_send(op);

@@ -8,6 +8,7 @@
 static const char *const modes[] = {"external", "embedded", NULL};
 static const char *const strategies[] = {"append-fsync-always", "append-fsync-everysec", "disabled", NULL};
 
+static const char *const all[] = {"all", NULL};
 static const char *const verifications[] = {"full", "chain", "none", NULL};
 
 const struct sl_redis_names sl_redis_keys = {.ca = "redis.tls.ca",
@@ -109,17 +110,22 @@ const struct sl_option sl_redis_option_rows[] = {
              "crash of Redis may lose the updates of the last 2 seconds. `disabled`: a crash may lose every "
              "update since the last snapshot. With all three, no reference is handed out twice."},
     {.name = "wait-replicas",
-     .type = SL_OPT_UNSIGNED,
+     .type = SL_OPT_UINT,
      .offset = AT(wait_replicas),
      .min = 0,
      .max = 100,
+     .words = all,
+     .flags = SL_OPT_WORD_IS_MOST,
      .fallback = "0",
-     .help = "Acknowledge an update only when at least this many replicas have it."},
+     .help = "Acknowledge an update only when at least this many replicas have it. `all`: as many as are "
+             "connected, at least one; with fewer than all, a failover may choose a replica that lacks an "
+             "acknowledged update. While fewer are connected, updates are refused."},
     {.name = "assume-persistence",
      .type = SL_OPT_BOOL,
      .offset = AT(assume_persistence),
      .fallback = "false",
-     .help = "If Redis forbids CONFIG: trust that it persists as persistence-strategy says."},
+     .help = "If Redis forbids CONFIG, or does not show there how it persists: trust that it persists as "
+             "persistence-strategy says."},
     {.name = "command-timeout",
      .type = SL_OPT_DURATION,
      .offset = AT(command_timeout_ms),

@@ -25,6 +25,8 @@ struct sl_redis_names {
 };
 extern const struct sl_redis_names sl_redis_keys; /* of the configuration */
 
+#define SL_WAIT_ALL UINT32_MAX /* of wait_replicas: as many as there are */
+
 struct sl_redis_options {
     enum sl_redis_mode mode;
     char *host; /* name or address; ignored when `socket` is set */
@@ -38,7 +40,7 @@ struct sl_redis_options {
     unsigned database;
     enum sl_persistence persistence;
     bool assume_persistence;     /* where CONFIG is forbidden: trust the operator */
-    unsigned wait_replicas;      /* replicas that must have an update before it is acknowledged; 0 = none */
+    uint32_t wait_replicas;      /* replicas that must have an update before it is acknowledged; 0 = none */
     uint32_t command_timeout_ms; /* without a reply for this long the connection is closed */
 };
 

@@ -1,6 +1,6 @@
 /* The life of a store: its connection is greeted, gets the scripts, and is UP once the server is what the
- * options ask for; then typed operations (ops_*.c) use it. The keeper's store repeats the check every ten
- * seconds. */
+ * options ask for; then typed operations (ops_*.c) use it. The keeper's store checks the server again and
+ * again (check.c). */
 #include "store/store.h"
 
 #include <hiredis/hiredis.h>
@@ -9,13 +9,11 @@
 #include "base/assert.h"
 #include "base/container_of.h"
 #include "base/log.h"
+#include "store/check_int.h"
 #include "store/dial_int.h"
 #include "store/greet_int.h"
 #include "store/ops_int.h"
 #include "store/scripts.h"
-#include "store/verify_int.h"
-
-#define VERIFY_EVERY_NS (10 * SL_NS_PER_S)
 
 /* ---- scripts */
 
@@ -61,87 +59,13 @@ void sl_store_load_script(struct sl_store *s, enum sl_store_op kind)
 
 /* ---- the server */
 
-static void note_verification(struct sl_store *s, bool ok)
-{
-    if (s->conn.setup.metrics != NULL)
-        sl_metric_add_label(s->conn.setup.metrics, SL_STORE_M_VERIFICATIONS, ok ? 0 : 1, 1);
-    s->verified_ns = sl_conn_now(&s->conn);
-    s->verifying = false;
-}
-
-/* The reply to the last command, so every script is loaded by now. */
-static void on_config(struct sl_conn *c, const struct redisReply *reply)
-{
-    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    char text[200];
-    struct sl_buf why;
-    bool hopeless;
-    sl_buf_over(&why, text, sizeof text);
-    bool ok = sl_verify_server(c->setup.options, s->info, reply, &why, &hopeless);
-    note_verification(s, ok);
-    if (!ok)
-        sl_conn_drop(c, hopeless, "%s", sl_buf_cstr(&why));
-    else if (c->state == SL_STORE_VERIFYING)
-        sl_conn_up(c);
-}
-
-static void keep_id(struct sl_span info, const char *name, char id[static SL_REPLID_MAX + 1])
-{
-    struct sl_span value = {"", 0};
-    sl_decode_info(info, name, &value);
-    size_t len = value.len <= SL_REPLID_MAX ? value.len : 0;
-    memcpy(id, value.at, len);
-    id[len] = '\0';
-}
-
-static void on_info(struct sl_conn *c, const struct redisReply *reply)
-{
-    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    if (reply->type != REDIS_REPLY_STRING) {
-        sl_conn_refused(c, "INFO", reply);
-        return;
-    }
-    struct sl_span role = {"", 0}, cluster = {"", 0};
-    keep_id(sl_span(reply->str, reply->len), "run_id", s->server.run_id);
-    keep_id(sl_span(reply->str, reply->len), "master_replid", s->server.replid);
-    if (c->setup.verifies) { /* on_config judges it */
-        char *copy = sl_xcalloc(1, reply->len + 1);
-        memcpy(copy, reply->str, reply->len);
-        free((char *)s->info.at);
-        s->info = sl_span(copy, reply->len);
-        return;
-    }
-    sl_decode_info(sl_span(reply->str, reply->len), "role", &role);
-    sl_decode_info(sl_span(reply->str, reply->len), "cluster_enabled", &cluster);
-    if (sl_span_eq(cluster, SL_SPAN("1")))
-        sl_conn_drop(c, true, "Redis runs in cluster mode, which is not supported: one primary is needed");
-    else if (!sl_span_eq(role, SL_SPAN("master")))
-        sl_conn_drop(c, false, "the role of the server is %.*s, must be master",
-                     (int)(role.len < 32 ? role.len : 32), role.at);
-    else if (c->state == SL_STORE_VERIFYING)
-        sl_conn_up(c);
-}
-
-static void verify_server(struct sl_store *s)
-{
-    struct sl_conn *c = &s->conn;
-    s->verifying = true;
-    sl_conn_ask(c, on_info, (const char *const[]){"INFO", NULL});
-    if (c->setup.verifies)
-        sl_conn_ask(c, on_config,
-                    (const char *const[]){"CONFIG", "GET", "appendonly", "appendfsync",
-                                          "no-appendfsync-on-rewrite", "maxmemory-policy", NULL});
-}
-
 static void prepare_store(struct sl_conn *c)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    s->verifying = false;
-    s->server = (struct sl_store_server){0};
     for (unsigned i = 0; i < SL_OP_COUNT; i++)
         if (script_names[i] != NULL)
             sl_store_load_script(s, (enum sl_store_op)i);
-    verify_server(s);
+    sl_check_start(c);
 }
 
 static void greet_then_prepare(struct sl_conn *c)
@@ -158,9 +82,8 @@ static void on_pong(struct sl_conn *c, const struct redisReply *reply)
 /* An idle connection sends PING once a second, so that a server that hangs is noticed before it is needed. */
 static void beat_store(struct sl_conn *c)
 {
-    struct sl_store *s = sl_container_of(c, struct sl_store, conn);
-    if (c->setup.verifies && !s->verifying && sl_conn_now(c) - s->verified_ns >= VERIFY_EVERY_NS)
-        verify_server(s);
+    if (c->setup.verifies && sl_check_due(c))
+        sl_check_start(c);
     else if (c->head == NULL)
         sl_conn_ask(c, on_pong, (const char *const[]){"PING", NULL});
 }
@@ -169,7 +92,7 @@ static void free_store(struct sl_conn *c)
 {
     struct sl_store *s = sl_container_of(c, struct sl_store, conn);
     sl_assert(s->inflight == 0);
-    free((char *)s->info.at);
+    sl_check_free(c);
     free(s);
 }
 
@@ -186,6 +109,7 @@ void sl_store_mail(struct sl_mail *mail)
 struct sl_store *sl_store_new(const struct sl_store_setup *setup)
 {
     struct sl_store *s = sl_xcalloc(1, sizeof *s);
+    sl_assert(!setup->verifies || setup->fitness != NULL);
     if (setup->verifies && setup->options->persistence == SL_PERSIST_DISABLED)
         sl_log(SL_WARN, "redis",
                "persistence is disabled: a crash of Redis loses all status changes since its last snapshot");
@@ -208,9 +132,14 @@ bool sl_store_hopeless(const struct sl_store *s)
     return s->conn.hopeless;
 }
 
+const char *sl_store_unfit(const struct sl_store *s)
+{
+    return s->conn.setup.fitness != NULL ? sl_fitness_reason(s->conn.setup.fitness) : NULL;
+}
+
 const struct sl_store_server *sl_store_server(const struct sl_store *s)
 {
-    return &s->server;
+    return &s->conn.server;
 }
 
 unsigned sl_store_inflight(const struct sl_store *s)

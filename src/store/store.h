@@ -22,6 +22,7 @@
 #include "core/order.h"
 #include "loop/crew.h"
 #include "loop/loop.h"
+#include "store/fitness.h"
 #include "store/metrics.h"
 #include "store/options.h"
 #include "store/state.h"
@@ -53,7 +54,10 @@ struct sl_store_setup {
     struct sl_crew *clerk;   /* resolves host names off the loop */
     struct sl_mailbox *mail; /* of the loop's thread: resolver jobs come back as mail of kind SL_STORE_MAIL */
     struct sl_metric_slab *metrics; /* of sl_store_metric_table; one writer, this loop */
-    bool verifies;                  /* checks persistence at every connect and every 10 s (the keeper's) */
+    bool verifies;                  /* checks the server at every connect and every 10 s (the keeper's) */
+    struct sl_fitness
+        *fitness;             /* of the process: outlives the store; NULL: always fit (not if it verifies) */
+    const char *const *pools; /* for `verifies`: names, NULL-terminated, outlive the store; may be NULL */
     sl_store_state_cb *on_state;
     void *arg;
 };
@@ -70,6 +74,9 @@ enum sl_store_state sl_store_state(const struct sl_store *s);
 const char *sl_store_reason(const struct sl_store *s);
 /* True when retrying cannot help (wrong persistence, MOVED, wrong password): a start is refused. */
 bool sl_store_hopeless(const struct sl_store *s);
+/* Why Redis is not at present what the options promise, e.g. "appendfsync is no, must be always": operations
+ * that must be durable are refused (SL_OP_DURABLE). NULL: it is. Valid as long as the process' fitness. */
+const char *sl_store_unfit(const struct sl_store *s);
 /* The server at the other end, as INFO last said: two connections are to the same running server iff their
  * run ids are equal, and see the same data iff the replication ids are equal too. "" before the first INFO of
  * a connection. */

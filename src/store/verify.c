@@ -1,8 +1,7 @@
-/* The checks go from permanent errors to passing ones: version, cluster mode and CONFIG do not change
- * without an operator, so those errors are hopeless; a role changes, and writing the append-only file can
- * succeed again, without one. Where CONFIG is forbidden, only `assume-persistence` lets a server pass, and
- * INFO must still say that the append-only file is on (unless persistence is disabled). The first rule that
- * is broken is the one reported. */
+/* Version and cluster mode of a server do not change, CONFIG does not without an operator; a role changes,
+ * and writing the append-only file can succeed again, without one. Where CONFIG is forbidden, or answers
+ * without the parameters in question, only `assume-persistence` lets a server pass, and what INFO shows must
+ * still be right (unless persistence is disabled). The first rule that is broken is the one reported. */
 #include "store/verify_int.h"
 
 #include <hiredis/hiredis.h>
@@ -46,39 +45,49 @@ static bool config_value(const struct redisReply *config, const char *name, stru
     return false;
 }
 
+/* What the rules of CONFIG look at. */
+struct config {
+    const struct sl_redis_options *options;
+    struct sl_span info;
+    const struct redisReply *reply;
+};
+
 /* The rule of one CONFIG parameter: one of two words. */
-static bool config_is(const struct redisReply *config, const char *name, const char *want,
-                      const char *or_else, struct sl_buf *why)
+static bool config_is(const struct config *config, const char *name, const char *want, const char *or_else,
+                      struct sl_buf *why)
 {
     struct sl_span value = {"", 0};
-    config_value(config, name, &value);
+    if (!config_value(config->reply, name, &value) && config->options->assume_persistence)
+        return true;
     return text_is(value, want) || text_is(value, or_else) || explain_refusal(why, name, value, want);
 }
 
 /* Records of an Idempotency-Key expire, so a policy that evicts only keys that expire is as bad as one that
  * evicts all of them. Unless memory has no limit: then nothing is evicted. */
-static bool may_evict(struct sl_span policy, struct sl_span info)
+static bool spares_keys(const struct config *config, struct sl_buf *why)
 {
+    struct sl_span policy = {"", 0};
+    if (!config_value(config->reply, "maxmemory-policy", &policy) && config->options->assume_persistence)
+        return true;
     bool spares = policy.len >= 8 && memcmp(policy.at, "volatile", 8) == 0;
-    return !text_is(policy, "noeviction") && !(spares && text_is(info_or_empty(info, "maxmemory"), "0"));
+    return text_is(policy, "noeviction") ||
+           (spares && text_is(info_or_empty(config->info, "maxmemory"), "0")) ||
+           explain_refusal(why, "maxmemory-policy", policy, "noeviction (or volatile-* with maxmemory 0)");
 }
 
-static bool verify_config(const struct sl_redis_options *options, struct sl_span info,
-                          const struct redisReply *config, struct sl_buf *why)
+static bool verify_config(const struct config *config, struct sl_buf *why)
 {
+    const struct sl_redis_options *options = config->options;
     bool always = options->persistence == SL_PERSIST_ALWAYS;
-    struct sl_span policy = {"", 0};
-    if (config->type != REDIS_REPLY_ARRAY) {
+    if (config->reply->type != REDIS_REPLY_ARRAY) {
         if (options->assume_persistence)
             return true;
         sl_buf_puts(
             why, "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server");
         return false;
     }
-    config_value(config, "maxmemory-policy", &policy);
-    if (may_evict(policy, info))
-        return explain_refusal(why, "maxmemory-policy", policy,
-                               "noeviction (or volatile-* with maxmemory 0)");
+    if (!spares_keys(config, why))
+        return false;
     if (options->persistence == SL_PERSIST_DISABLED)
         return true;
     return config_is(config, "appendonly", "yes", "yes", why) &&
@@ -86,29 +95,41 @@ static bool verify_config(const struct sl_redis_options *options, struct sl_span
            (!always || config_is(config, "no-appendfsync-on-rewrite", "no", "no", why));
 }
 
-bool sl_verify_server(const struct sl_redis_options *options, struct sl_span info,
-                      const struct redisReply *config, struct sl_buf *why, bool *ret_hopeless)
+/* Whether the append-only file is written, as INFO shows it. Engines with another log do not show it. */
+static enum sl_verdict verify_log(const struct config *config, struct sl_buf *why)
 {
-    struct sl_span version = info_or_empty(info, "redis_version"), value;
-    *ret_hopeless = true;
-    if (version.len < 2 || (version.at[1] == '.' && version.at[0] < '7'))
-        return explain_refusal(why, "the version of Redis", version, "7.0 or later");
+    struct sl_span value = {"", 0};
+    if (!sl_decode_info(config->info, "aof_enabled", &value) && config->options->assume_persistence)
+        return SL_VERDICT_FIT;
+    if (!text_is(value, "1")) {
+        explain_refusal(why, "aof_enabled", value, "1");
+        return config->reply->type == REDIS_REPLY_ARRAY ? SL_VERDICT_PASSING : SL_VERDICT_UNFIT;
+    }
+    if (!text_is(value = info_or_empty(config->info, "aof_last_write_status"), "ok")) {
+        explain_refusal(why, "aof_last_write_status", value, "ok");
+        return SL_VERDICT_PASSING;
+    }
+    return SL_VERDICT_FIT;
+}
+
+enum sl_verdict sl_verify_server(const struct sl_redis_options *options, struct sl_span info,
+                                 const struct redisReply *reply, struct sl_buf *why)
+{
+    const struct config config = {options, info, reply};
+    struct sl_span version = info_or_empty(info, "redis_version"), role = info_or_empty(info, "role");
+    if (version.len < 2 || (version.at[1] == '.' && version.at[0] < '7')) {
+        explain_refusal(why, "the version of Redis", version, "7.0 or later");
+        return SL_VERDICT_NEVER;
+    }
     if (text_is(info_or_empty(info, "cluster_enabled"), "1")) {
         sl_buf_puts(why, "Redis runs in cluster mode, which is not supported: one primary is needed");
-        return false;
+        return SL_VERDICT_NEVER;
     }
-    if (!verify_config(options, info, config, why))
-        return false;
-    *ret_hopeless = false; /* what follows passes by itself */
-    if (!text_is(value = info_or_empty(info, "role"), "master"))
-        return explain_refusal(why, "the role of the server", value, "master");
-    if (options->persistence == SL_PERSIST_DISABLED)
-        return true;
-    if (!text_is(value = info_or_empty(info, "aof_enabled"), "1")) {
-        *ret_hopeless = config->type != REDIS_REPLY_ARRAY;
-        return explain_refusal(why, "aof_enabled", value, "1");
+    if (!text_is(role, "master")) {
+        explain_refusal(why, "the role of the server", role, "master");
+        return SL_VERDICT_REPLICA;
     }
-    if (!text_is(value = info_or_empty(info, "aof_last_write_status"), "ok"))
-        return explain_refusal(why, "aof_last_write_status", value, "ok");
-    return true;
+    if (!verify_config(&config, why))
+        return SL_VERDICT_UNFIT;
+    return options->persistence == SL_PERSIST_DISABLED ? SL_VERDICT_FIT : verify_log(&config, why);
 }

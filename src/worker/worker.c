@@ -79,6 +79,11 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail)
     sl_assert(!"mail that is not for a worker");
 }
 
+const char *sl_pool_worker_unfit(const struct sl_pool_worker *w)
+{
+    return w->store != NULL ? sl_store_unfit(w->store) : NULL;
+}
+
 void sl_pool_worker_drain(struct sl_pool_worker *w)
 {
     w->draining = true;

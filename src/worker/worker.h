@@ -14,6 +14,8 @@ void sl_pool_worker_on_replaced(struct sl_pool_worker *w, sl_replaced_cb *on_rep
 void sl_pool_worker_count_limited(struct sl_pool_worker *w, const struct sl_pool *pool, unsigned limit);
 /* Handles one message of enum sl_pool_mail. */
 void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail);
+/* Why Redis is unfit, so that changes are refused; NULL: it is fit. */
+const char *sl_pool_worker_unfit(const struct sl_pool_worker *w);
 /* At shutdown: answers all requests that wait for the keeper with UNAVAILABLE and those that wait for a
  * version with what is published now, and sends pending updates. */
 void sl_pool_worker_drain(struct sl_pool_worker *w);

@@ -102,6 +102,7 @@ struct fake_redis {
     struct fake_answer *answers;
     /* behaviour */
     _Atomic bool up, feed_up, hopeless;
+    _Atomic(const char *) unfit; /* NULL: fit; else why */
     _Atomic uint64_t delay_ns;
     _Atomic int64_t clock_ms; /* how far its wall clock is ahead */
     _Atomic uint32_t held;    /* a bit per enum sl_store_op: replies that wait */

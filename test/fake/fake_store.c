@@ -19,6 +19,16 @@ static bool writes(enum sl_store_op kind)
     return table[kind];
 }
 
+static bool durable(enum sl_store_op kind)
+{
+    static const bool table[] = {
+#define X(id, name, callback, flags) ((flags)&SL_OP_DURABLE) != 0,
+        SL_STORE_OPS(X)
+#undef X
+    };
+    return table[kind];
+}
+
 /* ---- replies ---- */
 
 static void op_free(struct op *op)
@@ -178,6 +188,11 @@ bool sl_store_hopeless(const struct sl_store *s)
     return atomic_load(&s->f->hopeless);
 }
 
+const char *sl_store_unfit(const struct sl_store *s)
+{
+    return atomic_load(&s->f->unfit);
+}
+
 const struct sl_store_server *sl_store_server(const struct sl_store *s)
 {
     return &s->server;
@@ -207,7 +222,8 @@ struct op *fake_op_new(struct sl_store *s, enum sl_store_op kind, void *arg, fak
     struct fake_redis *f = s->f;
     pthread_mutex_lock(&f->lock);
     bool chosen = f->refuse_count > 0 && (f->refuse_kind == FAKE_ANY || f->refuse_kind == kind);
-    if (s->state != SL_STORE_UP || s->inflight >= SL_STORE_INFLIGHT || chosen) {
+    bool unfit = durable(kind) && sl_store_unfit(s) != NULL;
+    if (s->state != SL_STORE_UP || s->inflight >= SL_STORE_INFLIGHT || chosen || unfit) {
         f->refuse_count -= chosen;
         pthread_mutex_unlock(&f->lock);
         return NULL;

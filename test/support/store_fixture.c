@@ -100,6 +100,7 @@ struct sl_store *fixture_store(struct fixture *f, const char *role, bool verifie
     struct sl_store_setup setup = {.loop = f->loop,
                                    .options = &f->options,
                                    .identity = &f->identity,
+                                   .fitness = &f->fitness,
                                    .role = role,
                                    .clerk = f->clerk,
                                    .mail = &f->mail,
@@ -128,6 +129,7 @@ void fixture_begin(struct fixture *f, const char *const *extra)
     f->options = (struct sl_redis_options){
         .host = "localhost", .port = 6379, .socket = f->server.socket, .command_timeout_ms = 10000};
     new_identity(&f->identity);
+    sl_fitness_init(&f->fitness, NULL);
     f->store = fixture_store(f, "keeper", true);
 }
 
@@ -150,6 +152,7 @@ void fixture_end(struct fixture *f)
     sl_mailbox_detach(&f->mail);
     sl_mailbox_close(&f->mail);
     sl_loop_free(f->loop);
+    sl_fitness_free(&f->fitness);
     server_stop(&f->server, SIGKILL);
     remove_directory(f->server.dir);
 }

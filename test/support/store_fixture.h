@@ -32,6 +32,7 @@ struct fixture {
     struct sl_mailbox mail;
     struct sl_redis_options options;
     struct sl_store_identity identity;
+    struct sl_fitness fitness;
     struct sl_store *store;
 };
 

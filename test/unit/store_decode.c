@@ -397,7 +397,8 @@ static void news_and_numbers(void **state)
 struct verdict {
     const char *info, *config, *why;
     enum sl_persistence want;
-    bool hopeless;
+    enum sl_verdict verdict;
+    bool assume;
 };
 
 #define CONFIG(fsync, policy)                                                                                \
@@ -412,48 +413,97 @@ static void verdicts(void **state)
 {
     (void)state;
     static const struct verdict rows[] = {
-        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_ALWAYS, true},
-        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_EVERYSEC, true},
-        {INFO7, CONFIG(EVERYSEC, KEEPS), "", SL_PERSIST_EVERYSEC, true},
+        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_ALWAYS, SL_VERDICT_FIT, false},
+        {INFO7, CONFIG(ALWAYS, KEEPS), "", SL_PERSIST_EVERYSEC, SL_VERDICT_FIT, false},
+        {INFO7, CONFIG(EVERYSEC, KEEPS), "", SL_PERSIST_EVERYSEC, SL_VERDICT_FIT, false},
         {INFO7, CONFIG("$2\r\nno\r\n", KEEPS), "appendfsync is no, must be everysec", SL_PERSIST_EVERYSEC,
-         true},
+         SL_VERDICT_UNFIT, false},
         {INFO7, CONFIG(ALWAYS, "$11\r\nallkeys-lfu\r\n"),
          "maxmemory-policy is allkeys-lfu, must be noeviction (or volatile-* with maxmemory 0)",
-         SL_PERSIST_DISABLED, true},
-        {INFO7 "maxmemory:0\r\n", CONFIG(ALWAYS, "$12\r\nvolatile-ttl\r\n"), "", SL_PERSIST_DISABLED, true},
+         SL_PERSIST_DISABLED, SL_VERDICT_UNFIT, false},
+        {INFO7 "maxmemory:0\r\n", CONFIG(ALWAYS, "$12\r\nvolatile-ttl\r\n"), "", SL_PERSIST_DISABLED,
+         SL_VERDICT_FIT, false},
         {INFO7 "maxmemory:1000000\r\n", CONFIG(ALWAYS, "$12\r\nvolatile-ttl\r\n"),
          "maxmemory-policy is volatile-ttl, must be noeviction (or volatile-* with maxmemory 0)",
-         SL_PERSIST_ALWAYS, true},
+         SL_PERSIST_ALWAYS, SL_VERDICT_UNFIT, false},
         {INFO7 "cluster_enabled:1\r\n", CONFIG(ALWAYS, KEEPS),
          "Redis runs in cluster mode, which is not supported: one primary is needed", SL_PERSIST_ALWAYS,
-         true},
+         SL_VERDICT_NEVER, false},
         {"redis_version:6.2.1\r\nrole:master\r\n", CONFIG(ALWAYS, KEEPS),
-         "the version of Redis is 6.2.1, must be 7.0 or later", SL_PERSIST_ALWAYS, true},
+         "the version of Redis is 6.2.1, must be 7.0 or later", SL_PERSIST_ALWAYS, SL_VERDICT_NEVER, false},
         {"redis_version:10.0.0\nrole:master\naof_enabled:1\naof_last_write_status:err\n",
-         CONFIG(ALWAYS, KEEPS), "aof_last_write_status is err, must be ok", SL_PERSIST_ALWAYS, false},
+         CONFIG(ALWAYS, KEEPS), "aof_last_write_status is err, must be ok", SL_PERSIST_ALWAYS,
+         SL_VERDICT_PASSING, false},
         {"redis_version:7.0.0\r\nrole:master\r\naof_enabled:0\r\n", CONFIG(ALWAYS, KEEPS),
-         "aof_enabled is 0, must be 1", SL_PERSIST_ALWAYS, false},
+         "aof_enabled is 0, must be 1", SL_PERSIST_ALWAYS, SL_VERDICT_PASSING, false},
         {"", CONFIG(ALWAYS, KEEPS), "the version of Redis is missing, must be 7.0 or later",
-         SL_PERSIST_ALWAYS, true},
+         SL_PERSIST_ALWAYS, SL_VERDICT_NEVER, false},
         {INFO7, "*0\r\n", "maxmemory-policy is missing, must be noeviction (or volatile-* with maxmemory 0)",
-         SL_PERSIST_ALWAYS, true},
+         SL_PERSIST_ALWAYS, SL_VERDICT_UNFIT, false},
+        {INFO7, "*0\r\n", "maxmemory-policy is missing, must be noeviction (or volatile-* with maxmemory 0)",
+         SL_PERSIST_DISABLED, SL_VERDICT_UNFIT, false},
+        /* A provider that permits CONFIG GET and shows nothing there, or has another log. */
+        {INFO7, "*0\r\n", "", SL_PERSIST_ALWAYS, SL_VERDICT_FIT, true},
+        {INFO7, "*0\r\n", "", SL_PERSIST_DISABLED, SL_VERDICT_FIT, true},
+        {INFO7, "-NOPERM\r\n", "", SL_PERSIST_ALWAYS, SL_VERDICT_FIT, true},
+        {"redis_version:7.0.0\r\nrole:master\r\n", "*0\r\n", "", SL_PERSIST_ALWAYS, SL_VERDICT_FIT, true},
+        {"redis_version:7.0.0\r\nrole:master\r\n", CONFIG(ALWAYS, KEEPS), "aof_enabled is missing, must be 1",
+         SL_PERSIST_ALWAYS, SL_VERDICT_PASSING, false},
+        /* What is shown counts. */
+        {INFO7, CONFIG("$2\r\nno\r\n", KEEPS), "appendfsync is no, must be everysec", SL_PERSIST_EVERYSEC,
+         SL_VERDICT_UNFIT, true},
+        {"redis_version:7.0.0\r\nrole:master\r\naof_enabled:0\r\n", "-NOPERM\r\n",
+         "aof_enabled is 0, must be 1", SL_PERSIST_ALWAYS, SL_VERDICT_UNFIT, true},
+        {INFO7, "-NOPERM\r\n",
+         "CONFIG GET is not permitted: permit it, or set assume-persistence to vouch for the server",
+         SL_PERSIST_DISABLED, SL_VERDICT_UNFIT, false},
+        {"redis_version:7.0.0\r\nrole:slave\r\n", CONFIG(ALWAYS, KEEPS),
+         "the role of the server is slave, must be master", SL_PERSIST_ALWAYS, SL_VERDICT_REPLICA, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct sl_redis_options o = {.persistence = rows[i].want};
+        struct sl_redis_options o = {.persistence = rows[i].want, .assume_persistence = rows[i].assume};
         char text[200];
         struct sl_buf why;
-        bool hopeless = false;
         redisReply *r = reply(rows[i].config, strlen(rows[i].config));
         assert_non_null(r);
         sl_buf_over(&why, text, sizeof text - 1);
-        bool ok = sl_verify_server(&o, sl_span(rows[i].info, strlen(rows[i].info)), r, &why, &hopeless);
+        enum sl_verdict verdict = sl_verify_server(&o, sl_span(rows[i].info, strlen(rows[i].info)), r, &why);
         text[why.len] = '\0';
         assert_string_equal(text, rows[i].why);
-        assert_int_equal(ok, rows[i].why[0] == '\0');
-        if (!ok)
-            assert_int_equal(hopeless, rows[i].hopeless);
+        assert_int_equal(verdict, rows[i].verdict);
         freeReplyObject(r);
     }
+}
+
+static void sentinels_by_name(void **state)
+{
+    (void)state;
+    assert_true(sl_decode_watched(SL_SPAN("id=3 addr=1:2 name=x\nid=4 name=sentinel-5bc20826-cmd db=0\n")));
+    assert_true(sl_decode_watched(SL_SPAN("id=3 name=sentinel-5bc20826-pubsub\n")));
+    assert_false(sl_decode_watched(SL_SPAN("id=3 name=sentinel-cmds\nid=4 name=my-sentinel-1-cmd\n")));
+    assert_false(sl_decode_watched(SL_SPAN("")));
+}
+
+static void replicas_that_keep_up(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *info;
+        uint32_t count;
+    } rows[] = {
+        {"connected_slaves:0\r\n", 0},
+        {"slave0:ip=::1,port=1,state=online,offset=9,lag=0\r\nslave1:ip=h,port=2,state=online,offset=9,lag="
+         "10\r\n",
+         2},
+        {"slave0:ip=h,port=1,state=online,offset=9,lag=11\r\n", 0},
+        {"slave0:ip=h,port=1,state=wait_bgsave,offset=0,lag=0\r\nslave1:ip=h,port=1,state=online,offset=1,"
+         "lag=1\r\n",
+         1},
+        {"slave0:ip=h,port=1,state=online,offset=9\r\n", 0},
+        {"slave1:ip=h,port=1,state=online,offset=9,lag=1\r\n", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(sl_decode_replicas(sl_span(rows[i].info, strlen(rows[i].info))), rows[i].count);
 }
 
 int main(void)
@@ -466,6 +516,8 @@ int main(void)
         cmocka_unit_test(predecessors_by_name),
         cmocka_unit_test(news_and_numbers),
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(sentinels_by_name),
+        cmocka_unit_test(replicas_that_keep_up),
     };
     return cmocka_run_group_tests_name("store decode", tests, NULL, NULL);
 }

@@ -53,18 +53,110 @@ static void persistence_is_verified(void **state)
     sl_store_free(s);
 }
 
-static void a_mismatch_is_noticed_while_up(void **state)
+/* Turns until `cond`, or for as long as two checks of a server that is fit. */
+#define TURN_LONG(cond)                                                                                      \
+    do {                                                                                                     \
+        uint64_t until_ = sl_mono_ns(&sl_clock_system) + 13 * SL_NS_PER_S;                                   \
+        while (!(cond)) {                                                                                    \
+            assert_true(sl_mono_ns(&sl_clock_system) < until_);                                              \
+            sl_loop_turn(f.loop, 50);                                                                        \
+        }                                                                                                    \
+    } while (0)
+
+static bool unfit_for(const char *reason)
+{
+    const char *is = sl_store_unfit(f.store);
+    return is != NULL && strstr(is, reason) != NULL;
+}
+
+/* What must be durable is refused, everything else goes on, on the connection that there was. */
+static void a_server_that_becomes_unfit(void **state)
 {
     (void)state;
     fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    struct sl_change c = {1, 1};
+    struct sl_record_key key = {{1}, {2}, 1000};
+    struct sl_list_draft d = draft();
+    struct sl_position own = {.list = id};
+    uint32_t position = 0;
+    struct sl_batch_group g = {id, &c, &position, 1};
+    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_remember(f.store, "p", &key, SL_SPAN(""), on_remembered, NULL));
+    AWAIT(&f, sl_store_remember(f.store, "p", &key, SL_SPAN("answer"), on_remembered, NULL));
+    assert_int_equal(atomic_load(&f.fitness.acknowledged), 2);
     cli(&f.server, "config set appendfsync everysec");
-    uint64_t until = sl_mono_ns(&sl_clock_system) + 13 * SL_NS_PER_S;
-    while (sl_store_state(f.store) == SL_STORE_UP && sl_mono_ns(&sl_clock_system) < until)
-        sl_loop_turn(f.loop, 50);
-    assert_string_equal(sl_store_reason(f.store), "appendfsync is everysec, must be always");
-    cli(&f.server, "config set appendfsync always");
+    TURN_LONG(unfit_for("appendfsync is everysec, must be always"));
+    assert_int_equal(sl_store_state(f.store), SL_STORE_UP);
+    assert_int_equal(sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL),
+                     SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_batch(f.store, "p", NULL, -1, &g, 1, NULL, on_batched, &position),
+                     SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_remember(f.store, "p", &key, SL_SPAN("answer"), on_remembered, NULL),
+                     SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_take(f.store, "p", 8, &own, 1, on_taken, NULL), SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_precreate(f.store, "p", &d, 1, on_records, NULL), SL_ERR_UNAVAILABLE);
+    AWAIT(&f, sl_store_load(f.store, "p", &id, on_load, NULL));
+    assert_int_equal(got.version, 1);
+    AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));
+    assert_int_equal(got.value, 1);
+    /* A new connection too: the process has seen Redis as it should be. */
+    cli(&f.server, "client kill type normal");
+    TURN_UNTIL(&f, sl_store_state(f.store) != SL_STORE_UP);
     fixture_up(&f);
-    assert_false(sl_store_hopeless(f.store));
+    assert_true(unfit_for("appendfsync is everysec, must be always"));
+    cli(&f.server, "config set appendfsync always");
+    TURN_UNTIL(&f, sl_store_unfit(f.store) == NULL); /* soon: it is looked at every second now */
+    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_OK);
+}
+
+/* Redis itself says so: at once, not at the next check. */
+static void what_redis_answers_makes_it_unfit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after, *reason;
+    } rows[] = {
+        {"config set maxmemory 1", "config set maxmemory 0", "OOM"},
+        {"config set min-replicas-to-write 1", "config set min-replicas-to-write 0", "NOREPLICAS"},
+        {"acl setuser default -bitfield", "acl setuser default +bitfield", "lacks a right"},
+        {"acl setuser default -evalsha", "acl setuser default +evalsha", "lacks a right"},
+    };
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    struct sl_change c = {1, 1};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_null(sl_store_unfit(f.store));
+        cli(&f.server, "%s", rows[i].before);
+        AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+        assert_int_not_equal(got.err, SL_OK);
+        assert_true(unfit_for(rows[i].reason));
+        assert_int_equal(sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL),
+                         SL_ERR_UNAVAILABLE);
+        if (i == 2) /* the check finds what is missing */
+            TURN_UNTIL(&f, unfit_for("the Redis user may not run BITFIELD on statuslist:{}:config"));
+        cli(&f.server, "%s", rows[i].after);
+        TURN_UNTIL(&f, sl_store_unfit(f.store) == NULL);
+    }
+}
+
+/* A replica is not for reading either: it is another history. */
+static void a_primary_that_becomes_a_replica(void **state)
+{
+    (void)state;
+    fixture_up(&f);
+    struct sl_uuid id = fixture_list(&f, "p", 8, 1);
+    struct sl_change c = {1, 1};
+    cli(&f.server, "replicaof 127.0.0.1 1");
+    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+    assert_int_equal(got.err, SL_ERR_UNAVAILABLE);
+    assert_true(unfit_for("READONLY"));
+    TURN_UNTIL(&f, unfit_for("the role of the server is slave, must be master"));
+    assert_int_not_equal(sl_store_state(f.store), SL_STORE_UP);
+    cli(&f.server, "replicaof no one");
+    fixture_up(&f);
+    assert_null(sl_store_unfit(f.store));
 }
 
 static void on_no_names(void *arg, enum sl_err err, const struct sl_span *names, size_t n)
@@ -190,10 +282,9 @@ static void the_documented_rules_suffice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(persistence_is_verified),
-        T(a_mismatch_is_noticed_while_up),
-        T(passwords_and_permissions),
-        T(the_documented_rules_suffice),
+        T(persistence_is_verified),           T(a_server_that_becomes_unfit),
+        T(what_redis_answers_makes_it_unfit), T(a_primary_that_becomes_a_replica),
+        T(passwords_and_permissions),         T(the_documented_rules_suffice),
     };
     return cmocka_run_group_tests_name("store verification", tests, NULL, NULL);
 }
