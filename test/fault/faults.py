@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import processes
+import restores
 from client import Connection, path_of, until
 from history import now
 
@@ -271,6 +272,45 @@ def older_all(fixture):
 fault("older-three", "3 instances, Redis restarted with older data", instances=3)(older)
 
 
+@fault("restored-stopped", "the keys of a moment ago put back by a tool, while no instance runs", rounds=2, instances=2)
+def restored_stopped(fixture):
+    taken = now()
+    keys = restores.keys_of(fixture.redis.client)
+    fixture.sleep(0.3, 1)
+    in_order = fixture.order.random() < 0.5
+    for i in range(len(fixture.services)):
+        fixture.kill_service(i, in_order)
+    with fixture.going_back(taken):
+        restores.put_keys_back(fixture.redis.client, keys)
+    healed(fixture)
+    for i in range(len(fixture.services)):
+        fixture.start_service(i, ready=False)
+
+
+@fault("restored-directory", "the whole storage directory put back from a copy (embedded Redis)", rounds=2, embedded=True)
+def restored_directory(fixture):
+    service, copy = fixture.services[0], fixture.directory / "copy"
+    taken = now()
+    restores.copy_of(service.storage, copy)
+    fixture.sleep(0.3, 1)
+    fixture.kill_service(0, in_order=fixture.order.random() < 0.5)
+    restores.copy_of(copy, service.storage)
+    fixture.lost(taken)
+    healed(fixture)
+    fixture.start_service(0, ready=False)
+
+
+# ---- what is kept for a successor
+
+@fault("runtime-lost", "kill -9 of the service, its runtime directory emptied", rounds=3)
+def runtime_lost(fixture):
+    fixture.kill_service(i := fixture.any())
+    shutil.rmtree(fixture.runtime(i))
+    fixture.runtime(i)
+    healed(fixture)
+    fixture.start_service(i, ready=False)
+
+
 @fault("everysec", "kill -9 of Redis, everysec: the process dies, the machine lives", persistence="everysec")
 def everysec(fixture):
     kill_redis(fixture)
@@ -326,6 +366,12 @@ def failover(fixture):
     follow(first, second)
     fixture.sleep(0.2, 0.4)
     fail_over(fixture, first)
+
+
+@fault("first-replica", "a first replica attaches to Redis", rounds=1, prepare=pair)
+def first_replica(fixture):
+    follow(fixture.others[1], fixture.others[0])
+    fixture.sleep(2, 2.5)
 
 
 # ---- the machine
