@@ -1,5 +1,6 @@
-/* The lists of a pool in one answer. Each thread keeps the text for itself, so no request writes what another
- * core writes. Only the first request after the pool has gained or lost a list builds a new text; all others
+/* The lists of a pool in one answer, in the order of their ids: so every instance answers the same bytes,
+ * with the same entity tag. Each thread keeps the text for itself, so no request writes what another core
+ * writes. Only the first request after the pool has gained or lost a list builds a new text; all others
  * compare two counters. */
 #include "http/call_aggregation.h"
 
@@ -22,9 +23,11 @@ struct catalog {
 
 /* The catalog of one pool. */
 struct entry {
-    struct catalog *catalog; /* NULL: not asked for yet */
-    uint32_t seen;           /* lists of the table that were considered */
-    uint32_t ended;          /* retired lists of the pool at that time, which are left out */
+    struct catalog *catalog;      /* NULL: not asked for yet */
+    const struct sl_list **lists; /* its lists in order of their ids, without the retired */
+    uint32_t count, cap;
+    uint32_t seen;  /* lists of the table that were considered */
+    uint32_t ended; /* retired lists of the pool at that time, which are left out */
 };
 
 struct sl_catalogs {
@@ -39,17 +42,54 @@ static bool is_retired(const struct sl_list *list)
     return atomic_load_explicit(&list->retired, memory_order_relaxed);
 }
 
-/* How many bytes the pool's lists from number `from` on add to the text, each with a comma. */
-static size_t added_bytes(const struct sl_table *table, const struct sl_pool *pool, uint32_t from,
-                          uint32_t end)
+static int by_id(const void *left, const void *right)
 {
-    size_t n = 0;
-    for (uint32_t i = from; i < end; i++) {
-        const struct sl_list *list = sl_table_at(table, i);
-        if (list->pool == pool && !is_retired(list))
-            n += sl_list_json_uri(list).len + 1;
+    const struct sl_list *const *one = left, *const *other = right;
+    return memcmp(&(*one)->id, &(*other)->id, sizeof(*one)->id);
+}
+
+static void drop_retired(struct entry *entry)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < entry->count; i++)
+        if (!is_retired(entry->lists[i]))
+            entry->lists[kept++] = entry->lists[i];
+    entry->count = kept;
+}
+
+/* `old` and the lists behind it are sorted: makes one row of them, from the back. */
+static void merge_lists(struct entry *entry, uint32_t old)
+{
+    uint32_t added = entry->count - old, at = entry->count;
+    const struct sl_list **more = sl_xcalloc(added + 1, sizeof *more);
+    memcpy(more, entry->lists + old, added * sizeof *more);
+    while (added > 0) {
+        bool last = old == 0 || by_id(&entry->lists[old - 1], &more[added - 1]) < 0;
+        entry->lists[--at] = last ? more[--added] : entry->lists[--old];
     }
-    return n;
+    free(more);
+}
+
+/* The pool's lists from number entry->seen on. */
+static void add_lists(struct entry *entry, const struct sl_table *table, const struct sl_pool *pool,
+                      uint32_t end)
+{
+    uint32_t old = entry->count;
+    for (uint32_t i = entry->seen; i < end; i++) {
+        const struct sl_list *list = sl_table_at(table, i);
+        if (list->pool != pool || is_retired(list))
+            continue;
+        if (entry->count == entry->cap) {
+            entry->cap = entry->cap > 0 ? 2 * entry->cap : 16;
+            entry->lists = sl_xrealloc(entry->lists, entry->cap * sizeof *entry->lists);
+        }
+        entry->lists[entry->count++] = list;
+    }
+    entry->seen = end;
+    if (entry->count == old)
+        return;
+    qsort(entry->lists + old, entry->count - old, sizeof *entry->lists, by_id);
+    merge_lists(entry, old);
 }
 
 static char *put_bytes(char *at, const char *bytes, size_t n)
@@ -58,27 +98,21 @@ static char *put_bytes(char *at, const char *bytes, size_t n)
     return at + n;
 }
 
-/* The old text, if there is one, and the new lists after it. */
-static struct catalog *extend_catalog(struct sl_http_thread *thread, const struct sl_pool *pool,
-                                      const struct entry *old, uint32_t end, size_t added)
+static struct catalog *build_catalog(struct sl_http_thread *thread, const struct entry *entry)
 {
-    const struct sl_table *table = thread->http->shared->table;
-    size_t head = old->catalog != NULL ? old->catalog->len - strlen(closing) : strlen(opening);
-    const char *from = old->catalog != NULL ? old->catalog->json : opening;
-    struct catalog *catalog =
-        h2o_mem_alloc_shared(NULL, sizeof *catalog + head + added + strlen(closing), NULL);
-    char *at = put_bytes(catalog->json, from, head);
-    for (uint32_t i = old->seen; i < end; i++) {
-        const struct sl_list *list = sl_table_at(table, i);
-        if (list->pool != pool || is_retired(list))
-            continue;
-        if (at[-1] != '[')
+    size_t len = strlen(opening) + strlen(closing);
+    for (uint32_t i = 0; i < entry->count; i++)
+        len += sl_list_json_uri(entry->lists[i]).len + (i > 0);
+    struct catalog *catalog = h2o_mem_alloc_shared(NULL, sizeof *catalog + len, NULL);
+    char *at = put_bytes(catalog->json, opening, strlen(opening));
+    for (uint32_t i = 0; i < entry->count; i++) {
+        if (i > 0)
             *at++ = ',';
-        struct sl_span uri = sl_list_json_uri(list);
+        struct sl_span uri = sl_list_json_uri(entry->lists[i]);
         at = put_bytes(at, uri.at, uri.len);
     }
-    at = put_bytes(at, closing, strlen(closing));
-    catalog->len = (size_t)(at - catalog->json);
+    put_bytes(at, closing, strlen(closing));
+    catalog->len = len;
     uint8_t digest[SL_SHA256];
     sl_sha256(thread->hasher, catalog->json, catalog->len, digest);
     catalog->etag[0] = catalog->etag[ETAG_LEN - 1] = '"';
@@ -90,25 +124,21 @@ static struct catalog *current_catalog(struct sl_http_thread *thread, const stru
 {
     const struct sl_table *table = thread->http->shared->table;
     struct entry *entry = &thread->catalogs->entries[pool->number];
-    uint32_t count = sl_table_count(table);
+    uint32_t known = entry->count, count = sl_table_count(table);
     uint32_t ended = atomic_load_explicit(&pool->ended, memory_order_acquire);
-    if (entry->catalog != NULL && entry->ended != ended) { /* a list was retired: build the text anew */
-        h2o_mem_release_shared(entry->catalog);
-        entry->catalog = NULL;
-        entry->seen = 0;
-    }
-    entry->ended = ended;
-    if (entry->catalog != NULL && entry->seen == count)
+    if (entry->catalog != NULL && entry->seen == count && entry->ended == ended)
         return entry->catalog;
-    size_t added = added_bytes(table, pool, entry->seen, count);
-    if (entry->catalog == NULL || added > 0) {
-        struct catalog *catalog = extend_catalog(thread, pool, entry, count, added);
-        if (entry->catalog != NULL)
-            h2o_mem_release_shared(entry->catalog);
-        entry->catalog = catalog;
-    }
-    entry->seen = count;
-    return entry->catalog;
+    if (entry->ended != ended)
+        drop_retired(entry);
+    bool changed = entry->catalog == NULL || entry->count != known;
+    entry->ended = ended;
+    known = entry->count;
+    add_lists(entry, table, pool, count);
+    if (!changed && entry->count == known)
+        return entry->catalog;
+    if (entry->catalog != NULL)
+        h2o_mem_release_shared(entry->catalog);
+    return entry->catalog = build_catalog(thread, entry);
 }
 
 struct sl_catalogs *sl_catalogs_new(const struct sl_shared *shared)
@@ -122,9 +152,11 @@ void sl_catalogs_free(struct sl_catalogs *all)
 {
     if (all == NULL)
         return;
-    for (unsigned i = 0; i < all->pool_count; i++)
+    for (unsigned i = 0; i < all->pool_count; i++) {
         if (all->entries[i].catalog != NULL)
             h2o_mem_release_shared(all->entries[i].catalog);
+        free(all->entries[i].lists);
+    }
     free(all);
 }
 

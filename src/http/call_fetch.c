@@ -134,14 +134,16 @@ static bool precondition_fails(const struct sl_fields *fields, const struct sl_t
 }
 
 /* Steps 3 and 4. */
-static bool not_modified(const struct sl_fields *fields, const struct sl_token *token,
-                         const struct sl_token_body *body, int64_t now)
+static bool not_modified(const struct sl_call *c, const struct sl_fields *fields,
+                         const struct sl_token *token, const struct sl_token_body *body, int64_t now)
 {
     if (fields->if_none_matches > 0)
         return sl_etag_matches(fields->if_none_match, fields->if_none_matches, body->etag);
     int64_t since;
-    /* A date identifies the token only if no other token had, or can still get, the same second. */
+    /* A date identifies the token only if no other token had, or can still get, the same second: of this
+     * process, one before it, or another instance, whose tokens the reader may have as well. */
     return fields->has_modified_since && !token->iat_shared && token->iat < now &&
+           token->iat > atomic_load_explicit(&c->t->http->shared->dated_from_s, memory_order_relaxed) &&
            sl_http_date(fields->if_modified_since, &since) && token->iat <= since;
 }
 
@@ -189,7 +191,7 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *fields,
     }
     hold_token(c, list, token);
     add_headers(c, token, body, now);
-    if (not_modified(fields, token, body, now)) {
+    if (not_modified(c, fields, token, body, now)) {
         sl_respond_empty(c, 304);
         return;
     }

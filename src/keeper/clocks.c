@@ -47,6 +47,8 @@ static bool redis_agrees(const struct sl_keeper *k)
            distance(c->redis_ms, offset_ms(k) + c->step_ms) <= SL_CLOCK_NEAR_MS;
 }
 
+static void store_dated(struct sl_keeper *k);
+
 static void believe_step(struct sl_keeper *k, const char *why)
 {
     struct sl_clocks *c = &k->clocks;
@@ -54,6 +56,7 @@ static void believe_step(struct sl_keeper *k, const char *why)
            SL_KI("milliseconds", c->step_ms));
     c->doubted = false;
     count_step(k, SL_CLOCK_BELIEVED);
+    store_dated(k);
     sl_steady_believe(k->setup.steady); /* renewals are drawn anew at the sweep: publish.c */
 }
 
@@ -95,9 +98,19 @@ static void store_ahead(struct sl_keeper *k)
                           memory_order_relaxed);
 }
 
+/* Whatever was signed by the clock until now may have any second up to this one. */
+static void store_dated(struct sl_keeper *k)
+{
+    struct sl_shared *shared = k->shared;
+    int64_t from = shared->alone ? sl_keeper_latest_iat(k) : INT64_MAX;
+    if (from > atomic_load_explicit(&shared->dated_from_s, memory_order_relaxed))
+        atomic_store_explicit(&shared->dated_from_s, from, memory_order_relaxed);
+}
+
 void sl_keeper_clocks_init(struct sl_keeper *k)
 {
     store_ahead(k);
+    store_dated(k);
 }
 
 static void tell_difference(struct sl_keeper *k)

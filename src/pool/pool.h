@@ -63,6 +63,9 @@ struct sl_shared {
     /* A token whose iat is further ahead than this, in seconds, comes from a clock that was wrong. Written by
      * the keeper. */
     _Atomic int64_t ahead_s;
+    /* Tokens whose iat is later are the only ones of their list that can have it. INT64_MAX: other instances
+     * sign the same lists. Written by the keeper. */
+    _Atomic int64_t dated_from_s;
     /* Only this process uses the database: Redis is its own. Set at the start. */
     bool alone;
     /* The longest that a due publication of a small list takes at present until it is in its slot; 0:

@@ -111,23 +111,72 @@ def test_the_tag_of_the_other_variant_does_not_match(wallet, uri):
     assert wallet.fetch(uri, {"If-None-Match": tag}).status == 200
 
 
-def test_if_modified_since(service, wallet):
-    """A date matches only where no other token of the list has it."""
-    with service.client("wide") as issuer:
-        uri = issuer.reserve()[0][0]
-    t = fetch_token(wallet, uri)
-    until(lambda: time.time() > t.iat + 1.1, 3, "a later second")
-    r = wallet.fetch(uri)
-    modified = calendar.timegm(email.utils.parsedate(r["last-modified"]))
-    assert modified == Token(r.body).iat
+def test_if_modified_since(fixture):
+    """A date matches only where no other token of the list has it, which only the embedded Redis, with one instance, can tell:
+    and there not of a token from the seconds of the start, which may be those of the process before."""
+    service = fixture.service(None, {"tests": {"size": 400, "update-interval": "0s", "prefetch": {"threshold": 8, "capacity": 16}}}).start()
+    with service.client() as issuer:
+        uri, index = issuer.reserve()[0]
+        first = issuer.fetch(uri)
+        until(lambda: time.time() > Token(first.body).iat + 3.1, 5, "a later second")
+        assert issuer.fetch(uri, {"If-Modified-Since": first["last-modified"]}).status == 200
+        wait_for_second()
+        issuer.update(uri, index, 1)
+        r = until(lambda: (r := issuer.fetch(uri)) and Token(r.body).status(index) and r, 5, "the update")
+        modified = calendar.timegm(email.utils.parsedate(r["last-modified"]))
+        assert modified == Token(r.body).iat
+        until(lambda: time.time() > modified + 1.1, 3, "a later second")
 
-    def since(seconds, text=None):
-        return wallet.fetch(uri, {"If-Modified-Since": text or email.utils.formatdate(seconds, usegmt=True)}).status
+        def since(seconds, text=None, **fields):
+            return issuer.fetch(uri, {"If-Modified-Since": text or email.utils.formatdate(seconds, usegmt=True), **fields}).status
 
-    assert since(modified - 1) == 200
-    assert {since(modified), since(modified + 1)} == {304}
-    assert since(0, "yesterday") == 200
-    assert since(0, time.strftime("%a %b %d %H:%M:%S %Y", time.gmtime(modified))) == 304
+        assert since(modified - 1) == 200
+        assert {since(modified), since(modified + 1)} == {304}
+        assert since(modified, Accept="application/statuslist+cwt") == 304
+        assert since(0, "yesterday") == 200
+        assert since(0, time.strftime("%a %b %d %H:%M:%S %Y", time.gmtime(modified))) == 304
+
+
+def test_a_date_never_stands_for_the_token_of_another_instance(fixture):
+    """Two instances sign one list in one second, with different bytes and perhaps at different versions: by a date alone
+    neither says that the other's token is current."""
+    redis = fixture.redis()
+    pools = {"tests": {"size": 400, "update-interval": "0s", "prefetch": {"threshold": 8, "capacity": 16}}}
+    first, second = fixture.service(redis, pools).start(), fixture.service(redis, pools).start()
+    with first.client() as issuer, second.client() as other:
+        uri, index = issuer.reserve()[0]
+        until(lambda: other.fetch(uri).status == 200, 10, "the list at the other instance")
+
+        def in_one_second():
+            wait_for_second()
+            issuer.update(uri, index, 1 - Token(issuer.fetch(uri).body).status(index))
+            a, b = (until(lambda: (r := c.fetch(uri)) and time.time() < Token(r.body).iat + 1 and r, 5, "it") for c in (issuer, other))
+            return Token(a.body).iat == Token(b.body).iat and (a, b)
+
+        a, b = until(in_one_second, 20, "two tokens of one second")
+        assert a["etag"] != b["etag"]
+        until(lambda: time.time() > Token(a.body).iat + 1.1, 3, "the next second")
+        for c in (issuer, other):
+            assert c.fetch(uri, {"If-Modified-Since": a["last-modified"]}).status == 200
+        assert issuer.fetch(uri, {"If-None-Match": a["etag"]}).status == 304
+
+
+def test_all_instances_list_a_pool_alike(fixture):
+    """Whatever they learnt first: the same bytes, under the same entity tag."""
+    redis = fixture.redis()
+    pools = {"tests": {"size": 16, "update-interval": "0s", "prefetch": {"threshold": 8, "capacity": 16}, "precreation": {"lists": 6}}}
+    first = fixture.service(redis, pools).start()
+    with first.client() as issuer:
+        reserved = [issuer.reserve(8) for _ in range(6)]
+        issuer.update(*reserved[0][0], 1)  # so an instance that starts later reads this list last
+        second = fixture.service(redis, pools).start()
+        with second.client() as other:
+            def alike():
+                a, b = issuer.get("/aggregation/tests"), other.get("/aggregation/tests")
+                return a.status == b.status == 200 and (a.body, a["etag"]) == (b.body, b["etag"]) and a
+            listed = until(alike, 10, "the same lists at both")
+            uris = listed.json()["status_lists"]
+            assert len(uris) > 5 and uris == sorted(uris)
 
 
 def test_a_date_that_two_tokens_share_is_no_condition(service):
