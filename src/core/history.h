@@ -35,6 +35,7 @@ bool sl_lineage_parse(struct sl_span text, struct sl_lineage *ret);
  * joined with them. The scripts have the same numbers. */
 #define SL_MARKS_START_MS 600000 /* drawn because a process opened the pool for the first time */
 #define SL_MARKS_FORK_MS 3600000 /* drawn because the data went back, or may have */
+#define SL_MARKS_MORE_MS 3600000 /* for so much longer what was marked is kept */
 uint64_t sl_lineage_marks_ms(struct sl_lineage l);
 
 /* The newest version of a state, or any version: number `version` of lineage `at`. */

@@ -346,14 +346,15 @@ static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
     publication_failed(t, err, "cannot load a list");
 }
 
-static void on_loaded(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes)
+static void on_loaded(void *arg, enum sl_err err, const struct sl_loaded *loaded)
 {
+    uint64_t version = err == SL_OK ? loaded->head.version : 0;
     struct sl_klist *t = arg;
     struct sl_keeper *k = t->pool->keeper;
     const struct sl_token *token = sl_list_token(&t->list);
     if (err == SL_OK && (token == NULL || version >= token->version)) {
         sl_metric_add(t->pool->metrics, SL_KM_LOADS, 1);
-        start_signing(t, version, bytes);
+        start_signing(t, version, loaded->bytes);
         return;
     }
     sl_queue_end(t);
@@ -375,7 +376,7 @@ static void load_list(struct sl_klist *t, struct sl_store *store)
         retry_list(t, EXPIRED_RETRY_NS);
         return;
     }
-    if (sl_store_load(store, t->pool->shared->name, &t->list.id, on_loaded, t) != SL_OK) {
+    if (sl_store_load(store, t->pool->shared->name, &t->list.id, NULL, 0, on_loaded, t) != SL_OK) {
         publication_failed(t, SL_ERR_UNAVAILABLE, "cannot load a list");
         return;
     }

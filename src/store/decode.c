@@ -1,47 +1,13 @@
 /* Each decoder checks the whole reply before it fills its result in, so that a caller sees all of a reply
  * or nothing. Texts stay where they lie in the reply; only arrays get memory, one block for the items and
- * one for what these point to, both freed with the call. Results of single changes are even decoded in
- * place: a letter becomes an enum sl_result in the same byte, and a batch needs no memory for them. */
+ * one for what these point to, both freed with the call. */
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/number.h"
 #include "core/status_list.h"
-#include "store/decode_int.h"
-
-#define LARGEST 9007199254740992 /* 2^53: what a number of a script holds exactly */
-
-static bool is_array(const struct redisReply *reply, size_t n)
-{
-    return reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == n;
-}
-
-static bool decode_text(const struct redisReply *reply, size_t min, size_t max, struct sl_span *ret)
-{
-    if (reply == NULL || reply->type != REDIS_REPLY_STRING || reply->len < min || reply->len > max)
-        return false;
-    *ret = sl_span(reply->str, reply->len);
-    return true;
-}
-
-static bool decode_count(const struct redisReply *reply, uint64_t max, uint64_t *ret)
-{
-    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 ||
-        (uint64_t)reply->integer > max)
-        return false;
-    *ret = (uint64_t)reply->integer;
-    return true;
-}
-
-static bool decode_count32(const struct redisReply *reply, uint32_t *ret)
-{
-    uint64_t value;
-    if (!decode_count(reply, UINT32_MAX, &value))
-        return false;
-    *ret = (uint32_t)value;
-    return true;
-}
+#include "store/decode_part_int.h"
 
 bool sl_decode_integer(const struct redisReply *reply, int64_t min, int64_t max, int64_t *ret)
 {
@@ -67,17 +33,6 @@ static bool state_of(struct sl_span text, enum sl_list_state *ret)
         }
     }
     return false;
-}
-
-/* A lineage; the empty text is {0, 0} too. */
-static bool decode_lineage(const struct redisReply *reply, struct sl_lineage *ret)
-{
-    struct sl_span text;
-    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
-        return false;
-    if (text.len == 0)
-        *ret = (struct sl_lineage){0};
-    return text.len == 0 || sl_lineage_parse(text, ret);
 }
 
 /* The fields in the order in which the scripts give them. A reply of Lua ends at the first that is not there.
@@ -230,12 +185,6 @@ void sl_decoded_free(struct sl_decoded *d)
     free(d->ids);
 }
 
-/* n + 1, so that an empty array has memory too. */
-static void *make_items(struct sl_decoded *d, size_t n, size_t size)
-{
-    return d->items = sl_xcalloc(n + 1, size);
-}
-
 static bool decode_returned(const struct redisReply *reply, uint32_t size, uint32_t *out)
 {
     for (size_t i = 0; i < reply->elements; i++) {
@@ -382,7 +331,7 @@ bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, s
 }
 
 /* The letters of all scripts: one for each result, whichever script says it. */
-static bool result_of(char letter, enum sl_result *ret)
+bool sl_decode_letter_of(char letter, enum sl_result *ret)
 {
     static const char letters[] = {
         [SL_RESULT_SAME] = '0',     [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
@@ -398,16 +347,16 @@ static bool result_of(char letter, enum sl_result *ret)
     return true;
 }
 
-static bool decode_letter(const struct redisReply *reply, enum sl_result *ret)
+bool sl_decode_letter(const struct redisReply *reply, enum sl_result *ret)
 {
     struct sl_span text;
-    return decode_text(reply, 1, 1, &text) && result_of(text.at[0], ret);
+    return decode_text(reply, 1, 1, &text) && sl_decode_letter_of(text.at[0], ret);
 }
 
 bool sl_decode_result(const struct redisReply *reply, const enum sl_result *results, size_t n, unsigned *ret)
 {
     enum sl_result found;
-    if (!decode_letter(reply, &found))
+    if (!sl_decode_letter(reply, &found))
         return false;
     for (unsigned i = 0; i < n; i++) {
         if (results[i] == found) {
@@ -464,145 +413,5 @@ bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret,
             return false;
     *ret = all;
     *ret_n = reply->elements;
-    return true;
-}
-
-/* The lineage of a version; the caller's own is not spelt out. */
-static bool decode_at(const struct redisReply *reply, struct sl_lineage own, struct sl_lineage *ret)
-{
-    struct sl_span text;
-    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
-        return false;
-    if (text.len == 0)
-        *ret = own;
-    return text.len == 0 || sl_lineage_parse(text, ret);
-}
-
-bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_lineage own,
-                       struct sl_updated *ret)
-{
-    uint64_t version, changed, change;
-    struct sl_lineage at;
-    struct sl_span letters;
-    enum sl_result one;
-    if (!is_array(reply, 5) || !decode_count(reply->element[0], LARGEST, &version) ||
-        !decode_count(reply->element[1], 1, &changed) || !decode_text(reply->element[2], n, n, &letters) ||
-        !decode_count(reply->element[3], LARGEST, &change) || !decode_at(reply->element[4], own, &at))
-        return false;
-    uint8_t *results = (uint8_t *)reply->element[2]->str;
-    for (size_t i = 0; i < n; i++) {
-        if (!result_of(letters.at[i], &one) || one > SL_RESULT_RETIRED || one == SL_RESULT_NO_LIST)
-            return false;
-        results[i] = (uint8_t)one;
-    }
-    *ret = (struct sl_updated){.version = version,
-                               .changed = changed != 0,
-                               .count = n,
-                               .results = results,
-                               .at = at,
-                               .change = change};
-    return true;
-}
-
-static bool decode_refusal(const struct redisReply *reply, uint32_t groups, struct sl_batched *ret,
-                           uint32_t *ret_group, uint32_t *ret_at)
-{
-    enum sl_result why;
-    if (!is_array(reply, 4) || !decode_letter(reply->element[1], &why) || sl_result_err(why) == SL_OK ||
-        !decode_count32(reply->element[2], ret_group) || *ret_group >= groups ||
-        !decode_count32(reply->element[3], ret_at))
-        return false;
-    *ret = (struct sl_batched){.refused = sl_result_err(why)};
-    return true;
-}
-
-bool sl_decode_batched(const struct redisReply *reply, uint32_t groups, struct sl_lineage own,
-                       struct sl_batched *ret, uint32_t *ret_group, uint32_t *ret_at, struct sl_decoded *d)
-{
-    enum sl_result what;
-    uint64_t change;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !decode_letter(reply->element[0], &what))
-        return false;
-    if (what == SL_RESULT_REFUSED)
-        return decode_refusal(reply, groups, ret, ret_group, ret_at);
-    if ((what != SL_RESULT_WRITTEN && what != SL_RESULT_REPEATED) || !is_array(reply, 5) ||
-        !is_array(reply->element[1], groups) || !is_array(reply->element[2], groups) ||
-        !is_array(reply->element[3], groups) || !decode_count(reply->element[4], LARGEST, &change))
-        return false;
-    struct sl_lineage *at = make_items(d, groups, sizeof *at + sizeof(uint64_t));
-    uint64_t *versions = (uint64_t *)(void *)(at + groups);
-    bool *changed = sl_xcalloc((size_t)groups + 1, sizeof *changed);
-    d->numbers = (uint32_t *)(void *)changed;
-    for (uint32_t i = 0; i < groups; i++) {
-        uint64_t flag;
-        if (!decode_count(reply->element[1]->element[i], LARGEST, &versions[i]) ||
-            !decode_count(reply->element[2]->element[i], 1, &flag) ||
-            !decode_at(reply->element[3]->element[i], own, &at[i]))
-            return false;
-        changed[i] = flag != 0;
-    }
-    *ret = (struct sl_batched){.refused = SL_OK,
-                               .versions = versions,
-                               .changed = changed,
-                               .repeated = what == SL_RESULT_REPEATED,
-                               .at = at,
-                               .change = change};
-    return true;
-}
-
-bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *ret)
-{
-    enum sl_result what;
-    struct sl_span answer = {0};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !decode_letter(reply->element[0], &what))
-        return false;
-    bool repeated = what == SL_RESULT_REPEATED;
-    if ((!repeated && what != SL_RESULT_OTHER_REQUEST && what != SL_RESULT_WRITTEN &&
-         what != SL_RESULT_NOTHING) ||
-        reply->elements != (repeated ? 2 : 1) ||
-        (repeated && !decode_text(reply->element[1], 1, SIZE_MAX, &answer)))
-        return false;
-    *ret = (struct sl_remembered){
-        .other = what == SL_RESULT_OTHER_REQUEST, .bound = what == SL_RESULT_WRITTEN, .answer = answer};
-    return true;
-}
-
-bool sl_decode_status(const struct redisReply *reply, struct sl_lineage own, bool *ret_outside,
-                      uint8_t *ret_value, struct sl_head *ret_head)
-{
-    uint64_t value;
-    struct sl_head head;
-    if (is_array(reply, 0)) {
-        *ret_outside = true;
-        return true;
-    }
-    if (!is_array(reply, 3) || !decode_count(reply->element[0], UINT8_MAX, &value) ||
-        !decode_count(reply->element[1], LARGEST, &head.version) ||
-        !decode_at(reply->element[2], own, &head.at))
-        return false;
-    *ret_outside = false;
-    *ret_value = (uint8_t)value;
-    *ret_head = head;
-    return true;
-}
-
-bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *ret_version,
-                      struct sl_span *ret_bytes)
-{
-    struct sl_span version, bytes = {0};
-    uint64_t value = 0;
-    if (!is_array(reply, 2))
-        return false;
-    if (reply->element[0]->type == REDIS_REPLY_NIL) {
-        *ret_gone = true;
-        return true;
-    }
-    if (!decode_text(reply->element[0], 1, 16, &version) || !sl_number_parse(version, LARGEST, &value))
-        return false;
-    if (reply->element[1]->type != REDIS_REPLY_NIL && !decode_text(reply->element[1], 0, SIZE_MAX, &bytes))
-        return false;
-    *ret_gone = false;
-    *ret_version = value;
-    *ret_bytes = bytes;
     return true;
 }

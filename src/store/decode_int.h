@@ -48,9 +48,10 @@ bool sl_decode_remembered(const struct redisReply *reply, struct sl_remembered *
 /* {} means an index outside: ret_outside. */
 bool sl_decode_status(const struct redisReply *reply, struct sl_lineage own, bool *ret_outside,
                       uint8_t *ret_value, struct sl_head *ret_head);
-/* The reply of EXEC to HGET version, GET data. nil version: no such list, ret_gone. */
-bool sl_decode_loaded(const struct redisReply *reply, bool *ret_gone, uint64_t *ret_version,
-                      struct sl_span *ret_bytes);
+/* The reply of EXEC to TIME, HMGET version at line cut, GET data, and GET of the marks of each lineage named.
+ * nil version: no such list, ret_gone. */
+bool sl_decode_loaded(const struct redisReply *reply, const struct sl_lineage *named, size_t n,
+                      bool *ret_gone, struct sl_loaded *ret, struct sl_decoded *d);
 
 typedef void(sl_predecessor_cb)(void *arg, int64_t client);
 /* CLIENT LIST: clients of instance `me` that belong to another run, or to this run and role; not `self`. */

@@ -179,6 +179,7 @@ static void on_reply(struct sl_conn *c, struct sl_call *call, const struct redis
     sl_decoded_free(&op->decoded);
     free(op->positions);
     free(op->group_first);
+    free(op->lineages);
     free(op->call.bytes);
     free(op);
 }

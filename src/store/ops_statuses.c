@@ -9,34 +9,53 @@
 static void give_load(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
 {
     bool gone = false;
-    uint64_t version = 0;
-    struct sl_span bytes = {0};
-    if (err == SL_OK && !sl_decode_loaded(reply, &gone, &version, &bytes))
+    struct sl_loaded loaded = {0};
+    if (err == SL_OK && !sl_decode_loaded(reply, op->lineages, op->want, &gone, &loaded, &op->decoded))
         err = sl_op_bad_shape(op);
-    op->done.load(op->arg, err == SL_OK && gone ? SL_ERR_NO_SUCH_LIST : err, version, bytes);
+    if (err == SL_OK && gone)
+        err = SL_ERR_NO_SUCH_LIST;
+    op->done.load(op->arg, err, err == SL_OK ? &loaded : NULL);
+}
+
+static void put_get(struct sl_wire *w, const char *pool, const struct sl_uuid *list, const char *what)
+{
+    char key[SL_NAME_MAX];
+    sl_wire_command(w, 2);
+    sl_wire_text(w, "GET");
+    sl_wire_arg(w, key, sl_name_list(pool, list, what, key));
 }
 
 /* A transaction, not a script: a hundred megabytes need not become a Lua string first. */
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                          sl_loaded_cb *done, void *arg)
+                          const struct sl_lineage *named, unsigned n, sl_loaded_cb *done, void *arg)
 {
+    static const char *const fields[] = {"version", "at", "line", "cut"};
+    sl_assert(n <= SL_LINE_MAX);
     struct sl_operation *op = sl_op_begin(s, SL_OP_LOAD, NULL, 0, give_load, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.load = done;
-    char key[SL_NAME_MAX];
+    op->want = n;
+    op->lineages = sl_xcalloc(n + 1, sizeof *op->lineages);
+    char key[SL_NAME_MAX], marks[6 + SL_LINEAGE_TEXT + 1] = "marks:";
     sl_wire_command(&op->wire, 1);
     sl_wire_text(&op->wire, "MULTI");
-    sl_wire_command(&op->wire, 3);
-    sl_wire_text(&op->wire, "HGET");
+    sl_wire_command(&op->wire, 1);
+    sl_wire_text(&op->wire, "TIME");
+    sl_wire_command(&op->wire, 6);
+    sl_wire_text(&op->wire, "HMGET");
     sl_wire_arg(&op->wire, key, sl_name_list(pool, list, "config", key));
-    sl_wire_text(&op->wire, "version");
-    sl_wire_command(&op->wire, 2);
-    sl_wire_text(&op->wire, "GET");
-    sl_wire_arg(&op->wire, key, sl_name_list(pool, list, "data", key));
+    for (unsigned i = 0; i < 4; i++)
+        sl_wire_text(&op->wire, fields[i]);
+    put_get(&op->wire, pool, list, "data");
+    for (unsigned i = 0; i < n; i++) {
+        op->lineages[i] = named[i];
+        marks[6 + sl_lineage_print(named[i], marks + 6)] = '\0';
+        put_get(&op->wire, pool, list, marks);
+    }
     sl_wire_command(&op->wire, 1);
     sl_wire_text(&op->wire, "EXEC");
-    return sl_op_send_commands(op, 4);
+    return sl_op_send_commands(op, 5 + n);
 }
 
 /* Five bytes a change, which the scripts unpack: index as little-endian uint32, value. */

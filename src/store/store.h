@@ -330,10 +330,26 @@ typedef void(sl_described_cb)(void *arg, enum sl_err err, const struct sl_descri
 SL_CHECKED enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                          sl_described_cb *done, void *arg);
 
-/* The status list bytes with their version, atomically. SL_ERR_NO_SUCH_LIST when it is gone. */
-typedef void(sl_loaded_cb)(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
+/* The indices that were acknowledged in a lineage, as a status list of one bit each; may be shorter. */
+struct sl_marks {
+    struct sl_lineage lineage;
+    struct sl_span bits;
+};
+/* A list's state, all of one moment: what can be joined with another state of the list later. */
+struct sl_loaded {
+    struct sl_head head;
+    struct sl_line line;          /* contains `head` */
+    struct sl_span bytes;         /* may be shorter than the list: the rest is 0 */
+    const struct sl_marks *marks; /* of the lineages named, those that have any */
+    size_t marks_count;
+    unsigned more;   /* lineages of the line that were not named, and may have marks: name the line's */
+    uint64_t now_ms; /* by the clock of Redis, since 1970 */
+};
+/* SL_ERR_NO_SUCH_LIST when it is gone. `named`: the lineages whose marks are wanted, at most SL_LINE_MAX. */
+typedef void(sl_loaded_cb)(void *arg, enum sl_err err, const struct sl_loaded *loaded);
 SL_CHECKED enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                                     sl_loaded_cb *done, void *arg);
+                                     const struct sl_lineage *named, unsigned n, sl_loaded_cb *done,
+                                     void *arg);
 
 /* ---- operations of the workers */
 

@@ -261,14 +261,17 @@ enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct
 
 static void give_load(struct op *op)
 {
-    op->done.load(op->arg, op->err, op->version, sl_span(op->bytes, op->len));
+    struct sl_loaded loaded = {.head = {.version = op->version}, .bytes = sl_span(op->bytes, op->len)};
+    op->done.load(op->arg, op->err, op->err == SL_OK ? &loaded : NULL);
 }
 
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
-                          sl_loaded_cb *done, void *arg)
+                          const struct sl_lineage *named, unsigned n, sl_loaded_cb *done, void *arg)
 {
     bool execute;
     (void)pool;
+    (void)named;
+    (void)n;
     struct op *op = fake_op_new(s, SL_OP_LOAD, arg, give_load, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;

@@ -108,9 +108,7 @@ static void one(int kind, const redisReply *r)
 {
     struct sl_list_record l;
     struct sl_pool_opened p;
-    struct sl_span bytes;
     int64_t i;
-    uint64_t version;
     uint8_t value;
     struct sl_head head;
     bool flag;
@@ -122,8 +120,17 @@ static void one(int kind, const redisReply *r)
         sl_assert(i >= -1 && i <= 100);
     if (kind == STATUS)
         (void)sl_decode_status(r, own, &flag, &value, &head);
-    if (kind == LOADED && sl_decode_loaded(r, &flag, &version, &bytes) && !flag && bytes.len > 0)
-        sl_assert(bytes.at != NULL);
+}
+
+static void load(const redisReply *r, struct sl_decoded *d)
+{
+    struct sl_loaded loaded;
+    bool gone;
+    if (!sl_decode_loaded(r, &own, 1, &gone, &loaded, d) || gone)
+        return;
+    sl_assert(loaded.marks_count <= 1 && loaded.more <= loaded.line.count);
+    sl_assert(sl_line_covers(&loaded.line, loaded.head) || loaded.line.cut.ms > 0);
+    sl_assert(loaded.bytes.len == 0 || loaded.bytes.at != NULL);
 }
 
 static void verify(struct sl_span info, const redisReply *config)
@@ -204,6 +211,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             inherited(reply, &d);
         else if (kind == RETIRED)
             retired(reply, &d);
+        else if (kind == LOADED)
+            load(reply, &d);
         else if (kind == VERIFY)
             verify(info, reply);
         else if (kind == UPDATED || kind == BATCHED)

@@ -266,15 +266,24 @@ void on_record(void *arg, enum sl_err err, const struct sl_described *r)
     }
 }
 
-void on_load(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes)
+void on_load(void *arg, enum sl_err err, const struct sl_loaded *r)
 {
     (void)arg;
     mark_done(err);
-    got.version = version;
-    got.len = bytes.len;
-    assert_true(bytes.len <= sizeof got.bytes);
-    if (bytes.len > 0)
-        memcpy(got.bytes, bytes.at, bytes.len);
+    if (err != SL_OK)
+        return;
+    got.loaded = *r;
+    got.version = r->head.version;
+    got.len = r->bytes.len;
+    assert_true(r->bytes.len <= sizeof got.bytes && r->marks_count <= 4);
+    if (r->bytes.len > 0)
+        memcpy(got.bytes, r->bytes.at, r->bytes.len);
+    for (size_t i = 0; i < r->marks_count; i++) {
+        assert_true(r->marks[i].bits.len <= sizeof got.marks[i].bits);
+        got.marks[i].lineage = r->marks[i].lineage;
+        got.marks[i].len = r->marks[i].bits.len;
+        memcpy(got.marks[i].bits, r->marks[i].bits.at, r->marks[i].bits.len);
+    }
 }
 
 void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)

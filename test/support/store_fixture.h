@@ -92,6 +92,12 @@ struct got {
     uint8_t value;
     uint8_t bytes[100000];
     size_t len;
+    struct sl_loaded loaded; /* its spans are gone */
+    struct {
+        struct sl_lineage lineage;
+        uint8_t bits[20000];
+        size_t len;
+    } marks[4];
     char replid[SL_REPLID_MAX + 1];
     char uri[256];
 };
@@ -117,7 +123,7 @@ void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *r);
 void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
 void on_changes(void *arg, enum sl_err err, const struct sl_changes *r);
 void on_record(void *arg, enum sl_err err, const struct sl_described *r);
-void on_load(void *arg, enum sl_err err, uint64_t version, struct sl_span bytes);
+void on_load(void *arg, enum sl_err err, const struct sl_loaded *r);
 void on_updated(void *arg, enum sl_err err, const struct sl_updated *r);
 void on_batched(void *arg, enum sl_err err, const struct sl_batched *r);
 void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head);

@@ -20,6 +20,7 @@
 #define EARLIER "000000000001-0000000000000aa0"
 #define LATER "000000000002-0000000000000bb1"
 
+#define TIME "*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n"
 #define POOL_FIRST(size) "\r\n" size "\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"
 #define POOL_REST(lineage, why)                                                                              \
     "$3\r\ndef\r\n" lineage "\r\n" why "\r\n:1\r\n:3\r\n$29\r\n" EARLIER "\r\n:2\r\n:3600000\r\n"
@@ -69,7 +70,7 @@ static bool decode(int kind, const redisReply *r)
     struct sl_remembered m;
     const struct sl_list_record *records;
     const struct sl_span *names;
-    struct sl_span bytes;
+    struct sl_loaded loaded;
     size_t n;
     int64_t i;
     uint32_t group, at;
@@ -123,7 +124,7 @@ static bool decode(int kind, const redisReply *r)
         ok = sl_decode_status(r, own, &flag, &value, &head);
         break;
     case LOADED:
-        ok = sl_decode_loaded(r, &flag, &version, &bytes);
+        ok = sl_decode_loaded(r, &own, 1, &flag, &loaded, &d);
         break;
     }
     sl_decoded_free(&d);
@@ -162,9 +163,10 @@ static const struct {
     {REMEMBERED, "*2\r\n$1\r\nA\r\n$3\r\nabc\r\n"},
     {STATUS, "*3\r\n:255\r\n:8\r\n$29\r\n" LATER "\r\n"},
     {STATUS, "*0\r\n"},
-    {LOADED, "*2\r\n$2\r\n17\r\n$3\r\n\x01\x02\x03\r\n"},
-    {LOADED, "*2\r\n$-1\r\n$-1\r\n"},
-    {LOADED, "*2\r\n$1\r\n0\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$2\r\n17\r\n$-1\r\n$-1\r\n$-1\r\n$3\r\n\x01\x02\x03\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n0\r\n$29\r\n" LATER "\r\n$31\r\n" EARLIER ":1\r\n$29\r\n" EARLIER
+             "\r\n$-1\r\n$2\r\n\x01\x02\r\n"},
 };
 
 static const struct {
@@ -223,8 +225,15 @@ static const struct {
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:2\r\n:3\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nX\r\n:1\r\n:3\r\n"},
     {STATUS, "*3\r\n:256\r\n:8\r\n$0\r\n\r\n"},
-    {LOADED, "*2\r\n$2\r\n1x\r\n$-1\r\n"},
-    {LOADED, "*2\r\n:1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$2\r\n1x\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n:1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n1\r\n$-1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$1\r\n1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n:1\r\n$-1\r\n"},
+    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n:1\r\n"},
+    {LOADED, "*4\r\n*2\r\n$1\r\n1\r\n$7\r\n1000000\r\n*4\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
+    {LOADED, "*3\r\n" TIME "*4\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
 };
 
 static void each_takes_its_own(void **state)

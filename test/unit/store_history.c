@@ -472,6 +472,42 @@ static void a_batch_numbers_each_list(void **state)
     fixture_end(&f);
 }
 
+/* What can be joined later has to be of one moment. */
+static void a_load_brings_state_and_marks(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    begin_writing(&f, true);
+    struct sl_lineage named[2] = {fence.lineage};
+    set_index(&f, 9, 1);
+    set_index(&f, 1, 0);
+    begin_writing(&f, true);
+    named[1] = fence.lineage;
+    set_index(&f, 20, 1);
+    AWAIT(&f, sl_store_load(f.store, "h", &list, named, 2, on_load, NULL));
+    assert_int_equal(got.err, SL_OK);
+    assert_true(sl_lineage_equal(got.loaded.head.at, named[1]) && got.loaded.head.version == 3);
+    assert_int_equal(got.loaded.line.count, 2);
+    assert_true(sl_line_covers(&got.loaded.line, (struct sl_head){named[0], 2}));
+    assert_memory_equal(got.bytes, "\0\2\x10", 3);
+    assert_true(got.loaded.marks_count == 2 && got.loaded.more == 0);
+    assert_true(sl_lineage_equal(got.marks[0].lineage, named[0]) && got.marks[0].len == 2);
+    assert_memory_equal(got.marks[0].bits, "\2\2", 2);
+    assert_true(sl_lineage_equal(got.marks[1].lineage, named[1]) && got.marks[1].len == 3);
+    assert_memory_equal(got.marks[1].bits, "\0\0\x10", 3);
+    assert_true(got.loaded.now_ms >= named[1].ms);
+
+    AWAIT(&f, sl_store_load(f.store, "h", &list, named + 1, 1, on_load, NULL));
+    assert_true(got.loaded.marks_count == 1 && got.loaded.more == 1);
+    AWAIT(&f, sl_store_load(f.store, "h", &list, NULL, 0, on_load, NULL));
+    assert_true(got.loaded.marks_count == 0 && got.loaded.more == 2);
+    named[0].random += 16; /* is not in the line */
+    AWAIT(&f, sl_store_load(f.store, "h", &list, named, 1, on_load, NULL));
+    assert_true(got.loaded.marks_count == 0 && got.loaded.more == 2);
+    fixture_end(&f);
+}
+
 /* A setting that is so already, a refused one: each has written something to wait for. */
 static void every_acknowledgement_writes(void **state)
 {
@@ -519,6 +555,7 @@ int main(void)
         cmocka_unit_test(a_caller_with_another_history_writes_nothing),
         cmocka_unit_test(what_is_acknowledged_is_marked),
         cmocka_unit_test(a_batch_numbers_each_list),
+        cmocka_unit_test(a_load_brings_state_and_marks),
         cmocka_unit_test(every_acknowledgement_writes),
         cmocka_unit_test(unknown_fields_are_kept),
     };

@@ -30,7 +30,7 @@ static void set(uint32_t index, uint8_t value)
 
 static void expect(uint64_t version, const char *bytes, size_t len)
 {
-    AWAIT(&f, sl_store_load(f.store, "me", &list, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "me", &list, NULL, 0, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.version, version);
     assert_int_equal(got.len, len);

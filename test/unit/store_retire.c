@@ -237,7 +237,7 @@ static void nothing_changes_in_a_retired_list(void **state)
         .list = list, .uri = SL_SPAN("http://x/y"), .least = 9, .source = 9, .bytes = SL_SPAN("\x21")};
     AWAIT(&f, sl_store_mend(f.store, "me", &m, on_mended, NULL));
     assert_int_equal(got.number, SL_MENDED_RETIRED);
-    AWAIT(&f, sl_store_load(f.store, "me", &list, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "me", &list, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 1);
     assert_string_equal(state_of(), "retired");
 }

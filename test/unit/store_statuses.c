@@ -40,7 +40,7 @@ static void each_change_has_a_result_of_its_own(void **state)
     assert_string_equal(got.results, "0");
     assert_false(got.changed);
     assert_int_equal(got.version, 1);
-    AWAIT(&f, sl_store_load(f.store, "u", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "u", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 1);
     assert_int_equal(sl_status_get(got.bytes, got.len, 2, 3), 2);
     assert_int_equal(sl_status_get(got.bytes, got.len, 2, 4), 1);
@@ -68,17 +68,17 @@ static void what_is_not_there(void **state)
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     update("foreign", &id, -1, &c, 1);
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&f, sl_store_load(f.store, "n", &other, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &other, NULL, 0, on_load, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     AWAIT(&f, sl_store_status(f.store, "n", NULL, &other, 0, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     AWAIT(&f, sl_store_status(f.store, "n", NULL, &id, 16, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
-    AWAIT(&f, sl_store_load(f.store, "n", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.len, 0); /* nothing was ever set */
     update("n", &id, -1, &(struct sl_change){9, 1}, 1);
-    AWAIT(&f, sl_store_load(f.store, "n", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "n", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.len, 2);
     assert_int_equal(got.bytes[1], 2);
 }
@@ -95,7 +95,7 @@ static void many_changes_in_one_update(void **state)
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(strspn(got.results, "1"), N);
     assert_int_equal(got.version, 1);
-    AWAIT(&f, sl_store_load(f.store, "many", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "many", &id, NULL, 0, on_load, NULL));
     for (uint32_t i = 0; i < N; i++)
         assert_int_equal(sl_status_get(got.bytes, got.len, 4, c[i].index), c[i].value);
 }
@@ -124,7 +124,7 @@ static void a_batch_is_all_or_nothing(void **state)
     AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
     assert_int_equal(got.batched.refused_position, 1);
-    AWAIT(&f, sl_store_load(f.store, "one", &one, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "one", &one, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 0);
     assert_int_equal(got.len, 0);
     g[1] = (struct sl_batch_group){two, good, p2, 1};
@@ -185,7 +185,7 @@ static enum sl_err model_batch(struct model *m, int final, const struct sl_batch
 static void compare(const struct model *m, const char *pool, const struct sl_uuid *ids, unsigned bits)
 {
     for (unsigned l = 0; l < LISTS; l++) {
-        AWAIT(&f, sl_store_load(f.store, pool, &ids[l], on_load, NULL));
+        AWAIT(&f, sl_store_load(f.store, pool, &ids[l], NULL, 0, on_load, NULL));
         assert_int_equal(got.version, m->version[l]);
         for (uint32_t i = 0; i < SIZE; i++)
             assert_int_equal(sl_status_get(got.bytes, got.len, bits, i), m->status[l][i]);
@@ -279,7 +279,7 @@ static void sparse_and_dense_batches_agree(void **state)
             assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
             assert_int_equal(got.batched.refused_position, count - 1);
         }
-        AWAIT(&f, sl_store_load(f.store, pool, &d[0].id, on_load, NULL));
+        AWAIT(&f, sl_store_load(f.store, pool, &d[0].id, NULL, 0, on_load, NULL));
         for (uint32_t i = 0; i < ENTRIES; i++)
             assert_int_equal(i * bits / 8 < got.len ? sl_status_get(got.bytes, got.len, bits, i) : 0,
                              model[i]);
@@ -305,7 +305,7 @@ static void a_batch_of_many(void **state)
     AWAIT(&f, sl_store_batch(f.store, "big", NULL, 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_OK);
-    AWAIT(&f, sl_store_load(f.store, "big", &d[1].id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "big", &d[1].id, NULL, 0, on_load, NULL));
     assert_int_equal(got.len, 6250);
     uint32_t set = 0;
     for (uint32_t i = 0; i < 50000; i++)

@@ -96,7 +96,7 @@ static void a_server_that_becomes_unfit(void **state)
                      SL_ERR_UNAVAILABLE);
     assert_int_equal(sl_store_take(f.store, "p", 8, &own, 1, on_taken, NULL), SL_ERR_UNAVAILABLE);
     assert_int_equal(sl_store_precreate(f.store, "p", &d, 1, on_records, NULL), SL_ERR_UNAVAILABLE);
-    AWAIT(&f, sl_store_load(f.store, "p", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "p", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 1);
     AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));
     assert_int_equal(got.value, 1);
@@ -241,7 +241,7 @@ static void the_documented_rules_suffice(void **state)
     key.id[0]++;
     AWAIT(&f, sl_store_remember(f.store, "acl", &key, SL_SPAN("answer"), on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(&f, sl_store_load(f.store, "acl", &id, on_load, NULL));
+    AWAIT(&f, sl_store_load(f.store, "acl", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.len, 1);
     AWAIT(&f, sl_store_status(f.store, "acl", NULL, &id, 1, on_status, NULL));
     assert_int_equal(got.value, 1);
