@@ -22,6 +22,7 @@
 #define CHECK_EVERY_NS (10 * SL_NS_PER_S)
 #define AGAIN_NS SL_NS_PER_S                /* while it is unfit */
 #define REPLICAS_KEPT_NS (60 * SL_NS_PER_S) /* wait-replicas: all: a replica that has left counts so long */
+#define WATCHED_NS (30 * SL_NS_PER_S)       /* sentinels that were seen count so long */
 
 static void note(struct sl_check *check, enum sl_verdict verdict, bool risky, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -161,12 +162,15 @@ static void on_config(struct sl_conn *c, const struct redisReply *reply)
     check_replicas(c);
 }
 
+/* In a failover the sentinels leave the former primary for some seconds, while it still takes writes: their
+ * absence counts only once it has lasted. */
 static void on_sentinels(struct sl_conn *c, const struct redisReply *reply)
 {
     struct sl_check *check = &c->check;
     bool heard = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
-    bool seen = c->watched && c->state == SL_STORE_VERIFYING;
-    if (heard || seen)
+    if (heard || (c->watched && c->state == SL_STORE_VERIFYING))
+        check->watched_until_ns = sl_conn_now(c) + WATCHED_NS;
+    if (sl_conn_now(c) < check->watched_until_ns)
         note(check, SL_VERDICT_UNFIT, true,
              "sentinels watch this Redis and may make it a replica; mode: sentinel does not exist yet");
 }

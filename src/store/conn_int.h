@@ -59,6 +59,7 @@ struct sl_check {
     /* wait-replicas: the most replicas that there were and when they were last as many; what was told. */
     uint32_t replicas, told;
     uint64_t replicas_ns;
+    uint64_t watched_until_ns; /* sentinels were seen */
 };
 
 struct sl_conn {
