@@ -194,11 +194,12 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *r)
     mark_done(err);
 }
 
-/* The rules that docs/redis.md tells an operator to write. */
-static void the_documented_rules_suffice(void **state)
+/* The rules that docs/redis.md tells an operator to write, as words; NULL behind the last. */
+static void documented_rules(char *words[static 128])
 {
-    (void)state;
-    char rules[2048] = {0};
+    static char rules[2048];
+    unsigned n = 0;
+    memset(rules, 0, sizeof rules);
     FILE *file = fopen(SL_TEST_DATA "/../../docs/redis.md", "r");
     assert_non_null(file);
     for (char line[512]; rules[0] == '\0' && fgets(line, sizeof line, file) != NULL;)
@@ -209,11 +210,62 @@ static void the_documented_rules_suffice(void **state)
     fclose(file);
     rules[strcspn(rules, "\n")] = '\0';
     assert_non_null(strstr(rules, ">secret"));
-    char *quoted = strtok(rules, " ");
-    char command[4096] = "acl setuser statuslistd";
-    for (; quoted != NULL; quoted = strtok(NULL, " "))
-        snprintf(command + strlen(command), sizeof command - strlen(command), " '%s'", quoted);
+    for (char *word = strtok(rules, " "); word != NULL && n < 127; word = strtok(NULL, " "))
+        words[n++] = word;
+    words[n] = NULL;
+}
+
+/* Gives the user all of these rights but one. */
+static void permit_all_but(char *const *words, const char *one)
+{
+    char command[4096] = "acl setuser statuslistd reset";
+    for (; *words != NULL; words++)
+        if (*words != one)
+            snprintf(command + strlen(command), sizeof command - strlen(command), " '%s'", *words);
     assert_string_equal(cli(&f.server, "%s", command), "OK");
+}
+
+static void each_documented_right_is_missed(void **state)
+{
+    (void)state;
+    char *words[128];
+    documented_rules(words);
+    f.options.username = "statuslistd";
+    f.options.password = "secret";
+    f.options.database = 2;
+    f.options.wait_replicas = 1;
+    unsigned tried = 0;
+    for (char **word = words; *word != NULL; word++) {
+        char name[64];
+        if (strchr("+~&", **word) == NULL || strcmp(*word, "+auth") == 0) /* AUTH is everybody's */
+            continue;
+        permit_all_but(words, *word);
+        snprintf(name, sizeof name, "%s",
+                 **word == '~'   ? "EVALSHA"
+                 : **word == '&' ? "PUBLISH on statuslist:2:{"
+                                 : *word + 1);
+        for (char *c = name; *c != '\0'; c++)
+            *c = *c == '|' ? ' ' : *c;
+        struct sl_store *s = fixture_store(&f, "check", true);
+        TURN_UNTIL(&f, sl_store_hopeless(s));
+        if (strcasestr(sl_store_reason(s), name) == NULL)
+            fail_msg("without %s: %s", *word, sl_store_reason(s));
+        sl_store_free(s);
+        tried++;
+    }
+    assert_true(tried > 40);
+    permit_all_but(words, NULL);
+    struct sl_store *s = fixture_store(&f, "check", true);
+    TURN_UNTIL(&f, sl_store_state(s) == SL_STORE_UP);
+    sl_store_free(s);
+}
+
+static void the_documented_rules_suffice(void **state)
+{
+    (void)state;
+    char *words[128];
+    documented_rules(words);
+    permit_all_but(words, NULL);
     sl_store_free(f.store);
     f.options.username = "statuslistd";
     f.options.password = "secret";
@@ -284,7 +336,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(persistence_is_verified),           T(a_server_that_becomes_unfit),
         T(what_redis_answers_makes_it_unfit), T(a_primary_that_becomes_a_replica),
-        T(passwords_and_permissions),         T(the_documented_rules_suffice),
+        T(passwords_and_permissions),         T(each_documented_right_is_missed),
+        T(the_documented_rules_suffice),
     };
     return cmocka_run_group_tests_name("store verification", tests, NULL, NULL);
 }
