@@ -104,6 +104,11 @@ static const struct mistake mistakes[] = {
      "2: app.workers: '-3' is out of range; expected a whole number from 1 to 256, or auto"},
     {IN_APP, "  workers: \"2\"\n",
      "2: app.workers: is in quotes and therefore a text; expected a whole number from 1 to 256, or auto"},
+    {IN_APP, "  redis: {wait-replicas: some}\n",
+     "2: app.redis.wait-replicas: 'some' is not a whole number; expected a whole number from 0 to 100, or "
+     "all"},
+    {IN_APP, "  redis: {wait-replicas: 101}\n",
+     "2: app.redis.wait-replicas: '101' is out of range; expected a whole number from 0 to 100, or all"},
     {IN_APP, "  workers: [2]\n", "2: app.workers: is a list; expected a whole number from 1 to 256, or auto"},
     {IN_APP, "  workers: {a: 2}\n",
      "2: app.workers: is a map; expected a whole number from 1 to 256, or auto"},

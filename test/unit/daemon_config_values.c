@@ -68,7 +68,7 @@ static void test_everything_given(void **state)
         "  listen: {public: '[::]:80', issuer: 127.0.0.1:81, ops: 'unix:/run/ops'}\n  workers: 7\n"
         "  storage-directory: a b\n  limits: {body: 2MiB, batch-entries: 5, connections: 6}\n"
         "  shutdown: {delay: 5s, deadline: 500ms}\n"
-        "  redis: {socket: /run/redis, username: u, password: secret1, database: 3, wait-replicas: 2, "
+        "  redis: {socket: /run/redis, username: u, password: secret1, database: 3, wait-replicas: all, "
         "assume-persistence: true, persistence-strategy: append-fsync-everysec, command-timeout: 700ms}\n"
         "  status-list-pools:\n    _-9:\n      api-key: " KEY
         "\n      issuer: https://i\n      aggregation-uri: true\n      size: 1048576\n"
@@ -91,7 +91,7 @@ static void test_everything_given(void **state)
     assert_string_equal(c->redis.username, "u");
     assert_string_equal(c->redis.password, "secret1");
     assert_int_equal(c->redis.database, 3);
-    assert_int_equal(c->redis.wait_replicas, 2);
+    assert_int_equal(c->redis.wait_replicas, SL_WAIT_ALL);
     assert_true(c->redis.assume_persistence);
     assert_int_equal(c->redis.persistence, SL_PERSIST_EVERYSEC);
     assert_int_equal(c->redis.command_timeout_ms, 700);

@@ -102,6 +102,32 @@ static void each_condition_has_its_name(void **state)
     fixture_end(f);
 }
 
+/* It is read, published and renewed; nothing new is taken, and all goes on by itself once it is fit. */
+static void redis_that_is_unfit(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    fixture_start(f);
+    fixture_for(f, 20);
+    assert_true(fixture_until(f, is_synced, NULL, 5000));
+    atomic_store(&f->redis->unfit, "appendonly is no, must be yes");
+    expect(f, "", "store: redis is unfit (appendonly is no, must be yes)");
+    uint64_t slots[64], left, fill = sl_ring_fill(f->shared.pools[0].ring);
+    uint64_t taken = fake_count(f->redis, SL_OP_TAKE), made = fake_count(f->redis, SL_OP_PRECREATE),
+             read = fake_count(f->redis, SL_OP_CHANGES);
+    assert_true(sl_ring_pop(f->shared.pools[0].ring, (uint32_t)fill, slots, &left));
+    assert_false(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 1, slots));
+    fixture_for(f, 5000);
+    assert_int_equal(fake_count(f->redis, SL_OP_TAKE), taken);
+    assert_int_equal(fake_count(f->redis, SL_OP_PRECREATE), made);
+    assert_true(fake_count(f->redis, SL_OP_CHANGES) > read);
+    assert_string_equal(sl_pool_worker_unfit(&f->workers[0].pool), "appendonly is no, must be yes");
+    atomic_store(&f->redis->unfit, NULL);
+    assert_true(fixture_until(f, is_synced, NULL, 5000));
+    assert_true(fake_count(f->redis, SL_OP_TAKE) > taken);
+    fixture_end(f);
+}
+
 static void tokens_that_have_expired(void **state)
 {
     (void)state;
@@ -154,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_condition_has_its_name),
+        cmocka_unit_test(redis_that_is_unfit),
         cmocka_unit_test(tokens_that_have_expired),
         cmocka_unit_test(gauges),
     };
