@@ -18,6 +18,7 @@ struct sl_config {
     uint32_t workers; /* resolved: auto = cores that the process may use */
     bool workers_auto;
     char *storage; /* storage-directory */
+    char *runtime; /* runtime-directory, or NULL */
     uint32_t shutdown_delay_ms, shutdown_deadline_ms;
     bool core_dumps;
 

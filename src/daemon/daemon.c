@@ -64,6 +64,7 @@ static void start_threads(struct sl_daemon *d)
 static bool start_redis(struct sl_daemon *d)
 {
     d->redis = d->config->redis;
+    sl_runtime_open(d); /* before Redis hears of this process */
     if (d->redis.mode != SL_REDIS_EMBEDDED)
         return true;
     char text[512];
@@ -225,6 +226,7 @@ static void teardown(struct sl_daemon *d)
     sl_embedded_stop(d->embedded);
     sl_keys_free(d);
     sl_reload_free(d);
+    sl_handover_close(d->handover);
     if (d->storage_lock >= 0)
         close(d->storage_lock);
     sl_metric_registry_free();

@@ -72,13 +72,17 @@ struct sl_daemon {
         DAEMON_ENDED
     } state;
     int exit_code;
-    int storage_lock; /* flock on the storage directory; -1: none */
+    int storage_lock;             /* flock on the storage directory; -1: none */
+    struct sl_handover *handover; /* of the runtime directory, or NULL */
 };
 
 /* Parts without a header of their own. */
 bool sl_listen_all(
     struct sl_daemon *d); /* listen.c: binds every address; false and a log line when one fails */
 bool sl_storage_open(struct sl_daemon *d); /* storage.c: makes the directory, locks it, reads the identity */
+/* runtime.c: takes the runtime directory and what the process before has left there; says so when it cannot.
+ */
+void sl_runtime_open(struct sl_daemon *d);
 void sl_keeper_thread_init(struct sl_daemon *d);
 void sl_keeper_thread_start(struct sl_daemon *d);
 void sl_keeper_thread_free(struct sl_daemon *d);

@@ -91,7 +91,7 @@ static void run_keeper(void *arg)
                                     .clerk = d->clerk,
                                     .publishers = d->publishers,
                                     .publisher_count = d->publisher_count,
-                                    .storage = d->config->storage,
+                                    .handover = d->handover,
                                     .public_url = d->config->http.public_url,
                                     .workers = d->worker_mail,
                                     .worker_count = d->config->workers,

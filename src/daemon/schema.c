@@ -24,6 +24,16 @@ static const struct sl_option daemon_rows[] = {
      .fallback = "/var/lib/statuslistd",
      .help = "Directory for generated keys and the embedded Redis. Each instance needs its "
              "own, and it must survive a restart."},
+    {.name = "runtime-directory",
+     .type = SL_OPT_TEXT,
+     .offset = AT(runtime),
+     .max = 1024,
+     .help = "Directory in memory (tmpfs) by which a process hands its lists over to the next one after a "
+             "restart; "
+             "it is made if it is missing. Without the option it is `$RUNTIME_DIRECTORY`, which systemd "
+             "sets, else "
+             "`/run/statuslistd` if that belongs to the service. Without a usable one each start begins new "
+             "lists."},
     {.name = "shutdown.delay",
      .type = SL_OPT_DURATION,
      .offset = AT(shutdown_delay_ms),

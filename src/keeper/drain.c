@@ -79,6 +79,7 @@ static void give_list(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
     *call = (struct give_call){p, n};
     k->giving_back.out++;
     struct sl_position list = sl_keeper_position(t);
+    sl_keeper_leave_list(t);
     enum sl_err err = sl_store_give_back(k->store, p->shared->name, &list, indices, n, on_given_back, call);
     free(indices);
     if (err != SL_OK)

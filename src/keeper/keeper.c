@@ -230,6 +230,7 @@ struct sl_keeper *sl_keeper_new(const struct sl_keeper_setup *setup)
     sl_keeper_reclaim_init(k);
     for (unsigned i = 0; i < pools; i++)
         init_pool(k, i);
+    sl_keeper_heirs_init(k);
     sl_keeper_publications_init(k);
     sl_keeper_watch_certificates(k);
     sl_timer_init(&k->sweep, on_sweep, k);
@@ -257,6 +258,7 @@ void sl_keeper_free(struct sl_keeper *k)
     sl_keeper_drain_free(k);
     SL_EACH_KPOOL (p, k) {
         sl_keeper_take_free(p);
+        sl_keeper_heir_free(p);
         sl_keeper_own_free(p);
         sl_keeper_stock_free(p);
         sl_keeper_signing_free(p);

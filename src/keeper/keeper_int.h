@@ -9,6 +9,7 @@
 #include "keeper/damage.h"
 #include "keeper/drain.h"
 #include "keeper/history.h"
+#include "keeper/heir.h"
 #include "keeper/keeper.h"
 #include "keeper/lag.h"
 #include "keeper/learn.h"
@@ -63,6 +64,7 @@ struct sl_kpool {
     struct sl_interval interval;
     struct sl_stock stock;
     struct sl_ownership own;
+    struct sl_heir heir;
     struct sl_take take;
     struct sl_mending mending;
     struct sl_lease lease;

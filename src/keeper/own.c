@@ -8,6 +8,7 @@
  * Redis' may step. */
 #include "keeper/own.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -34,15 +35,30 @@ static struct sl_owned *find_owned(struct sl_kpool *p, const struct sl_uuid *id)
 static void remove_owned(struct sl_kpool *p, struct sl_owned *owned)
 {
     struct sl_owned *end = p->own.lists + p->own.count--;
+    sl_handover_drop(p->keeper->setup.handover, owned->slot);
     memmove(owned, owned + 1, (size_t)(end - owned - 1) * sizeof *owned);
 }
 
-static void add_owned(struct sl_kpool *p, struct sl_klist *t, uint32_t position)
+/* Tells an heir. False: the file says less than what is so. */
+static bool put_position(struct sl_klist *t, uint32_t position, uint32_t *slot)
 {
+    const struct sl_keeper *k = t->pool->keeper;
+    struct sl_handed handed = {.list = t->list.id, .position = position};
+    snprintf(handed.pool, sizeof handed.pool, "%s", t->pool->shared->name);
+    memcpy(handed.run, k->setup.identity->run, sizeof handed.run);
+    return sl_handover_put(k->setup.handover, slot, &handed);
+}
+
+void sl_keeper_own(struct sl_klist *t, uint32_t position, uint32_t slot)
+{
+    struct sl_kpool *p = t->pool;
     struct sl_ownership *own = &p->own;
-    struct sl_owned *owned = find_owned(p, &t->list.id);
-    if (owned != NULL || position >= t->list.size)
+    if (find_owned(p, &t->list.id) != NULL)
         return;
+    if (position >= t->list.size || !put_position(t, position, &slot)) {
+        sl_handover_drop(p->keeper->setup.handover, slot);
+        return;
+    }
     if (own->count == own->room) {
         own->room = own->room > 0 ? own->room * 2 : 4;
         own->lists = sl_xrealloc(own->lists, own->room * sizeof *own->lists);
@@ -51,7 +67,8 @@ static void add_owned(struct sl_kpool *p, struct sl_klist *t, uint32_t position)
     own->lists[own->count++] =
         (struct sl_owned){.list = t,
                           .position = position,
-                          .ready_ns = sl_mono_ns(p->keeper->clock) + (fresh ? EVERYSEC_NS : 0)};
+                          .ready_ns = sl_mono_ns(p->keeper->clock) + (fresh ? EVERYSEC_NS : 0),
+                          .slot = slot};
 }
 
 uint32_t sl_keeper_name_lists(const struct sl_kpool *p, uint64_t want, uint32_t max, struct sl_position *out)
@@ -77,6 +94,8 @@ bool sl_keeper_note_taken(struct sl_klist *t, uint32_t from, uint32_t count)
         return false;
     }
     owned->position = from + count;
+    if (!put_position(t, owned->position, &owned->slot))
+        return false;
     if (left_of(owned) == 0)
         remove_owned(t->pool, owned);
     return true;
@@ -93,6 +112,13 @@ struct sl_position sl_keeper_position(struct sl_klist *t)
 {
     const struct sl_owned *owned = find_owned(t->pool, &t->list.id);
     return (struct sl_position){t->list.id, owned != NULL ? owned->position : t->list.size};
+}
+
+void sl_keeper_leave_list(struct sl_klist *t)
+{
+    uint32_t slot = SL_HANDOVER_NONE;
+    if (find_owned(t->pool, &t->list.id) == NULL)
+        (void)put_position(t, t->list.size, &slot);
 }
 
 uint32_t sl_keeper_owned(const struct sl_kpool *p)
@@ -155,7 +181,7 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
     for (size_t i = 0; i < n; i++) {
         struct sl_klist *t = sl_keeper_learn(p, &made[i]);
         if (t != NULL)
-            add_owned(p, t, made[i].cursor);
+            sl_keeper_own(t, made[i].cursor, SL_HANDOVER_NONE);
         else
             p->own.no_room_ns = sl_mono_ns(p->keeper->clock) + NO_ROOM_NS;
     }

@@ -13,6 +13,7 @@ struct sl_owned {
     struct sl_klist *list;
     uint32_t position; /* reservations 0 .. position-1 were taken, whatever Redis says */
     uint64_t ready_ns; /* monotonic: not taken from before; a crash of Redis may still lose the list */
+    uint32_t slot;     /* in the hand-over file */
 };
 
 /* Of one pool. */
@@ -29,6 +30,9 @@ struct sl_ownership {
 };
 
 void sl_keeper_own_free(struct sl_kpool *p);
+/* The list is this process' from now on; `position` of its reservations were taken. `slot`: in the hand-over
+ * file already, or SL_HANDOVER_NONE. */
+void sl_keeper_own(struct sl_klist *t, uint32_t position, uint32_t slot);
 
 /* Up to `max` lists that can be taken from now, enough for `want` indices if there are as many. */
 uint32_t sl_keeper_name_lists(const struct sl_kpool *p, uint64_t want, uint32_t max, struct sl_position *out);
@@ -36,12 +40,15 @@ uint32_t sl_keeper_name_lists(const struct sl_kpool *p, uint64_t want, uint32_t 
  * could not be tried. */
 bool sl_keeper_make_lists(struct sl_kpool *p, uint64_t want);
 bool sl_keeper_is_making(const struct sl_kpool *p);
-/* Redis has given these indices. False: they were taken before, which is Redis' fault; they are not used. */
+/* Redis has given these indices. False: they must not be used. They were taken before, which is Redis' fault,
+ * or the hand-over file would say so to an heir. */
 bool sl_keeper_note_taken(struct sl_klist *t, uint32_t from, uint32_t count);
 /* The list has nothing left, or belongs to nobody, or to another process. */
 void sl_keeper_disown(struct sl_kpool *p, const struct sl_uuid *id);
 /* Of a list of which references are here; its size when nothing is left in Redis. */
 struct sl_position sl_keeper_position(struct sl_klist *t);
+/* References of the list are about to go back to Redis, for an heir. */
+void sl_keeper_leave_list(struct sl_klist *t);
 /* Lists that have indices left; those of them that nothing was taken from. */
 uint32_t sl_keeper_owned(const struct sl_kpool *p);
 uint32_t sl_keeper_spares(const struct sl_kpool *p);

@@ -2,6 +2,7 @@
 #pragma once
 #include "loop/crew.h"
 #include "pool/pool.h"
+#include "store/handover.h"
 #include "store/store.h"
 
 /* The keeper's connections to Redis, and their roles. */
@@ -25,10 +26,11 @@ struct sl_keeper_setup {
     struct sl_store_tls *redis_tls;   /* NULL without TLS to Redis */
     struct sl_fitness *redis_fitness; /* of the process; its judge is the keeper */
     const struct sl_store_identity *identity;
-    struct sl_crew *clerk;      /* blocking work: name resolution, marks */
-    struct sl_crew *publishers; /* their thread state is a struct sl_token_builder */
+    struct sl_handover *handover; /* NULL: lists are not handed over to the next process */
+    struct sl_crew *clerk;        /* blocking work: name resolution */
+    struct sl_crew *publishers;   /* their thread state is a struct sl_token_builder */
     unsigned publisher_count;
-    const char *storage, *public_url;
+    const char *public_url;
     struct sl_mailbox *const *workers; /* where turn messages go */
     unsigned worker_count;
     struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS]; /* of sl_store_metric_table */

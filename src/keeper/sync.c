@@ -299,11 +299,7 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *o
         return;
     }
     p->sync.refused = false;
-    bool other = sl_keeper_note_history(p, &p->sync.known, opened);
-    if (other)
-        sl_log(SL_WARN, "pool", "redis was restarted, restored or failed over: comparing all lists",
-               SL_KS("pool", p->shared->name));
-    if (other || p->sync.distrust || p->sync.back)
+    if (sl_keeper_note_history(p, &p->sync.known, opened) || p->sync.distrust || p->sync.back)
         check_all(p);
     p->sync.distrust = p->sync.back = false;
     list_pool(p);

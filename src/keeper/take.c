@@ -130,7 +130,7 @@ void sl_keeper_refill(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
     sl_keeper_distribute(p); /* the ring may have room now */
-    if (p->take.taking || !may_take(p))
+    if (p->take.taking || !may_take(p) || !sl_keeper_inherit(p))
         return;
     measure_demand(p);
     uint32_t want = wanted(p);
@@ -166,7 +166,7 @@ void sl_keeper_precreate(struct sl_kpool *p)
 {
     if (p->options->check_delay_ms > 0)
         sl_timer_start(p->keeper->loop, &p->take.spares, p->options->check_delay_ms * SL_NS_PER_MS);
-    if (may_take(p))
+    if (may_take(p) && sl_keeper_inherit(p))
         (void)sl_keeper_make_lists(p, wanted(p)); /* otherwise the next check tries again */
 }
 
@@ -180,7 +180,7 @@ void sl_keeper_reschedule_precreation(struct sl_kpool *p)
 
 bool sl_keeper_is_taking(const struct sl_kpool *p)
 {
-    return p->take.taking || sl_keeper_is_making(p);
+    return p->take.taking || sl_keeper_is_making(p) || sl_keeper_is_inheriting(p);
 }
 
 static void on_retry(void *arg)
@@ -195,6 +195,7 @@ static void on_spares_check(void *arg)
 
 void sl_keeper_take_init(struct sl_kpool *p)
 {
+    p->take.filling = true; /* what was given back to lists that are inherited may be less than that */
     sl_timer_init(&p->take.retry, on_retry, p);
     sl_timer_init(&p->take.spares, on_spares_check, p);
 }

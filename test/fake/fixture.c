@@ -164,7 +164,7 @@ static void keeper_start(struct fixture *f)
                                 .clerk = f->clerk,
                                 .publishers = f->publishers,
                                 .publisher_count = 1,
-                                .storage = f->storage,
+                                .handover = f->handover,
                                 .public_url = "https://lists.example/s",
                                 .workers = f->worker_mail,
                                 .worker_count = f->s.workers,
@@ -262,13 +262,29 @@ static void make_storage(struct fixture *f)
     const struct fixture_estate *before = f->s.estate;
     if (before != NULL) {
         memcpy(f->storage, before->storage, sizeof f->storage);
+        memcpy(f->runtime, before->runtime, sizeof f->runtime);
         f->redis = before->redis;
         return;
     }
     const char *folder = getenv("SL_TEST_FOLDER");
     snprintf(f->storage, sizeof f->storage, "%s/sl-pool-XXXXXX", folder != NULL ? folder : "/tmp");
     sl_assert(mkdtemp(f->storage) != NULL);
+    snprintf(f->runtime, sizeof f->runtime, "/dev/shm/sl-pool-XXXXXX");
+    sl_assert(mkdtemp(f->runtime) != NULL);
     f->redis = fake_redis_new(&f->clock, f->s.seed);
+}
+
+/* As the daemon does, before the keeper starts. */
+static void open_handover(struct fixture *f)
+{
+    char text[256] = "";
+    struct sl_buf why;
+    struct sl_handover_scope scope;
+    sl_buf_over(&why, text, sizeof text - 1);
+    sl_assert(sl_handover_scope_of(1, &scope));
+    if (!f->s.no_runtime)
+        f->handover = sl_handover_open(f->runtime, &scope, &why);
+    sl_assert(f->s.no_runtime || f->handover != NULL);
 }
 
 struct fixture *fixture_new(const struct fixture_setup *setup)
@@ -284,6 +300,7 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
     sl_log_set_level(SL_ERROR + 1);
     make_storage(f);
     snprintf(f->identity.run, sizeof f->identity.run, "%016" PRIx64, sl_mono_ns(&sl_clock_system));
+    open_handover(f);
     f->redis->clock = &f->clock;
     make_pools(f);
     sl_mailbox_init(&f->keeper_mail, on_keeper_mail, f);
@@ -515,9 +532,11 @@ void fixture_end(struct fixture *f)
     sl_table_free(f->shared.table);
     free(f->shared.pools);
     sl_metric_registry_free();
+    sl_handover_close(f->handover);
     if (!f->keeps) {
         fake_redis_free(f->redis);
         remove_tree(f->storage);
+        remove_tree(f->runtime);
     }
     free(f);
 }
@@ -526,6 +545,7 @@ struct fixture_estate fixture_die(struct fixture *f)
 {
     struct fixture_estate estate = {.redis = f->redis};
     memcpy(estate.storage, f->storage, sizeof estate.storage);
+    memcpy(estate.runtime, f->runtime, sizeof estate.runtime);
     f->keeps = true;
     fixture_end(f);
     return estate;

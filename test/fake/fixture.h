@@ -38,7 +38,8 @@ struct fixture_setup {
     unsigned workers, pools; /* 0: one */
     uint64_t seed;
     bool threads;
-    bool no_keeper; /* messages to the keeper go to on_keeper_mail */
+    bool no_runtime; /* nothing is handed over to a later fixture, or taken from an earlier one */
+    bool no_keeper;  /* messages to the keeper go to on_keeper_mail */
     void (*on_keeper_mail)(void *arg, struct sl_mail *m);
     void *arg;
     bool steady; /* the loops' clock is a steady one, which the keeper judges */
@@ -48,7 +49,8 @@ struct fixture_setup {
 
 struct fixture {
     struct fixture_setup s;
-    char storage[64];
+    char storage[64], runtime[64];
+    struct sl_handover *handover;
     struct fake_redis *redis;
     bool keeps;
     struct sl_clock clock; /* the system's */
@@ -82,7 +84,7 @@ struct fixture *fixture_new(const struct fixture_setup *setup);
 void fixture_end(struct fixture *f);
 /* Ends it, but keeps storage and redis for a later fixture, whose end frees them. */
 struct fixture_estate {
-    char storage[64];
+    char storage[64], runtime[64];
     struct fake_redis *redis;
 };
 struct fixture_estate fixture_die(struct fixture *f);

@@ -202,88 +202,145 @@ def test_a_kill_loses_what_was_ready_and_doubles_nothing(fixture):
     counted(references)
 
 
-def test_an_external_redis_restart_seals_the_open_lists(fixture):
-    """When Redis may have lost data, no earlier list is used any more."""
-    redis = fixture.redis()
-    service = fixture.service(redis, {"tests": {"size": 1000, "precreation": {"lists": 2},
-                                              "prefetch": {"threshold": 5, "capacity": 10}}}).start()
+@pytest.mark.parametrize("end", ["restart", "lost", "failover"])
+def test_no_list_is_sealed_when_redis_comes_back(fixture, end):
+    """A restart, older data or a new replication id cost nothing: what was ready is used, and the list goes on."""
+    redis = fixture.redis("everysec" if end == "lost" else "always")
+    strategy = {"persistence-strategy": "append-fsync-everysec"} if end == "lost" else {}
+    service = fixture.service(redis, {"tests": {"size": 1000, "precreation": {"lists": 2}, "prefetch": {"threshold": 5, "capacity": 10}}},
+                              redis=strategy).start()
     with service.client() as c:
         references = c.reserve(10)
-        before = set(until(lambda: len(c.lists()) == 3 and c.lists(), 10, "the spares"))
-        for _ in range(2):
-            redis.restart()
-            service.wait_ready()
-            # The ring itself was handed out by the old Redis, which cannot take it back: it may be used up.
-            references += [r for _ in range(5) for r in c.reserve(10)]
-            assert not {u for u, _ in references[-30:]} & before
-            states = {redis.list_config("tests", u)["state"] for u in before}
-            assert states == {"sealed"}
-            before = set(c.lists())
-        counted(references)
-        assert service.metric("lists_sealed_total") >= 6
-        for uri in before:
-            assert c.fetch(uri).status == 200
-
-
-def test_indices_given_back_under_another_epoch_are_refused(fixture):
-    redis = fixture.redis()
-    service = fixture.service(redis, {"tests": {"size": 1000, "prefetch": {"threshold": 50, "capacity": 100}}}).start()
-    with service.client() as c:
-        references = c.reserve(20)
         uri = references[0][0]
-        redis.restart()
-        service.stop()
-        assert redis.returned("tests", uri) == []
-        service.start()
-        with service.client() as c2:
-            references += c2.reserve(100)
-            assert uri not in {u for u, _ in references[20:]}
-            counted(references)
+        until(lambda: service.metric("lists_owned") == 3, 10, "the spares")
+        for _ in range(3):
+            until(lambda: service.metric("ring_fill") == 10, 10, "a full ring")
+            if end == "restart":
+                redis.restart()
+            elif end == "lost":  # the cursor as it was
+                key = f"statuslist:{{tests}}:list:{uri.rsplit('/', 1)[1]}:config"
+                redis.client.hset(key, "cursor", 1)
+                redis.restart()
+            else:
+                redis.client.execute_command("REPLICAOF", "127.0.0.1", "1")
+                redis.client.execute_command("REPLICAOF", "NO", "ONE")
+            service.wait_ready()
+            references += [r for _ in range(5) for r in c.reserve(10)]
+        assert {u for u, _ in references} == {uri}
+        assert {redis.list_config("tests", u)["state"] for u in c.lists()} == {"open"} and len(c.lists()) == 3
+        counted(references)
+        assert service.metric("lists_abandoned_total") == 0
 
 
-def test_the_embedded_redis_goes_on_with_its_lists(fixture):
-    """Of the embedded Redis we are the only client and know what we took: a clean restart and a kill keep the open list."""
-    service = fixture.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
-                                             "prefetch": {"threshold": 20, "capacity": 40}}}).start()
+def give_and_end(service, ends, calls=2, amount=20):
     references = []
-    for end in ("stop", "kill", "stop", "kill"):
+    for end in ends:
         with service.client() as c:
-            references += c.reserve(40) + c.reserve(20)
+            references += [r for _ in range(calls) for r in c.reserve(amount)]
         getattr(service, end)()
         service.start()
     with service.client() as c:
+        references += [r for _ in range(calls) for r in c.reserve(amount)]
+    return counted(references)
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_a_start_on_the_same_boot_goes_on_with_the_lists(fixture, embedded):
+    """The process that ended, in order or by kill -9 right after a reservation, has left its lists and positions."""
+    redis = None if embedded else fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 2000, "precreation": {"lists": 1},
+                                              "prefetch": {"threshold": 20, "capacity": 40}}}).start()
+    references = give_and_end(service, ["stop", "kill", "stop", "kill", "kill"])
+    assert len({u for u, _ in references}) == 1, "one list serves all"
+    assert service.metric("lists_inherited_total") == 2 and service.metric("lists_owned") == 2
+    assert (service.runtime / "hand-over").stat().st_mode & 0o7777 == 0o600
+    assert service.log().count("took over lists of the process before") == 5
+
+
+def test_a_file_that_was_put_back_gives_no_list(fixture):
+    """The hand-over file is consumed: a copy of it, under older data of Redis, is of a process that owns nothing any more."""
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 2000, "precreation": {"lists": 0},
+                                              "prefetch": {"threshold": 20, "capacity": 40}}}).start()
+    with service.client() as c:
+        references = c.reserve(40)
+    uri = references[0][0]
+    key = f"statuslist:{{tests}}:list:{uri.rsplit('/', 1)[1]}:config"
+    service.kill()
+    left, cursor = (service.runtime / "hand-over").read_bytes(), redis.client.hget(key, "cursor")
+    references += give_and_end(service.start(), ["kill"])
+    service.kill()
+    redis.client.hset(key, "cursor", cursor)
+    (service.runtime / "hand-over").write_bytes(left)
+    (service.runtime / "hand-over").chmod(0o600)
+    service.start()
+    with service.client() as c:
         references += c.reserve(40)
-        assert len({u for u, _ in references}) == 1, "one list serves all"
+        assert references[-1][0] != uri
     counted(references)
-    assert service.metric("lists_adopted_total") == 1
 
 
-def test_a_mark_that_redis_is_behind_seals(fixture):
-    """The embedded Redis lost data (its files were set back): what the mark says was taken is not taken again."""
-    import shutil
+def spoil_mode(service):
+    service.runtime.chmod(0o777)
+
+
+def spoil_place(service):
+    service.extra_environment["RUNTIME_DIRECTORY"] = str(service.directory)  # on a disk
+
+
+def spoil_file(service):
+    with open(service.runtime / "hand-over", "r+b") as f:
+        f.seek(200)
+        f.write(b"?")
+
+
+def spoil_nothing_there(service):
+    service.extra_environment["RUNTIME_DIRECTORY"] = str(service.directory / "nothing")
+
+
+@pytest.mark.parametrize("spoil, reason", [(spoil_mode, "may be written by other users"), (spoil_place, "is not in memory"),
+                                           (spoil_file, "is torn"), (spoil_nothing_there, "No such file")])
+def test_a_wrong_runtime_directory_means_new_lists(fixture, spoil, reason):
+    """Never a refusal to start: one line says why, and the rest of the list stays unused."""
     service = fixture.service(None, {"tests": {"size": 2000, "precreation": {"lists": 0},
                                              "prefetch": {"threshold": 20, "capacity": 40}}}).start()
     with service.client() as c:
         references = c.reserve(40)
-        old = references[0][0]
-    service.stop()
-    data, copy = service.storage / "redis", service.directory / "copy"
-    shutil.copytree(data, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+    service.kill()
+    spoil(service)
+    before = len(service.log())
     service.start()
     with service.client() as c:
-        references += [r for _ in range(5) for r in c.reserve(40)]
-    service.stop()
-    for path in copy.iterdir():
-        if path.is_dir():
-            shutil.rmtree(data / path.name)
-            shutil.copytree(path, data / path.name)
-        else:
-            shutil.copy2(path, data / path.name)
-    service.start()
-    with service.client() as c:
-        references += [r for _ in range(5) for r in c.reserve(40)]
-        assert old not in {u for u, _ in references[-200:]}
+        references += c.reserve(40)
+    assert references[0][0] != references[-1][0]
     counted(references)
+    said = [line for line in service.log()[before:].splitlines() if "subject=runtime-directory" in line]
+    assert len(said) == 1 and reason in said[0] and "new lists" in said[0]
+
+
+def test_instances_take_from_lists_of_their_own(fixture):
+    redis = fixture.redis()
+    pools = {"tests": {"size": 304, "precreation": {"lists": 1}, "prefetch": {"threshold": 20, "capacity": 40}}}
+    one = fixture.service(redis, pools).start()
+    other = fixture.service(redis, pools)
+    other.config["public-url"] = one.config["public-url"]
+    other.extra_environment["RUNTIME_DIRECTORY"] = str(one.runtime)  # held by the first: this one has none
+    other.start()
+    assert "is used by another process" in other.log()
+    references = {}
+    for service in (one, other):
+        with service.client() as c:
+            references[service] = [r for _ in range(20) for r in c.reserve(40)]
+    assert not {u for u, _ in references[one]} & {u for u, _ in references[other]}
+    one.kill()
+    one.start()
+    with one.client() as c, other.client() as d:
+        references[one] += [r for _ in range(20) for r in c.reserve(40)]
+        references[other] += [r for _ in range(20) for r in d.reserve(40)]
+        for uri, index in references[other][:3]:
+            assert c.fetch(uri).status == 200
+    counted(references[one] + references[other])
+    assert not {u for u, _ in references[one]} & {u for u, _ in references[other]}
 
 
 def test_spares_stand_ready(fixture):

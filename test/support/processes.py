@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 
 import redis as redis_library
 import yaml
@@ -181,7 +182,10 @@ class Service(Process):
         self.public = self.issuer = ("127.0.0.1", port)
         self.ops = str(self.directory / "ops.sock")
         self.storage = self.directory / "storage"
-        self.binary, self.extra_environment = BINARY, {}
+        # The directory that outlives the process, and not the machine: on a file system in memory.
+        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="sl-runtime-", dir="/dev/shm"))
+        self.removal = weakref.finalize(self, shutil.rmtree, self.runtime, True)
+        self.binary, self.extra_environment = BINARY, {"RUNTIME_DIRECTORY": str(self.runtime)}
         self.config = {"public-url": f"http://127.0.0.1:{port}", "workers": 2,
                        "listen": {"public": f"127.0.0.1:{port}", "issuer": "same", "ops": f"unix:{self.ops}"},
                        "storage-directory": str(self.storage),

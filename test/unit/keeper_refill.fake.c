@@ -1,4 +1,4 @@
-/* The keeper's life with the store: start, refilling, positions, failures, and giving back at the end. */
+/* The keeper's life with the store: start, refilling, failures, and giving back at the end. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,37 +11,7 @@
 
 #include <cmocka.h>
 
-#include "keeper/keeper_int.h"
-#include "fixture.h"
-
-static struct sl_ring *ring_of(struct fixture *f)
-{
-    return f->shared.pools[0].ring;
-}
-
-static uint32_t take_all(struct fixture *f, uint64_t *slots)
-{
-    uint64_t left, n = sl_ring_fill(ring_of(f));
-    assert_true(n == 0 || sl_ring_pop(ring_of(f), (uint32_t)n, slots, &left));
-    return (uint32_t)n;
-}
-
-static struct sl_list *list_of(struct fixture *f, uint64_t slot)
-{
-    return sl_table_at(f->shared.table, sl_ring_slot_list(slot));
-}
-
-static bool started(struct fixture *f, void *arg)
-{
-    (void)arg;
-    return atomic_load(&f->started);
-}
-
-static bool ring_full(struct fixture *f, void *arg)
-{
-    (void)arg;
-    return sl_ring_fill(ring_of(f)) == f->options[0].capacity;
-}
+#include "keeper_refill.h"
 
 static bool first_version_is_there(struct fixture *f, void *id)
 {
@@ -53,14 +23,6 @@ static bool authoritative(struct fixture *f, void *arg)
 {
     (void)arg;
     return atomic_load(&f->shared.authoritative);
-}
-
-static void ask_refill(struct fixture *f)
-{
-    struct sl_pool *p = &f->shared.pools[0];
-    uint64_t slot;
-    if (sl_reserve_now(&f->workers[0].pool, p, sl_pool_options(p)->threshold, &slot))
-        assert_true(false); /* the ring has to be empty */
 }
 
 /* ---- start ---- */
@@ -121,7 +83,7 @@ static void existing_lists_are_known_after_a_start(void **state)
     struct sl_list *l = sl_table_find(f->shared.table, &id);
     assert_non_null(l);
     assert_true(sl_list_token(l)->version == 1);
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 4); /* this process takes from lists of its own */
+    assert_int_equal(fake_list_count(f->redis, "pool0"), 2); /* none was made */
     fixture_end(f);
 }
 
@@ -234,152 +196,6 @@ static void store_that_comes_back_is_read_again(void **state)
     fixture_start(f);
     assert_true(fixture_until(f, authoritative, NULL, 1000));
     assert_true(fixture_until(f, first_version_is_there, &id, 1000));
-    fixture_end(f);
-}
-
-/* ---- positions ---- */
-
-static void a_restart_of_redis_costs_nothing(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
-    uint64_t old[64], slots[64];
-    fixture_start(f);
-    uint32_t n = take_all(f, old);
-    ask_refill(f);
-    assert_true(fixture_until(f, ring_full, NULL, 3000));
-    fake_set_up(f->redis, false);
-    fake_new_epoch(f->redis);
-    fixture_for(f, 5);
-    assert_int_equal(sl_ring_fill(ring_of(f)), f->options[0].capacity); /* those that were ready stay */
-    fake_set_up(f->redis, true);
-    fixture_for(f, 20);
-    assert_int_equal(take_all(f, slots), n);
-    for (uint32_t i = 0; i < n; i++)
-        assert_int_equal(sl_ring_slot_list(slots[i]), sl_ring_slot_list(old[i]));
-    ask_refill(f);
-    assert_true(fixture_until(f, ring_full, NULL, 3000));
-    take_all(f, slots);
-    assert_int_equal(sl_ring_slot_list(slots[0]), sl_ring_slot_list(old[0])); /* and the list goes on */
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
-    fixture_end(f);
-}
-
-/* Redis' cursor goes back with a backup, or with a replica that lagged; what was taken stays taken. */
-static void a_redis_that_went_back_gives_no_index_twice(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
-    uint64_t all[512];
-    uint32_t n = 0;
-    fixture_start(f);
-    fake_save(f->redis);
-    for (unsigned round = 0; round < 6; round++) {
-        n += take_all(f, all + n);
-        if (round % 2 == 1) {
-            fake_set_up(f->redis, false);
-            fake_restore(f->redis);
-            fixture_for(f, 5);
-            fake_set_up(f->redis, true);
-        }
-        ask_refill(f);
-        assert_true(fixture_until(f, ring_full, NULL, 3000));
-    }
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < i; j++)
-            assert_true(all[i] != all[j]);
-    assert_int_equal(sl_ring_slot_list(all[n - 1]), sl_ring_slot_list(all[0])); /* no list was given up */
-    fixture_end(f);
-}
-
-static void a_list_that_is_not_ours_any_more_is_left(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
-    uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
-    struct sl_uuid id = list_of(f, slots[0])->id;
-    struct fake_fields *list = &fake_find(f->redis, &id)->now;
-    uint32_t cursor = list->cursor;
-    snprintf(list->owner, sizeof list->owner, "another");
-    ask_refill(f);
-    assert_true(fixture_until(f, ring_full, NULL, 3000));
-    take_all(f, slots);
-    assert_memory_not_equal(&list_of(f, slots[0])->id, &id, sizeof id);
-    assert_int_equal(list->cursor, cursor);
-    fixture_end(f);
-}
-
-static void indices_that_redis_gives_twice_are_not_used(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
-    uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
-    struct sl_klist *t = sl_klist_of(list_of(f, slots[0]));
-    uint32_t position = sl_keeper_position(t).position;
-    assert_false(sl_keeper_note_taken(t, position - 1, 2));
-    assert_int_equal(sl_keeper_position(t).position, position);
-    assert_true(sl_keeper_note_taken(t, position + 1, 2)); /* a reply was lost in between */
-    assert_int_equal(sl_keeper_position(t).position, position + 3);
-    fixture_end(f);
-}
-
-/* ---- the birth of a list ---- */
-
-/* Under everysec a list is not used for two seconds after its creation. */
-static void everysec(struct sl_pool_options *o, struct sl_redis_options *redis)
-{
-    (void)o;
-    redis->persistence = SL_PERSIST_EVERYSEC;
-}
-
-static void young_lists_wait_under_everysec(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = everysec});
-    assert_true(fixture_until(f, started, NULL, 2000));
-    fixture_pass(f, 1000);
-    fixture_for(f, 20);
-    assert_int_equal(sl_ring_fill(ring_of(f)), 0);
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 2); /* waiting makes no more of them */
-    fixture_pass(f, 1000);
-    fixture_start(f);
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
-    fixture_end(f);
-}
-
-/* The wall clock of Redis, and ours, go back by an hour: nobody asks them. */
-static void clocks_that_go_back_stop_no_reservation(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = everysec});
-    uint64_t slots[64];
-    assert_true(fixture_until(f, started, NULL, 2000));
-    atomic_store(&f->wall_step_ms, -3600000);
-    fixture_pass(f, 2100);
-    fixture_start(f);
-    for (unsigned round = 0; round < 20; round++) { /* into the next list, which is made with that clock */
-        take_all(f, slots);
-        ask_refill(f);
-        fixture_for(f, 5);
-        fixture_pass(f, 200);
-        assert_true(fixture_until(f, ring_full, NULL, 1000));
-    }
-    fixture_end(f);
-}
-
-/* Replicas have not confirmed: the same lists are asked for again, so none is left behind. */
-static void lists_that_are_not_confirmed_are_asked_for_again(void **state)
-{
-    (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
-    fake_fail(f->redis, SL_OP_PRECREATE, 5, SL_ERR_OUTCOME_UNKNOWN);
-    fixture_start(f);
-    assert_int_equal(fake_count(f->redis, SL_OP_PRECREATE), 6);
-    assert_int_equal(fake_list_count(f->redis, "pool0"), 2);
     fixture_end(f);
 }
 
@@ -498,13 +314,6 @@ int main(void)
         cmocka_unit_test(failed_opening_is_tried_again),
         cmocka_unit_test(failed_listing_is_tried_again),
         cmocka_unit_test(store_that_comes_back_is_read_again),
-        cmocka_unit_test(a_restart_of_redis_costs_nothing),
-        cmocka_unit_test(a_redis_that_went_back_gives_no_index_twice),
-        cmocka_unit_test(a_list_that_is_not_ours_any_more_is_left),
-        cmocka_unit_test(indices_that_redis_gives_twice_are_not_used),
-        cmocka_unit_test(young_lists_wait_under_everysec),
-        cmocka_unit_test(clocks_that_go_back_stop_no_reservation),
-        cmocka_unit_test(lists_that_are_not_confirmed_are_asked_for_again),
         cmocka_unit_test(spares_are_made_before_they_are_needed),
         cmocka_unit_test(what_nobody_got_goes_back_list_by_list),
         cmocka_unit_test(end_waits_for_a_take_that_is_under_way),
