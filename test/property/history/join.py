@@ -1,0 +1,60 @@
+"""The join: two histories of one list are put together, and neither replaces the other.
+
+Per index the later lineage wins; within one lineage the higher version, which contains the lower; final statuses win over all. The
+lowest lineage in which the two lines differ is where the histories part: of it and of all that lies below, the side that has more of
+it has all bytes. Above, a side knows which indices were acknowledged in a lineage by the marks of that lineage.
+"""
+from lineage import FINAL, State
+
+
+class Joined(State):
+    __slots__ = ("too_late",)  # what would have been needed is no longer known: the bytes are ours, final statuses apart
+
+
+def differing(ours, theirs):
+    """The lineages of which the two sides do not contain the same, lowest first."""
+    return sorted(lineage for lineage in {*ours.line, *theirs.line} if ours.line.get(lineage, 0) != theirs.line.get(lineage, 0))
+
+
+def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, finals_win=True):
+    """`ours` (in Redis) and `theirs` (remembered) in one state; the caller touches it. `expired` says that the marks of a lineage may
+    be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too late."""
+    result = ours.copy_to(Joined())
+    differ = differing(ours, theirs)
+    cut = max(ours.cut, theirs.cut)
+    result.too_late = any(expired(lineage) for lineage in differ[1:])
+    if know_cut:
+        result.too_late |= theirs.at <= cut or any(lineage <= cut for lineage in differ)
+    if differ and not result.too_late:
+        overlay(result, ours, theirs, differ[0])
+    if final and finals_win:
+        keep_finals(result, theirs)
+        keep_finals(result, ours)
+    for lineage, version in theirs.line.items():
+        result.line[lineage] = max(result.line.get(lineage, 0), version)
+    if know_cut:
+        result.cut = cut
+        result.line = {lineage: version for lineage, version in result.line.items() if lineage > cut}
+    result.version = max(ours.version, theirs.version)
+    return result
+
+
+def overlay(result, ours, theirs, parting):
+    base = theirs if theirs.line.get(parting, 0) > ours.line.get(parting, 0) else ours
+    result.values, result.writes = base.values[:], base.writes[:]
+    for lineage in sorted({*ours.line, *theirs.line}):
+        if lineage < parting:
+            continue
+        more = theirs.line.get(lineage, 0) > ours.line.get(lineage, 0)
+        side = theirs if more else ours
+        if lineage > parting:
+            for index in side.marks.get(lineage, ()):
+                result.values[index], result.writes[index] = side.values[index], side.writes[index]
+        if more and lineage in theirs.marks:
+            result.marks.setdefault(lineage, set()).update(theirs.marks[lineage])
+
+
+def keep_finals(result, side):
+    for index, value in enumerate(side.values):
+        if value == FINAL and result.values[index] != FINAL:
+            result.values[index], result.writes[index] = FINAL, side.writes[index]

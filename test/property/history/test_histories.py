@@ -1,0 +1,88 @@
+"""The rules of ownership and histories: random schedules in which they hold, and for every rule a schedule in which something breaks
+without it. `corpus.json` has those, made short; after a change of the model `python3 test/property/history --corpus` makes them anew."""
+import json
+import pathlib
+
+import pytest
+
+from chance import Chance
+from join import join
+from lineage import ROOT, STATUSES, Lineage, State
+from rules import PLANTS
+from schedule import run
+
+CORPUS = json.loads((pathlib.Path(__file__).parent / "corpus.json").read_text(encoding="utf-8"))
+SCHEDULES, PARTS = 10_000, 20
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_all_that_is_promised_holds_in_random_schedules(part):
+    size = SCHEDULES // PARTS
+    for seed in range(part * size, (part + 1) * size):
+        violation, _ = run(seed)
+        assert violation is None, f"schedule {seed}: {violation}; python3 test/property/history --shrink {seed}"
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_what_breaks_without_a_rule_holds_with_it(plant):
+    schedule = CORPUS[plant]
+    violation, _ = run(schedule["seed"], plant, schedule["steps"])
+    assert violation is not None and violation.kind == schedule["kind"]
+    violation, _ = run(schedule["seed"], None, schedule["steps"])
+    assert violation is None
+
+
+def test_the_corpus_is_of_the_plants_that_there_are():
+    assert set(CORPUS) == set(PLANTS)
+
+
+# ---- the join by itself
+
+
+def branches(seed):
+    """Three states of a list that have a beginning in common, and then a different end each."""
+    chance, lineages = Chance(seed), [Lineage(order, order, True, order) for order in range(1, 6)]
+
+    def go_on(state, lineage, steps):
+        for _ in range(steps):
+            index = chance.below(STATUSES)
+            state.values[index] = chance.below(2)
+            state.marks.setdefault(lineage, set()).add(index)
+            state.version += 1
+            state.at, state.line[lineage] = lineage, state.version
+
+    root = State()
+    root.line, root.version = {ROOT: 3}, 3
+    go_on(root, lineages[0], chance.below(3))
+    ends = []
+    for own in lineages[1:4]:
+        state = root.state()
+        go_on(state, lineages[0], chance.below(2) if own == lineages[1] else 0)  # one of them writes on in what all have
+        go_on(state, own, chance.below(3))
+        ends.append(state)
+    return ends
+
+
+def content(state):
+    return state.values, state.line, state.cut, {lineage: marks for lineage, marks in state.marks.items() if marks}
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_join_has_no_order_and_a_second_one_changes_nothing(final):
+    for seed in range(2000):
+        a, b, c = branches(seed)
+        assert content(join(a, b, final)) == content(join(b, a, final)), seed
+        assert content(join(join(a, b, final), c, final)) == content(join(a, join(b, c, final), final)), seed
+        assert content(join(join(a, b, final), b, final)) == content(join(a, b, final)), seed
+        assert content(join(a, a, final)) == content(a), seed
+
+
+def test_what_fell_out_of_a_line_cannot_be_joined():
+    for seed in range(200):
+        a, b, _ = branches(seed)
+        if b.at == ROOT or b.line == a.line:
+            continue
+        a.cut = b.at
+        a.line = {lineage: version for lineage, version in a.line.items() if lineage > a.cut}
+        joined = join(a, b, False)
+        assert joined.too_late and joined.values == a.values and joined.cut == a.cut, seed
