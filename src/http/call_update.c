@@ -70,7 +70,7 @@ const char *sl_explain_update(const struct sl_call *c, enum sl_err err)
     }
 }
 
-#define STATUS_ROOM 140 /* of a status in JSON, after the URI */
+#define STATUS_ROOM 190 /* of a status in JSON, after the URI */
 
 struct list_call;
 typedef void(found_cb)(struct list_call *o, struct sl_list *list);
@@ -186,6 +186,16 @@ void sl_call_update(struct sl_call *c)
 
 /* ---- reading one */
 
+static void add_history(struct sl_buf *body, struct sl_lineage at)
+{
+    if (sl_lineage_none(at))
+        return;
+    char text[SL_LINEAGE_TEXT];
+    sl_buf_puts(body, ",\"history\":\"");
+    sl_buf_put(body, text, sl_lineage_print(at, text));
+    sl_buf_putc(body, '"');
+}
+
 static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head head)
 {
     struct list_call *o = arg;
@@ -206,6 +216,7 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head 
     sl_buf_u64(&body, value);
     sl_buf_puts(&body, ",\"version\":");
     sl_buf_u64(&body, head.version);
+    add_history(&body, head.at);
     const struct sl_token *token = sl_list_token(o->list);
     sl_buf_puts(&body, ",\"publishedVersion\":");
     if (token != NULL)

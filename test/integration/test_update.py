@@ -1,4 +1,5 @@
 """Updates: acknowledged ones are in the token, refused ones have changed nothing, and an unknown outcome is reported as one."""
+import re
 import threading
 import time
 
@@ -63,6 +64,33 @@ def test_every_width(service):
             assert t.bits == bits
             for i, v in want.items():
                 assert c.status(uri, i) == v == t.status(i)
+
+
+def test_a_version_has_a_history_that_a_restart_changes(fixture):
+    service = fixture.service(pools=POOLS).start()
+
+    def head():
+        with service.client() as c:
+            s = c.try_status(uri, index).json()
+        return s["history"], s["version"]
+
+    def update(value):
+        with service.client() as c:
+            c.update(uri, index, value)
+
+    with service.client() as c:
+        (uri, index), = c.reserve()
+    update(1)
+    first = head()
+    assert re.fullmatch("[0-9a-f]{12}-[0-9a-f]{16}", first[0])
+    update(0)
+    assert head() == (first[0], first[1] + 1)
+    service.stop()
+    service.start()
+    assert head() == (first[0], first[1] + 1)  # the list has not changed since
+    update(1)
+    later = head()
+    assert later[0] > first[0] and later[1] > first[1] + 1
 
 
 def test_a_value_already_set_makes_no_version(issuer, service):
