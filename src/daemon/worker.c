@@ -111,7 +111,7 @@ void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
     w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);
     w->store_metrics = sl_metric_slab_new(&sl_store_metric_table, "connection=\"worker\"");
     sl_pool_worker_metrics(&w->pool, &d->shared);
-    w->pool.doubtful = true;
+    w->pool.down = true;
     atomic_fetch_add_explicit(&d->shared.workers_down, 1, memory_order_relaxed);
 }
 

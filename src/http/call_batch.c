@@ -34,7 +34,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     sl_claim_release(o->claim);
     sl_pending_arrived(&o->pending, err);
     if (err == SL_OK)
-        sl_respond_committed(&o->pending, result->list, result->versions, result->lists);
+        sl_respond_committed(&o->pending, result->list, result->heads, result->lists);
     else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN)
         sl_respond_error(c, err, sl_explain_update(c, err));
     else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)

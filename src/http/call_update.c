@@ -136,12 +136,12 @@ static struct list_call *list_call_new(const struct sl_call *c, const struct sl_
 
 /* ---- setting one status */
 
-static void on_updated(void *arg, enum sl_err err, uint64_t version)
+static void on_updated(void *arg, enum sl_err err, struct sl_head head)
 {
     struct list_call *o = arg;
     sl_pending_arrived(&o->pending, err);
     if (err == SL_OK)
-        sl_respond_committed(&o->pending, &o->list, &version, 1);
+        sl_respond_committed(&o->pending, &o->list, &head, 1);
     else
         sl_respond_error(&o->pending.call, err, sl_explain_update(&o->pending.call, err));
 }
@@ -219,7 +219,7 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head 
     add_history(&body, head.at);
     const struct sl_token *token = sl_list_token(o->list);
     sl_buf_puts(&body, ",\"publishedVersion\":");
-    if (token != NULL)
+    if (token != NULL && (sl_lineage_none(token->at) || sl_token_compares(token, head)))
         sl_buf_u64(&body, token->version);
     else
         sl_buf_puts(&body, "null");

@@ -14,7 +14,7 @@ static void add_field(const struct sl_call *c, const char *name, size_t name_len
 }
 
 /* A List of Integers (RFC 8941), in the order of the lists' first entries. */
-static void add_versions(const struct sl_call *c, const uint64_t *versions, uint32_t n)
+static void add_versions(const struct sl_call *c, const struct sl_head *heads, uint32_t n)
 {
     if (n > VERSIONS_SHOWN)
         return;
@@ -24,7 +24,7 @@ static void add_versions(const struct sl_call *c, const uint64_t *versions, uint
             *at++ = ',';
             *at++ = ' ';
         }
-        at += sl_u64_digits(at, versions[i]);
+        at += sl_u64_digits(at, heads[i].version);
     }
     add_field(c, H2O_STRLIT("status-list-version"), sl_span(text, (size_t)(at - text)));
 }
@@ -37,13 +37,13 @@ static void add_visible_by(const struct sl_call *c, int64_t second)
 }
 
 /* When verifiers see the change of every list; 0: nothing can be promised. */
-static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists, const uint64_t *versions,
+static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists, const struct sl_head *heads,
                           uint32_t n)
 {
     unsigned ttls = c->t->http->options->shared_cache ? 2 : 1;
     int64_t latest = 0;
     for (uint32_t i = 0; i < n; i++) {
-        int64_t at = sl_visible_by(c->t->worker, lists[i], versions[i], n, ttls);
+        int64_t at = sl_visible_by(c->t->worker, lists[i], heads[i], n, ttls);
         if (at == 0)
             return 0;
         latest = at > latest ? at : latest;
@@ -51,9 +51,9 @@ static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists,
     return latest;
 }
 
-static void respond_now(const struct sl_call *c, const uint64_t *versions, uint32_t n, int64_t by)
+static void respond_now(const struct sl_call *c, const struct sl_head *heads, uint32_t n, int64_t by)
 {
-    add_versions(c, versions, n);
+    add_versions(c, heads, n);
     if (by != 0)
         add_visible_by(c, by);
     sl_respond_empty(c, 204);
@@ -67,7 +67,7 @@ struct held {
     uint32_t seconds; /* of the preference, at most limits.wait */
     uint32_t n, at;   /* the lists before `at` are published */
     struct sl_list **lists;
-    uint64_t *versions;
+    struct sl_head *heads;
 };
 
 static void on_followed(void *arg, bool published);
@@ -79,14 +79,14 @@ static void respond_held(struct held *h, bool published)
     const struct sl_call *c = &h->pending->call;
     if (published)
         add_field(c, H2O_STRLIT("preference-applied"), sl_call_decimal(c, "wait=", h->seconds));
-    respond_now(c, h->versions, h->n, visible_by(c, h->lists, h->versions, h->n));
+    respond_now(c, h->heads, h->n, visible_by(c, h->lists, h->heads, h->n));
 }
 
 static void wait_for_next(struct held *h)
 {
     const struct sl_call *c = &h->pending->call;
     uint64_t now = sl_mono_ns(c->t->clock);
-    while (h->at < h->n && sl_is_published(h->lists[h->at], h->versions[h->at]))
+    while (h->at < h->n && sl_is_published(h->lists[h->at], h->heads[h->at]))
         h->at++;
     if (h->at == h->n || now >= h->deadline_ns || c->t->draining) {
         respond_held(h, h->at == h->n);
@@ -94,7 +94,7 @@ static void wait_for_next(struct held *h)
     }
     h->pending->cancel = sl_follow_cancel;
     h->pending->wait =
-        sl_follow(c->t->worker, h->lists[h->at], h->versions[h->at], h->deadline_ns - now, on_followed, h);
+        sl_follow(c->t->worker, h->lists[h->at], h->heads[h->at], h->deadline_ns - now, on_followed, h);
 }
 
 static void on_followed(void *arg, bool published)
@@ -108,7 +108,7 @@ static void on_followed(void *arg, bool published)
 }
 
 static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *lists,
-                        const uint64_t *versions, uint32_t n, uint32_t seconds)
+                        const struct sl_head *heads, uint32_t n, uint32_t seconds)
 {
     const struct sl_call *c = &pending->call;
     struct held *h = sl_call_alloc(c, sizeof *h);
@@ -117,9 +117,9 @@ static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *
                        .deadline_ns = sl_mono_ns(c->t->clock) + seconds * SL_NS_PER_S,
                        .n = n};
     h->lists = sl_call_alloc(c, n * sizeof(struct sl_list *));
-    h->versions = sl_call_alloc(c, n * sizeof *versions);
+    h->heads = sl_call_alloc(c, n * sizeof *heads);
     memcpy(h->lists, lists, n * sizeof(struct sl_list *));
-    memcpy(h->versions, versions, n * sizeof *versions);
+    memcpy(h->heads, heads, n * sizeof *heads);
     wait_for_next(h);
 }
 
@@ -140,12 +140,12 @@ static uint32_t preferred_wait(const struct sl_call *c)
 }
 
 void sl_respond_committed(struct sl_pending_call *pending, struct sl_list *const *lists,
-                          const uint64_t *versions, uint32_t n)
+                          const struct sl_head *heads, uint32_t n)
 {
     const struct sl_call *c = &pending->call;
     uint32_t seconds = preferred_wait(c);
     if (seconds > 0)
-        hold_answer(pending, lists, versions, n, seconds);
+        hold_answer(pending, lists, heads, n, seconds);
     else
-        respond_now(c, versions, n, visible_by(c, lists, versions, n));
+        respond_now(c, heads, n, visible_by(c, lists, heads, n));
 }

@@ -5,4 +5,4 @@
 /* 204 for a change that is durable, with what can be said about when verifiers see it. Where the request
  * prefers to wait, the answer is held until the change is published. The arrays are copied. */
 void sl_respond_committed(struct sl_pending_call *pending, struct sl_list *const *lists,
-                          const uint64_t *versions, uint32_t n);
+                          const struct sl_head *heads, uint32_t n);

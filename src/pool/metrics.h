@@ -42,6 +42,10 @@ enum sl_keyed_result {
       "(the key belongs to a different request), failed (nothing was done), unknown (Redis did not "         \
       "confirm).",                                                                                           \
       "result", sl_keyed_results, NULL, 0)                                                                   \
+    X(HISTORY_REFUSALS, "history_refusals_total", SL_COUNTER,                                                \
+      "Changes and status reads that Redis refused because its data have another history than the instance " \
+      "knew; each is sent once more when the pool was opened anew.",                                         \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(GROUP_SIZE, "update_group_size", SL_HISTOGRAM, "Single updates that were sent to Redis together.",     \
       NULL, NULL, sl_metric_size_bounds, 0)
 

@@ -276,7 +276,7 @@ static void ask_all(struct sl_conn *c)
     ask_rights(c);
 }
 
-/* ---- a connection that does not verify: only the kind of server, at each connect */
+/* ---- a connection that does not verify: only the kind of server, at each connect and when its owner asks */
 
 static void on_kind(struct sl_conn *c, const struct redisReply *reply)
 {
@@ -285,6 +285,8 @@ static void on_kind(struct sl_conn *c, const struct redisReply *reply)
         sl_conn_refused(c, "INFO", reply);
         return;
     }
+    sl_server_cb *asked = c->asked;
+    c->asked = NULL;
     info = sl_span(reply->str, reply->len);
     keep_ids(c, info);
     sl_decode_info(info, "role", &role);
@@ -296,12 +298,16 @@ static void on_kind(struct sl_conn *c, const struct redisReply *reply)
                      (int)(role.len < 32 ? role.len : 32), role.at);
     else if (c->state == SL_STORE_VERIFYING)
         sl_conn_up(c);
+    else if (asked != NULL)
+        asked(c->asked_arg);
 }
 
 void sl_check_start(struct sl_conn *c)
 {
-    if (c->state == SL_STORE_VERIFYING)
+    if (c->state == SL_STORE_VERIFYING) {
         c->server = (struct sl_store_server){0};
+        c->asked = NULL;
+    }
     if (c->setup.verifies)
         ask_all(c);
     else

@@ -95,6 +95,8 @@ struct sl_conn {
     /* check.c */
     struct sl_check check;
     struct sl_store_server server;
+    sl_server_cb *asked; /* of sl_store_ask_server; NULL: nobody asks */
+    void *asked_arg;
 };
 
 void sl_conn_init(struct sl_conn *c, const struct sl_store_setup *setup, const struct sl_conn_hooks *hooks);

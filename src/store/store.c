@@ -142,6 +142,19 @@ const struct sl_store_server *sl_store_server(const struct sl_store *s)
     return &s->conn.server;
 }
 
+void sl_store_ask_server(struct sl_store *s, sl_server_cb *done, void *arg)
+{
+    sl_assert(s->conn.state == SL_STORE_UP && !s->conn.setup.verifies);
+    s->conn.asked = done;
+    s->conn.asked_arg = arg;
+    sl_check_start(&s->conn);
+}
+
+void sl_store_redial(struct sl_store *s, const char *why)
+{
+    sl_conn_drop(&s->conn, false, "%s", why);
+}
+
 unsigned sl_store_inflight(const struct sl_store *s)
 {
     return s->inflight;

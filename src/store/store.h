@@ -84,6 +84,12 @@ struct sl_store_server {
     char run_id[SL_REPLID_MAX + 1], replid[SL_REPLID_MAX + 1];
 };
 const struct sl_store_server *sl_store_server(const struct sl_store *s);
+/* Asks again who it is. `done` is called after the answer, unless the connection ends before it. The store
+ * is UP; one question at a time. */
+typedef void(sl_server_cb)(void *arg);
+void sl_store_ask_server(struct sl_store *s, sl_server_cb *done, void *arg);
+/* Ends the connection, and connects anew. */
+void sl_store_redial(struct sl_store *s, const char *why);
 unsigned sl_store_inflight(const struct sl_store *s);
 uint64_t sl_store_rtt_ns(const struct sl_store *s); /* smoothed round trip of updates; 0 before the first */
 /* Waits at most `deadline_ns` for the replies that are due, then closes; on_state(CLOSED) reports the end. */

@@ -68,6 +68,12 @@ static inline bool sl_token_covers(const struct sl_token *t, struct sl_head head
     return sl_line_covers(&t->line, head);
 }
 
+/* The numbers of both say which is newer: one lineage, or the token has the other in its line. */
+static inline bool sl_token_compares(const struct sl_token *t, struct sl_head head)
+{
+    return sl_token_covers(t, head) || sl_lineage_equal(t->at, head.at);
+}
+
 /* Takes another reference. The caller must know that a reference keeps the token alive during the call. */
 static inline struct sl_token *sl_token_ref(struct sl_token *t)
 {

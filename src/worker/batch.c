@@ -8,19 +8,29 @@
 #include "worker/keyed.h"
 #include "worker/update.h"
 
+struct sorted_entry {
+    const struct sl_batch_entry *entry;
+    uint32_t position;
+};
+
+/* The entries by list, each list's in order of arrival; kept for a second try. */
 struct sl_batch {
     struct sl_pool_worker *worker;
     struct sl_pool *pool;
     sl_batch_cb *done; /* NULL: cancelled */
     void *arg;
+    struct sl_hold hold; /* worker/connection.h */
+    struct sl_lineage sent;
+    bool released, tried;
     bool keyed;
+    struct sl_record_key key;
+    struct sorted_entry *sorted; /* NULL once it is grouped */
+    struct sl_change *changes;
+    uint32_t *positions;
     uint32_t group_count;
-    struct sl_list *lists[]; /* per group */
-};
-
-struct sorted_entry {
-    const struct sl_batch_entry *entry;
-    uint32_t position;
+    struct sl_batch_group *groups;
+    struct sl_list **lists; /* per group */
+    struct sl_head *heads;
 };
 
 static int by_list(const void *left, const void *right)
@@ -37,16 +47,69 @@ static int by_first_entry(const void *left, const void *right)
     return one->positions[0] < other->positions[0] ? -1 : 1;
 }
 
-static void on_batched(void *arg, enum sl_err err, const struct sl_batched *batched)
+/* ---- grouping */
+
+static void group_entries(struct sl_batch *b, const struct sl_batch_entry *entries, uint32_t n)
 {
-    struct sl_batch *b = arg;
+    for (uint32_t i = 0; i < n; i++)
+        b->sorted[i] = (struct sorted_entry){&entries[i], i};
+    qsort(b->sorted, n, sizeof b->sorted[0], by_list);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sl_batch_entry *entry = b->sorted[i].entry;
+        b->changes[i] = (struct sl_change){entry->index, entry->value};
+        b->positions[i] = b->sorted[i].position;
+        if (i == 0 || entry->list != b->sorted[i - 1].entry->list)
+            b->groups[b->group_count++] =
+                (struct sl_batch_group){entry->list->id, &b->changes[i], &b->positions[i], 0};
+        b->groups[b->group_count - 1].count++;
+    }
+    /* An order that every instance makes alike, whatever numbers its lists have. */
+    qsort(b->groups, b->group_count, sizeof b->groups[0], by_first_entry);
+}
+
+static struct sl_batch *batch_new(const struct sl_batch_entry *entries, uint32_t n)
+{
+    struct sl_batch *b = sl_xcalloc(1, sizeof *b);
+    b->sorted = sl_xcalloc(n, sizeof *b->sorted);
+    b->changes = sl_xcalloc(n, sizeof *b->changes);
+    b->positions = sl_xcalloc(n, sizeof *b->positions);
+    b->groups = sl_xcalloc(n, sizeof *b->groups);
+    group_entries(b, entries, n);
+    b->lists = sl_xcalloc(b->group_count, sizeof(struct sl_list *));
+    b->heads = sl_xcalloc(b->group_count, sizeof *b->heads);
+    for (uint32_t i = 0; i < b->group_count; i++)
+        b->lists[i] = b->sorted[b->groups[i].changes - b->changes].entry->list;
+    free(b->sorted); /* its entries are the caller's */
+    b->sorted = NULL;
+    return b;
+}
+
+static void batch_free(struct sl_batch *b)
+{
+    free(b->changes);
+    free(b->positions);
+    free(b->groups);
+    free(b->lists);
+    free(b->heads);
+    free(b);
+}
+
+/* ---- sending */
+
+static bool send_batch(struct sl_batch *b);
+
+static void finish_batch(struct sl_batch *b, enum sl_err err, const struct sl_batched *batched)
+{
     struct sl_batch_result result = {.lists = b->group_count, .list = b->lists};
     b->worker->awaited--;
     if (err == SL_OK && batched->refused == SL_OK) {
-        for (uint32_t i = 0; i < b->group_count; i++)
+        for (uint32_t i = 0; i < b->group_count; i++) {
+            b->heads[i] = (struct sl_head){batched->at[i], batched->versions[i]};
             if (batched->changed[i])
-                sl_send_changed(b->worker, b->lists[i], batched->versions[i]);
-        result.versions = batched->versions;
+                sl_send_changed(b->worker, b->lists[i], b->heads[i]);
+        }
+        result.heads = b->heads;
+        sl_history_saw(sl_pool_history(b->pool), b->sent, batched->change);
     } else if (err == SL_OK) {
         err = batched->refused;
         result.position = batched->refused_position;
@@ -55,75 +118,63 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batched *batc
         sl_count_keyed(b->worker, b->pool, err, err == SL_OK && batched->repeated);
     if (b->done != NULL)
         b->done(b->arg, err, &result);
-    free(b);
+    batch_free(b);
 }
 
-/* Scratch of one call: the entries by list, each list's in order of arrival. */
-struct batch_scratch {
-    struct sorted_entry *sorted;
-    struct sl_change *changes;
-    uint32_t *positions;
-    struct sl_batch_group *groups;
-};
-
-static uint32_t group_entries(struct batch_scratch *scratch, const struct sl_batch_entry *entries, uint32_t n)
+static void on_released(void *arg)
 {
-    uint32_t groups = 0;
-    for (uint32_t i = 0; i < n; i++)
-        scratch->sorted[i] = (struct sorted_entry){&entries[i], i};
-    qsort(scratch->sorted, n, sizeof scratch->sorted[0], by_list);
-    for (uint32_t i = 0; i < n; i++) {
-        const struct sl_batch_entry *entry = scratch->sorted[i].entry;
-        scratch->changes[i] = (struct sl_change){entry->index, entry->value};
-        scratch->positions[i] = scratch->sorted[i].position;
-        if (i == 0 || entry->list != scratch->sorted[i - 1].entry->list)
-            scratch->groups[groups++] =
-                (struct sl_batch_group){entry->list->id, &scratch->changes[i], &scratch->positions[i], 0};
-        scratch->groups[groups - 1].count++;
+    struct sl_batch *b = arg;
+    b->released = true;
+    if (!send_batch(b))
+        finish_batch(b, SL_ERR_UNAVAILABLE, NULL);
+}
+
+static void on_batched(void *arg, enum sl_err err, const struct sl_batched *batched)
+{
+    struct sl_batch *b = arg;
+    if (err == SL_ERR_HISTORY && !b->tried) {
+        b->tried = true;
+        sl_hold_refused(b->worker, b->pool, b->sent, &b->hold);
+        return;
     }
-    /* An order that every instance makes alike, whatever numbers its lists have. */
-    qsort(scratch->groups, groups, sizeof scratch->groups[0], by_first_entry);
-    return groups;
+    finish_batch(b, err == SL_ERR_HISTORY ? SL_ERR_UNAVAILABLE : err, batched);
 }
 
-static struct sl_batch *batch_new(struct sl_pool_worker *w, const struct batch_scratch *scratch,
-                                  uint32_t groups)
+/* Or holds it. False: nothing was sent. */
+static bool send_batch(struct sl_batch *b)
 {
-    struct sl_batch *b = sl_xcalloc(1, sizeof *b + groups * sizeof b->lists[0]);
-    b->worker = w;
-    b->group_count = groups;
-    for (uint32_t i = 0; i < groups; i++)
-        b->lists[i] = scratch->sorted[scratch->groups[i].changes - scratch->changes].entry->list;
-    return b;
+    struct sl_fence fence;
+    enum sl_may_write may = sl_may_write(b->worker, b->pool, &fence);
+    if (may == SL_MAY_LATER && !b->released) {
+        sl_hold(b->worker, b->pool, &b->hold);
+        return true;
+    }
+    if (may != SL_MAY_WRITE)
+        return false;
+    b->sent = fence.lineage;
+    return sl_store_batch(b->worker->store, b->pool->name, &fence, sl_pool_options(b->pool)->final_status,
+                          b->groups, b->group_count, b->keyed ? &b->key : NULL, on_batched, b) == SL_OK;
 }
 
 struct sl_batch *sl_batch_start(struct sl_pool_worker *w, struct sl_pool *p,
                                 const struct sl_batch_entry *entries, uint32_t n,
                                 const struct sl_record_key *key, sl_batch_cb *done, void *arg)
 {
-    if (!sl_pool_worker_can_write(w))
-        return NULL;
-    struct batch_scratch scratch = {
-        sl_xcalloc(n, sizeof *scratch.sorted), sl_xcalloc(n, sizeof *scratch.changes),
-        sl_xcalloc(n, sizeof *scratch.positions), sl_xcalloc(n, sizeof *scratch.groups)};
-    uint32_t groups = group_entries(&scratch, entries, n);
-    struct sl_batch *b = batch_new(w, &scratch, groups);
+    struct sl_batch *b = batch_new(entries, n);
+    b->worker = w;
     b->pool = p;
-    b->keyed = key != NULL;
     b->done = done;
     b->arg = arg;
-    if (sl_store_batch(w->store, p->name, NULL, sl_pool_options(p)->final_status, scratch.groups, groups, key,
-                       on_batched, b) == SL_OK) {
-        w->awaited++;
-        sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);
-    } else {
-        free(b);
-        b = NULL;
+    b->hold = (struct sl_hold){.on_released = on_released, .arg = b};
+    b->keyed = key != NULL;
+    if (key != NULL)
+        b->key = *key;
+    if (!send_batch(b)) {
+        batch_free(b);
+        return NULL;
     }
-    free(scratch.sorted);
-    free(scratch.changes);
-    free(scratch.positions);
-    free(scratch.groups);
+    w->awaited++;
+    sl_metric_add(w->metrics[p->number], SL_PW_BATCHES, 1);
     return b;
 }
 

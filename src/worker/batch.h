@@ -13,10 +13,10 @@ struct sl_batch_entry {
 struct sl_batch_result {
     /* FORBIDDEN, INDEX_OUT_OF_BOUNDS, NO_SUCH_REFERENCE: which entry was refused */
     uint32_t position;
-    /* OK: the batch's lists in order of their first entries, and their versions after it */
+    /* OK: the batch's lists in order of their first entries, and their heads after it */
     uint32_t lists;
     struct sl_list *const *list;
-    const uint64_t *versions;
+    const struct sl_head *heads;
 };
 
 /* The result is valid during the call only. */

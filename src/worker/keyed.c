@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "pool/metrics.h"
+#include "worker/connection.h"
 #include "worker/reserve.h"
 
 struct sl_keyed {
@@ -13,6 +14,8 @@ struct sl_keyed {
     sl_keyed_cb *done; /* NULL: cancelled */
     void *arg;
     struct sl_reservation *reservation; /* waiting with the keeper */
+    struct sl_hold hold;                /* worker/connection.h: the present step was not sent yet */
+    bool released;
     struct sl_buf answer;
     uint32_t forgotten; /* sl_pool.forgotten before the references were taken */
     uint32_t amount;
@@ -127,19 +130,42 @@ static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *rem
         fail_keyed(k, err == SL_OK ? SL_ERR_IDEMPOTENCY_KEY_REUSED : err);
 }
 
+/* Sends the step, or holds it until the connection leads to the data that the keeper has opened: a record
+ * that is bound elsewhere would be lost, and its key give other references. False: neither. */
+static bool send_step(struct sl_keyed *k, struct sl_span answer, sl_remembered_cb *done,
+                      sl_released_cb *on_step_released)
+{
+    struct sl_fence fence;
+    enum sl_may_write may = sl_may_write(k->worker, k->pool, &fence);
+    if (may == SL_MAY_LATER && !k->released) {
+        k->hold = (struct sl_hold){.on_released = on_step_released, .arg = k};
+        sl_hold(k->worker, k->pool, &k->hold);
+    } else if (may != SL_MAY_WRITE ||
+               sl_store_remember(k->worker->store, k->pool->name, &k->key, answer, done, k) != SL_OK) {
+        return false;
+    }
+    k->worker->awaited++;
+    return true;
+}
+
+static void bind_answer(struct sl_keyed *k);
+
+static void on_bind_released(void *arg)
+{
+    struct sl_keyed *k = arg;
+    k->worker->awaited--;
+    k->released = true;
+    bind_answer(k);
+}
+
 static void bind_answer(struct sl_keyed *k)
 {
-    write_answer(k);
-    enum sl_err err = SL_ERR_UNAVAILABLE;
-    if (k->worker->store != NULL && !k->answer.failed)
-        err = sl_store_remember(k->worker->store, k->pool->name, &k->key,
-                                sl_span(k->answer.data, k->answer.len), on_bound, k);
-    if (err == SL_OK) {
-        k->worker->awaited++;
+    if (k->answer.len == 0)
+        write_answer(k);
+    if (!k->answer.failed && send_step(k, sl_span(k->answer.data, k->answer.len), on_bound, on_bind_released))
         return;
-    }
     give_back_references(k);
-    fail_keyed(k, err);
+    fail_keyed(k, SL_ERR_UNAVAILABLE);
 }
 
 static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
@@ -176,6 +202,7 @@ static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *
 {
     struct sl_keyed *k = arg;
     k->worker->awaited--;
+    k->released = false;
     if (err != SL_OK) /* also OUTCOME_UNKNOWN: reading changes nothing */
         fail_keyed(k, SL_ERR_UNAVAILABLE);
     else if (remembered->other)
@@ -186,20 +213,26 @@ static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *
         take_references(k);
 }
 
+static void on_recall_released(void *arg)
+{
+    struct sl_keyed *k = arg;
+    k->worker->awaited--;
+    k->released = true;
+    if (k->done == NULL || !send_step(k, sl_span("", 0), on_recalled, NULL))
+        fail_keyed(k, SL_ERR_UNAVAILABLE);
+}
+
 struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
                                   const struct sl_record_key *key, uint32_t n, sl_keyed_cb *done, void *arg)
 {
-    if (w->store == NULL || sl_store_state(w->store) != SL_STORE_UP)
-        return NULL;
     struct sl_keyed *k = sl_xcalloc(1, sizeof *k + n * sizeof k->slots[0]);
     *k = (struct sl_keyed){.worker = w, .pool = p, .key = *key, .done = done, .arg = arg, .amount = n};
     sl_buf_init(&k->answer, SIZE_MAX);
-    if (sl_store_remember(w->store, p->name, key, sl_span("", 0), on_recalled, k) != SL_OK) {
+    if (!send_step(k, sl_span("", 0), on_recalled, on_recall_released)) {
         sl_buf_free(&k->answer);
         free(k);
         return NULL;
     }
-    w->awaited++;
     return k;
 }
 

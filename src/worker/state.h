@@ -22,11 +22,11 @@ struct sl_pool_worker {
     struct sl_reservation *reservations; /* waiting with the keeper: worker/reserve.c */
     struct sl_lookup *lookups;           /* waiting with the keeper: worker/wait.c */
     unsigned awaited;                    /* messages and Redis replies that have not come back */
-    /* worker/connection.c. A new connection is doubtful until the keeper has confirmed that every change
-     * which Redis lost since the former connection is mended. */
-    uint64_t connection; /* number of the present one */
-    bool doubtful, confirming;
-    struct sl_confirm_mail confirm;
+    struct sl_pool_doubt *doubts;        /* per pool: worker/connection.c */
+    struct sl_timer look;
+    bool down;          /* counted in sl_shared.workers_down */
+    bool asking_server; /* Redis is asked who it is */
+    unsigned looks_apart, patience;
     bool draining; /* at shutdown: waiting requests are answered, new ones refused */
     sl_replaced_cb *on_replaced;
     void *arg;

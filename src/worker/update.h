@@ -7,9 +7,9 @@
 
 struct sl_update; /* one request; ends by itself after `done` */
 
-/* OK: the change is durable, and `version` is the list's after it. FORBIDDEN, INDEX_OUT_OF_BOUNDS,
+/* OK: the change is durable, and `head` is the list's after it. FORBIDDEN, INDEX_OUT_OF_BOUNDS,
  * NO_SUCH_REFERENCE; UNAVAILABLE: it has not happened; OUTCOME_UNKNOWN. */
-typedef void(sl_update_cb)(void *arg, enum sl_err err, uint64_t version);
+typedef void(sl_update_cb)(void *arg, enum sl_err err, struct sl_head head);
 
 /* `done` is never called inside this call. The value has to fit the list's bits. NULL: the store is down
  * (UNAVAILABLE), nothing was started. */
@@ -36,4 +36,4 @@ void sl_gathers_free(struct sl_pool_worker *w);
 void sl_gathers_flush(struct sl_pool_worker *w);
 bool sl_gathers_idle(const struct sl_pool_worker *w);
 /* Tells the keeper that a list has a new version; the keeper decides when to publish it. */
-void sl_send_changed(struct sl_pool_worker *w, struct sl_list *list, uint64_t version);
+void sl_send_changed(struct sl_pool_worker *w, struct sl_list *list, struct sl_head head);

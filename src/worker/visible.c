@@ -40,7 +40,15 @@ static int64_t end_without(const struct sl_shared *shared, const struct sl_list 
     return next_ms > end_ms ? next_ms : end_ms;
 }
 
-int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, uint64_t version,
+/* Tokens are made without a line so far: then numbers are all that can be compared. */
+static bool has_head(const struct sl_token *token, struct sl_head head)
+{
+    if (sl_lineage_none(token->at))
+        return token->version >= head.version;
+    return sl_token_covers(token, head);
+}
+
+int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, struct sl_head head,
                       uint32_t lists, unsigned ttls)
 {
     const struct sl_pool_options *options = sl_pool_options(list->pool);
@@ -55,7 +63,7 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
     if (token != NULL && token->ttl * UINT64_C(1000) > ttl_ms)
         ttl_ms = token->ttl * UINT64_C(1000);
     int64_t now_ms = sl_wall_ms(sl_loop_clock(w->loop));
-    bool everywhere = shared->alone && token != NULL && token->version >= version;
+    bool everywhere = shared->alone && token != NULL && has_head(token, head);
     uint64_t wait_ms = TURN_MS;
     if (!everywhere)
         wait_ms += SL_SWEEP_NS / SL_NS_PER_MS + options->update_interval_ms + publishing;
@@ -68,10 +76,10 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
     return (at_ms + 999) / 1000;
 }
 
-bool sl_is_published(const struct sl_list *list, uint64_t version)
+bool sl_is_published(const struct sl_list *list, struct sl_head head)
 {
     const struct sl_token *token = sl_list_token(list);
-    return token != NULL && token->version >= version &&
+    return token != NULL && has_head(token, head) &&
            !atomic_load_explicit(&list->withheld, memory_order_acquire);
 }
 
@@ -80,7 +88,7 @@ bool sl_is_published(const struct sl_list *list, uint64_t version)
 struct sl_follower {
     struct sl_pool_worker *worker;
     struct sl_list *list;
-    uint64_t version;
+    struct sl_head head;
     sl_follow_cb *done;
     void *arg;
     struct sl_timer deadline;
@@ -102,7 +110,7 @@ static void arm_deadline(struct sl_follower *f)
 {
     uint64_t now = sl_mono_ns(sl_loop_clock(f->worker->loop));
     uint64_t left = f->deadline_ns > now ? f->deadline_ns - now : 0;
-    bool at_once = sl_is_published(f->list, f->version) || f->worker->draining;
+    bool at_once = sl_is_published(f->list, f->head) || f->worker->draining;
     if (sl_list_token(f->list) == NULL && left > LOOK_NS)
         left = LOOK_NS;
     sl_timer_start(f->worker->loop, &f->deadline, at_once ? 0 : left);
@@ -111,7 +119,7 @@ static void arm_deadline(struct sl_follower *f)
 static void on_follow_deadline(void *arg)
 {
     struct sl_follower *f = arg;
-    bool published = sl_is_published(f->list, f->version);
+    bool published = sl_is_published(f->list, f->head);
     if (published || f->worker->draining || sl_mono_ns(sl_loop_clock(f->worker->loop)) >= f->deadline_ns)
         finish_follow(f, published);
     else
@@ -137,17 +145,12 @@ static struct sl_follower **followers_of(struct sl_pool_worker *w, uint32_t list
     return &w->followers[list];
 }
 
-struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *list, uint64_t version,
+struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *list, struct sl_head head,
                               uint64_t wait_ns, sl_follow_cb *done, void *arg)
 {
     struct sl_follower **first = followers_of(w, list->number), *f = sl_xcalloc(1, sizeof *f);
-    *f = (struct sl_follower){.worker = w,
-                              .list = list,
-                              .version = version,
-                              .done = done,
-                              .arg = arg,
-                              .next = *first,
-                              .link = first};
+    *f = (struct sl_follower){
+        .worker = w, .list = list, .head = head, .done = done, .arg = arg, .next = *first, .link = first};
     f->deadline_ns = sl_mono_ns(sl_loop_clock(w->loop)) + wait_ns;
     if (*first != NULL)
         (*first)->link = &f->next;
@@ -175,7 +178,7 @@ void sl_followers_look(struct sl_pool_worker *w, uint32_t list)
     struct sl_follower *reached = NULL, **end = &reached;
     for (struct sl_follower **link = &w->followers[list]; *link != NULL;) {
         struct sl_follower *f = *link;
-        if (!sl_is_published(f->list, f->version)) {
+        if (!sl_is_published(f->list, f->head)) {
             link = &f->next;
             continue;
         }
@@ -197,7 +200,7 @@ void sl_followers_drain(struct sl_pool_worker *w)
 {
     for (uint32_t i = 0; i < w->followers_cap; i++)
         while (w->followers[i] != NULL)
-            finish_follow(w->followers[i], sl_is_published(w->followers[i]->list, w->followers[i]->version));
+            finish_follow(w->followers[i], sl_is_published(w->followers[i]->list, w->followers[i]->head));
 }
 
 void sl_followers_free(struct sl_pool_worker *w)

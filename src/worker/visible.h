@@ -15,14 +15,14 @@
 #pragma once
 #include "worker/state.h"
 
-/* Seconds since 1970: from then on every verifier that follows the draft sees `version` of the list. `lists`:
- * how many lists the same request changed; `ttls`: 1, or 2 if shared caches stand between. 0: no promise,
- * since the store or the signer fails. No lock, no allocation. */
-int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, uint64_t version,
+/* Seconds since 1970: from then on every verifier that follows the draft sees what the list had at `head`.
+ * `lists`: how many lists the same request changed; `ttls`: 1, or 2 if shared caches stand between. 0: no
+ * promise, since the store or the signer fails. No lock, no allocation. */
+int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, struct sl_head head,
                       uint32_t lists, unsigned ttls);
 
-/* Whether this instance gives out a token with that version. */
-bool sl_is_published(const struct sl_list *list, uint64_t version);
+/* Whether this instance gives out a token that has what the list had at `head`. */
+bool sl_is_published(const struct sl_list *list, struct sl_head head);
 
 struct sl_follower;
 
@@ -30,7 +30,7 @@ typedef void(sl_follow_cb)(void *arg, bool published);
 
 /* Waits until sl_is_published, at most `wait_ns`. `done` is never called inside this call; at shutdown it
  * gets what is true then. */
-struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *list, uint64_t version,
+struct sl_follower *sl_follow(struct sl_pool_worker *w, struct sl_list *list, struct sl_head head,
                               uint64_t wait_ns, sl_follow_cb *done, void *arg);
 /* The request of this struct sl_follower is gone: `done` is not called. */
 void sl_follow_cancel(void *follower);

@@ -29,6 +29,7 @@ void sl_pool_worker_init(struct sl_pool_worker *w, struct sl_loop *loop, struct 
     w->mail = mail;
     w->shared = shared;
     w->gathers = sl_gathers_new(w);
+    w->doubts = sl_doubts_new(w);
 }
 
 void sl_pool_worker_on_replaced(struct sl_pool_worker *w, sl_replaced_cb *on_replaced, void *arg)
@@ -64,8 +65,8 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail)
     case SL_MAIL_LOOKUP:
         sl_lookup_answered(w, sl_container_of(mail, struct sl_lookup_mail, mail));
         return;
-    case SL_MAIL_CONFIRM:
-        sl_pool_worker_confirmed(w);
+    case SL_MAIL_REOPEN:
+        sl_doubt_answered(w, sl_container_of(mail, struct sl_reopen_mail, mail));
         return;
     case SL_MAIL_TURN:
         answer_turn(w, sl_container_of(mail, struct sl_turn_mail, mail));
@@ -73,7 +74,7 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail)
     case SL_MAIL_REFILL:
     case SL_MAIL_RETURN:
     case SL_MAIL_CHANGED:
-    case SL_MAIL_REOPEN:
+    case SL_MAIL_CONFIRM:
         break;
     }
     sl_assert(!"mail that is not for a worker");
@@ -102,12 +103,14 @@ void sl_pool_worker_stop(struct sl_pool_worker *w)
 {
     w->store = NULL;
     w->on_replaced = NULL;
+    sl_doubts_stop(w);
     sl_gathers_stop(w);
 }
 
 void sl_pool_worker_free(struct sl_pool_worker *w)
 {
     sl_gathers_free(w);
+    sl_doubts_free(w);
     sl_waits_free(w);
     sl_followers_free(w);
     free(w->metrics);

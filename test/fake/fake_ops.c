@@ -290,6 +290,16 @@ enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_
     return fake_op_sent(s, op);
 }
 
+/* Whether the caller's history is that of the data. */
+static bool is_fenced(struct op *op, const struct fake_pool *p, const struct sl_fence *fence)
+{
+    if (fence == NULL || sl_lineage_none(fence->lineage) ||
+        (sl_lineage_equal(fence->lineage, p->now.lineage) && fence->least <= p->now.change))
+        return false;
+    op->err = SL_ERR_HISTORY;
+    return true;
+}
+
 FAKE_GIVES(update, updated)
 
 enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_fence *fence,
@@ -297,20 +307,24 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
                             uint32_t n, sl_updated_cb *done, void *arg)
 {
     bool execute;
-    (void)pool;
-    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_UPDATE, arg, give_update, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.update = done;
+    struct fake_pool *p = fake_pool(s->f, pool);
+    execute = execute && !is_fenced(op, p, fence);
     struct fake_list *l = fake_find(s->f, list);
     op->bytes = sl_xcalloc(n + 1, 1);
     if (execute && l == NULL) {
         op->err = SL_ERR_NO_SUCH_LIST;
     } else if (execute) {
         bool changed = fake_update(s->f, l, final, changes, n, op->bytes);
-        op->result.updated = (struct sl_updated){
-            .version = l->now.version, .changed = changed, .count = n, .results = op->bytes};
+        op->result.updated = (struct sl_updated){.version = l->now.version,
+                                                 .changed = changed,
+                                                 .count = n,
+                                                 .results = op->bytes,
+                                                 .at = p->now.lineage,
+                                                 .change = p->now.change};
     }
     return fake_op_sent(s, op);
 }
@@ -322,21 +336,26 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl
                            sl_batched_cb *done, void *arg)
 {
     bool execute;
-    (void)pool;
-    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_BATCH, arg, give_batch, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.batch = done;
+    struct fake_pool *p = fake_pool(s->f, pool);
+    op->at = sl_xcalloc(n + 1, sizeof *op->at);
+    for (uint32_t i = 0; i < n; i++)
+        op->at[i] = p->now.lineage;
     op->bytes = sl_xcalloc(n + 1, sizeof(uint64_t));
     op->more = sl_xcalloc(n + 1, sizeof(bool));
     struct fake_answer *known = execute && key != NULL ? fake_recall(s->f, pool, key) : NULL;
+    execute = execute && (known != NULL || !is_fenced(op, p, fence));
     if (known != NULL)
         fake_batch_again(known, key, n, &op->result.batched, op->bytes, op->more);
     else if (execute)
         fake_batch(s->f, final, groups, n, &op->result.batched, op->bytes, op->more);
     if (execute && known == NULL && key != NULL && op->result.batched.refused == SL_OK)
         fake_bind(s->f, pool, key, op->bytes, n * sizeof(uint64_t));
+    op->result.batched.at = op->at;
+    op->result.batched.change = known != NULL ? 0 : p->now.change;
     return fake_op_sent(s, op);
 }
 
@@ -367,19 +386,22 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
 
 static void give_status(struct op *op)
 {
-    op->done.status(op->arg, op->err, op->value, (struct sl_head){.version = op->version});
+    op->done.status(op->arg, op->err, op->value,
+                    (struct sl_head){op->at != NULL ? *op->at : (struct sl_lineage){0}, op->version});
 }
 
 enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_fence *fence,
                             const struct sl_uuid *list, uint32_t index, sl_status_cb *done, void *arg)
 {
     bool execute;
-    (void)pool;
-    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_STATUS, arg, give_status, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.status = done;
+    struct fake_pool *p = fake_pool(s->f, pool);
+    op->at = sl_xcalloc(1, sizeof *op->at);
+    *op->at = p->now.lineage;
+    execute = execute && !is_fenced(op, p, fence);
     struct fake_list *l = fake_find(s->f, list);
     if (execute && (l == NULL || index >= l->pool->size)) {
         op->err = l == NULL ? SL_ERR_NO_SUCH_LIST : SL_ERR_INDEX_OUT_OF_BOUNDS;

@@ -39,6 +39,7 @@ static void op_free(struct op *op)
     free(op->records);
     free(op->bytes);
     free(op->more);
+    free(op->at);
     free(op);
 }
 
@@ -99,6 +100,7 @@ static void lose_all(struct sl_store *s)
         finish(s, op);
     }
     sl_timer_stop(s->setup.loop, &s->timer);
+    sl_timer_stop(s->setup.loop, &s->asked);
 }
 
 static void look(struct sl_store *s)
@@ -122,6 +124,17 @@ static void on_poke(void *arg, struct sl_mail *m)
     look(arg);
 }
 
+/* ---- who the server is ---- */
+
+static void on_asked(void *arg)
+{
+    struct sl_store *s = arg;
+    if (s->state != SL_STORE_UP)
+        return;
+    fake_server(s->f, &s->server);
+    s->on_server(s->server_arg);
+}
+
 /* ---- connections ---- */
 
 struct sl_store *sl_store_new(const struct sl_store_setup *setup)
@@ -131,6 +144,7 @@ struct sl_store *sl_store_new(const struct sl_store_setup *setup)
     s->setup = *setup;
     s->last = &s->first;
     sl_timer_init(&s->timer, on_due, s);
+    sl_timer_init(&s->asked, on_asked, s);
     sl_mailbox_init(&s->box, on_poke, s);
     sl_mailbox_attach(&s->box, setup->loop);
     struct sl_mail *m = sl_xcalloc(1, sizeof *m);
@@ -156,6 +170,7 @@ void sl_store_free(struct sl_store *s)
     *link = s->end.next;
     pthread_mutex_unlock(&s->f->lock);
     lose_all(s);
+    sl_timer_stop(s->setup.loop, &s->asked);
     sl_mailbox_detach(&s->box);
     for (struct sl_mail *m = sl_mailbox_take(&s->box), *next; m != NULL; m = next) {
         next = m->next;
@@ -196,6 +211,24 @@ const char *sl_store_unfit(const struct sl_store *s)
 const struct sl_store_server *sl_store_server(const struct sl_store *s)
 {
     return &s->server;
+}
+
+void sl_store_ask_server(struct sl_store *s, sl_server_cb *done, void *arg)
+{
+    s->on_server = done;
+    s->server_arg = arg;
+    sl_timer_start(s->setup.loop, &s->asked, atomic_load(&s->f->delay_ns));
+}
+
+void sl_store_redial(struct sl_store *s, const char *why)
+{
+    (void)why;
+    s->state = SL_STORE_DOWN;
+    s->setup.on_state(s->setup.arg, SL_STORE_DOWN);
+    lose_all(s);
+    struct sl_mail *m = sl_xcalloc(1, sizeof *m);
+    m->kind = FAKE_POKE;
+    sl_mailbox_send(&s->box, m);
 }
 
 unsigned sl_store_inflight(const struct sl_store *s)

@@ -35,6 +35,7 @@ struct op {
     struct sl_list_record *records;
     size_t record_count;
     void *bytes, *more;
+    struct sl_lineage *at; /* of a batch's groups */
     char text[SL_REPLID_MAX + 1];
     size_t len;
     uint64_t version;
@@ -53,6 +54,9 @@ struct sl_store {
     unsigned inflight;
     uint64_t rtt_ns;
     bool busy;
+    struct sl_timer asked; /* who it is */
+    sl_server_cb *on_server;
+    void *server_arg;
 };
 
 /* NULL: refused. Otherwise the caller holds the lock until fake_op_sent; *ret_execute: execute it or not. */

@@ -91,8 +91,9 @@ void fixture_release_turns(struct fixture_worker *w)
 
 static void on_worker_store(void *arg, enum sl_store_state state)
 {
-    (void)arg;
-    (void)state;
+    struct fixture_worker *w = arg;
+    if (w->store != NULL)
+        sl_pool_worker_connection(&w->pool, state == SL_STORE_UP);
 }
 
 static void worker_start(struct fixture_worker *w)
@@ -318,6 +319,8 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
         f->keeper_thread = sl_thread_start("keeper", keeper_run, f);
     else if (!f->s.no_keeper)
         keeper_start(f);
+    for (unsigned i = 0; f->s.no_keeper && i < f->s.pools; i++)
+        fixture_show_history(f, i);
     if (!f->s.threads)
         sl_mailbox_attach(&f->keeper_mail, f->loop);
     for (unsigned i = 0; i < f->s.workers; i++) {
@@ -327,6 +330,26 @@ struct fixture *fixture_new(const struct fixture_setup *setup)
             worker_start(&f->workers[i]);
     }
     return f;
+}
+
+void fixture_show_history(struct fixture *f, unsigned pool)
+{
+    struct sl_history *h = sl_xcalloc(1, sizeof *h);
+    struct fake_pool *p = fake_pool(f->redis, f->shared.pools[pool].name);
+    struct sl_store_server server;
+    fake_server(f->redis, &server);
+    memcpy(h->run_id, server.run_id, sizeof h->run_id);
+    memcpy(h->replid, server.replid, sizeof h->replid);
+    h->lineage = p->now.lineage;
+    atomic_init(&h->least, p->now.change);
+    fixture_hide_history(f, pool);
+    atomic_store(&f->shared.pools[pool].history, h);
+}
+
+/* No thread uses it: the caller is the only one. */
+void fixture_hide_history(struct fixture *f, unsigned pool)
+{
+    free(atomic_exchange(&f->shared.pools[pool].history, NULL));
 }
 
 /* ---- life ---- */
@@ -526,6 +549,8 @@ void fixture_end(struct fixture *f)
     }
     sl_mailbox_close(&f->keeper_mail);
     for (unsigned i = 0; i < f->s.pools; i++) {
+        if (f->s.no_keeper)
+            fixture_hide_history(f, i);
         sl_key_free(f->shared.pools[i].key);
         sl_ring_free(f->shared.pools[i].ring);
     }

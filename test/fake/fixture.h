@@ -100,6 +100,10 @@ void fixture_start(struct fixture *f);
 /* Runs fn(arg) in the loop of that mailbox's owner: a worker's or the keeper's. */
 void fixture_call(struct sl_mailbox *to, void (*fn)(void *arg), void *arg);
 void fixture_release_turns(struct fixture_worker *w);
+/* Without a keeper, which does this otherwise (new: as the fake is now): the history that workers may write
+ * under. fixture_new shows one. */
+void fixture_show_history(struct fixture *f, unsigned pool);
+void fixture_hide_history(struct fixture *f, unsigned pool);
 
 uint64_t fixture_metric(const struct fixture *f, unsigned pool, unsigned id);
 uint64_t fixture_metric_label(const struct fixture *f, unsigned pool, unsigned id, unsigned value);

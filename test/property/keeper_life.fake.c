@@ -142,9 +142,9 @@ static void settle(struct request *q, enum sl_err err)
     q->used = false;
 }
 
-static void on_updated(void *arg, enum sl_err err, uint64_t version)
+static void on_updated(void *arg, enum sl_err err, struct sl_head head)
 {
-    assert_true(err != SL_OK || version > 0 || ((struct request *)arg)->values[0] == 0);
+    assert_true(err != SL_OK || head.version > 0 || ((struct request *)arg)->values[0] == 0);
     settle(arg, err);
 }
 

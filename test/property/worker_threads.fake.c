@@ -58,12 +58,12 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     receive(f, slots, n);
 }
 
-static void on_updated(void *arg, enum sl_err err, uint64_t version)
+static void on_updated(void *arg, enum sl_err err, struct sl_head head)
 {
     struct hand *f = arg;
     f->open--;
     f->updated += err == SL_OK;
-    f->versions += version;
+    f->versions += head.version;
 }
 
 static void reserve(struct hand *f)

@@ -45,10 +45,10 @@ static void on_gone(void *arg, enum sl_err err, const uint64_t *slots, uint32_t 
     sl_assert(!"the answer to a request that is gone");
 }
 
-static void on_updated(void *arg, enum sl_err err, uint64_t version)
+static void on_updated(void *arg, enum sl_err err, struct sl_head head)
 {
     struct life *l = arg;
-    (void)version;
+    (void)head;
     l->answers++;
     l->updated = err;
 }

@@ -125,7 +125,8 @@ static void at_a_shutdown_nothing_waits(void **state)
     /* While workers still serve, what they are told is published, and they may promise it. */
     fake_change(f->redis, &first_list(f)->list.id, 3, 1);
     wait_version(f, 3);
-    assert_true(sl_visible_by(&f->workers[0].pool, &first_list(f)->list, 4, 1, 1) > 0);
+    assert_true(
+        sl_visible_by(&f->workers[0].pool, &first_list(f)->list, (struct sl_head){.version = 4}, 1, 1) > 0);
     fixture_end(f);
 }
 

@@ -90,12 +90,12 @@ static void room_end(struct room *r)
     free(r);
 }
 
-static void on_done(void *arg, enum sl_err err, uint64_t version)
+static void on_done(void *arg, enum sl_err err, struct sl_head head)
 {
     struct request *q = arg;
     q->answered++;
     q->err = err;
-    q->version = version;
+    q->version = head.version;
     q->order = ++q->room->answers;
 }
 

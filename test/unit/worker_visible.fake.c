@@ -34,14 +34,23 @@ static struct sl_list *first_list(struct fixture *f)
     return sl_table_at(f->shared.table, 0);
 }
 
+/* That version in the present lineage. */
+static struct sl_head head_of(struct fixture *f, uint64_t version)
+{
+    pthread_mutex_lock(&f->redis->lock);
+    struct sl_head head = {fake_pool(f->redis, f->names[0])->now.lineage, version};
+    pthread_mutex_unlock(&f->redis->lock);
+    return head;
+}
+
 static bool published(struct fixture *f, void *arg)
 {
-    return sl_is_published(first_list(f), *(uint64_t *)arg);
+    return sl_is_published(first_list(f), head_of(f, *(uint64_t *)arg));
 }
 
 static bool promised(struct fixture *f, void *arg)
 {
-    return sl_visible_by(&f->workers[0].pool, first_list(f), *(uint64_t *)arg, 1, 1) != 0;
+    return sl_visible_by(&f->workers[0].pool, first_list(f), head_of(f, *(uint64_t *)arg), 1, 1) != 0;
 }
 
 static void a_promise_is_the_sum_of_its_parts(void **state)
@@ -52,18 +61,18 @@ static void a_promise_is_the_sum_of_its_parts(void **state)
     struct sl_pool_worker *w = &f->workers[0].pool;
     int64_t now = sl_wall_ms(&f->clock) / 1000, exp = sl_list_token(l)->exp;
     /* Not there yet: interval, publishing, a sweep, and a ttl. */
-    int64_t by = sl_visible_by(w, l, 1, 1, 1);
+    int64_t by = sl_visible_by(w, l, head_of(f, 1), 1, 1);
     assert_in_range(by, now + 62, now + 64);
-    assert_in_range(sl_visible_by(w, l, 1, 1, 2), by + 60, by + 61);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 2), by + 60, by + 61);
     /* Many lists take longer, one after the other. */
     uint64_t cost = atomic_load(&f->shared.publish_cost_ns);
     assert_true(cost > 0);
     uint32_t many = (uint32_t)(100 * SL_NS_PER_S / cost);
-    assert_in_range(sl_visible_by(w, l, 1, many, 1), by + 98, by + 101);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), many, 1), by + 98, by + 101);
     /* There already: other instances may be without it still. */
-    assert_in_range(sl_visible_by(w, l, 0, 1, 1), by, by + 1);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 0), 1, 1), by, by + 1);
     /* Never beyond the end of all tokens without it: another instance may be making one. */
-    assert_in_range(sl_visible_by(w, l, 1, 1, 1000), exp, exp + 2);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1000), exp, exp + 2);
     fixture_end(f);
 }
 
@@ -75,15 +84,15 @@ static void who_is_alone_promises_less(void **state)
     struct sl_pool_worker *w = &f->workers[0].pool;
     int64_t now = sl_wall_ms(&f->clock) / 1000, exp = sl_list_token(l)->exp;
     f->shared.alone = true;
-    assert_in_range(sl_visible_by(w, l, 1, 1, 1), now + 62, now + 64);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + 62, now + 64);
     /* There already: a ttl. */
-    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 61, now + 62);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 0), 1, 1), now + 61, now + 62);
     /* Never beyond the end of all tokens without it, unless one is being made. */
-    assert_int_equal(sl_visible_by(w, l, 1, 1, 1000), exp);
+    assert_int_equal(sl_visible_by(w, l, head_of(f, 1), 1, 1000), exp);
     atomic_store(&l->under_way, true);
-    assert_true(sl_visible_by(w, l, 1, 1, 1000) > exp);
+    assert_true(sl_visible_by(w, l, head_of(f, 1), 1, 1000) > exp);
     atomic_store(&l->under_way, false);
-    assert_true(sl_visible_by(w, l, 0, 1, 1000) > exp);
+    assert_true(sl_visible_by(w, l, head_of(f, 0), 1, 1000) > exp);
     fixture_end(f);
 }
 
@@ -97,11 +106,12 @@ static void large_lists_take_longer(void **state)
     f->shared.alone = true;
     atomic_store(&f->shared.publish_kib_ns, SL_NS_PER_MS);
     atomic_store(&f->shared.publish_large_ns, 1000 * SL_NS_PER_S);
-    int64_t by = sl_visible_by(w, l, 1, 1, 1);
-    assert_in_range(sl_visible_by(w, &large, 1, 1, 1), by + 3 * 51 - 2,
+    int64_t by = sl_visible_by(w, l, head_of(f, 1), 1, 1);
+    assert_in_range(sl_visible_by(w, &large, head_of(f, 1), 1, 1), by + 3 * 51 - 2,
                     by + 3 * 52); /* loaded twice, at worst */
     large.size = 100u << 20;
-    assert_in_range(sl_visible_by(w, &large, 1, 1, 1), by + 2000 + 3 * 102 - 2, by + 2000 + 3 * 103);
+    assert_in_range(sl_visible_by(w, &large, head_of(f, 1), 1, 1), by + 2000 + 3 * 102 - 2,
+                    by + 2000 + 3 * 103);
     fixture_end(f);
 }
 
@@ -118,20 +128,20 @@ static void a_token_that_was_replaced_counts_as_long_as_it_is_used(void **state)
     atomic_store(&f->shared.pools[0].options, &shorter);
     sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
     int64_t now = sl_wall_ms(&f->clock) / 1000;
-    assert_in_range(sl_visible_by(w, l, 0, 1, 1), now + 61, now + 62);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 0), 1, 1), now + 61, now + 62);
     uint64_t version = 1;
     fake_change(f->redis, &l->id, 0, 1);
     assert_true(fixture_until(f, published, &version, 5000));
     assert_int_equal(sl_list_token(l)->ttl, 1);
     int64_t replaced = sl_wall_ms(&f->clock) / 1000;
-    assert_in_range(sl_visible_by(w, l, 1, 1, 1), replaced + 60, replaced + 62);
-    assert_in_range(sl_visible_by(w, l, 1, 1, 2), replaced + 120, replaced + 122);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), replaced + 60, replaced + 62);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 2), replaced + 120, replaced + 122);
     fixture_pass(f, 30000);
-    assert_in_range(sl_visible_by(w, l, 1, 1, 1), replaced + 60, replaced + 62);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), replaced + 60, replaced + 62);
     fixture_pass(f, 31000);
     now = sl_wall_ms(&f->clock) / 1000;
     fixture_for(f, 20);
-    assert_in_range(sl_visible_by(w, l, 1, 1, 1), now + 1, now + 3);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + 1, now + 3);
     atomic_store(&f->shared.pools[0].options, &f->options[0]);
     sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
     fixture_end(f);
@@ -196,7 +206,7 @@ static void on_followed(void *arg, bool is)
     struct waiting *x = arg;
     x->answers++;
     x->published = is;
-    assert_int_equal(is, sl_is_published(first_list(x->f), x->version));
+    assert_int_equal(is, sl_is_published(first_list(x->f), head_of(x->f, x->version)));
 }
 
 static void each_is_told_when_its_version_is_there(void **state)
@@ -208,8 +218,8 @@ static void each_is_told_when_its_version_is_there(void **state)
     memset(all, 0, sizeof all);
     for (unsigned i = 0; i < FOLLOWERS; i++) {
         all[i] = (struct waiting){.f = f, .version = i % 5};
-        all[i].follower =
-            sl_follow(&f->workers[i % 2].pool, l, all[i].version, 20 * SL_NS_PER_S, on_followed, &all[i]);
+        all[i].follower = sl_follow(&f->workers[i % 2].pool, l, head_of(f, all[i].version), 20 * SL_NS_PER_S,
+                                    on_followed, &all[i]);
         assert_int_equal(all[i].answers, 0);
     }
     for (unsigned i = 7; i < FOLLOWERS; i += 14)
@@ -244,7 +254,7 @@ static void waiting_ends_in_time(void **state)
     struct fixture *f = begin(1);
     struct waiting x = {.f = f, .version = 9};
     uint64_t begun = sl_mono_ns(&f->clock);
-    sl_follow(&f->workers[0].pool, first_list(f), 9, 30 * SL_NS_PER_MS, on_followed, &x);
+    sl_follow(&f->workers[0].pool, first_list(f), head_of(f, 9), 30 * SL_NS_PER_MS, on_followed, &x);
     assert_true(fixture_until(f, is_told, &x, 5000));
     assert_false(x.published);
     assert_true(sl_mono_ns(&f->clock) - begun >= 30 * SL_NS_PER_MS);
@@ -261,7 +271,7 @@ static void the_first_token_of_a_list(void **state)
         fixture_turn(f);
     assert_null(sl_list_token(first_list(f)));
     struct waiting x = {.f = f, .version = 0};
-    sl_follow(&f->workers[0].pool, first_list(f), 0, 20 * SL_NS_PER_S, on_followed, &x);
+    sl_follow(&f->workers[0].pool, first_list(f), head_of(f, 0), 20 * SL_NS_PER_S, on_followed, &x);
     fixture_for(f, 120);
     assert_int_equal(x.answers, 0);
     fake_release(f->redis);
