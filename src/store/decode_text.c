@@ -107,7 +107,7 @@ bool sl_decode_news(struct sl_span payload, struct sl_uuid *ret_list, uint64_t *
 /* Redis' own min-replicas-max-lag has this default. */
 #define LAG_MAX_S 10
 
-/* slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=1 */
+/* slave0:ip=10.0.0.2,port=6379,state=online,offset=1234,lag=1; Valkey writes more behind it. */
 uint32_t sl_decode_replicas(struct sl_span info)
 {
     char name[16];
@@ -116,9 +116,10 @@ uint32_t sl_decode_replicas(struct sl_span info)
     for (unsigned i = 0; snprintf(name, sizeof name, "slave%u", i), sl_decode_info(info, name, &value); i++) {
         const char *lag = memmem(value.at, value.len, ",lag=", 5);
         size_t at = lag != NULL ? (size_t)(lag - value.at) + 5 : value.len;
+        struct sl_span rest = sl_span(value.at + at, value.len - at);
         uint64_t seconds;
         good += memmem(value.at, value.len, ",state=online,", 14) != NULL &&
-                sl_number_parse(sl_span(value.at + at, value.len - at), LAG_MAX_S, &seconds);
+                sl_number_parse(sl_span(rest.at, sl_digits(rest).count), LAG_MAX_S, &seconds);
     }
     return good;
 }

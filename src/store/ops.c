@@ -76,11 +76,15 @@ static void doubt_fitness(struct sl_store *s, const char *reason)
         sl_fitness_doubt(s->conn.setup.fitness, reason);
 }
 
-/* What Redis 7.0 and later ones say when a command, or one of a script, is not permitted. */
+/* What Redis says when a command, or (7.0, and later ones) one of a script, is not permitted. */
 static bool lacks_right(const char *error)
 {
-    return strstr(error, "NOPERM") != NULL ||
-           strncmp(error, "ERR The user executing the script can't", 39) == 0;
+    static const char *const says[] = {"NOPERM", "ERR The user executing the script can't",
+                                       "ERR ACL failure in script"};
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+        if (strncmp(error, says[i], strlen(says[i])) == 0)
+            return true;
+    return false;
 }
 
 static enum sl_err judge_error(struct sl_operation *op, const struct redisReply *reply,
@@ -96,7 +100,7 @@ static enum sl_err judge_error(struct sl_operation *op, const struct redisReply 
     }
     if (lacks_right(reply->str)) {
         doubt_fitness(op->store, "the Redis user lacks a right");
-        if (strncmp(reply->str, "NOPERM", 6) == 0 && strstr(reply->str, "script") == NULL)
+        if (strncmp(reply->str, "NOPERM", 6) == 0)
             return SL_ERR_UNAVAILABLE; /* it may not even run scripts */
     }
     sl_log(SL_ERROR, "redis", "an operation failed", SL_KS("operation", kinds[op->kind].name),

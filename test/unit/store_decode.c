@@ -509,6 +509,8 @@ static void replicas_that_keep_up(void **state)
          "lag=1\r\n",
          1},
         {"slave0:ip=h,port=1,state=online,offset=9\r\n", 0},
+        {"slave0:ip=h,port=1,state=online,offset=9,lag=-1\r\n", 0},
+        {"slave0:ip=h,port=1,state=online,offset=9,lag=1,type=replica\r\n", 1}, /* Valkey */
         {"slave1:ip=h,port=1,state=online,offset=9,lag=1\r\n", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
