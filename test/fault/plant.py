@@ -10,13 +10,13 @@ PLANTS = {
     # An update is acknowledged when it was sent, not when Redis has it.
     "early": {"src/worker/update.c": [
         ("static void flush_gathered(struct sl_gather *g);\n",
-         "static void flush_gathered(struct sl_gather *g);\nstatic void finish_update(struct sl_update *u, enum sl_err err, uint64_t version);\n"),
-        ("    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    free(u);\n",
-         "    if (u->done != NULL)\n        u->done(u->arg, err, version);\n    u->done = NULL;\n    if (version != UINT64_MAX)\n"
+         "static void flush_gathered(struct sl_gather *g);\nstatic void finish_update(struct sl_update *u, enum sl_err err, struct sl_head head);\n"),
+        ("    if (u->done != NULL)\n        u->done(u->arg, err, head);\n    free(u);\n",
+         "    if (u->done != NULL)\n        u->done(u->arg, err, head);\n    u->done = NULL;\n    if (head.version != UINT64_MAX)\n"
          "        free(u);\n"),
         ("    if (err == SL_OK)\n        return true;\n",
          "    if (err == SL_OK) {\n        for (uint32_t i = 0; i < group->count; i++)\n"
-         "            finish_update(group->updates[i], SL_OK, UINT64_MAX);\n        return true;\n    }\n"),
+         "            finish_update(group->updates[i], SL_OK, (struct sl_head){.version = UINT64_MAX});\n        return true;\n    }\n"),
         # never inside sl_update_start
         ("    take_step(g, sl_pace_arrived(&g->pace, g->pending));\n    return u;\n",
          "    if (g->pace.in_flight == 0)\n        sl_timer_start(w->loop, &g->timer, 0);\n    return u;\n"),
