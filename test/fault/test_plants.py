@@ -9,7 +9,7 @@ from rounds import run
 FOUND = {
     "early": ("kill-redis", {"lost"}),
     "ring": ("script-flush", {"twice"}),
-    "position": ("older", {"twice"}),
+    "position": ("older-all", {"twice"}),
     "predecessor": ("delayed-write", {"lost", "unread"}),
     "refusal": ("stop-redis", {"phantom"}),
 }
