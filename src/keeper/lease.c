@@ -16,13 +16,20 @@
 
 #define PAGE 100 /* lists that one question asks for */
 #define LEASE_MAX_MS 86400000u
-#define SLACK_MS 5000u /* a reservation under way, and the time between two sweeps */
+#define SLACK_MS 5000u /* the time between two sweeps, and a moment */
 #define ROUND_MAX_MS 600000u
 
 static uint64_t lease_ms(const struct sl_kpool *p)
 {
     uint64_t half = p->options->retire_after_ms / 2;
     return half < LEASE_MAX_MS ? half : LEASE_MAX_MS;
+}
+
+/* How long references that have left the ring and the stock are on their way to a client: a reservation that
+ * waits for the rest of them, and one under a key that waits until it may be bound, and for the reply. */
+static uint64_t way_ms(const struct sl_kpool *p)
+{
+    return p->options->underflow_timeout_ms + 2 * (uint64_t)p->keeper->setup.redis->command_timeout_ms;
 }
 
 /* ---- the lists whose references this instance holds */
@@ -104,7 +111,7 @@ static void ask_retired(struct sl_kpool *p)
     struct sl_uuid *ids = sl_xcalloc((size_t)sl_table_count(k->shared->table) + PAGE, sizeof *ids);
     uint32_t held = collect_held(p, ids), asked = next_page(p, ids + held);
     struct sl_retire question = {.after_ms = p->options->retire_after_ms,
-                                 .lease_ms = lease_ms(p) + SLACK_MS + p->options->underflow_timeout_ms,
+                                 .lease_ms = lease_ms(p) + SLACK_MS + way_ms(p),
                                  .keep_ms =
                                      p->options->list_lifetime_ms + p->options->update_interval_ms + SLACK_MS,
                                  .ids = ids,

@@ -16,7 +16,7 @@
 #define SWEEP_MS 2000
 #define AFTER_MS 40000
 #define LEASE_MS (AFTER_MS / 2) /* of references in a ring */
-#define AHEAD_MS 30000          /* the lease, and references on their way to a client */
+#define AHEAD_MS 32000          /* the lease, and references on their way to a client */
 #define SOON 5000               /* ms */
 
 void short_lived(struct sl_pool_options *o, struct sl_redis_options *redis);

@@ -30,6 +30,24 @@ static void what_is_ready_is_told(void **state)
     fixture_end(f);
 }
 
+static void slow_redis(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    short_lived(o, redis);
+    redis->command_timeout_ms = 600000;
+}
+
+/* A reference that a worker is binding to a key is in no ring: its list counts until Redis must have
+ * answered. */
+static void what_is_being_bound_counts_as_long_as_redis_may_take(void **state)
+{
+    (void)state;
+    struct fixture *f = started(slow_redis);
+    live(f, 10000);
+    int64_t ahead = fields_of(f, 0).reserved_ms - sl_wall_ms(&f->clock);
+    assert_true(ahead > LEASE_MS + 2 * 600000);
+    fixture_end(f);
+}
+
 static bool is_stocked(struct fixture *f, void *arg)
 {
     (void)arg;
@@ -222,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_ready_is_told),
+        cmocka_unit_test(what_is_being_bound_counts_as_long_as_redis_may_take),
         cmocka_unit_test(what_is_in_stock_is_told),
         cmocka_unit_test(references_are_dropped_when_redis_is_away_for_the_lease),
         cmocka_unit_test(an_error_of_the_look_asks_again),
