@@ -10,6 +10,7 @@ void sl_keeper_note_retired(struct sl_klist *t)
         return;
     t->comparison.behind = false;
     sl_keeper_stop_renewal(t);
+    sl_keeper_forget_list(t);
     sl_metric_add(p->metrics, SL_KM_RETIRED, 1);
     sl_log(SL_INFO, "pool", "a list is retired: its token is not renewed", SL_KS("pool", p->shared->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len));

@@ -67,6 +67,12 @@ static uint32_t collect_held(struct sl_kpool *p, struct sl_uuid *ids)
     return h.count;
 }
 
+static void set_lease(struct sl_kpool *p, uint64_t until_ns)
+{
+    p->lease.until_ns = until_ns;
+    atomic_store_explicit(&p->shared->held_until_ns, until_ns, memory_order_release);
+}
+
 /* ---- asking Redis */
 
 static void on_retired(void *arg, enum sl_err err, const struct sl_retired *retired)
@@ -78,8 +84,12 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *reti
         p->lease.next_number = 0; /* the next round asks again */
         return;
     }
-    p->lease.until_ns = p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS;
+    set_lease(p, p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS);
     sl_metric_add(p->metrics, SL_KM_ABANDONED, retired->abandoned);
+    sl_metric_add(p->metrics, SL_KM_TIMES_CORRECTED, retired->corrected);
+    if (retired->corrected > 0)
+        sl_log(SL_WARN, "pool", "redis' clock was wrong: times of lists lay in the future and were put right",
+               SL_KS("pool", p->shared->name), SL_KU("times", retired->corrected));
     for (size_t i = 0; i < retired->retired_count + retired->gone_count; i++) {
         bool gone = i >= retired->retired_count;
         const struct sl_uuid *id = gone ? &retired->gone[i - retired->retired_count] : &retired->retired[i];
@@ -108,7 +118,9 @@ static uint32_t next_page(struct sl_kpool *p, struct sl_uuid *ids)
 static void ask_retired(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
-    struct sl_uuid *ids = sl_xcalloc((size_t)sl_table_count(k->shared->table) + PAGE, sizeof *ids);
+    struct sl_uuid *ids = calloc((size_t)sl_table_count(k->shared->table) + PAGE, sizeof *ids);
+    if (ids == NULL)
+        return; /* the next sweep asks; the lease runs on */
     uint32_t held = collect_held(p, ids), asked = next_page(p, ids + held);
     struct sl_retire question = {.after_ms = p->options->retire_after_ms,
                                  .lease_ms = lease_ms(p) + SLACK_MS + way_ms(p),
@@ -126,15 +138,16 @@ static void ask_retired(struct sl_kpool *p)
 static void keep_lease(struct sl_kpool *p, uint64_t now)
 {
     if (p->lease.until_ns == 0) /* nothing that is ready was taken before the start, or the last drop */
-        p->lease.until_ns = now + lease_ms(p) * SL_NS_PER_MS;
+        set_lease(p, now + lease_ms(p) * SL_NS_PER_MS);
     if (now < p->lease.until_ns)
         return;
-    p->lease.until_ns = 0;
-    if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) == 0)
-        return;
-    sl_log(SL_ERROR, "pool", "redis was out of reach for too long: dropping the references that were ready",
-           SL_KS("pool", p->shared->name));
-    sl_keeper_drop_references(p);
+    if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) > 0) {
+        sl_log(SL_ERROR, "pool",
+               "redis was out of reach for too long: dropping the references that were ready",
+               SL_KS("pool", p->shared->name));
+        sl_keeper_drop_references(p);
+    }
+    set_lease(p, 0); /* after the drop: workers read it */
 }
 
 void sl_keeper_watch_lease(struct sl_kpool *p)
@@ -143,7 +156,7 @@ void sl_keeper_watch_lease(struct sl_kpool *p)
     if (p->options->retire_after_ms > 0)
         keep_lease(p, now);
     else
-        p->lease.until_ns = p->lease.next_round_ns = 0;
+        set_lease(p, p->lease.next_round_ns = 0);
     if (p->options->retire_after_ms == 0 && !sl_keeper_list_missing(p))
         return;
     if (p->lease.asking || !sl_keeper_is_synced(p) || p->keeper->draining)

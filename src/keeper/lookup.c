@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "keeper/keeper_int.h"
 
+#define LOOKUP_CALLS_PER_S 1000 /* of scripts; an id costs one a pool */
+
 /* One per pool. */
 struct lookup_question {
     struct sl_lookup_mail *mail;
@@ -100,14 +102,17 @@ void sl_keeper_look_again(struct sl_kpool *p)
         free(look);
 }
 
+/* However many pools there are: anybody can ask for ids that nobody has. */
 static bool within_budget(struct sl_keeper *k)
 {
+    unsigned most = LOOKUP_CALLS_PER_S / k->shared->pool_count;
+    most = most < SL_LOOKUPS_PER_S ? most : SL_LOOKUPS_PER_S;
     uint64_t second = sl_mono_ns(k->clock) / SL_NS_PER_S;
     if (second != k->lookups.second) {
         k->lookups.second = second;
         k->lookups.started = 0;
     }
-    return k->lookups.started++ < SL_LOOKUPS_PER_S;
+    return k->lookups.started++ < (most > 0 ? most : 1);
 }
 
 /* Whether Redis is being asked for the same id already: then one answer serves both. */

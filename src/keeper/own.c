@@ -192,7 +192,9 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
 bool sl_keeper_make_lists(struct sl_kpool *p, uint64_t want)
 {
     uint32_t n = lists_missing(p, want);
-    if (n == 0 || p->own.making || sl_mono_ns(p->keeper->clock) < p->own.no_room_ns)
+    /* What no table can hold is not made either: Redis would fill with lists that nobody can use. */
+    if (n == 0 || p->own.making || sl_table_full(p->keeper->shared->table) ||
+        sl_mono_ns(p->keeper->clock) < p->own.no_room_ns)
         return true;
     if (p->own.draft_count == 0)
         make_drafts(p, n);

@@ -41,10 +41,92 @@ static void stock_drop_first(struct sl_kpool *p)
     free(segment);
 }
 
+/* ---- references of lists that are retired: nobody could ever set their statuses */
+
+/* Leaves those of other lists, in their order. */
+static uint32_t keep_usable(struct sl_kpool *p, uint64_t *slots, uint32_t n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!sl_keeper_is_retired(sl_keeper_list(p->keeper, sl_ring_slot_list(slots[i]))))
+            slots[kept++] = slots[i];
+    return kept;
+}
+
+static bool ring_has(struct sl_kpool *p, const struct sl_klist *t)
+{
+    uint64_t slot;
+    for (uint64_t n = 0; sl_ring_peek(p->shared->ring, n, &slot); n++)
+        if (sl_ring_slot_list(slot) == t->list.number)
+            return true;
+    return false;
+}
+
+/* Workers find the ring empty for a moment, and queue. */
+static void clean_ring(struct sl_kpool *p)
+{
+    uint64_t fill = sl_ring_fill(p->shared->ring), left;
+    uint64_t *slots = malloc((fill + 1) * sizeof *slots);
+    if (slots == NULL) {
+        sl_keeper_drop_references(p);
+        return;
+    }
+    for (; fill > 0; fill = sl_ring_fill(p->shared->ring)) { /* only workers take away meanwhile */
+        if (!sl_ring_pop(p->shared->ring, (uint32_t)fill, slots, &left))
+            continue;
+        uint32_t kept = keep_usable(p, slots, (uint32_t)fill);
+        if (kept > 0)
+            (void)sl_ring_push(p->shared->ring, slots, kept);
+        break;
+    }
+    free(slots);
+}
+
+static void clean_stock(struct sl_kpool *p)
+{
+    struct sl_segment **link = &p->stock.first;
+    p->stock.count = 0;
+    p->stock.end = link;
+    while (*link != NULL) {
+        struct sl_segment *segment = *link;
+        segment->count =
+            segment->at + keep_usable(p, segment->slots + segment->at, segment->count - segment->at);
+        if (segment->count == segment->at) {
+            *link = segment->next;
+            free(segment);
+            continue;
+        }
+        p->stock.count += segment->count - segment->at;
+        link = &segment->next;
+        p->stock.end = link;
+    }
+}
+
+static void clean_waiters(struct sl_kpool *p)
+{
+    for (struct sl_reservation *r = p->stock.waiters; r != NULL; r = r->next) {
+        uint32_t kept = keep_usable(p, r->slots, r->have);
+        p->stock.lacking += r->have - kept;
+        r->have = kept;
+    }
+}
+
+void sl_keeper_forget_list(struct sl_klist *t)
+{
+    struct sl_kpool *p = t->pool;
+    if (ring_has(p, t))
+        clean_ring(p);
+    clean_stock(p);
+    clean_waiters(p);
+}
+
 /* References that came back unused are the first to be handed on. Their lists have tokens, or the references
  * would not have been handed out. */
-static void stock_prepend(struct sl_kpool *p, const uint64_t *slots, uint32_t n)
+static void stock_prepend(struct sl_kpool *p, uint64_t *slots, uint32_t n)
 {
+    n = keep_usable(p, slots, n);
+    if (n == 0)
+        return;
     struct sl_segment *segment = sl_segment_new(NULL, n);
     memcpy(segment->slots, slots, n * sizeof slots[0]);
     segment->next = p->stock.first;
@@ -173,6 +255,8 @@ static uint32_t give_ring(struct sl_kpool *p, struct sl_segment *segment)
 
 void sl_keeper_distribute(struct sl_kpool *p)
 {
+    if (sl_pool_lease_over(p->shared, sl_mono_ns(p->keeper->clock)))
+        return; /* the next sweep drops them: keeper/lease.c */
     while (p->stock.waiters != NULL && serve_from_ring(p))
         ;
     while (p->stock.first != NULL) {

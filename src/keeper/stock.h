@@ -43,6 +43,9 @@ void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone);
 /* The answer came back: its request had gone. Its references are handed out again. */
 void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *reservation);
 
+/* The list is retired, so its references may not be handed out: drops them, in ring, stock and the
+ * reservations that wait. */
+void sl_keeper_forget_list(struct sl_klist *t);
 /* Drops all references that are ready, in ring and stock: their lists may be lost in Redis, or retired. */
 void sl_keeper_drop_references(struct sl_kpool *p);
 

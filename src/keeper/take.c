@@ -24,7 +24,8 @@ void sl_keeper_refill_later(struct sl_kpool *p)
 static struct sl_segment *segment_of(struct sl_kpool *p, const struct sl_block *block)
 {
     struct sl_klist *t = sl_keeper_learn(p, &block->list);
-    if (t == NULL || !sl_keeper_note_taken(t, block->from, block->count) || block->count == 0)
+    if (t == NULL || !sl_keeper_note_taken(t, block->from, block->count) || block->count == 0 ||
+        sl_keeper_is_retired(t)) /* since Redis has sent them */
         return NULL;
     struct sl_order order;
     struct sl_segment *segment = sl_segment_new(t, block->count);

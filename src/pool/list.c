@@ -88,10 +88,15 @@ static bool grow_table(struct sl_table *t, uint32_t count)
     return true;
 }
 
+bool sl_table_full(const struct sl_table *t)
+{
+    return atomic_load_explicit(&t->count, memory_order_relaxed) == CHUNK * CHUNKS;
+}
+
 bool sl_table_add(struct sl_table *t, struct sl_list *l)
 {
     uint32_t n = atomic_load_explicit(&t->count, memory_order_relaxed);
-    if (n == CHUNK * CHUNKS || !grow_table(t, n))
+    if (sl_table_full(t) || !grow_table(t, n))
         return false;
     _Atomic(struct sl_list *) *chunk = atomic_load_explicit(&t->chunks[n / CHUNK], memory_order_relaxed);
     if (chunk == NULL) {

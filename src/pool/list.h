@@ -64,6 +64,8 @@ void sl_table_free(struct sl_table *t); /* not the lists */
 
 /* Keeper only. Gives the list its number. False when the table is full (4 M lists) or memory is short. */
 bool sl_table_add(struct sl_table *t, struct sl_list *l);
+/* Keeper only. No list can be added any more. */
+bool sl_table_full(const struct sl_table *t);
 /* Any thread; NULL when unknown. */
 struct sl_list *sl_table_find(const struct sl_table *t, const struct sl_uuid *id);
 /* `number` below sl_table_count (asserted). */

@@ -109,6 +109,10 @@ enum sl_keyed_result {
       "instance had done), already (another instance had done it), retired (left alone, the list was "       \
       "retired).",                                                                                           \
       "how", sl_mended_hows, NULL, 0)                                                                        \
+    X(TIMES_CORRECTED, "retirement_times_corrected_total", SL_COUNTER,                                       \
+      "Times of lists in Redis that lay in the future, because its clock was wrong when they were written, " \
+      "and were put right: until then nothing would have been retired.",                                     \
+      NULL, NULL, NULL, 0)                                                                                   \
     X(RETIRED, "lists_retired_total", SL_COUNTER,                                                            \
       "Lists that were retired (`retire-after`), as far as this instance knows.", NULL, NULL, NULL, 0)       \
     X(LOADS, "loads_total", SL_COUNTER, "Lists that were loaded from Redis to be signed.", NULL, NULL, NULL, \

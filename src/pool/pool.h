@@ -31,6 +31,9 @@ struct sl_pool {
     _Atomic uint32_t ahead;
     /* How often the references that were ready were dropped, see keeper/stock.h. */
     _Atomic uint32_t forgotten;
+    /* Until when references that are ready may be handed out, by the monotonic clock; 0: for ever. A machine
+     * that wakes from a suspend finds that the time is over. Written by the keeper (keeper/lease.c). */
+    _Atomic uint64_t held_until_ns;
     /* How many of its lists were retired. */
     _Atomic uint32_t ended;
     /* Reservations in the keeper's queue: while there are any, new ones queue too. */
@@ -48,6 +51,13 @@ static inline const struct sl_pool_options *sl_pool_options(const struct sl_pool
 static inline struct sl_history *sl_pool_history(const struct sl_pool *p)
 {
     return atomic_load_explicit(&p->history, memory_order_acquire);
+}
+
+/* The lists of references that were taken before `now_ns` may be retired: none may be handed out. */
+static inline bool sl_pool_lease_over(const struct sl_pool *p, uint64_t now_ns)
+{
+    uint64_t until = atomic_load_explicit(&p->held_until_ns, memory_order_acquire);
+    return until != 0 && now_ns >= until;
 }
 
 /* What workers and keeper have in common. Once the threads run, only atomic fields change. */

@@ -388,17 +388,18 @@ bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl
                        struct sl_decoded *d)
 {
     struct sl_uuid *all = d->ids = sl_xcalloc((size_t)asked + 1, sizeof *all);
-    uint32_t abandoned;
-    if (!is_array(reply, 3) || !decode_ids(reply->element[0], asked, all) ||
+    uint32_t abandoned, corrected;
+    if (!is_array(reply, 4) || !decode_ids(reply->element[0], asked, all) ||
         !decode_ids(reply->element[1], asked - reply->element[0]->elements,
                     all + reply->element[0]->elements) ||
-        !decode_count32(reply->element[2], &abandoned))
+        !decode_count32(reply->element[2], &abandoned) || !decode_count32(reply->element[3], &corrected))
         return false;
     *ret = (struct sl_retired){.retired = all,
                                .gone = all + reply->element[0]->elements,
                                .retired_count = reply->element[0]->elements,
                                .gone_count = reply->element[1]->elements,
-                               .abandoned = abandoned};
+                               .abandoned = abandoned,
+                               .corrected = corrected};
     return true;
 }
 

@@ -304,6 +304,7 @@ struct sl_retired {
     const struct sl_uuid *retired, *gone;
     size_t retired_count, gone_count;
     uint32_t abandoned; /* lists that were sealed */
+    uint32_t corrected; /* times that lay in the future, from a wrong clock of Redis, and were put right */
 };
 typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *retired);
 SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,

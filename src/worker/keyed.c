@@ -160,9 +160,11 @@ static void on_bind_released(void *arg)
 
 static void bind_answer(struct sl_keyed *k)
 {
+    bool over = sl_reserve_lease_over(k->worker, k->pool); /* the machine slept: they are forgotten */
     if (k->answer.len == 0)
         write_answer(k);
-    if (!k->answer.failed && send_step(k, sl_span(k->answer.data, k->answer.len), on_bound, on_bind_released))
+    if (!over && !k->answer.failed &&
+        send_step(k, sl_span(k->answer.data, k->answer.len), on_bound, on_bind_released))
         return;
     give_back_references(k);
     fail_keyed(k, SL_ERR_UNAVAILABLE);

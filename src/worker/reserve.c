@@ -14,11 +14,17 @@ static void ask_refill(struct sl_pool_worker *w, struct sl_pool *p)
     sl_mailbox_send(w->shared->keeper, &p->refill_mail);
 }
 
+bool sl_reserve_lease_over(const struct sl_pool_worker *w, const struct sl_pool *p)
+{
+    return atomic_load_explicit(&p->held_until_ns, memory_order_relaxed) != 0 &&
+           sl_pool_lease_over(p, sl_mono_ns(sl_loop_clock(w->loop)));
+}
+
 bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots)
 {
     const struct sl_pool_options *options = sl_pool_options(p);
     uint64_t left;
-    if (n > options->threshold)
+    if (n > options->threshold || sl_reserve_lease_over(w, p))
         return false;
     /* Under `fail` only amounts over the threshold queue, so a small one overtakes no other. */
     if (options->on_underflow == SL_UNDERFLOW_DELAY &&
@@ -118,6 +124,10 @@ void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
         return;
     }
     detach_reservation(r);
+    if (r->err == SL_OK && sl_reserve_lease_over(w, r->pool)) { /* the machine slept: they are forgotten */
+        r->err = SL_ERR_UNAVAILABLE;
+        r->have = 0;
+    }
     if (r->err == SL_OK)
         sl_metric_add(w->metrics[r->pool->number], SL_PW_RESERVED, r->have);
     r->done(r->arg, r->err, r->slots, r->have);

@@ -100,6 +100,115 @@ static void references_are_dropped_when_redis_is_away_for_the_lease(void **state
     fixture_end(f);
 }
 
+/* The machine slept: before the keeper has found that out, no worker hands out what was ready. */
+static void who_wakes_hands_out_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    uint64_t slot;
+    live(f, 10000);
+    assert_true(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 1, &slot));
+    fixture_pass(f, LEASE_MS + SWEEP_MS);
+    assert_true(sl_ring_fill(f->shared.pools[0].ring) > 0);
+    assert_false(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 1, &slot));
+    sl_keeper_distribute(pool(f));
+    assert_int_equal(drops(f), 0);
+    live(f, SWEEP_MS);
+    assert_int_equal(drops(f), 1);
+    live(f, 2 * SWEEP_MS);
+    hand_out(f, 4); /* new ones */
+    fixture_end(f);
+}
+
+static uint32_t ready_of(struct fixture *f, uint32_t number)
+{
+    uint32_t count = 0;
+    uint64_t slot;
+    for (uint64_t n = 0; sl_ring_peek(f->shared.pools[0].ring, n, &slot); n++)
+        count += sl_ring_slot_list(slot) == number;
+    for (const struct sl_segment *s = sl_keeper_stock(pool(f)); s != NULL; s = s->next)
+        for (uint32_t i = s->at; i < s->count; i++)
+            count += sl_ring_slot_list(s->slots[i]) == number;
+    return count;
+}
+
+struct waiter {
+    bool done;
+    enum sl_err err;
+    uint32_t number, of_it;
+};
+
+static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint32_t n)
+{
+    struct waiter *w = arg;
+    w->done = true;
+    w->err = err;
+    for (uint32_t i = 0; i < n; i++)
+        w->of_it += sl_ring_slot_list(slots[i]) == w->number;
+}
+
+static bool waiter_done(struct fixture *f, void *arg)
+{
+    (void)f;
+    return ((struct waiter *)arg)->done;
+}
+
+static uint32_t oldest_list(struct fixture *f)
+{
+    uint64_t slot = 0;
+    assert_true(sl_ring_peek(f->shared.pools[0].ring, sl_ring_fill(f->shared.pools[0].ring) - 1, &slot));
+    return sl_ring_slot_list(slot);
+}
+
+/* Another instance, which counted on no report of ours any more, has retired a list: its references are
+ * forgotten wherever they are. Those of other lists stay. */
+static void a_retired_list_is_forgotten(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    struct waiter w = {.number = oldest_list(f)};
+    uint32_t of_it = ready_of(f, w.number);
+    assert_true(of_it > 0);
+    fake_hold(f->redis, SL_OP_TAKE);
+    sl_reserve_wait(&f->workers[0].pool, &f->shared.pools[0], 12, on_reserved, &w); /* more than are here */
+    fixture_for(f, 20);
+    uint64_t all = sl_ring_fill(f->shared.pools[0].ring) + sl_keeper_stock_count(pool(f));
+    end_elsewhere(f, w.number, false);
+    sweep(f);
+    assert_true(fixture_until(f, is_retired, &w.number, SOON));
+    assert_int_equal(ready_of(f, w.number), 0);
+    assert_true(sl_ring_fill(f->shared.pools[0].ring) + sl_keeper_stock_count(pool(f)) >= all - of_it);
+    assert_false(w.done);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, waiter_done, &w, SOON));
+    assert_int_equal(w.err, SL_OK);
+    assert_int_equal(w.of_it, 0);
+    hand_out(f, 4);
+    assert_int_equal(ready_of(f, w.number), 0);
+    fixture_end(f);
+}
+
+/* What comes back unused of a list that was retired meanwhile is not handed out again. */
+static void what_comes_back_of_a_retired_list_is_dropped(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    uint64_t slots[2];
+    uint32_t number = oldest_list(f);
+    assert_true(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 2, slots));
+    end_elsewhere(f, number, false);
+    sweep(f);
+    assert_true(fixture_until(f, is_retired, &number, SOON));
+    struct sl_reservation *back = calloc(1, sizeof *back + sizeof slots);
+    assert_non_null(back);
+    back->pool = &f->shared.pools[0];
+    back->have = 2;
+    memcpy(back->slots, slots, sizeof slots);
+    sl_keeper_returned(pool(f), back);
+    assert_int_equal(ready_of(f, number), 0);
+    fixture_end(f);
+}
+
 static void an_error_of_the_look_asks_again(void **state)
 {
     (void)state;
@@ -243,6 +352,9 @@ int main(void)
         cmocka_unit_test(what_is_being_bound_counts_as_long_as_redis_may_take),
         cmocka_unit_test(what_is_in_stock_is_told),
         cmocka_unit_test(references_are_dropped_when_redis_is_away_for_the_lease),
+        cmocka_unit_test(who_wakes_hands_out_nothing),
+        cmocka_unit_test(a_retired_list_is_forgotten),
+        cmocka_unit_test(what_comes_back_of_a_retired_list_is_dropped),
         cmocka_unit_test(an_error_of_the_look_asks_again),
         cmocka_unit_test(a_look_under_way_is_not_repeated),
         cmocka_unit_test(a_round_has_pages),

@@ -146,7 +146,7 @@ static const struct {
      "*3\r\n*1\r\n$36\r\n" ID "\r\n:2\r\n*1\r\n*4\r\n" RECORD ":0\r\n:10\r\n*2\r\n$1\r\n7\r\n$2\r\n79\r\n"},
     {INHERITED, "*1\r\n*4\r\n" RECORD ":0\r\n:0\r\n*3\r\n$1\r\n7\r\n$2\r\n79\r\n$1\r\n0\r\n"},
     {INHERITED, "*0\r\n"},
-    {RETIRED, "*3\r\n*1\r\n$36\r\n" ID "\r\n*1\r\n$36\r\n" ID "\r\n:1\r\n"},
+    {RETIRED, "*4\r\n*1\r\n$36\r\n" ID "\r\n*1\r\n$36\r\n" ID "\r\n:1\r\n:0\r\n"},
     {RECORDS, "*2\r\n" RECORD RECORD},
     {CHANGES, "*7\r\n:9\r\n$3\r\nabc\r\n*1\r\n" RECORD ":1\r\n:9\r\n:1700000000000\r\n$29\r\n" LATER "\r\n"},
     {NAMES, "*2\r\n$1\r\na\r\n$1\r\nb\r\n"},

@@ -7,7 +7,7 @@ static struct sl_uuid list;
 struct looked {
     struct sl_uuid retired[8], gone[8];
     size_t retired_count, gone_count;
-    uint32_t abandoned;
+    uint32_t abandoned, corrected;
 };
 static struct looked looked;
 
@@ -22,6 +22,7 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
     looked.retired_count = r->retired_count;
     looked.gone_count = r->gone_count;
     looked.abandoned = r->abandoned;
+    looked.corrected = r->corrected;
     memcpy(looked.retired, r->retired, r->retired_count * sizeof *r->retired);
     memcpy(looked.gone, r->gone, r->gone_count * sizeof *r->gone);
 }
@@ -124,6 +125,59 @@ static void open_lists_are_not_retired(void **state)
 }
 
 #define DAY 86400000L
+
+static void set_ahead(const char *key_end, const char *field, long ms)
+{
+    char text[SL_UUID_TEXT];
+    sl_uuid_text(&list, text);
+    if (key_end == NULL)
+        cli(&f.server, "hincrby statuslist:{me}:config %s %ld", field, ms);
+    else
+        cli(&f.server, "hincrby statuslist:{me}:list:%.36s:%s %s %ld", text, key_end, field, ms);
+}
+
+static uint32_t look_once(void)
+{
+    struct sl_retire r = {
+        .after_ms = AFTER, .lease_ms = LEASE, .keep_ms = KEEP, .ids = &list, .held = 0, .asked = 1};
+    AWAIT(&f, sl_store_retire(f.store, "me", &r, on_retired, NULL));
+    assert_int_equal(got.err, SL_OK);
+    return looked.corrected;
+}
+
+/* Redis' clock was weeks ahead for a while: what was written then would hold every retirement up for weeks.
+ * The times count as written now, so nothing is retired early either. */
+static void times_of_a_clock_that_was_wrong_are_put_right(void **state)
+{
+    (void)state;
+    assert_int_equal(look(AFTER, false), NOTHING);
+    set_ahead("config", "reserved", 30 * DAY);
+    assert_int_equal(look_once(), 1);
+    assert_int_equal(look_once(), 0);
+    set_ahead(NULL, "watched", 30 * DAY);
+    set_ahead(NULL, "looked", 30 * DAY);
+    assert_int_equal(look_once(), 2);
+    ends_on_time();
+    set_ahead("config", "retired", 30 * DAY);
+    assert_int_equal(look_once(), 1);
+    pass(KEEP + LEASE); /* its keys are dropped on time, too */
+    assert_int_equal(look(AFTER, false), RETIRED);
+    assert_int_equal(look(AFTER, false), GONE);
+}
+
+/* A step of Redis' clock ahead, and back, within one look: nothing is retired by it. */
+static void a_step_ahead_retires_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(look(AFTER, false), NOTHING);
+    pass(30 * DAY);
+    assert_int_equal(look_once(), 0);
+    assert_int_equal(looked.retired_count, 0);
+    set_ahead("config", "reserved", 30 * DAY); /* the clock is right again */
+    set_ahead(NULL, "watched", 30 * DAY);
+    set_ahead(NULL, "looked", 30 * DAY);
+    ends_on_time();
+}
 
 /* Its owner has ended, and has no heir. */
 static void what_nobody_owns_is_sealed_after_a_day(void **state)
@@ -276,6 +330,8 @@ static void what_is_gone_never_comes_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(times_of_a_clock_that_was_wrong_are_put_right, begin, end),
+        cmocka_unit_test_setup_teardown(a_step_ahead_retires_nothing, begin, end),
         cmocka_unit_test_setup_teardown(open_lists_are_not_retired, begin, end),
         cmocka_unit_test_setup_teardown(what_nobody_owns_is_sealed_after_a_day, begin, end),
         cmocka_unit_test_setup_teardown(what_somebody_holds_is_not_retired, begin, end),

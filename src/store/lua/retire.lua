@@ -1,6 +1,7 @@
 -- ARGV: channel, run, ms that a list stays after its last reservation (0: none is retired now), ms of the lease, ms for which a retired
 -- list is kept, the number of lists whose references the caller holds, their ids, then ids of lists to check.
--- Answers {ids that are retired, ids that are gone for good, lists sealed because no process has owned them for a day}.
+-- Answers {ids that are retired, ids that are gone for good, lists sealed because no process has owned them for a day, times that
+-- were put right}.
 -- Each caller vouches for the references that it holds until its lease ends, and for a day that it owns its lists.
 -- @part/lists.lua@
 -- @part/put_back.lua@
@@ -9,6 +10,18 @@ after, lease, keep = tonumber(after), tonumber(lease), tonumber(keep)
 local now, first = now_ms(), 7 + tonumber(held)
 local retired, gone, abandoned = {}, {}, 0
 local watched
+local corrected = 0
+
+-- No caller writes a time that is further ahead than `most`, a day apart for what others may be configured to. One that is was
+-- written while Redis' clock was wrong, and nothing would be retired before that date. It counts as written now: later than it was, so
+-- nothing is retired too early.
+local function plausible(time, most)
+    if time and time > now + most + DAY then
+        corrected = corrected + 1
+        return now + most, true
+    end
+    return time, false
+end
 
 -- When no instance has called this for longer than a lease (none ran, or retire-after was 0), references may have been handed out
 -- that no list has recorded: the time of all lists counts from now on.
@@ -16,7 +29,9 @@ if after > 0 then
     local looked
     watched, looked = pool_fields('watched', 'looked')
     watched, looked = tonumber(watched or ''), tonumber(looked or '')
-    if not watched or not looked or now > looked then
+    watched = plausible(watched, lease)
+    local _, wrong = plausible(looked, lease)
+    if not watched or not looked or wrong or now > looked then
         watched = now + lease
     end
     redis.call('HSET', KEYS[1], 'watched', decimal(watched), 'looked', decimal(now + lease))
@@ -31,12 +46,15 @@ end
 
 -- An open list is not retired. Its owner shows that it lives; what nobody owns any more is sealed.
 local function watch_owner(id, owner, owned)
-    if not owner then
+    if not owner or not owned then
         return
     elseif owner == run then
-        if now > owned - DAY / 2 then
+        if now > owned - DAY / 2 or now < owned - 2 * DAY then
             redis.call('HSET', list_key(id), 'owned', decimal(now + DAY))
         end
+    elseif now < owned - 2 * DAY then
+        corrected = corrected + 1
+        redis.call('HSET', list_key(id), 'owned', decimal(now + DAY))
     elseif now > owned then
         redis.call('HSET', list_key(id), 'state', 'sealed')
         redis.call('DEL', returned_key(id))
@@ -59,13 +77,18 @@ for a = first, #ARGV do
         gone[#gone + 1] = was_retired(id) and id or nil
     elseif state == 'retired' then
         retired[#retired + 1] = id
-        if now > tonumber(retired_at) + keep then
+        local at, wrong = plausible(tonumber(retired_at or ''), 0)
+        if wrong then
+            redis.call('HSET', list_key(id), 'retired', decimal(at))
+        elseif at and now > at + keep then
             drop(id)
         end
     elseif after > 0 and state == 'open' then
         watch_owner(id, owner, tonumber(owned or ''))
     elseif after > 0 then
-        if not reserved then -- when its last reference was handed out is not known: at the latest now
+        local wrong
+        reserved, wrong = plausible(reserved, lease)
+        if not reserved or wrong then -- when its last reference was handed out is not known: at the latest now
             redis.call('HSET', list_key(id), 'reserved', decimal(now + lease))
         elseif now > math.max(reserved, watched) + after then
             redis.call('HSET', list_key(id), 'state', 'retired', 'epoch', '', 'retired', decimal(now))
@@ -74,4 +97,4 @@ for a = first, #ARGV do
         end
     end
 end
-return {retired, gone, abandoned}
+return {retired, gone, abandoned, corrected}
