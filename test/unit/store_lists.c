@@ -243,6 +243,37 @@ static void another_process_takes_nothing(void **state)
     assert_int_equal(got.records[0].cursor, 10);
 }
 
+/* Whatever somebody wrote to the keys of one list: the others are taken from, and this one is given up. */
+static void a_damaged_list_stops_no_take(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"cursor", "uri", "seed", "bits", "version"};
+    enum { FIELDS = sizeof fields / sizeof fields[0] };
+    char key[128], text[SL_UUID_TEXT];
+    open_pool("dam", 80, 1);
+    for (size_t i = 0; i < FIELDS + 2; i++) {
+        struct sl_uuid bad = make("dam"), good = make("dam");
+        sl_uuid_text(&bad, text);
+        snprintf(key, sizeof key, "statuslist:{dam}:list:%.36s:config", text);
+        if (i < FIELDS)
+            cli(&f.server, i % 2 ? "HDEL '%s' %s" : "HSET '%s' %s x", key, fields[i]);
+        else
+            cli(&f.server, "DEL '%s'", key);
+        if (i > FIELDS)
+            cli(&f.server, "SET '%s' text", key); /* not even a hash */
+        struct sl_position named[2] = {at(&bad, 0), at(&good, 0)};
+        AWAIT(&f, sl_store_take(f.store, "dam", 5, named, 2, on_taken, NULL));
+        assert_int_equal(got.err, SL_OK);
+        assert_int_equal(taken_now(), 5);
+        assert_int_equal(got.taken.over_count, 1);
+        assert_memory_equal(&got.over[0], &bad, sizeof bad);
+        fixture_inherit(&f, "dam", f.identity.run, &bad, 0);
+        assert_int_equal(got.count, 0);
+        uint32_t back = 1;
+        assert_int_equal(fixture_give_back(&f, "dam", &bad, 0, &back, 1), 0);
+    }
+}
+
 static void an_heir_goes_on_where_its_predecessor_stopped(void **state)
 {
     (void)state;
@@ -500,6 +531,7 @@ int main(void)
         T(a_take_goes_on_in_the_next_list),
         T(positions_lead),
         T(another_process_takes_nothing),
+        T(a_damaged_list_stops_no_take),
         T(an_heir_goes_on_where_its_predecessor_stopped),
         T(many_given_back_at_once),
         T(a_restart_of_redis_changes_nothing),

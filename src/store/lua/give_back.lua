@@ -2,9 +2,8 @@
 -- more: its heir gets the indices (inherit.lua), and nobody else. Answers how many were accepted: all, or none.
 -- @part/lists.lua@
 local run, id, position, packed = unpack(ARGV)
-local owner, state, cursor, size = fields(id, 'owner', 'state', 'cursor', 'size')
-cursor, size = tonumber(cursor or ''), tonumber(size or '')
-if owner ~= run or (state ~= 'open' and state ~= 'full') or not cursor or not size then
+local owner, state, cursor, size = ownership(id)
+if owner ~= run or (state ~= 'open' and state ~= 'full') then
     return 0
 end
 local indices = unpack_all('I4', 1, 4, packed)

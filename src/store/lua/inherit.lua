@@ -6,10 +6,9 @@ local ended, heir = unpack(ARGV, 1, 2)
 local blocks = {}
 for a = 3, #ARGV - 1, 2 do
     local id = ARGV[a]
-    local owner, state, cursor, size, reserved = fields(id, 'owner', 'state', 'cursor', 'size', 'reserved')
-    cursor, size = tonumber(cursor or ''), tonumber(size or '')
+    local owner, state, cursor, size, reserved = ownership(id)
     -- The heir's already when it lost the reply.
-    if (owner == ended or owner == heir) and (state == 'open' or state == 'full') and cursor and size then
+    if (owner == ended or owner == heir) and (state == 'open' or state == 'full') then
         local from = math.max(cursor, tonumber(ARGV[a + 1]))
         local returned = redis.call('LPOP', returned_key(id), size) or {}
         redis.call('HSET', list_key(id), 'owner', heir, 'owned', decimal(now_ms() + DAY), 'cursor', from,

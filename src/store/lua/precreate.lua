@@ -6,7 +6,7 @@ local mine = {}
 for d = 3, #ARGV - 2, 3 do
     local id, uri, seed = unpack(ARGV, d, d + 2)
     local made = create(id, uri, seed, run, channel)
-    local owner, state = fields(id, 'owner', 'state')
+    local owner, state = ownership(id)
     if owner == run and state == 'open' then
         if not made then -- a write also now, which replicas confirm
             redis.call('HSET', list_key(id), 'owned', decimal(now_ms() + DAY))

@@ -9,9 +9,8 @@ want = tonumber(want)
 local over, blocks, taken, sealed = {}, {}, 0, 0
 
 local function take_from(id, position)
-    local owner, state, cursor, size, reserved = fields(id, 'owner', 'state', 'cursor', 'size', 'reserved')
-    cursor, size = tonumber(cursor or ''), tonumber(size or '')
-    if owner ~= run or state ~= 'open' or not cursor or not size then
+    local owner, state, cursor, size, reserved = ownership(id)
+    if owner ~= run or state ~= 'open' then
         return false
     end
     local from = math.max(cursor, position)

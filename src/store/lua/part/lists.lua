@@ -38,6 +38,21 @@ local function record(id)
             tonumber(change or 0), at or '', line or '', cut or ''}
 end
 
+-- Whose the list is, and how far: owner, state, cursor, size, reserved. Owner is false when the record is damaged: a caller would
+-- not be able to read it, and goes on without this list.
+local function ownership(id)
+    local found = redis.pcall('HMGET', list_key(id), 'owner', 'state', 'cursor', 'size', 'reserved', 'bits', 'version', 'uri', 'seed')
+    if found.err and not string.find(found.err, '^WRONGTYPE') then
+        error(found)
+    end
+    local cursor, size = tonumber(found[3] or ''), tonumber(found[4] or '')
+    if found.err or not cursor or not size or not tonumber(found[6] or '') or not tonumber(found[7] or '') or not found[8] or
+        #(found[9] or '') ~= 32 then
+        return false
+    end
+    return found[1], found[2], cursor, size, found[5]
+end
+
 -- The pool had this list once, and it was dropped after its retirement: it is never made again.
 local function was_retired(id)
     return redis.call('SISMEMBER', POOL .. 'retired', id) == 1
