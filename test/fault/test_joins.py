@@ -1,4 +1,5 @@
-"""Redis' data seem to go back, or do: what that costs."""
+"""Redis' data go back or fork while instances live that have shown more: what was acknowledged on either side stays, and no reader sees
+a list go back."""
 import pathlib
 import shutil
 import time
@@ -8,6 +9,7 @@ import pytest
 from client import until
 from processes import free_port
 from proxy import Proxy
+from reader import Reader
 
 POOL = {"size": 2000, "bits": 2, "update-interval": "0s", "list-lifetime": "1h", "prefetch": {"threshold": 5, "capacity": 10}}
 
@@ -68,6 +70,62 @@ def world(fixture):
                 s.resume()
         w.end()
     shutil.rmtree(pathlib.Path("/dev/shm") / fixture.directory.name, ignore_errors=True)
+
+
+def set_all(client, uri, indices, value=1):
+    for index in indices:
+        client.update(uri, index, value)
+
+
+def ones(*indices):
+    return {i: 1 for i in indices}
+
+
+def at_rest(readers, expected, client=None, uri=None):
+    """All show that, and go on showing it; and so says Redis."""
+    for r in readers:
+        r.shows(expected, 15)
+    time.sleep(2.5)  # a sweep of each, which may not find anything else
+    for r in readers:
+        r.shows(expected)
+        assert r.back == [], r.back
+    if client is not None:
+        for index, value in expected.items():
+            assert client.status(uri, index) == value
+
+
+@pytest.mark.parametrize("updates", [1, 2, 5])
+def test_workers_are_led_to_another_server_than_the_keeper(fixture, world, updates):
+    """As behind a name that changes during a failover: what a worker's server acknowledges must not be lost to the keeper's."""
+    first = fixture.redis(extra=("--port", str(port := free_port())))
+    second = fixture.redis(extra=("--port", str(free_port()), "--replicaof", f"127.0.0.1 {port}", "--repl-diskless-sync-delay", "0"))
+    w = world(1, redis=first).start()
+    a, proxy = w.client(0), w.proxies[0]
+    uri = a.reserve()[0][0]
+    acknowledged = {}
+
+    def try_all(indices):
+        for index in indices:
+            if a.try_update(uri, index, 1).status == 204:
+                acknowledged[index] = 1
+
+    with Reader(w.services[0], uri) as reader:
+        set_all(a, uri, (1, 2, 3))
+        until(lambda: second.client.info("replication")["master_repl_offset"]
+              == first.client.info("replication")["master_repl_offset"], 10, "a replica in step")
+        second.client.execute_command("REPLICAOF", "NO", "ONE")
+        set_all(a, uri, (4, 5))
+        reader.shows(ones(1, 2, 3, 4, 5))
+        proxy.ways = {"worker": second.socket}
+        proxy.cut("worker")
+        time.sleep(0.3)
+        try_all(range(500, 500 + updates))
+        first.kill()
+        proxy.ways, proxy.target = {}, second.socket
+        w.services[0].wait_ready()
+        for index in range(500, 500 + updates):
+            until(lambda index=index: a.try_update(uri, index, 1).status == 204, 20, "an update on the one server that is left")
+        at_rest([reader], {**ones(1, 2, 3, 4, 5), **acknowledged, **ones(*range(500, 500 + updates))}, a, uri)
 
 
 @pytest.mark.parametrize("event", ["restart", "replica", "failover"])
