@@ -30,7 +30,7 @@ static bool append_bytes(struct sl_backup *b, const void *bytes, size_t n)
 bool sl_backup_create(struct sl_backup *b, const char *path)
 {
     *b = (struct sl_backup){.path = path};
-    sl_chain_begin(&b->chain);
+    sl_chain_begin(&b->chain, SL_BACKUP_MAGIC);
     if (asprintf(&b->temporary, "%s.XXXXXX", path) < 0)
         abort();
     int fd = mkstemp(b->temporary); /* mode 0600 */

@@ -11,8 +11,9 @@
 #include "store/direct.h"
 #include "token/digest.h"
 
-#define SL_BACKUP_MAGIC "statuslist-backup 1\n"
-#define SL_BACKUP_FRAME 9 /* kind, length of the head, length of the body */
+#define SL_BACKUP_MAGIC "statuslist-backup 2\n"
+#define SL_BACKUP_MAGIC_1 "statuslist-backup 1\n" /* read, and not written: its lists have no history */
+#define SL_BACKUP_FRAME 9                         /* kind, length of the head, length of the body */
 #define SL_BACKUP_HEAD_MAX (64u * 1024)
 #define SL_BACKUP_BODY_MAX (100u * 1000 * 1000) /* a list of a hundred million entries of 8 bits */
 #define SL_BACKUP_CHECKSUM (2 * SL_SHA256 + 1)  /* as text */
@@ -24,11 +25,11 @@ enum sl_backup_kind { SL_BACKUP_POOL = 'P', SL_BACKUP_LIST = 'L', SL_BACKUP_END 
 /* Each record's checksum covers the one before, so the last covers the file. */
 struct sl_backup_chain {
     struct sl_hasher *hasher;
-    uint8_t sum[SL_SHA256]; /* of the last record; at first of the magic line */
+    uint8_t sum[SL_SHA256]; /* of the last record; at first of the magic line, of either version */
     char *covered;          /* what a checksum covers: the one before, and the record */
     size_t room;            /* for the record */
 };
-void sl_chain_begin(struct sl_backup_chain *chain);
+void sl_chain_begin(struct sl_backup_chain *chain, const char *magic);
 void sl_chain_free(struct sl_backup_chain *chain);
 /* Where a record of n bytes is put together; moves, and keeps what was there. NULL: no memory. */
 char *sl_chain_room(struct sl_backup_chain *chain, size_t n);

@@ -11,10 +11,10 @@
 #define FRAME SL_BACKUP_FRAME
 #define STEP (64u * 1024) /* bytes believed in before they came */
 
-void sl_chain_begin(struct sl_backup_chain *chain)
+void sl_chain_begin(struct sl_backup_chain *chain, const char *magic)
 {
     *chain = (struct sl_backup_chain){.hasher = sl_hasher_new()};
-    sl_sha256(chain->hasher, SL_BACKUP_MAGIC, sizeof SL_BACKUP_MAGIC - 1, chain->sum);
+    sl_sha256(chain->hasher, magic, strlen(magic), chain->sum);
 }
 
 void sl_chain_free(struct sl_backup_chain *chain)
@@ -141,15 +141,16 @@ static bool next_record(struct reader *r, struct record *ret)
 
 static bool read_pool(struct reader *r, struct sl_backup_pool *ret)
 {
-    char magic[sizeof SL_BACKUP_MAGIC - 1];
+    char magic[sizeof SL_BACKUP_MAGIC] = "";
     struct record x;
-    r->bytes = fread(magic, 1, sizeof magic, r->file);
-    if (r->bytes != sizeof magic || memcmp(magic, SL_BACKUP_MAGIC, sizeof magic) != 0) {
+    r->bytes = fread(magic, 1, sizeof magic - 1, r->file);
+    if (strcmp(magic, SL_BACKUP_MAGIC) != 0 && strcmp(magic, SL_BACKUP_MAGIC_1) != 0) {
         sl_buf_printf(r->why,
                       "this is not a backup of a known version; expected a file that begins with \"%.19s\"",
                       SL_BACKUP_MAGIC);
         return false;
     }
+    sl_chain_begin(&r->chain, magic);
     if (!next_record(r, &x))
         return false;
     bool is = x.kind == SL_BACKUP_POOL && x.body.len == 0;
@@ -215,9 +216,9 @@ bool sl_backup_walk(FILE *file, sl_backup_each *each, void *arg, struct sl_buf *
 {
     struct reader r = {.file = file, .why = why};
     struct sl_backup_contents contents;
-    sl_chain_begin(&r.chain);
     bool ok = walk_records(&r, each, arg, &contents);
-    sl_chain_text(&r.chain, contents.checksum);
+    if (ok)
+        sl_chain_text(&r.chain, contents.checksum);
     sl_chain_free(&r.chain);
     if (ok)
         *ret = contents;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/history.h"
 #include "ctl/backup_format.h"
 
 #define VERSION_MAX ((json_int_t)1 << 52) /* so that what is added stays exact in a script */
@@ -59,10 +60,36 @@ json_t *sl_backup_list_json(const struct sl_uuid *id, const struct sl_direct_lis
 {
     char text[SL_UUID_TEXT];
     sl_uuid_text(id, text);
-    return json_pack("{s:s%, s:s%, s:I, s:i, s:I, s:I, s:s%, s:I}", "id", text, sizeof text, "uri", l->uri.at,
-                     l->uri.len, "size", (json_int_t)l->size, "bits", (int)l->bits, "version",
-                     (json_int_t)l->version, "cursor", (json_int_t)l->cursor, "state", l->state.at,
-                     l->state.len, "created", (json_int_t)l->created);
+    json_t *head = json_pack("{s:s%, s:s%, s:I, s:i, s:I, s:I, s:s%, s:I}", "id", text, sizeof text, "uri",
+                             l->uri.at, l->uri.len, "size", (json_int_t)l->size, "bits", (int)l->bits,
+                             "version", (json_int_t)l->version, "cursor", (json_int_t)l->cursor, "state",
+                             l->state.at, l->state.len, "created", (json_int_t)l->created);
+    if (head != NULL && l->at.len > 0) {
+        json_object_set_new(head, "at", json_stringn(l->at.at, l->at.len));
+        json_object_set_new(head, "line", json_stringn(l->line.at, l->line.len));
+        json_object_set_new(head, "cut", json_stringn(l->cut.at, l->cut.len));
+    }
+    return head;
+}
+
+/* As a script writes it: what is before `at`, in order, and what fell out before that. */
+static bool is_history(struct sl_span at, struct sl_span line, struct sl_span cut)
+{
+    struct sl_lineage head, fell = {0};
+    struct sl_line before;
+    if (at.len == 0)
+        return line.len == 0 && cut.len == 0;
+    if (!sl_lineage_parse(at, &head) || sl_lineage_none(head) || !sl_line_parse(line, &before) ||
+        (cut.len > 0 && (!sl_lineage_parse(cut, &fell) || sl_lineage_none(fell))) ||
+        before.count >= SL_LINE_MAX || sl_lineage_compare(fell, head) >= 0)
+        return false;
+    return before.count == 0 || (sl_lineage_compare(before.part[before.count - 1].at, head) < 0 &&
+                                 (cut.len == 0 || sl_lineage_compare(fell, before.part[0].at) < 0));
+}
+
+static struct sl_span text_span(const char *text)
+{
+    return sl_span(text, strlen(text));
 }
 
 /* Visible ASCII, as the URIs that the service makes: it is shown, and served. */
@@ -77,15 +104,17 @@ static bool is_uri(const char *text)
 bool sl_backup_list_of(const struct sl_backup_pool *p, const json_t *head, struct sl_span body,
                        struct sl_buf *why, struct sl_uuid *ret_id, struct sl_direct_list *ret)
 {
-    const char *id, *uri, *state;
+    const char *id, *uri, *state, *at = "", *line = "", *cut = "";
     struct sl_uuid uuid;
     json_int_t size, bits, version, cursor, created;
-    int bad = json_unpack((json_t *)head, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", &id, "uri", &uri,
-                          "state", &state, "size", &size, "bits", &bits, "version", &version, "cursor",
-                          &cursor, "created", &created);
+    int bad =
+        json_unpack((json_t *)head, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s?s, s?s, s?s}", "id", &id,
+                    "uri", &uri, "state", &state, "size", &size, "bits", &bits, "version", &version, "cursor",
+                    &cursor, "created", &created, "at", &at, "line", &line, "cut", &cut);
     if (bad || !sl_uuid_parse(sl_span(id, strlen(id)), &uuid) || !is_uri(uri) || size != p->size ||
         bits != p->bits || body.len > (size_t)(size * bits / 8) || version < 0 || version > VERSION_MAX ||
-        cursor < 0 || cursor > size || created < 0 || created > VERSION_MAX) {
+        cursor < 0 || cursor > size || created < 0 || created > VERSION_MAX ||
+        !is_history(text_span(at), text_span(line), text_span(cut))) {
         sl_buf_printf(why, "a list does not belong to the pool %s", p->name);
         return false;
     }
@@ -93,6 +122,9 @@ bool sl_backup_list_of(const struct sl_backup_pool *p, const json_t *head, struc
     *ret = (struct sl_direct_list){.uri = sl_span(uri, strlen(uri)),
                                    .state = sl_span(state, strlen(state)),
                                    .bytes = body,
+                                   .at = text_span(at),
+                                   .line = text_span(line),
+                                   .cut = text_span(cut),
                                    .size = (uint32_t)size,
                                    .cursor = (uint32_t)cursor,
                                    .bits = (uint8_t)bits,

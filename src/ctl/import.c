@@ -118,8 +118,8 @@ static bool read_back(struct import *x, const struct sl_uuid *id, const struct s
     hash_bytes(x, l->bytes, wanted);
     hash_bytes(x, gone ? sl_span("", 0) : now.bytes, found);
     if (!gone && now.version == version && memcmp(wanted, found, SL_SHA256) == 0 &&
-        sl_span_eq(now.uri, l->uri) && now.size == l->size && now.bits == l->bits &&
-        sl_span_eq(now.state, SL_SPAN("sealed")))
+        sl_span_eq(now.uri, l->uri) && sl_span_eq(now.at, l->at) && now.size == l->size &&
+        now.bits == l->bits && sl_span_eq(now.state, SL_SPAN("sealed")))
         return true;
     sl_complain("%.*s: the list in Redis differs from the one in the backup", (int)l->uri.len, l->uri.at);
     return false;
@@ -145,7 +145,7 @@ static bool put_list(void *arg, const struct sl_backup_pool *p, const struct sl_
                                             : "Redis has a list with this id, but another size, bits or URI");
         return false;
     }
-    if (what == SL_IMPORT_AGAIN && version != l->version + SL_MEND_JUMP)
+    if (what == SL_IMPORT_AGAIN && version != l->version + (l->at.len > 0 ? 0 : SL_MEND_JUMP))
         x->changed++;
     else if (what != SL_IMPORT_NEWER && what != SL_IMPORT_RETIRED && !read_back(x, id, l, version))
         return false;

@@ -36,7 +36,7 @@ struct sl_direct {
     char why[300];
 };
 
-#define WORDS 16
+#define WORDS 20
 
 /* A command: its words are the caller's. */
 struct words {
@@ -370,6 +370,14 @@ bool sl_direct_ids(struct sl_direct *d, const char *pool, struct sl_uuid **ret_i
     return true;
 }
 
+/* A field that a list may lack. */
+static bool optional_field(const redisReply *field, struct sl_span *ret)
+{
+    bool is = field->type == REDIS_REPLY_STRING;
+    *ret = is ? sl_span(field->str, field->len) : sl_span("", 0);
+    return is || field->type == REDIS_REPLY_NIL;
+}
+
 static bool fields_of_list(const redisReply *reply, struct sl_direct_list *ret)
 {
     uint64_t size, bits, cursor;
@@ -379,7 +387,8 @@ static bool fields_of_list(const redisReply *reply, struct sl_direct_list *ret)
         !decode_decimal(field[1], UINT32_MAX, &size) || !decode_decimal(field[2], 8, &bits) ||
         !decode_decimal(field[3], (uint64_t)1 << 53, &list.version) ||
         !decode_decimal(field[4], UINT32_MAX, &cursor) ||
-        !decode_decimal(field[6], (uint64_t)1 << 53, &list.created))
+        !decode_decimal(field[6], (uint64_t)1 << 53, &list.created) || !optional_field(field[7], &list.at) ||
+        !optional_field(field[8], &list.line) || !optional_field(field[9], &list.cut))
         return false;
     list.uri = sl_span(field[0]->str, field[0]->len);
     list.state = sl_span(field[5]->str, field[5]->len);
@@ -396,18 +405,18 @@ bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid 
     char config[SL_NAME_MAX], data[SL_NAME_MAX];
     sl_name_list(pool, id, "config", config);
     sl_name_list(pool, id, "data", data);
-    struct words words[4] = {words_of((const char *const[]){"MULTI", NULL}),
-                             words_of((const char *const[]){"HMGET", config, "uri", "size", "bits", "version",
-                                                            "cursor", "state", "created", NULL}),
-                             words_of((const char *const[]){"GET", data, NULL}),
-                             words_of((const char *const[]){"EXEC", NULL})};
+    struct words words[4] = {
+        words_of((const char *const[]){"MULTI", NULL}),
+        words_of((const char *const[]){"HMGET", config, "uri", "size", "bits", "version", "cursor", "state",
+                                       "created", "at", "line", "cut", NULL}),
+        words_of((const char *const[]){"GET", data, NULL}), words_of((const char *const[]){"EXEC", NULL})};
     for (int i = 0; i < 4; i++)
         if (!queue_command(d, &words[i]))
             return false;
     for (int i = 0; i < 4; i++)
         if (!read_reply(d))
             return false;
-    if (!is_array(d->reply, 2) || !is_array(d->reply->element[0], 7))
+    if (!is_array(d->reply, 2) || !is_array(d->reply->element[0], 10))
         return bad_shape(d, "list");
     *ret_gone = d->reply->element[0]->element[0]->type == REDIS_REPLY_NIL;
     if (*ret_gone)
@@ -498,6 +507,9 @@ bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uui
     words_add(&words, backup, strlen(backup));
     words_add(&words, raise ? "1" : "0", 1);
     words_add(&words, list->bytes.at, list->bytes.len);
+    words_add(&words, list->at.at, list->at.len);
+    words_add(&words, list->line.at, list->line.len);
+    words_add(&words, list->cut.at, list->cut.len);
     if (!run_command(d, &words))
         return false;
     unsigned what;

@@ -34,6 +34,9 @@ struct sl_direct_list {
     uint32_t size, cursor;
     uint8_t bits;
     uint64_t version, created; /* created: ms since 1970 */
+    /* The history of the version: its lineage, the line before it, and what fell out of that ("": nothing).
+     * All "": a version from before there were lineages. */
+    struct sl_span at, line, cut;
 };
 /* One list, in one transaction. *ret_gone: there is no such list (any more), and *ret is untouched. */
 bool sl_direct_list(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
@@ -52,9 +55,9 @@ enum sl_import {
     SL_IMPORT_SHAPE,  /* the pool or the list has another size, status width or URI */
     SL_IMPORT_RETIRED /* the list is or was retired */
 };
-/* Puts a list of a backup into Redis, sealed, its version above the backup's by SL_MEND_JUMP, so that living
- * instances which know more of it mend it. `raise`: a list that is there at a lower version gets the backup's
- * bytes; otherwise whatever is there stays. */
+/* Puts a list of a backup into Redis, sealed, with its history, so that living instances which know more of
+ * it see that. Without a history its version is above the backup's by SL_MEND_JUMP. `raise`: a list that is
+ * there in a state which the backup's contains gets the backup's bytes; otherwise whatever is there stays. */
 bool sl_direct_import(struct sl_direct *d, const char *pool, const struct sl_uuid *id,
                       const struct sl_direct_list *list, const char *backup, bool raise, enum sl_import *ret,
                       uint64_t *ret_version);

@@ -3,6 +3,7 @@
  * mutator changes the records and puts frames and checksums right. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "core/history.h"
 #include "ctl/backup_format.h"
 #include "fuzz_help.h"
 
@@ -16,11 +17,18 @@ struct writing {
     struct sl_buf out;
 };
 
-static void begin(struct writing *w)
+static void begin(struct writing *w, const char *magic)
 {
-    sl_chain_begin(&w->chain);
+    sl_chain_begin(&w->chain, magic);
     sl_buf_init(&w->out, FILE_MAX);
-    sl_buf_puts(&w->out, SL_BACKUP_MAGIC);
+    sl_buf_puts(&w->out, magic);
+}
+
+/* Of the file's version. */
+static const char *magic_of(struct sl_span file)
+{
+    bool first = file.len >= MAGIC_LEN && memcmp(file.at, SL_BACKUP_MAGIC_1, MAGIC_LEN) == 0;
+    return first ? SL_BACKUP_MAGIC_1 : SL_BACKUP_MAGIC;
 }
 
 static void end(struct writing *w)
@@ -116,7 +124,7 @@ static void check_whole(struct sl_span file, uint64_t lists)
     if (lists + 2 > RECORDS)
         return;
     sl_assert(n == lists + 2);
-    begin(&w);
+    begin(&w, magic_of(file));
     for (size_t i = 0; i < n; i++) {
         sl_assert(parts[i].kind == (i == 0 ? SL_BACKUP_POOL : i < n - 1 ? SL_BACKUP_LIST : SL_BACKUP_END));
         sl_assert(parts[i].body.len == 0 || parts[i].kind == SL_BACKUP_LIST);
@@ -143,6 +151,24 @@ static void check_pool(const struct sl_backup_pool *p)
     sl_assert(strspn(p->made, "0123456789-T:Z") == strlen(p->made));
 }
 
+/* The line with its head in it is one: ascending, and nothing of it is at or below what fell out. */
+static void check_history(const struct sl_direct_list *l)
+{
+    struct sl_lineage at;
+    struct sl_line line;
+    if (l->at.len == 0) {
+        sl_assert(l->line.len == 0 && l->cut.len == 0);
+        return;
+    }
+    sl_assert(sl_lineage_parse(l->at, &at) && sl_line_parse(l->line, &line));
+    sl_assert(line.count < SL_LINE_MAX && sl_line_version(&line, at) == 0);
+    if (l->cut.len > 0)
+        sl_assert(sl_lineage_parse(l->cut, &line.cut) && !sl_lineage_none(line.cut));
+    unsigned before = line.count;
+    sl_line_add(&line, (struct sl_head){at, 1});
+    sl_assert(line.count == before + 1 && sl_lineage_equal(line.part[before].at, at));
+}
+
 static bool on_list(void *arg, const struct sl_backup_pool *p, const struct sl_uuid *id,
                     const struct sl_direct_list *l)
 {
@@ -153,6 +179,7 @@ static bool on_list(void *arg, const struct sl_backup_pool *p, const struct sl_u
     sl_assert(l->uri.len >= 1 && l->uri.len <= 2048);
     for (size_t i = 0; i < l->uri.len; i++)
         sl_assert(l->uri.at[i] > ' ' && l->uri.at[i] <= '~');
+    check_history(l);
     sl_assert(r->lists == 0 || memcmp(r->last.bytes, id->bytes, sizeof id->bytes) < 0);
     r->last = *id;
     if (r->lists++ == 0)
@@ -171,7 +198,7 @@ static bool read_file(const uint8_t *data, size_t size, struct reading *r)
     sl_assert(file != NULL);
     sl_buf_over(&why, text, sizeof text);
     *r = (struct reading){.lists = 0};
-    begin(&r->copy);
+    begin(&r->copy, SL_BACKUP_MAGIC);
     bool ok = sl_backup_walk(file, on_list, r, &why, &c);
     fclose(file);
     sl_assert(ok == (why.len == 0) && !why.failed);
@@ -259,7 +286,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     if (n == 0 || seed % 8 == 0) /* as bytes, frames and checksums too */
         return LLVMFuzzerMutate(data, size, max_size);
     n = change(parts, n, seed / 16, room);
-    begin(&w);
+    begin(&w, magic_of(sl_span((const char *)data, size)));
     for (size_t i = 0; i < n; i++) {
         char count[64];
         lists += parts[i].kind == SL_BACKUP_LIST;

@@ -16,7 +16,7 @@ from tokens import fetch_token
 
 CTL = BUILD / "bin" / "statuslistctl"
 POOL = {"size": 1000, "bits": 2, "update-interval": "0s", "prefetch": {"threshold": 50, "capacity": 200}}
-MAGIC = b"statuslist-backup 1\n"
+MAGIC = b"statuslist-backup 2\n"
 
 
 def ctl(redis, *words, code=0, env=None, options=()):
@@ -45,9 +45,9 @@ def records(data):
     return found, chain.hex()
 
 
-def rewritten(found):
+def rewritten(found, magic=MAGIC):
     """A file of these records, its checksums right."""
-    out, chain = MAGIC, hashlib.sha256(MAGIC).digest()
+    out, chain = magic, hashlib.sha256(magic).digest()
     for kind, head, body, *_ in found:
         text = json.dumps(head).encode()
         record = struct.pack("<cII", kind, len(text), len(body)) + text + body
@@ -178,6 +178,56 @@ def test_an_older_redis_is_raised(fixture):
         assert c.status(*given[0]) == 2 and c.status(*given[25]) == 3
         given += c.reserve(200) + c.reserve(200)
         assert len(set(given)) == len(given)
+
+
+def test_the_history_of_a_list_is_kept(fixture):
+    """A list comes back as the version of the lineage that it was; a backup of format 1 has no histories."""
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        uri, index = c.reserve()[0]
+        c.update(uri, index, 1)
+    service.stop()
+    service.start()
+    with service.client() as c:
+        c.update(uri, index, 2)
+        before = c.try_status(uri, index).json()
+    service.stop()
+    ctl(redis, "export", "tests", backup)
+    found, _ = records(backup.read_bytes())
+    head, = (r[1] for r in found if r[0] == b"L" and r[1]["uri"] == uri)
+    assert head["at"] == before["history"] and head["line"].split(":")[0] < head["at"] and head["cut"] == ""
+
+    def imported(path):
+        emptied(redis)
+        assert ctl_json(redis, "import", path)["imported"]["made"] == len(found) - 2
+        return {k: v.decode() for k, v in redis.client.hgetall(f"statuslist:{{tests}}:list:{head['id']}:config").items()}
+
+    config = imported(backup)
+    assert [config[k] for k in (b"at", b"line", b"version")] == [head["at"], head["line"], str(head["version"])] and b"cut" not in config
+
+    # Redis has changes that the backup does not have: kept. Redis has an earlier state: replaced.
+    key = f"statuslist:{{tests}}:list:{head['id']}:config"
+    redis.client.hdel(key, "backup")
+    redis.client.hset(key, mapping={"at": "f" + head["at"][1:], "line": f"{head['line']} {head['at']}:1"})
+    assert ctl_json(redis, "import", backup, "--merge")["imported"]["kept"] == 1
+    redis.client.hset(key, mapping={"at": head["at"], "line": head["line"], "version": 1})
+    assert ctl_json(redis, "import", backup, "--merge")["imported"]["raised"] == 1
+
+    old = fixture.directory / "old.backup"
+    plain = [(kind, {k: v for k, v in fields.items() if k not in ("at", "line", "cut")}, body) for kind, fields, body, _ in found]
+    old.write_bytes(rewritten(plain, b"statuslist-backup 1\n"))
+    config = imported(old)
+    assert b"at" not in config and int(config[b"version"]) > head["version"]
+    service.start()
+    with service.client() as c:
+        assert c.status(uri, index) == 2
+        c.update(uri, index, 1)
+        after = c.try_status(uri, index).json()
+        assert after["history"] > before["history"] and after["version"] > before["version"]
+    for wrong in ({"at": "x"}, {"at": ""}, {"line": head["at"] + ":1"}, {"cut": "0"}, {"cut": head["at"]}, {"line": "0:1 0:2"}):
+        old.write_bytes(rewritten([found[0], *((r[0], {**r[1], **wrong}, r[2]) for r in found[1:-1]), found[-1]]))
+        assert "not belong to the pool" in ctl(None, "import", "--check", old, code=64).stderr
 
 
 def test_a_living_instance_knows_more(fixture):

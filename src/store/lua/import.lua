@@ -1,16 +1,26 @@
--- ARGV: channel, list id, uri, size, bits, version, created, backup id, raise (1 or 0), bytes.
+-- ARGV: channel, list id, uri, size, bits, version, created, backup id, raise (1 or 0), bytes; then the lineage of the version, the
+-- line before it and what fell out of that, all '' in a backup from before there were lineages.
 -- Puts a list of a backup into Redis, sealed: which indices were given out after the backup is not known. Answers {what, version}:
--- 'C' Redis has that version or a later one, 'W' created, 'U' raised, 'A' this backup was imported before, 'P' the list exists and
+-- 'C' Redis has that version, a later one, or changes that the backup does not have, 'W' created, 'U' raised, 'A' this backup was imported before, 'P' the list exists and
 -- may not be raised, 'S' the pool or the list has another shape, 'T' it is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
-local channel, id, uri, size, bits, version, created, backup, raise, bytes = unpack(ARGV)
+local channel, id, uri, size, bits, version, created, backup, raise, bytes, lineage, line, cut = unpack(ARGV)
 local KEEP = 600000 -- ms in which an instance that has published more may mend the list
 version = tonumber(version)
 local pool_size, pool_bits = pool_fields('size', 'bits')
-local present, its_backup, its_size, its_bits, mended, mended_at, its_uri, state =
-    fields(id, 'version', 'backup', 'size', 'bits', 'mended', 'mended_at', 'uri', 'state')
+local present, its_backup, its_size, its_bits, mended, mended_at, its_uri, state, its_lineage, its_line =
+    fields(id, 'version', 'backup', 'size', 'bits', 'mended', 'mended_at', 'uri', 'state', 'at', 'line')
 present, mended, mended_at = tonumber(present), tonumber(mended), tonumber(mended_at)
+
+-- Whether a state, its lineage, version and the line before it, contains a version of a lineage ('': of before there were any).
+local function contains(at, number, before, other_at, other)
+    other_at = other_at == '' and '0' or other_at
+    if (at == '' and '0' or at) == other_at then
+        return number >= other
+    end
+    return tonumber(string.match(' ' .. before, ' ' .. string.gsub(other_at, '-', '%%-') .. ':(%d+)') or 0) >= other
+end
 
 local what = 'W'
 if pool_size ~= size or pool_bits ~= bits or (present and (its_size ~= size or its_bits ~= bits or its_uri ~= uri)) then
@@ -24,14 +34,24 @@ elseif present and raise ~= '1' then
 elseif present then
     -- It was mended or imported with less than this, and has not changed since.
     local less = mended and mended < version and version < mended_at and present == mended_at
-    if present >= version and not less then
+    its_lineage, its_line = its_lineage or '', its_line or ''
+    less = less and its_lineage == lineage
+    if (contains(its_lineage, present, its_line, lineage, version) and not less)
+        or not contains(lineage, version, line, its_lineage, less and 0 or present) then
         return {'C', present}
     end
     what = 'U'
 else
     add_sealed_record(id, uri, size, bits, created)
 end
-local at = math.max(present or 0, version) + JUMP
+local at = lineage ~= '' and version or math.max(present or 0, version) + JUMP
 redis.call('HSET', list_key(id), 'backup', backup)
+if lineage ~= '' then
+    redis.call('HSET', list_key(id), 'at', lineage, 'line', line)
+    redis.call('HDEL', list_key(id), 'cut')
+    if cut ~= '' then
+        redis.call('HSET', list_key(id), 'cut', cut)
+    end
+end
 put_back(id, bytes, version, at, KEEP, channel)
 return {what, at}
