@@ -1,0 +1,51 @@
+"""Records in Redis that somebody has damaged: one hides no other, each is named, and what is put right works again."""
+from client import path_of, until
+
+POOL = {"size": 16, "update-interval": "0s", "prefetch": {"threshold": 8, "capacity": 16},
+        "precreation": {"lists": 1000, "check-delay": "1s"}}
+CHANGES = "statuslist:{tests}:changes"
+
+
+def id_of(uri):
+    return uri.rsplit("/", 1)[1]
+
+
+def record(uri):
+    return f"statuslist:{{tests}}:list:{id_of(uri)}:config"
+
+
+def lists_of(issuer, least):
+    def all_of_them():
+        r = issuer.get("/aggregation/tests")
+        return r.status == 200 and len(r.json()["status_lists"]) >= least and r.json()["status_lists"]
+    return until(all_of_them, 60, "the lists")
+
+
+def test_a_damaged_list_hides_no_other(fixture):
+    """More lists than a reading of changes has in one page, and the first record gone: those behind it are served."""
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": POOL}).start()
+    with service.client() as issuer:
+        for _ in range(8):  # some lists are used up
+            issuer.reserve(8)
+        lists_of(issuer, 1001)
+    uris = [f"{service.config['public-url']}/{i.decode()}" for i in redis.client.zrange(CHANGES, 0, -1)]
+    missing, malformed, last = uris[0], uris[1], uris[-1]
+    service.stop()
+    redis.client.delete(record(missing))
+    redis.client.hset(record(malformed), "state", "Open")
+    service = fixture.service(redis, {"tests": {**POOL, "precreation": {"lists": 1}}}).start()
+    with service.client() as issuer:
+        assert issuer.fetch(last).status == 200
+        assert len(lists_of(issuer, 999)) >= 999
+        assert {issuer.fetch(uri).status for uri in (missing, malformed)} == {503}, "they exist, and cannot be served"
+        assert issuer.get(path_of(missing)[:-12] + "0" * 12).status == 404
+        answer = service.operations("/readyz?for=issuer").json()
+        assert answer["ready"] and "pools: tests has 2 lists with a damaged record" in answer["detail"], answer
+        assert service.metric("lists_damaged", pool="tests") == 2
+        log = service.log()
+        for uri, field in ((missing, "record"), (malformed, "state")):
+            assert f'list="{id_of(uri)}" field="{field}"' in log
+        redis.client.hset(record(malformed), "state", "sealed")
+        until(lambda: issuer.fetch(malformed).status == 200, 20, "the list that was put right")
+        until(lambda: service.metric("lists_damaged", pool="tests") == 1, 5, "the gauge")
