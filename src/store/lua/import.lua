@@ -48,8 +48,7 @@ local at = lineage ~= '' and version or math.max(present or 0, version) + JUMP
 redis.call('HSET', list_key(id), 'backup', backup)
 if lineage ~= '' then
     redis.call('HSET', list_key(id), 'at', lineage, 'line', line)
-    redis.call('HDEL', list_key(id), 'cut')
-    if cut ~= '' then
+    if cut ~= '' or what == 'U' then -- the list that was there may have one
         redis.call('HSET', list_key(id), 'cut', cut)
     end
 end
