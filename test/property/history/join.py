@@ -18,15 +18,16 @@ def differing(ours, theirs):
 
 def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, finals_win=True):
     """`ours` (in Redis) and `theirs` (remembered) in one state; the caller touches it. `expired` says that the marks of a lineage may
-    be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too late."""
+    be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too late. (`know_cut` and
+    `finals_win` are for plants.)"""
     result = ours.copy_to(Joined())
     differ = differing(ours, theirs)
     cut = max(ours.cut, theirs.cut)
-    result.too_late = any(expired(lineage) for lineage in differ[1:])
+    result.too_late = any(expired(lineage) for lineage in needed(ours, theirs, differ))
     if know_cut:
         result.too_late |= theirs.at <= cut or any(lineage <= cut for lineage in differ)
     if differ and not result.too_late:
-        overlay(result, ours, theirs, differ[0])
+        overlay(result, ours, theirs, differ)
     if final and finals_win:
         keep_finals(result, theirs)
         keep_finals(result, ours)
@@ -39,19 +40,30 @@ def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, fina
     return result
 
 
-def overlay(result, ours, theirs, parting):
-    base = theirs if theirs.line.get(parting, 0) > ours.line.get(parting, 0) else ours
+def has_more(ours, theirs, lineage):
+    """The side that contains more of a lineage that differs."""
+    return theirs if theirs.line.get(lineage, 0) > ours.line.get(lineage, 0) else ours
+
+
+def needed(ours, theirs, differ):
+    """The lineages whose marks decide. As long as one side has more of everything its bytes are right as a whole; so marks count from
+    the first lineage on of which the other side has more."""
+    for at, lineage in enumerate(differ):
+        if has_more(ours, theirs, lineage) is not has_more(ours, theirs, differ[0]):
+            return differ[at:]
+    return []
+
+
+def overlay(result, ours, theirs, differ):
+    base = has_more(ours, theirs, differ[0])
     result.values, result.writes = base.values[:], base.writes[:]
-    for lineage in sorted({*ours.line, *theirs.line}):
-        if lineage < parting:
-            continue
-        more = theirs.line.get(lineage, 0) > ours.line.get(lineage, 0)
-        side = theirs if more else ours
-        if lineage > parting:
-            for index in side.marks.get(lineage, ()):
-                result.values[index], result.writes[index] = side.values[index], side.writes[index]
-        if more and lineage in theirs.marks:
-            result.marks.setdefault(lineage, set()).update(theirs.marks[lineage])
+    # Of what both sides contain, neither has to be asked: whatever stands at such an index is that or later, on either side.
+    for lineage in differ[1:]:
+        side = has_more(ours, theirs, lineage)
+        for index in side.marks.get(lineage, ()):
+            result.values[index], result.writes[index] = side.values[index], side.writes[index]
+    for lineage, indices in theirs.marks.items():
+        result.marks.setdefault(lineage, set()).update(indices)
 
 
 def keep_finals(result, side):

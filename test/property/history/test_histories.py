@@ -77,6 +77,28 @@ def test_a_join_has_no_order_and_a_second_one_changes_nothing(final):
         assert content(join(a, a, final)) == content(a), seed
 
 
+def test_what_both_contain_is_not_joined_again():
+    """Theirs joined what ours has, then a write came after the marks' window, at an index that both know of."""
+    parting, both, expired = (Lineage(order, order, True, order) for order in (1, 2, 3))
+    ours, theirs = State(), State()
+    ours.line, ours.marks = {parting: 3, both: 4}, {both: {0}}
+    ours.at, ours.version, ours.values = both, 4, [1, 0]
+    theirs.line, theirs.marks = {parting: 5, both: 4, expired: 6}, {both: {0}}
+    theirs.at, theirs.version, theirs.values = expired, 6, [0, 1]
+    joined = join(ours, theirs, False, lambda lineage: lineage == expired)
+    assert not joined.too_late and joined.values == [0, 1]
+    assert join(theirs, ours, False, lambda lineage: lineage == expired).values == [0, 1]
+
+
+def test_what_is_ahead_in_everything_is_never_too_late():
+    older, newer = State(), State()
+    lineage = Lineage(1, 1, True, 1)
+    older.line = {ROOT: 3}
+    newer.line, newer.at, newer.version, newer.values = {ROOT: 3, lineage: 4}, lineage, 4, [1, 1]
+    joined = join(older, newer, False, lambda _: True)
+    assert not joined.too_late and joined.values == [1, 1]
+
+
 def test_what_fell_out_of_a_line_cannot_be_joined():
     for seed in range(200):
         a, b, _ = branches(seed)
