@@ -4,7 +4,7 @@ Per index the later lineage wins; within one lineage the higher version, which c
 lowest lineage in which the two lines differ is where the histories part: of it and of all that lies below, the side that has more of
 it has all bytes. Above, a side knows which indices were acknowledged in a lineage by the marks of that lineage.
 """
-from lineage import FINAL, State
+from lineage import State
 
 
 class Joined(State):
@@ -17,9 +17,9 @@ def differing(ours, theirs):
 
 
 def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, finals_win=True):
-    """`ours` (in Redis) and `theirs` (remembered) in one state; the caller touches it. `expired` says that the marks of a lineage may
-    be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too late. (`know_cut` and
-    `finals_win` are for plants.)"""
+    """`ours` (in Redis) and `theirs` (remembered) in one state; the caller touches it. `final`: the final status, or None. `expired` says
+    that the marks of a lineage may be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too
+    late. (`know_cut` and `finals_win` are for plants.)"""
     result = ours.copy_to(Joined())
     differ = differing(ours, theirs)
     cut = max(ours.cut, theirs.cut)
@@ -28,9 +28,9 @@ def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, fina
         result.too_late |= theirs.at <= cut or any(lineage <= cut for lineage in differ)
     if differ and not result.too_late:
         overlay(result, ours, theirs, differ)
-    if final and finals_win:
-        keep_finals(result, theirs)
-        keep_finals(result, ours)
+    if final is not None and finals_win:
+        keep_finals(result, theirs, final)
+        keep_finals(result, ours, final)
     for lineage, version in theirs.line.items():
         result.line[lineage] = max(result.line.get(lineage, 0), version)
     if know_cut:
@@ -66,7 +66,7 @@ def overlay(result, ours, theirs, differ):
         result.marks.setdefault(lineage, set()).update(indices)
 
 
-def keep_finals(result, side):
+def keep_finals(result, side, final):
     for index, value in enumerate(side.values):
-        if value == FINAL and result.values[index] != FINAL:
-            result.values[index], result.writes[index] = FINAL, side.writes[index]
+        if value == final and result.values[index] != final:
+            result.values[index], result.writes[index] = final, side.writes[index]

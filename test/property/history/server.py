@@ -206,7 +206,7 @@ class Server:
             theirs = theirs.state()
             theirs.marks = {}
         expired = world.expired if rules.know_too_late else lambda lineage: False
-        joined = join.join(ours, theirs, world.final, expired, rules.know_cut, rules.finals_win)
+        joined = join.join(ours, theirs, FINAL if world.final else None, expired, rules.know_cut, rules.finals_win)
         if not rules.join_compares_lines and not joined.too_late:
             winner = theirs if theirs.version > ours.version else ours
             joined.values, joined.writes = winner.values[:], winner.writes[:]
