@@ -95,7 +95,7 @@ static void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *
     struct sl_position named[NAMED_MAX];
     p->heir.asking = false;
     if (err != SL_OK) {
-        sl_keeper_refill_later(p);
+        p->keeper->hooks.owns(p, false);
         return;
     }
     uint32_t n = name_left(p, named), references = 0;
@@ -110,9 +110,7 @@ static void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *
     memmove(p->heir.slots, p->heir.slots + n, p->heir.count * sizeof *p->heir.slots);
     sl_log(SL_INFO, "pool", "took over lists of the process before", SL_KS("pool", p->shared->name),
            SL_KU("lists", inherited->block_count), SL_KU("left", n), SL_KU("references", references));
-    sl_keeper_precreate(p);
-    sl_keeper_refill(p);
-    sl_keeper_pump(p->keeper);
+    p->keeper->hooks.owns(p, true);
 }
 
 bool sl_keeper_inherit(struct sl_kpool *p)
@@ -126,7 +124,7 @@ bool sl_keeper_inherit(struct sl_kpool *p)
     p->heir.asking = sl_store_inherit(p->keeper->store, p->shared->name, left_list(p, 0)->run, named, n,
                                       on_inherited, p) == SL_OK;
     if (!p->heir.asking)
-        sl_keeper_refill_later(p);
+        p->keeper->hooks.owns(p, false);
     return false;
 }
 

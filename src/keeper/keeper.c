@@ -69,8 +69,21 @@ static void on_publication_ended(struct sl_klist *t, bool first)
     sl_keeper_mend(t->pool);
 }
 
-static const struct sl_keeper_hooks hooks = {
-    .publication_ended = on_publication_ended, .mended = sl_keeper_finish_sync, .agreed = sl_keeper_open};
+static void on_owns(struct sl_kpool *p, bool ok)
+{
+    if (!ok) {
+        sl_keeper_refill_later(p);
+        return;
+    }
+    sl_keeper_precreate(p);
+    sl_keeper_refill(p);
+    sl_keeper_pump(p->keeper);
+}
+
+static const struct sl_keeper_hooks hooks = {.publication_ended = on_publication_ended,
+                                             .mended = sl_keeper_finish_sync,
+                                             .agreed = sl_keeper_open,
+                                             .owns = on_owns};
 
 /* ---- the sweep: whatever was missed is caught here */
 

@@ -78,6 +78,7 @@ struct sl_keeper_hooks {
     sl_publication_ended_cb *publication_ended;
     sl_keeper_mended_cb *mended;
     sl_keeper_agreed_cb *agreed;
+    sl_keeper_owns_cb *owns;
 };
 
 struct sl_keeper {

@@ -174,7 +174,7 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
     p->own.making = false;
     if (err != SL_OK) {
         sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
-        sl_keeper_refill_later(p);
+        p->keeper->hooks.owns(p, false);
         return;
     }
     free_drafts(p);
@@ -185,8 +185,7 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
         else
             p->own.no_room_ns = sl_mono_ns(p->keeper->clock) + NO_ROOM_NS;
     }
-    sl_keeper_refill(p);
-    sl_keeper_pump(p->keeper);
+    p->keeper->hooks.owns(p, true);
 }
 
 bool sl_keeper_make_lists(struct sl_kpool *p, uint64_t want)

@@ -29,6 +29,10 @@ struct sl_ownership {
     uint64_t no_room_ns; /* when a list could not be kept: none is made for a while; 0: they can */
 };
 
+/* Redis was asked for lists, to be made or inherited. `ok`: it has answered; otherwise it is to be asked
+ * again, after a moment. */
+typedef void(sl_keeper_owns_cb)(struct sl_kpool *p, bool ok);
+
 void sl_keeper_own_free(struct sl_kpool *p);
 /* The list is this process' from now on; `position` of its reservations were taken. `slot`: in the hand-over
  * file already, or SL_HANDOVER_NONE. */
