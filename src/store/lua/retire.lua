@@ -41,6 +41,10 @@ local function drop(id)
     redis.call('SADD', POOL .. 'retired', id) -- for ever, so that the list is never made again
     redis.call('SREM', POOL .. 'lists', id)
     redis.call('ZREM', POOL .. 'changes', id)
+    local at, line = fields(id, 'at', 'line')
+    for lineage in string.gmatch((line or '') .. ' ' .. (at or '0') .. ':0', '(%S+):%d+') do
+        redis.call('DEL', POOL .. 'list:' .. id .. ':marks:' .. lineage)
+    end
     redis.call('DEL', list_key(id), data_key(id), returned_key(id), base_key(id))
 end
 
