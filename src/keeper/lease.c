@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 
-#include "base/assert.h"
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
