@@ -338,8 +338,8 @@ bool sl_decode_letter_of(char letter, enum sl_result *ret)
         [SL_RESULT_OUTSIDE] = 'I',  [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
         [SL_RESULT_VALUE] = 'V',    [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
         [SL_RESULT_REPEATED] = 'A', [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N',
-        [SL_RESULT_CURRENT] = 'C',  [SL_RESULT_RAISED] = 'U',        [SL_RESULT_FURTHER] = 'M',
-        [SL_RESULT_PRESENT] = 'P',  [SL_RESULT_OTHER_SHAPE] = 'S'};
+        [SL_RESULT_CURRENT] = 'C',  [SL_RESULT_RAISED] = 'U',        [SL_RESULT_JOINED] = 'M',
+        [SL_RESULT_LATE] = 'E',     [SL_RESULT_PRESENT] = 'P',       [SL_RESULT_OTHER_SHAPE] = 'S'};
     const char *at = memchr(letters, letter, sizeof letters);
     if (at == NULL)
         return false;
@@ -367,20 +367,22 @@ bool sl_decode_result(const struct redisReply *reply, const enum sl_result *resu
     return false;
 }
 
-bool sl_decode_mended(const struct redisReply *reply, uint64_t *ret_version, enum sl_mended *ret_what)
+bool sl_decode_mended(const struct redisReply *reply, struct sl_lineage own, struct sl_mended_list *ret)
 {
-    static const enum sl_result results[] = {[SL_MENDED_NOT] = SL_RESULT_CURRENT,
-                                             [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
-                                             [SL_MENDED_RAISED] = SL_RESULT_RAISED,
-                                             [SL_MENDED_MORE] = SL_RESULT_FURTHER,
-                                             [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
-    uint64_t version;
+    static const enum sl_result results[] = {
+        [SL_MENDED_NOT] = SL_RESULT_CURRENT,   [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
+        [SL_MENDED_RAISED] = SL_RESULT_RAISED, [SL_MENDED_JOINED] = SL_RESULT_JOINED,
+        [SL_MENDED_LATE] = SL_RESULT_LATE,     [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
+    struct sl_mended_list mended;
     unsigned what;
-    if (!is_array(reply, 2) || !decode_count(reply->element[0], LARGEST, &version) ||
-        !sl_decode_result(reply->element[1], results, sizeof results / sizeof results[0], &what))
+    if (!is_array(reply, 4) ||
+        !sl_decode_result(reply->element[0], results, sizeof results / sizeof results[0], &what) ||
+        !decode_count(reply->element[1], LARGEST, &mended.head.version) ||
+        !decode_at(reply->element[2], own, &mended.head.at) ||
+        !decode_count(reply->element[3], LARGEST, &mended.change))
         return false;
-    *ret_version = version;
-    *ret_what = (enum sl_mended)what;
+    mended.what = (enum sl_mended)what;
+    *ret = mended;
     return true;
 }
 

@@ -31,7 +31,7 @@ bool sl_decode_inherited(const struct redisReply *reply, uint32_t named, struct 
 bool sl_decode_records(const struct redisReply *reply, const struct sl_list_record **ret, size_t *ret_n,
                        struct sl_decoded *d);
 bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, struct sl_decoded *d);
-bool sl_decode_mended(const struct redisReply *reply, uint64_t *ret_version, enum sl_mended *ret_what);
+bool sl_decode_mended(const struct redisReply *reply, struct sl_lineage own, struct sl_mended_list *ret);
 bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl_retired *ret,
                        struct sl_decoded *d);
 bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret, size_t *ret_n,

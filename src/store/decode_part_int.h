@@ -59,3 +59,14 @@ static inline void *make_items(struct sl_decoded *d, size_t n, size_t size)
 {
     return d->items = sl_xcalloc(n + 1, size);
 }
+
+/* The lineage of a version; the caller's own is not spelt out. */
+static inline bool decode_at(const struct redisReply *reply, struct sl_lineage own, struct sl_lineage *ret)
+{
+    struct sl_span text;
+    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
+        return false;
+    if (text.len == 0)
+        *ret = own;
+    return text.len == 0 || sl_lineage_parse(text, ret);
+}

@@ -3,17 +3,6 @@
 #include "base/number.h"
 #include "store/decode_part_int.h"
 
-/* The lineage of a version; the caller's own is not spelt out. */
-static bool decode_at(const struct redisReply *reply, struct sl_lineage own, struct sl_lineage *ret)
-{
-    struct sl_span text;
-    if (!decode_text(reply, 0, SL_LINEAGE_TEXT, &text))
-        return false;
-    if (text.len == 0)
-        *ret = own;
-    return text.len == 0 || sl_lineage_parse(text, ret);
-}
-
 bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_lineage own,
                        struct sl_updated *ret)
 {

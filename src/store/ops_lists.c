@@ -180,28 +180,38 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     return sl_op_send(op);
 }
 
-static void give_mend(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
+SL_OP_GIVES(mend, sl_mended_list, sl_decode_mended(reply, op->fence.lineage, &value))
+
+static void put_cut(struct sl_operation *op, struct sl_lineage cut)
 {
-    uint64_t version = 0;
-    enum sl_mended what = SL_MENDED_NOT;
-    if (err == SL_OK && !sl_decode_mended(reply, &version, &what))
-        err = sl_op_bad_shape(op);
-    op->done.mend(op->arg, err, version, what);
+    if (sl_lineage_none(cut))
+        sl_wire_text(&op->wire, "");
+    else
+        sl_op_lineage(op, cut);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
-                          sl_mended_cb *done, void *arg)
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                          const struct sl_mend *mend, sl_mended_cb *done, void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 6, give_mend, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 11 + 2 * mend->marks_count, give_mend, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
+    char line[SL_LINE_TEXT];
     op->done.mend = done;
     sl_op_channel(op, pool);
     sl_op_uuid(op, &mend->list);
     sl_wire_arg(&op->wire, mend->uri.at, mend->uri.len);
-    sl_wire_number(&op->wire, (int64_t)mend->least);
-    sl_wire_number(&op->wire, (int64_t)mend->source);
+    sl_wire_number(&op->wire, mend->final);
+    sl_op_fence(op, fence);
+    sl_op_lineage(op, mend->head.at);
+    sl_wire_number(&op->wire, (int64_t)mend->head.version);
+    sl_wire_arg(&op->wire, line, sl_line_print(&mend->line, line));
+    put_cut(op, mend->line.cut);
     sl_wire_arg(&op->wire, mend->bytes.at, mend->bytes.len);
+    for (unsigned i = 0; i < mend->marks_count; i++) {
+        sl_op_lineage(op, mend->marks[i].lineage);
+        sl_wire_arg(&op->wire, mend->marks[i].bits.at, mend->marks[i].bits.len);
+    }
     return sl_op_send(op);
 }
 

@@ -269,24 +269,42 @@ SL_CHECKED enum sl_err sl_store_give_back(struct sl_store *s, const char *pool,
                                           const struct sl_position *list, const uint32_t *indices, uint32_t n,
                                           sl_given_back_cb *done, void *arg);
 
-/* Redis went back behind what the caller has published of a list: makes the list again, or raises it, to the
- * bytes of `source`, sealed, and above version `least`. A list that another instance has mended with less is
- * raised further and keeps the statuses that were set since. Mending twice does nothing, so all instances may
- * mend at once. A retired list is not made again. `bytes` is read during the call. */
-enum sl_mended { SL_MENDED_NOT, SL_MENDED_NEW, SL_MENDED_RAISED, SL_MENDED_MORE, SL_MENDED_RETIRED };
+/* Joins a state of a list that the caller remembers with what Redis has of it, index by index: the later
+ * lineage wins, within one the side that has more of it, and final statuses win over all. Joining twice, or
+ * in another order, makes no difference, so all instances may mend at once. */
+enum sl_mended {
+    SL_MENDED_NOT, /* Redis contains the state */
+    SL_MENDED_NEW, /* the list was gone, and is made again: sealed, for which indices were given is not known
+                    */
+    SL_MENDED_RAISED, /* what Redis had is an ancestor of the state */
+    SL_MENDED_JOINED, /* both had something of their own */
+    SL_MENDED_LATE,   /* marks or lineages that are needed are no longer kept: only final statuses were taken.
+                         What   the caller shows is not contained, and is given up */
+    SL_MENDED_RETIRED /* the list is or was retired: nothing */
+};
 struct sl_mend {
     struct sl_uuid list;
     struct sl_span uri;
-    uint64_t least;  /* the highest version that the caller knows of */
-    uint64_t source; /* the version of the bytes */
+    struct sl_head head; /* all of one moment, as a load brought them: */
+    struct sl_line line;
     struct sl_span bytes;
+    const struct sl_marks *marks;
+    unsigned marks_count;
+    int final; /* final status of the pool; < 0: none */
+};
+struct sl_mended_list {
+    enum sl_mended what;
+    struct sl_head head; /* of the list now */
+    uint64_t change;     /* number of the change */
 };
 /* A mended list's version is ahead by this (2^20) of every version from before, so an instance that has seen
  * one of those knows that the list was mended. The scripts get the number from here. */
 #define SL_MEND_JUMP 1048576u
-typedef void(sl_mended_cb)(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
-SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
-                                     sl_mended_cb *done, void *arg);
+/* `mend` is copied; what it points to lives until the callback. SL_ERR_HISTORY also where the state's lineage
+ * is not below the pool's: opening the pool anew with `back` and `highest` begins one that is higher. */
+typedef void(sl_mended_cb)(void *arg, enum sl_err err, const struct sl_mended_list *mended);
+SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                     const struct sl_mend *mend, sl_mended_cb *done, void *arg);
 
 /* Retires lists. The caller vouches for the lists whose references it still holds (`held`), and asks for
  * others
@@ -382,7 +400,8 @@ enum sl_result {
     SL_RESULT_NOTHING,       /* the call only looked, and found nothing */
     SL_RESULT_CURRENT,       /* not written: Redis has that version, or a later one */
     SL_RESULT_RAISED,        /* the call has put newer bytes into a list */
-    SL_RESULT_FURTHER,       /* the same, after another caller had done it with less */
+    SL_RESULT_JOINED,        /* the same, and the list had something of its own */
+    SL_RESULT_LATE,          /* too late to put anything but final statuses into a list */
     SL_RESULT_PRESENT,       /* not written: the list exists, and the caller must not touch it */
     SL_RESULT_OTHER_SHAPE    /* not written: the pool or the list has another size, status width or URI */
 };
@@ -410,7 +429,8 @@ static inline enum sl_err sl_result_err(enum sl_result result)
     case SL_RESULT_NOTHING:
     case SL_RESULT_CURRENT:
     case SL_RESULT_RAISED:
-    case SL_RESULT_FURTHER:
+    case SL_RESULT_JOINED:
+    case SL_RESULT_LATE:
     case SL_RESULT_PRESENT:
     case SL_RESULT_OTHER_SHAPE:
         break;

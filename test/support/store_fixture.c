@@ -398,10 +398,14 @@ void fixture_inherit(struct fixture *f, const char *pool, const char *run, const
     assert_int_equal(got.err, SL_OK);
 }
 
-void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
+void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended)
 {
     (void)arg;
     mark_done(err);
-    got.version = version;
-    got.number = what;
+    if (err != SL_OK)
+        return;
+    got.version = mended->head.version;
+    got.lineage = mended->head.at;
+    got.change = mended->change;
+    got.number = mended->what;
 }

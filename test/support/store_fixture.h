@@ -148,4 +148,4 @@ uint32_t fixture_give_back(struct fixture *f, const char *pool, const struct sl_
                            const uint32_t *indices, uint32_t n); /* how many were accepted */
 void fixture_inherit(struct fixture *f, const char *pool, const char *run, const struct sl_uuid *list,
                      uint32_t position);
-void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what);
+void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended);

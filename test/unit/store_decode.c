@@ -74,8 +74,7 @@ static bool decode(int kind, const redisReply *r)
     size_t n;
     int64_t i;
     uint32_t group, at;
-    enum sl_mended mended;
-    uint64_t version;
+    struct sl_mended_list mended;
     uint8_t value;
     struct sl_head head;
     static const struct sl_lineage own = {3, 0xcc0};
@@ -115,7 +114,7 @@ static bool decode(int kind, const redisReply *r)
         ok = sl_decode_batched(r, 2, own, &b, &group, &at, &d);
         break;
     case MENDED:
-        ok = sl_decode_mended(r, &version, &mended);
+        ok = sl_decode_mended(r, own, &mended);
         break;
     case REMEMBERED:
         ok = sl_decode_remembered(r, &m);
@@ -156,7 +155,7 @@ static const struct {
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nF\r\n:1\r\n:3\r\n"},
     {BATCHED, "*5\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n*2\r\n$1\r\n0\r\n$1\r\n0\r\n:0\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nK\r\n:0\r\n:0\r\n"},
-    {MENDED, "*2\r\n:7\r\n$1\r\nM\r\n"},
+    {MENDED, "*4\r\n$1\r\nE\r\n:7\r\n$0\r\n\r\n:9\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nN\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nW\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nK\r\n"},
@@ -198,8 +197,8 @@ static const struct {
     {POOL, POOL_REPLY("$29\r\n" LATER, "$4\r\nlast")},
     {POOL, POOL_REPLY("$28\r\n00000000002-0000000000000bb1", "$4\r\nback")},
     {INTEGER, ":101\r\n"},
-    {MENDED, "*2\r\n:7\r\n$1\r\nK\r\n"}, /* a letter, but not of this script */
-    {MENDED, "*2\r\n:7\r\n:1\r\n"},
+    {MENDED, "*4\r\n$1\r\nK\r\n:7\r\n$0\r\n\r\n:9\r\n"}, /* a letter, but not of this script */
+    {MENDED, "*4\r\n$1\r\nM\r\n:7\r\n$1\r\n1\r\n:9\r\n"},
     {REMEMBERED, "*0\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nA\r\n"},
     {REMEMBERED, "*2\r\n$1\r\nA\r\n$0\r\n\r\n"},

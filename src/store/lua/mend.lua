@@ -1,63 +1,117 @@
--- ARGV: channel, list id, uri, version to be passed, version of the bytes, bytes.
--- Redis went back, and the caller has published more of this list than Redis has. Answers {version, what}: 'C' there was
--- nothing to do, 'W' created again, 'U' raised, 'M' raised further, after an instance had mended it with less, 'T' the list is or
--- was retired.
+-- ARGV: channel, list id, uri, final status or -1, lineage, newest change seen in it; then a state of the list that the caller
+-- remembers and Redis may have lost: lineage and version of its head, its line with the head, its cut or '', its bytes, then pairs
+-- of a lineage and its marks.
+-- Joins it with what Redis has. Answers {what, version, lineage of the version ('': the caller's), number of the change}: 'C' Redis
+-- contains it; 'W' the list was made again, sealed; 'U' what Redis has is an ancestor of it; 'M' both had something of their own; 'E'
+-- it is too late for that, and only final statuses were taken; 'T' the list is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
-local channel, id, uri, least, source, bytes = unpack(ARGV)
-least, source = tonumber(least), tonumber(source)
-local KEEP = 3600000 -- ms in which an instance that has published more may raise the list further
-local base = base_key(id)
-local version, mended, mended_at, bits, state = fields(id, 'version', 'mended', 'mended_at', 'bits', 'state')
-version, mended, mended_at, bits = tonumber(version), tonumber(mended), tonumber(mended_at), tonumber(bits)
-
-local function raise(text, from, what)
-    put_back(id, text, from, least + JUMP, KEEP, channel)
-    return {least + JUMP, what}
+-- @part/lineage.lua@
+-- @part/fence.lua@
+-- @part/join.lua@
+local channel, id, uri, final, lineage, least, at, number, line, cut, bytes = unpack(ARGV, 1, 11)
+final, number = tonumber(final), tonumber(number)
+local KEEP, BASE = 3600000, 65536 -- for instances without histories: ms, and the largest list, of which a copy is kept
+local n = next_change(lineage, tonumber(least))
+-- A state of a later lineage than the present one asks for a new one first.
+if not n or not is_present(lineage) or at >= lineage then
+    return refuse(n)
+end
+local marks = {}
+for a = 12, #ARGV - 1, 2 do
+    marks[ARGV[a]] = ARGV[a + 1]
+end
+local version, state, bits, size, my_at, my_line, my_cut = fields(id, 'version', 'state', 'bits', 'size', 'at', 'line', 'cut')
+local made = not version
+if state == 'retired' or was_retired(id) then
+    return {'T', tonumber(version or 0), my_at == lineage and '' or my_at or '', n}
+elseif made then
+    size, bits = pool_fields('size', 'bits')
+    add_sealed_record(id, uri, size, bits, decimal(now_ms()))
+    version = 0
+end
+version, size, bits = tonumber(version), tonumber(size), tonumber(bits)
+local theirs, mine = parse_line(line, at, number), parse_line(my_line, my_at, version)
+if not made and (mine[at] or 0) >= number then
+    return {'C', version, my_at == lineage and '' or my_at or '', n}
 end
 
--- Writes `text`, and over it the statuses that were set since the list was mended: those that differ from `base`.
-local function overlay(text)
-    local now, diff = data_key(id), base .. ':diff'
-    redis.call('BITOP', 'XOR', diff, now, base)
-    local indices, values, at = {}, {}, redis.call('BITPOS', diff, 1)
-    while at >= 0 do
-        local byte = math.floor(at / 8)
-        local first = byte * 8 / bits
-        local a, b = redis.call('GETRANGE', now, byte, byte), redis.call('GETRANGE', base, byte, byte)
-        a, b = #a > 0 and string.byte(a) or 0, #b > 0 and string.byte(b) or 0
-        for i = 0, 8 / bits - 1 do
-            local value = math.floor(a / 2 ^ (i * bits)) % 2 ^ bits
-            if value ~= math.floor(b / 2 ^ (i * bits)) % 2 ^ bits then
-                indices[#indices + 1] = first + i
-                values[first + i] = value
+local all, differ = compare_lines(theirs, mine)
+cut = cut ~= '' and cut ~= '0' and cut or nil
+my_cut = my_cut and my_cut ~= '' and my_cut ~= '0' and my_cut or nil
+if not cut or (my_cut and my_cut > cut) then
+    cut = my_cut
+end
+local late = is_late(differ, theirs, mine, at, cut, now_ms())
+local length = math.ceil(size * bits / 8)
+bytes = padded(bytes, length)
+local present = padded(redis.call('GET', data_key(id)) or '', length)
+
+local function has_more(x)
+    return (theirs[x] or 0) > (mine[x] or 0)
+end
+
+-- Lineage by lineage from the first in which they differ: of that one everything, of the later ones what is marked.
+local function join()
+    local result = has_more(differ[1]) and bytes or present
+    for _, x in ipairs(all) do
+        local side = has_more(x) and bytes or present
+        if x > differ[1] and side ~= result then
+            local marked = has_more(x) and marks[x] or redis.call('GET', marks_key(id, x))
+            if marked and string.find(marked, '[^%z]') then
+                result = choose(result, side, mask_of(marked, bits, length))
             end
         end
-        at = redis.call('BITPOS', diff, 1, byte + 1)
     end
-    redis.call('DEL', diff)
-    redis.call('SET', now, text)
-    write_statuses(id, bits, indices, values)
+    return result
 end
 
-if state == 'retired' or was_retired(id) then
-    return {version or 0, 'T'}
-elseif not version then
-    local pool_size, pool_bits = pool_fields('size', 'bits')
-    add_sealed_record(id, uri, pool_size, pool_bits, decimal(now_ms()))
-    return raise(bytes, source, 'W')
-elseif version < least then
-    if source > version then
-        return raise(bytes, source, 'U')
+-- The marks of what was taken from the caller's side are this list's from now on.
+local function take_marks()
+    for _, x in ipairs(all) do
+        if x >= differ[1] and has_more(x) and marks[x] and string.find(marks[x], '[^%z]') then
+            local ours = redis.call('GET', marks_key(id, x)) or ''
+            local longest = math.max(#ours, #marks[x])
+            redis.call('SETRANGE', marks_key(id, x), 0, combine('OR', padded(ours, longest), padded(marks[x], longest)))
+            make_marks(id, x)
+        end
     end
-    return raise(nil, version, 'U')
-elseif mended and source > mended and source < mended_at and redis.call('EXISTS', base) == 1 then
-    overlay(bytes)
-    redis.call('SET', base, bytes)
-    redis.call('PEXPIRE', base, KEEP)
-    version = version + 1
-    redis.call('HSET', list_key(id), 'version', version, 'mended', source)
-    changed(id, version, channel)
-    return {version, 'M'}
 end
-return {version, 'C'}
+
+local result = not late and #differ > 0 and join() or present
+for _, side in ipairs({bytes, present}) do
+    result = with_finals(result, side, bits, final)
+end
+if not late and #differ > 0 then
+    take_marks()
+end
+end_join()
+if result ~= present then
+    redis.call('SET', data_key(id), result)
+end
+
+local what = made and 'W' or late and 'E' or 'U'
+for x, v in pairs(mine) do
+    what = what == 'U' and v > (theirs[x] or 0) and 'M' or what
+end
+for x, v in pairs(theirs) do
+    mine[x] = math.max(mine[x] or 0, v)
+end
+local my_text, fell = line_text(mine, lineage, cut)
+local as_was = math.max(version, number)
+version = as_was + 1 + JUMP
+redis.call('HSET', list_key(id), 'version', decimal(version), 'at', lineage, 'line', my_text)
+if fell then
+    redis.call('HSET', list_key(id), 'cut', fell)
+end
+make_marks(id, lineage)
+-- An instance without histories that has published more than this mends it again, and keeps what was set since.
+if what ~= 'E' then
+    redis.call('HSET', list_key(id), 'mended', decimal(number), 'mended_at', decimal(version))
+    redis.call('DEL', base_key(id))
+    if length <= BASE and redis.call('COPY', data_key(id), base_key(id), 'REPLACE') == 1 then
+        redis.call('PEXPIRE', base_key(id), KEEP)
+    end
+end
+announce(n, id, decimal(version), channel)
+return {what, version, '', n}
