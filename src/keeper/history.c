@@ -27,6 +27,13 @@ static void replace_history(struct sl_kpool *p, struct sl_history *h)
                             atomic_exchange_explicit(&p->shared->history, h, memory_order_acq_rel));
 }
 
+void sl_keeper_hide_history(struct sl_kpool *p)
+{
+    p->history.seen = sl_keeper_seen_change(p);
+    if (shown_history(p) != NULL)
+        replace_history(p, NULL);
+}
+
 void sl_keeper_show_history(struct sl_kpool *p)
 {
     const struct sl_khistory *mine = &p->history;
@@ -115,10 +122,8 @@ bool sl_keeper_note_history(struct sl_kpool *p, const struct sl_pool_known *know
     struct sl_khistory *mine = &p->history;
     bool other = is_other(mine, opened), lineage = !sl_lineage_equal(mine->lineage, opened->lineage);
     bool check = opened->fork && !known->first;
-    if (other && shown_history(p) != NULL) {
-        mine->seen = sl_keeper_seen_change(p);
-        replace_history(p, NULL);
-    }
+    if (other)
+        sl_keeper_hide_history(p);
     if (lineage) {
         mine->seen = 0;
         mine->marks_until_ns = sl_mono_ns(p->keeper->clock) + opened->marks_ms * SL_NS_PER_MS;
@@ -139,6 +144,11 @@ bool sl_keeper_note_history(struct sl_kpool *p, const struct sl_pool_known *know
     return check;
 }
 
+struct sl_lineage sl_keeper_lineage(const struct sl_kpool *p)
+{
+    return p->history.lineage;
+}
+
 bool sl_keeper_is_suspect(const struct sl_kpool *p)
 {
     return p->history.suspect;
@@ -156,6 +166,13 @@ uint64_t sl_keeper_seen_change(const struct sl_kpool *p)
     struct sl_history *h = shown_history(p);
     uint64_t least = h != NULL ? atomic_load_explicit(&h->least, memory_order_relaxed) : 0;
     return least > p->history.seen ? least : p->history.seen;
+}
+
+struct sl_fence sl_keeper_fence(const struct sl_kpool *p)
+{
+    return (struct sl_fence){.lineage = p->history.lineage,
+                             .least = sl_keeper_seen_change(p),
+                             .marks = sl_keeper_marks_left_ns(p) > 0};
 }
 
 uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p)

@@ -7,6 +7,7 @@
 #include "core/history.h"
 #include "pool/history.h"
 
+struct sl_fence;
 struct sl_kpool;
 struct sl_pool_known;
 struct sl_pool_opened;
@@ -33,6 +34,8 @@ struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back
  * have to be compared. */
 bool sl_keeper_note_history(struct sl_kpool *p, const struct sl_pool_known *known,
                             const struct sl_pool_opened *opened);
+/* In which the pool was last opened. */
+struct sl_lineage sl_keeper_lineage(const struct sl_kpool *p);
 /* Lists that do not contain what this process remembers are a surprise: Redis has to begin a new lineage
  * before they are joined. */
 bool sl_keeper_is_suspect(const struct sl_kpool *p);
@@ -42,6 +45,10 @@ void sl_keeper_saw_change(struct sl_kpool *p, uint64_t change);
 uint64_t sl_keeper_seen_change(const struct sl_kpool *p);
 /* Whether a reply speaks of the history that the pool was opened with. */
 bool sl_keeper_is_history(const struct sl_kpool *p, struct sl_span replid, struct sl_lineage lineage);
+/* What the keeper's own changes name. */
+struct sl_fence sl_keeper_fence(const struct sl_kpool *p);
+/* Redis is not what it was taken for: the workers write no more until the pool was opened anew. */
+void sl_keeper_hide_history(struct sl_kpool *p);
 /* All lists are known, compared, and restored: the workers may write. */
 void sl_keeper_show_history(struct sl_kpool *p);
 /* For how long marks are still kept. */

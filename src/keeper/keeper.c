@@ -15,7 +15,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
         sl_keeper_store_up(k);
     else
         sl_keeper_store_down(k);
-    sl_keeper_update_lag(k);
+    sl_keeper_store_lag(k);
     if (state == SL_STORE_DOWN || state == SL_STORE_UP)
         k->store_failed = state == SL_STORE_DOWN;
     if (state == SL_STORE_DOWN)
@@ -26,7 +26,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
 
 static void on_loader_state(void *arg, enum sl_store_state state)
 {
-    sl_keeper_update_lag(arg);
+    sl_keeper_store_lag(arg);
     if (state == SL_STORE_UP)
         sl_keeper_pump(arg);
 }
@@ -81,7 +81,8 @@ static void on_owns(struct sl_kpool *p, bool ok)
 }
 
 static const struct sl_keeper_hooks hooks = {.publication_ended = on_publication_ended,
-                                             .mended = sl_keeper_finish_sync,
+                                             .behind = sl_keeper_list_behind,
+                                             .mended = sl_keeper_mending_ended,
                                              .agreed = sl_keeper_open,
                                              .owns = on_owns};
 
@@ -98,6 +99,7 @@ static void on_sweep(void *arg)
         sl_keeper_answer_waiters(p, true);
         sl_keeper_retry_agreement(p);
         sl_keeper_sweep(p);
+        sl_keeper_end_marks(p);
         sl_keeper_look_again(p);
         sl_keeper_refill(p);
         sl_keeper_watch_lease(p);
@@ -256,6 +258,7 @@ static void free_lists(struct sl_keeper *k)
 {
     for (struct sl_klist *t = sl_keeper_next_list(k, NULL), *next; t != NULL; t = next) {
         next = sl_keeper_next_list(k, t);
+        sl_keeper_memory_free(t);
         free(t);
     }
 }
@@ -276,6 +279,7 @@ void sl_keeper_free(struct sl_keeper *k)
         sl_keeper_stock_free(p);
         sl_keeper_signing_free(p);
         sl_keeper_damage_free(p);
+        sl_keeper_mending_free(p);
         sl_keeper_sync_free(p);
         sl_keeper_history_free(p);
     }

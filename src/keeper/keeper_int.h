@@ -22,7 +22,9 @@
 #include "keeper/publish.h"
 #include "keeper/queue.h"
 #include "keeper/reclaim.h"
+#include "keeper/remember.h"
 #include "keeper/sign.h"
+#include "keeper/slot.h"
 #include "keeper/state.h"
 #include "keeper/stock.h"
 #include "keeper/sync.h"
@@ -38,6 +40,7 @@ struct sl_klist {
     struct sl_publication publication;
     struct sl_queue_place place;
     struct sl_owed owed;
+    struct sl_memory memory;
     struct sl_comparison comparison;
     struct sl_list_mending mending;
     struct sl_holding holding;
@@ -61,6 +64,7 @@ struct sl_kpool {
     struct sl_certificate certificate;
     struct sl_signing signing;
     struct sl_pool_publications publications;
+    struct sl_memories memories;
     struct sl_interval interval;
     struct sl_stock stock;
     struct sl_ownership own;
@@ -76,6 +80,7 @@ struct sl_kpool {
 /* News that goes up: set by keeper.c, called by the part that declares the type. */
 struct sl_keeper_hooks {
     sl_publication_ended_cb *publication_ended;
+    sl_list_behind_cb *behind;
     sl_keeper_mended_cb *mended;
     sl_keeper_agreed_cb *agreed;
     sl_keeper_owns_cb *owns;

@@ -17,21 +17,26 @@ void sl_keeper_note_retired(struct sl_klist *t)
     sl_keeper_schedule(t);
 }
 
-/* Outside a check only a version below the published one is a loss: a worker's mail about a newer version may
- * overtake the record. In a check Redis must have all that this process knows of. */
-static void compare_version(struct sl_klist *t, uint64_t version)
+/* In a check what Redis has counts, and what it lacks is restored. Outside one a record may be from before a
+ * state that was loaded meanwhile, so the list is loaded again to be certain. */
+static void compare_record(struct sl_klist *t, const struct sl_list_record *record)
 {
-    const struct sl_token *token = sl_list_token(&t->list);
-    uint64_t published = token != NULL ? token->version : 0;
-    bool checking = sl_keeper_is_checking(t->pool);
-    uint64_t known = checking ? sl_keeper_committed_version(t) : published;
-    bool less = version < known;
-    if (less)
-        sl_keeper_note_rollback(t, version, known);
-    else
+    bool checking = sl_keeper_is_checking(t->pool),
+         contains = sl_keeper_contains_remembered(t, &record->line);
+    struct sl_head found = {record->at, record->version};
+    t->comparison.reading = sl_keeper_reading(t->pool);
+    t->comparison.behind = checking && !contains && !sl_keeper_is_retired(t);
+    sl_keeper_note_line(t, &record->line);
+    if (contains)
         sl_keeper_clear_rollback(t);
-    t->comparison.behind = checking && !sl_keeper_is_retired(t) &&
-                           (less || (token != NULL && version >= published + SL_MEND_JUMP / 2));
+    else if (checking)
+        sl_keeper_note_rollback(t, found);
+    else
+        sl_keeper_doubt_list(t);
+    if (checking)
+        sl_keeper_found_version(t, record->version);
+    else
+        sl_keeper_committed(t, record->version, sl_mono_ns(t->pool->keeper->clock));
 }
 
 static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_record *record)
@@ -42,6 +47,7 @@ static struct sl_klist *learn_new(struct sl_kpool *p, const struct sl_list_recor
         return NULL;
     }
     sl_keeper_add_publication(t, record->version);
+    sl_keeper_note_line(t, &record->line);
     t->comparison.reading = sl_keeper_reading(p);
     if (record->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
@@ -86,9 +92,7 @@ struct sl_klist *sl_keeper_learn(struct sl_kpool *p, const struct sl_list_record
         sl_log(SL_ERROR, "pool", "two pools have a list with the same id", SL_KS("pool", p->shared->name));
         return NULL;
     }
-    compare_version(t, record->version);
-    t->comparison.reading = sl_keeper_reading(p);
-    sl_keeper_committed(t, record->version, sl_mono_ns(p->keeper->clock));
+    compare_record(t, record);
     if (record->state == SL_LIST_RETIRED)
         sl_keeper_note_retired(t);
     return t;
@@ -102,7 +106,7 @@ uint32_t sl_keeper_count_behind(struct sl_kpool *p)
             continue;
         if (t->comparison.reading != sl_keeper_reading(p) && !sl_keeper_is_retired(t)) {
             t->comparison.behind = true;
-            sl_keeper_note_rollback(t, 0, sl_keeper_committed_version(t));
+            sl_keeper_note_rollback(t, (struct sl_head){.version = 0});
         }
         behind += t->comparison.behind;
     }

@@ -12,7 +12,7 @@ struct sl_list_record;
 struct sl_comparison {
     /* The latest reading of all lists that had it. */
     uint32_t reading;
-    /* Redis has less than is known here, or has it from an instance that knew less: restore it. */
+    /* Redis does not have the list, or a state that does not contain what is remembered: restore it. */
     bool behind;
 };
 

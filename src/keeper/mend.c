@@ -1,10 +1,15 @@
 /* Redis was restored from a backup, or failed over to a replica that lagged. After all lists were read again
- * and compared (keeper/learn.h), each that is missing or behind is written back from its last published
- * token: a publisher thread unpacks the statuses, and Redis creates the list again, or raises it, and seals
- * it. Until then nothing of the pool is loaded, and no worker with a new connection writes (sync.h). */
+ * and compared (keeper/learn.h), each that does not contain what this process remembers is joined with it: a
+ * publisher thread unpacks the statuses of its token, and Redis puts the two histories together, or makes the
+ * list again. Until then nothing of the pool is loaded, and no worker writes (history.h). Other pools are not
+ * held up by any of this.
+ *
+ * The log names every list that was mended, however many there are: lines with some lists each, written past
+ * the limit on lines of one kind. */
 #include "keeper/mend.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/container_of.h"
@@ -13,15 +18,75 @@
 
 #define AT_ONCE 16 /* lists of a pool that are restored at once */
 #define AT_ONCE_BYTES (16u * 1024 * 1024)
+#define NAMES 20 /* lists in one line of the log */
 
-struct unpack_job {
+struct mend_job {
     struct sl_job job;
     struct sl_klist *list;
-    struct sl_token *token; /* a share */
+    struct sl_token *token; /* a share; NULL: no reader has seen the list */
+    struct sl_kept_marks *marks;
     bool ok;
     size_t len;
     uint8_t bytes[];
 };
+
+/* ---- the log */
+
+struct sl_mended_names {
+    unsigned count;
+    char text[NAMES * (SL_UUID_TEXT + 1)];
+};
+
+static const struct {
+    enum sl_log_level level;
+    const char *text;
+} reports[] = {
+    [SL_MENDED_NOT] = {SL_WARN, "lists have been mended by another instance"},
+    [SL_MENDED_NEW] = {SL_WARN, "lists that redis had lost were made again from their last tokens"},
+    [SL_MENDED_RAISED] = {SL_WARN, "lists that redis had lost changes of were raised to their last tokens"},
+    [SL_MENDED_JOINED] = {SL_WARN, "lists that had two histories were joined"},
+    [SL_MENDED_LATE] = {SL_ERROR, "lists were mended too late: of what redis had lost only final statuses "
+                                  "were kept"},
+    [SL_MENDED_RETIRED] = {SL_WARN, "lists that redis has lost are retired: they were not restored"},
+};
+#define KINDS (sizeof reports / sizeof reports[0])
+
+static void log_names(struct sl_kpool *p, enum sl_mended what)
+{
+    struct sl_mended_names *names = &p->mending.names[what];
+    struct sl_log_site site = {0};
+    if (names->count == 0)
+        return;
+    const struct sl_log_field fields[] = {SL_KS("pool", p->shared->name),
+                                          SL_KU("count", names->count),
+                                          SL_KN("lists", names->text, names->count * (SL_UUID_TEXT + 1) - 1),
+                                          {.key = NULL}};
+    sl_log_write(&site, reports[what].level, "pool", reports[what].text, fields);
+    names->count = 0;
+}
+
+static void log_mended(struct sl_klist *t, enum sl_mended what)
+{
+    struct sl_mending *mending = &t->pool->mending;
+    if (mending->names == NULL)
+        mending->names = sl_xcalloc(KINDS, sizeof *mending->names);
+    struct sl_mended_names *names = &mending->names[what];
+    char *at = names->text + names->count++ * (SL_UUID_TEXT + 1);
+    sl_uuid_text(&t->list.id, at);
+    at[SL_UUID_TEXT] = ' ';
+    if (names->count == NAMES)
+        log_names(t->pool, what);
+}
+
+static void log_rest(struct sl_kpool *p)
+{
+    for (unsigned what = 0; p->mending.names != NULL && what < KINDS; what++)
+        log_names(p, (enum sl_mended)what);
+    free(p->mending.names);
+    p->mending.names = NULL;
+}
+
+/* ---- one list */
 
 static void mend_failed(struct sl_klist *t, const char *why)
 {
@@ -30,95 +95,140 @@ static void mend_failed(struct sl_klist *t, const char *why)
     t->pool->mending.failed = true;
 }
 
-static void mend_ended(struct sl_klist *t)
+static void end_job(struct mend_job *m)
 {
-    sl_flight_end(&t->pool->mending.flight, t);
+    sl_flight_end(&m->list->pool->mending.flight, m->list);
+    sl_token_unref(m->token);
+    free(m->marks);
+    free(m);
+}
+
+static void note_mended(struct sl_klist *t, const struct sl_mended_list *mended)
+{
+    struct sl_kpool *p = t->pool;
+    sl_keeper_note_restored(t);
+    sl_keeper_saw_change(p, mended->change);
+    sl_metric_add_label(p->metrics, SL_KM_MENDED, mended->what, 1);
+    log_mended(t, mended->what);
+    switch (mended->what) {
+    case SL_MENDED_RETIRED:
+        sl_keeper_note_retired(t);
+        return;
+    case SL_MENDED_LATE:
+        sl_metric_add(p->metrics, SL_KM_MENDED_LATE, 1);
+        sl_keeper_give_up_shown(t, mended->head);
+        break;
+    case SL_MENDED_NOT:
+    case SL_MENDED_NEW:
+    case SL_MENDED_RAISED:
+    case SL_MENDED_JOINED:
+        sl_keeper_shown_is_contained(t);
+        break;
+    }
+    sl_keeper_committed(t, mended->head.version, sl_mono_ns(p->keeper->clock));
+}
+
+static void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended)
+{
+    struct mend_job *m = arg;
+    struct sl_klist *t = m->list;
+    if (err == SL_OK)
+        note_mended(t, mended);
+    else if (err == SL_ERR_HISTORY)
+        t->pool->mending.other = true;
+    else
+        mend_failed(t, "cannot restore a list");
+    end_job(m);
     sl_keeper_mend(t->pool);
 }
 
-static void on_mended(void *arg, enum sl_err err, uint64_t version, enum sl_mended what)
+static bool send_list(struct mend_job *m)
 {
-    static const char *const results[] = {
-        [SL_MENDED_NOT] = "another instance has restored a list",
-        [SL_MENDED_NEW] = "a list that redis lost was created again from its last token",
-        [SL_MENDED_RAISED] = "a list that redis lost changes of was raised to its last token",
-        [SL_MENDED_MORE] = "a list that another instance had restored was raised further",
-        [SL_MENDED_RETIRED] = "a list that redis lost is retired: it was not restored"};
-    struct sl_klist *t = arg;
-    if (err != SL_OK) {
-        mend_failed(t, "cannot restore a list");
-    } else {
-        sl_keeper_note_restored(t);
-        sl_metric_add_label(t->pool->metrics, SL_KM_MENDED, what, 1);
-        sl_log(SL_WARN, "pool", results[what], SL_KS("pool", t->pool->shared->name),
-               SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version));
-        if (what == SL_MENDED_RETIRED)
-            sl_keeper_note_retired(t);
-        else
-            sl_keeper_committed(t, version, sl_mono_ns(t->pool->keeper->clock));
-    }
-    mend_ended(t);
-}
-
-static bool send_list(struct sl_klist *t, uint64_t source, struct sl_span bytes)
-{
+    const struct sl_klist *t = m->list;
+    struct sl_kpool *p = t->pool;
+    struct sl_fence fence = sl_keeper_fence(p);
     struct sl_mend mend = {.list = t->list.id,
                            .uri = t->list.uri,
-                           .least = sl_keeper_committed_version(t),
-                           .source = source,
-                           .bytes = bytes};
-    return sl_store_mend(t->pool->keeper->store, t->pool->shared->name, &mend, on_mended, t) == SL_OK;
+                           .bytes = sl_span((const char *)m->bytes, m->len),
+                           .final = p->options->final_status};
+    if (m->token != NULL) {
+        mend.head = sl_token_head(m->token);
+        mend.line = m->token->line;
+    }
+    sl_keeper_name_marks(m->marks, &mend);
+    return sl_store_mend(p->keeper->store, p->shared->name, &fence, &mend, on_mended, m) == SL_OK;
+}
+
+static void send_or_fail(struct mend_job *m, const char *why)
+{
+    if (why == NULL && !send_list(m))
+        why = "cannot restore a list";
+    if (why == NULL)
+        return;
+    mend_failed(m->list, why);
+    end_job(m);
 }
 
 static void unpack_token(struct sl_job *job, void *builder)
 {
-    struct unpack_job *unpack = sl_container_of(job, struct unpack_job, job);
+    struct mend_job *m = sl_container_of(job, struct mend_job, job);
     (void)builder;
-    unpack->ok = sl_token_unpack(unpack->token, unpack->bytes, unpack->len);
+    m->ok = sl_token_unpack(m->token, m->bytes, m->len);
 }
 
 void sl_keeper_unpack_done(struct sl_mail *mail)
 {
-    struct unpack_job *unpack = sl_container_of(mail, struct unpack_job, job.mail);
-    struct sl_klist *t = unpack->list;
-    if (!unpack->ok ||
-        !send_list(t, unpack->token->version, sl_span((const char *)unpack->bytes, unpack->len))) {
-        mend_failed(t, unpack->ok ? "cannot restore a list" : "cannot unpack the last token of a list");
-        mend_ended(t);
+    struct mend_job *m = sl_container_of(mail, struct mend_job, job.mail);
+    struct sl_kpool *p = m->list->pool;
+    send_or_fail(m, m->ok ? NULL : "cannot unpack the last token of a list");
+    sl_keeper_mend(p);
+}
+
+/* NULL: no memory. */
+static struct mend_job *new_job(struct sl_klist *t)
+{
+    struct sl_token *token = sl_list_token(&t->list);
+    size_t len = token != NULL ? sl_keeper_raw_bytes(t) : 0;
+    struct mend_job *m = malloc(sizeof *m + len);
+    if (m == NULL)
+        return NULL;
+    *m = (struct mend_job){.list = t, .token = token, .len = len};
+    if (!sl_keeper_copy_marks(t, &m->marks)) {
+        free(m);
+        return NULL;
     }
-    sl_token_unref(unpack->token);
-    free(unpack);
+    if (token != NULL)
+        sl_token_ref(token);
+    return m;
 }
 
 static void mend_list(struct sl_klist *t)
 {
     struct sl_kpool *p = t->pool;
-    struct sl_token *token = sl_list_token(&t->list);
+    struct mend_job *m = new_job(t);
     t->mending.asked = true;
-    sl_flight_begin(&p->mending.flight, t);
-    /* Without a token no reader has seen the list: as far as this process knows it is as empty as new. */
-    if (token == NULL) {
-        if (!send_list(t, 0, sl_span("", 0))) {
-            mend_failed(t, "cannot restore a list");
-            sl_flight_end(&p->mending.flight, t);
-        }
+    if (m == NULL) {
+        mend_failed(t, "no memory to restore a list");
         return;
     }
-    size_t raw = sl_keeper_raw_bytes(t);
-    struct unpack_job *unpack = sl_xcalloc(1, sizeof *unpack + raw);
-    unpack->job = (struct sl_job){
+    sl_flight_begin(&p->mending.flight, t);
+    /* Without a token no reader has seen the list: as far as this process knows it is as empty as new. */
+    if (m->token == NULL) {
+        send_or_fail(m, NULL);
+        return;
+    }
+    m->job = (struct sl_job){
         .mail.kind = SL_KEEPER_MAIL_UNPACKED, .work = unpack_token, .reply_to = p->keeper->setup.mail};
-    unpack->list = t;
-    unpack->token = sl_token_ref(token);
-    unpack->len = raw;
-    sl_crew_submit(p->keeper->setup.publishers, &unpack->job);
+    sl_crew_submit(p->keeper->setup.publishers, &m->job);
 }
+
+/* ---- a pool */
 
 void sl_keeper_start_mending(struct sl_kpool *p)
 {
     sl_keeper_change_state(p, SL_POOL_MENDING);
     p->mending.next_number = 0;
-    p->mending.failed = false;
+    p->mending.failed = p->mending.other = false;
     SL_EACH_KLIST (t, p->keeper)
         if (t->pool == p)
             t->mending.asked = false;
@@ -131,12 +241,23 @@ static bool mend_if_behind(struct sl_kpool *p, struct sl_klist *t)
     struct sl_flight *flight = &p->mending.flight;
     if (t->pool != p || !sl_keeper_is_behind(t) || t->mending.asked)
         return true;
-    /* A version that is being loaded or signed is from before the loss: it may still be shown, and then it is
-     * the one to restore from. */
+    /* A state that is being loaded or signed may still be shown: then it is the one to restore from. */
     if (sl_keeper_is_under_way(t) || !sl_flight_has_room(flight, t, AT_ONCE_BYTES))
         return false;
     mend_list(t);
     return true;
+}
+
+static void end_mending(struct sl_kpool *p)
+{
+    log_rest(p);
+    if (p->mending.failed) {
+        sl_keeper_change_state(p, SL_POOL_CLOSED); /* the next sweep opens the pool again */
+        return;
+    }
+    if (!p->mending.other)
+        sl_keeper_end_check(p);
+    p->keeper->hooks.mended(p, p->mending.other);
 }
 
 void sl_keeper_mend(struct sl_kpool *p)
@@ -146,17 +267,16 @@ void sl_keeper_mend(struct sl_kpool *p)
     if (sl_keeper_pool_state(p) != SL_POOL_MENDING)
         return;
     uint32_t count = sl_table_count(k->shared->table);
-    for (;
-         mending->next_number < count && mending->flight.lists < AT_ONCE && !mending->failed && !k->draining;
+    for (; mending->next_number < count && mending->flight.lists < AT_ONCE && !mending->failed &&
+           !mending->other && !k->draining;
          mending->next_number++)
         if (!mend_if_behind(p, sl_keeper_list(k, mending->next_number)))
             return;
-    if (mending->flight.lists > 0 || k->draining)
-        return;
-    if (mending->failed) {
-        sl_keeper_change_state(p, SL_POOL_CLOSED); /* the next sweep opens the pool again */
-        return;
-    }
-    sl_keeper_end_check(p);
-    k->hooks.mended(p);
+    if (mending->flight.lists == 0 && !k->draining)
+        end_mending(p);
+}
+
+void sl_keeper_mending_free(struct sl_kpool *p)
+{
+    free(p->mending.names);
 }

@@ -9,6 +9,10 @@
  * (keeper/queue.h), and asks Redis for all statuses (on_loaded); large lists come over a connection of their
  * own.
  *
+ * What Redis answers is one state, with the marks of exactly that state. It is shown only if it contains what
+ * is remembered of the list (keeper/remember.h); otherwise the pool is opened anew. A state that is shown
+ * already is not signed again: a wrong hint costs one load.
+ *
  * 4. start_signing copies them into a job; a publisher thread compresses and signs, and the job comes back as
  * mail (sl_keeper_sign_done).
  *
@@ -28,15 +32,17 @@
 #define RETRY_NS (500 * SL_NS_PER_MS)
 #define EXPIRED_RETRY_NS (30 * SL_NS_PER_S)
 #define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list, when a reload has made all tokens stale */
+#define LOADS_MAX 3                       /* of one publication, until all its marks are named */
 #define BACKLOG 64                        /* when more lists than this wait, speed comes before size */
-#define RAISE_NS (4 * SL_SWEEP_NS)        /* until a longer update-interval is in force */
 
 /* ---- the queue */
 
 static bool owes_change(const struct sl_klist *t)
 {
     const struct sl_token *token = sl_list_token(&t->list);
-    return token != NULL && t->publication.committed > token->version && !t->publication.dropped;
+    const struct sl_publication *publication = &t->publication;
+    return token != NULL && (publication->committed > token->version || publication->doubted) &&
+           !publication->dropped;
 }
 
 static void note_work(struct sl_klist *t)
@@ -205,7 +211,7 @@ static void schedule_change(struct sl_klist *t)
     const struct sl_publication *publication = &t->publication;
     uint64_t now = sl_mono_ns(t->pool->keeper->clock);
     uint64_t due = publication->published_ns + sl_owed_interval(t);
-    if (publication->published_ns == 0 || due <= now) {
+    if (publication->published_ns == 0 || due <= now || publication->doubted) {
         enqueue_list(t);
         sl_keeper_pump(t->pool->keeper);
     } else {
@@ -223,7 +229,7 @@ void sl_keeper_schedule(struct sl_klist *t)
     if (token != NULL && sl_keeper_is_from_future(t->pool->keeper, token->iat)) {
         enqueue_list(t);
         sl_keeper_pump(t->pool->keeper);
-    } else if (token == NULL || t->publication.committed > token->version)
+    } else if (token == NULL || owes_change(t))
         schedule_change(t);
     else
         start_due(t, renewal_delay(t, token));
@@ -250,6 +256,24 @@ void sl_keeper_committed(struct sl_klist *t, uint64_t version, uint64_t when_ns)
         schedule_change(t);
 }
 
+void sl_keeper_found_version(struct sl_klist *t, uint64_t version)
+{
+    t->publication.committed = version;
+    note_work(t);
+    if (owes_change(t))
+        sl_keeper_schedule(t);
+}
+
+void sl_keeper_doubt_list(struct sl_klist *t)
+{
+    struct sl_publication *publication = &t->publication;
+    if (publication->retired || publication->doubted)
+        return;
+    publication->doubted = true;
+    note_work(t);
+    sl_keeper_schedule(t);
+}
+
 void sl_keeper_publish_owed(struct sl_keeper *k)
 {
     SL_EACH_KLIST (t, k)
@@ -271,16 +295,9 @@ void sl_keeper_want_token(struct sl_klist *t, bool urgent)
 
 /* ---- loading and signing */
 
-/* The token in the slot is not what a publication now would show. */
-static void withhold_token(struct sl_klist *t)
-{
-    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
-    atomic_store_explicit(&t->list.under_way, false, memory_order_release);
-}
-
 static void retry_list(struct sl_klist *t, uint64_t delay_ns)
 {
-    withhold_token(t);
+    sl_slot_withhold(t);
     note_work(t);
     answer_cold(t, SL_ERR_UNAVAILABLE);
     start_due(t, delay_ns);
@@ -293,16 +310,17 @@ static void publication_failed(struct sl_klist *t, enum sl_err err, const char *
     sl_log(SL_ERROR, "publish", what, SL_KS("pool", p->shared->name),
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
     t->publication.state = SL_PUBLISH_IDLE;
+    sl_keeper_drop_loaded(t);
     retry_list(t, RETRY_NS);
 }
 
-static void start_signing(struct sl_klist *t, uint64_t version, struct sl_span bytes)
+static void start_signing(struct sl_klist *t, const struct sl_loaded *loaded)
 {
-    struct sl_head head = {.version = version};
-    struct sl_line line = {.count = 0};
-    sl_line_add(&line, head);
-    const char *why = sl_keeper_start_signing(t, head, &line, bytes, t->publication.last_iat,
-                                              sl_queue_length(t->pool->keeper) > BACKLOG);
+    bool hurry = sl_queue_length(t->pool->keeper) > BACKLOG;
+    const char *why = sl_keeper_keep_loaded(t, loaded)
+                          ? sl_keeper_start_signing(t, loaded->head, &loaded->line, loaded->bytes,
+                                                    t->publication.last_iat, hurry)
+                          : "no memory for the marks of a list";
     if (why == NULL) {
         t->publication.state = SL_PUBLISH_SIGNING;
         return;
@@ -311,62 +329,98 @@ static void start_signing(struct sl_klist *t, uint64_t version, struct sl_span b
     publication_failed(t, SL_ERR_INTERNAL, why);
 }
 
-void sl_keeper_note_rollback(struct sl_klist *t, uint64_t version, uint64_t known)
-{
-    if (t->publication.rolled_back)
-        return;
-    t->publication.rolled_back = true;
-    atomic_store_explicit(&t->list.withheld, true, memory_order_release);
-    sl_metric_add(t->pool->metrics, SL_KM_ROLLBACKS, 1);
-    sl_log(SL_ERROR, "pool", "redis has lost changes of a list", SL_KS("pool", t->pool->shared->name),
-           SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("version", version),
-           SL_KU("published", known));
-}
-
-void sl_keeper_clear_rollback(struct sl_klist *t)
-{
-    t->publication.rolled_back = false;
-}
-
-/* Redis does not have the list, or an older version than readers have seen. They never go back in time: the
- * present token stays until it expires, or until the list has been restored in Redis. */
-static void not_loaded(struct sl_klist *t, enum sl_err err, uint64_t version)
+/* Redis does not have the list, or a state that lacks something readers have seen. They never go back in
+ * time: the present token stays until it expires, or until the list has been restored in Redis. */
+static void not_loaded(struct sl_klist *t, enum sl_err err, struct sl_head found)
 {
     struct sl_publication *publication = &t->publication;
-    const struct sl_token *token = sl_list_token(&t->list);
-    if (err == SL_OK) {
-        sl_keeper_note_rollback(t, version, token->version);
-        publication_failed(t, SL_ERR_INTERNAL, "redis has an older version than the published one");
-        return;
-    }
-    if (err == SL_ERR_NO_SUCH_LIST) {
+    bool gone = err == SL_ERR_NO_SUCH_LIST, shown = sl_list_token(&t->list) != NULL;
+    bool behind = err == SL_OK || (gone && shown && !publication->retired);
+    if (gone) {
         publication->dropped = publication->dropped || publication->retired;
         t->pool->publications.list_missing = true;
     }
-    publication_failed(t, err, "cannot load a list");
+    if (behind)
+        sl_keeper_note_rollback(t, found);
+    publication_failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
+                       err == SL_OK ? "redis lacks something that was published" : "cannot load a list");
+    if (behind)
+        t->pool->keeper->hooks.behind(t->pool);
 }
 
-static void on_loaded(void *arg, enum sl_err err, const struct sl_loaded *loaded)
+/* A load that was due by a change, and has found none: a hint was wrong, or came twice. */
+static bool brings_nothing(const struct sl_klist *t, const struct sl_loaded *loaded)
 {
-    uint64_t version = err == SL_OK ? loaded->head.version : 0;
-    struct sl_klist *t = arg;
-    struct sl_keeper *k = t->pool->keeper;
-    const struct sl_token *token = sl_list_token(&t->list);
-    if (err == SL_OK && (token == NULL || version >= token->version)) {
-        sl_metric_add(t->pool->metrics, SL_KM_LOADS, 1);
-        start_signing(t, version, loaded->bytes);
-        return;
-    }
-    sl_queue_end(t);
-    not_loaded(t, err, version);
-    k->hooks.publication_ended(t, false);
-    sl_keeper_pump(k);
+    return t->publication.for_change && sl_keeper_shows(t, loaded->head) &&
+           t->publication.edition == sl_keeper_edition(t->pool);
+}
+
+static void show_nothing_new(struct sl_klist *t)
+{
+    t->publication.state = SL_PUBLISH_IDLE;
+    (void)sl_owed_published(t, owes_change(t));
+    sl_keeper_clear_rollback(t);
+    sl_slot_confirm(t);
+    note_work(t);
+    sl_keeper_schedule(t);
 }
 
 static struct sl_store *store_for(struct sl_keeper *k, const struct sl_klist *t)
 {
     struct sl_store *store = sl_keeper_raw_bytes(t) >= SL_LARGE_LIST ? k->loader : k->store;
     return sl_store_state(store) == SL_STORE_UP ? store : NULL;
+}
+
+static void on_loaded(void *arg, enum sl_err err, const struct sl_loaded *loaded);
+
+static enum sl_err ask_redis(struct sl_klist *t, struct sl_store *store)
+{
+    struct sl_lineage named[SL_LINE_MAX];
+    unsigned n = sl_keeper_marks_wanted(t, named);
+    t->publication.loads++;
+    return sl_store_load(store, t->pool->shared->name, &t->list.id, named, n, on_loaded, t);
+}
+
+/* The list has changed in lineages that were not known here: their marks are asked for by name. */
+static bool load_again(struct sl_klist *t, const struct sl_loaded *loaded)
+{
+    struct sl_store *store = store_for(t->pool->keeper, t);
+    sl_keeper_note_line(t, &loaded->line);
+    return t->publication.loads < LOADS_MAX && store != NULL && ask_redis(t, store) == SL_OK;
+}
+
+/* What is loaded is what Redis has; only a hint that came after the load had begun may know more. */
+static void note_loaded(struct sl_publication *publication, uint64_t version)
+{
+    if (publication->committed == publication->load_committed || publication->committed < version)
+        publication->committed = version;
+    publication->doubted = false;
+}
+
+static void on_loaded(void *arg, enum sl_err err, const struct sl_loaded *loaded)
+{
+    struct sl_klist *t = arg;
+    struct sl_keeper *k = t->pool->keeper;
+    bool shows = err == SL_OK && sl_keeper_contains_remembered(t, &loaded->line);
+    bool whole = shows && !loaded->more;
+    if (shows && !whole && load_again(t, loaded))
+        return;
+    if (whole)
+        note_loaded(&t->publication, loaded->head.version);
+    if (whole && !brings_nothing(t, loaded)) {
+        sl_metric_add(t->pool->metrics, SL_KM_LOADS, 1);
+        start_signing(t, loaded);
+        return;
+    }
+    sl_queue_end(t);
+    if (whole)
+        show_nothing_new(t);
+    else if (shows)
+        publication_failed(t, SL_ERR_UNAVAILABLE, "the marks of a list change too fast");
+    else
+        not_loaded(t, err, err == SL_OK ? loaded->head : (struct sl_head){.version = 0});
+    k->hooks.publication_ended(t, false);
+    sl_keeper_pump(k);
 }
 
 static void load_list(struct sl_klist *t, struct sl_store *store)
@@ -376,7 +430,10 @@ static void load_list(struct sl_klist *t, struct sl_store *store)
         retry_list(t, EXPIRED_RETRY_NS);
         return;
     }
-    if (sl_store_load(store, t->pool->shared->name, &t->list.id, NULL, 0, on_loaded, t) != SL_OK) {
+    t->publication.for_change = owes_change(t);
+    t->publication.load_committed = t->publication.committed;
+    t->publication.loads = 0;
+    if (ask_redis(t, store) != SL_OK) {
         publication_failed(t, SL_ERR_UNAVAILABLE, "cannot load a list");
         return;
     }
@@ -392,7 +449,7 @@ static void load_list(struct sl_klist *t, struct sl_store *store)
 void sl_keeper_pump(struct sl_keeper *k)
 {
     bool large_full = false;
-    sl_keeper_update_lag(k);
+    sl_keeper_store_lag(k);
     for (struct sl_klist *t = sl_queue_next(k, NULL), *next; t != NULL && !k->ending; t = next) {
         next = sl_queue_next(k, t);
         if (sl_keeper_in_doubt(t->pool))
@@ -414,58 +471,15 @@ void sl_keeper_pump(struct sl_keeper *k)
 
 /* ---- into the slot */
 
-static void count_publication(struct sl_klist *t, const struct sl_sign_job *job)
-{
-    struct sl_lag_sample sample = {.bytes = sl_keeper_raw_bytes(t),
-                                   .queued_ns = t->publication.queued_ns,
-                                   .loading_ns = t->publication.loading_ns,
-                                   .cost = &job->cost};
-    struct sl_metric_slab *metrics = t->pool->metrics;
-    const struct sl_token *old = sl_list_token(&t->list);
-    unsigned cause = old == NULL                        ? SL_PUBLISHED_FIRST
-                     : job->spec.version > old->version ? SL_PUBLISHED_CHANGE
-                                                        : SL_PUBLISHED_RENEWAL;
-    sl_metric_add(metrics, SL_KM_SIGNINGS, 1);
-    sl_metric_add_label(metrics, SL_KM_PUBLICATIONS, cause, 1);
-    sl_metric_observe(metrics, SL_KM_COMPRESS_SECONDS, job->cost.compress_ns);
-    sl_metric_observe(metrics, SL_KM_SIGN_SECONDS, job->cost.sign_ns);
-    sl_keeper_lag_published(t->pool->keeper, &sample);
-}
-
-static void raise_to(_Atomic int64_t *latest, int64_t ms)
-{
-    if (ms > atomic_load_explicit(latest, memory_order_relaxed))
-        atomic_store_explicit(latest, ms, memory_order_release);
-}
-
-/* Until now the token was given out. */
-static void note_kept(struct sl_klist *t, const struct sl_token *old)
-{
-    int64_t now_ms = sl_wall_ms(t->pool->keeper->clock), ttl_ms = (int64_t)old->ttl * 1000;
-    int64_t end_ms = old->exp * 1000, kept = now_ms + ttl_ms, cached = kept + ttl_ms;
-    raise_to(&t->list.kept_until_ms, kept < end_ms ? kept : end_ms);
-    raise_to(&t->list.cached_until_ms, cached < end_ms ? cached : end_ms);
-}
-
-/* Returns the token that was there. */
-static struct sl_token *fill_slot(struct sl_klist *t, struct sl_token *token)
-{
-    raise_to(&t->list.latest_exp, token->exp);
-    atomic_store_explicit(&t->list.withheld, false, memory_order_release);
-    if (sl_list_token(&t->list) != NULL)
-        note_kept(t, sl_list_token(&t->list)); /* before: who sees the new one must know of it */
-    struct sl_token *old = atomic_exchange_explicit(&t->list.token, token, memory_order_acq_rel);
-    atomic_store_explicit(&t->list.under_way, false, memory_order_release);
-    return old;
-}
-
 /* True: it is the list's first token. */
 static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t edition)
 {
     struct sl_kpool *p = t->pool;
     struct sl_publication *publication = &t->publication;
     uint64_t now = sl_mono_ns(p->keeper->clock);
-    struct sl_token *old = fill_slot(t, token);
+    struct sl_token *old = sl_slot_fill(t, token);
+    sl_keeper_loaded_is_shown(t);
+    sl_keeper_clear_rollback(t);
     publication->published_ns = now;
     publication->last_iat = token->iat;
     publication->edition = edition;
@@ -481,8 +495,6 @@ static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t e
         p->publications.unpublished -= !publication->retired;
     }
     answer_cold(t, SL_OK);
-    if (publication->committed < token->version)
-        publication->committed = token->version; /* it was loaded before the keeper learnt of it */
     note_work(t);
     sl_keeper_schedule(t);
     return old == NULL;
@@ -501,7 +513,7 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
         publication_failed(t, SL_ERR_UNAVAILABLE, "a token was signed by a clock that was wrong");
     } else {
         t->publication.state = SL_PUBLISH_IDLE;
-        count_publication(t, job);
+        sl_keeper_count_signing(job, t->publication.queued_ns, t->publication.loading_ns);
         first = publish_token(t, job->token, job->edition);
     }
     sl_keeper_end_sign_job(job);
@@ -510,11 +522,6 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
 }
 
 /* ---- what others ask, and what the clocks bring */
-
-void sl_keeper_update_lag(struct sl_keeper *k)
-{
-    sl_keeper_store_lag(k);
-}
 
 /* Timers follow the monotonic clock, tokens the wall clock: after a step that is believed (keeper/clocks.h)
  * every renewal is drawn anew. */
@@ -528,8 +535,7 @@ static void watch_wall_clock(struct sl_keeper *k)
     sl_log(SL_WARN, "publish", "the clock was set: renewals are drawn anew", SL_KI("milliseconds", step));
     SL_EACH_KLIST (t, k) {
         const struct sl_token *token = sl_list_token(&t->list);
-        if (token != NULL && (t->publication.committed <= token->version ||
-                              sl_keeper_is_from_future(t->pool->keeper, token->iat)))
+        if (token != NULL && (!owes_change(t) || sl_keeper_is_from_future(t->pool->keeper, token->iat)))
             sl_keeper_schedule(t);
     }
 }
@@ -538,12 +544,7 @@ void sl_keeper_watch_clocks(struct sl_keeper *k)
 {
     watch_wall_clock(k);
     sl_keeper_lag_fade(k, sl_queue_unfinished(k));
-    sl_keeper_update_lag(k);
-}
-
-uint64_t sl_keeper_committed_version(const struct sl_klist *t)
-{
-    return t->publication.committed;
+    sl_keeper_store_lag(k);
 }
 
 bool sl_keeper_is_retired(const struct sl_klist *t)

@@ -81,6 +81,26 @@ const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, con
     return NULL;
 }
 
+void sl_keeper_count_signing(const struct sl_sign_job *job, uint64_t queued_ns, uint64_t loading_ns)
+{
+    const struct sl_klist *t = job->list;
+    struct sl_lag_sample sample = {.bytes = sl_keeper_raw_bytes(t),
+                                   .queued_ns = queued_ns,
+                                   .loading_ns = loading_ns,
+                                   .cost = &job->cost};
+    struct sl_metric_slab *metrics = t->pool->metrics;
+    const struct sl_token *old = sl_list_token(&t->list);
+    struct sl_head head = sl_token_head(job->token);
+    unsigned cause = old == NULL                                ? SL_PUBLISHED_FIRST
+                     : !sl_head_equal(head, sl_token_head(old)) ? SL_PUBLISHED_CHANGE
+                                                                : SL_PUBLISHED_RENEWAL;
+    sl_metric_add(metrics, SL_KM_SIGNINGS, 1);
+    sl_metric_add_label(metrics, SL_KM_PUBLICATIONS, cause, 1);
+    sl_metric_observe(metrics, SL_KM_COMPRESS_SECONDS, job->cost.compress_ns);
+    sl_metric_observe(metrics, SL_KM_SIGN_SECONDS, job->cost.sign_ns);
+    sl_keeper_lag_published(t->pool->keeper, &sample);
+}
+
 void sl_keeper_end_sign_job(struct sl_sign_job *j)
 {
     if (j->err == SL_OK)

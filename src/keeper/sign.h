@@ -42,5 +42,7 @@ uint64_t sl_keeper_edition(const struct sl_kpool *p);
  * is not below it; `hurry`: speed before size. NULL, or why nothing was started. */
 const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, const struct sl_line *line,
                                     struct sl_span bytes, int64_t last_iat, bool hurry);
+/* A token was made, and is not shown yet. When its list joined the queue, and when it was asked for. */
+void sl_keeper_count_signing(const struct sl_sign_job *j, uint64_t queued_ns, uint64_t loading_ns);
 /* The caller has read the result, and owns the token: frees the rest. */
 void sl_keeper_end_sign_job(struct sl_sign_job *j);

@@ -7,11 +7,11 @@
 static const unsigned allowed[] = {
     [SL_POOL_CLOSED] = TO(CLOSED) | TO(OPENING),
     [SL_POOL_OPENING] = TO(CLOSED) | TO(LISTING),
-    /* Back to OPENING: Redis has lost changes that had been read. */
+    /* Back to OPENING: the history is another one again, or lists have gone back without a reason. */
     [SL_POOL_LISTING] = TO(CLOSED) | TO(OPENING) | TO(MENDING) | TO(SYNCED),
     /* To CLOSED also when a list was not restored: the next sweep begins anew. */
     [SL_POOL_MENDING] = TO(CLOSED) | TO(OPENING) | TO(SYNCED),
-    /* To OPENING also for workers with a new connection, which wait for a look at Redis. */
+    /* To OPENING also for workers whose changes Redis has refused. */
     [SL_POOL_SYNCED] = TO(CLOSED) | TO(OPENING),
 };
 

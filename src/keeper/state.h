@@ -5,16 +5,17 @@
 
 struct sl_kpool;
 
-/* A pool walks through these after each connect. References are taken in SYNCED only. */
+/* A pool walks through these after each connect, and again from OPENING whenever Redis turns out to have
+ * another history of its data. References are taken, and workers write, in SYNCED only. */
 enum sl_pool_state {
-    /* Redis is not reached, or opening failed. The next connect or sweep opens the pool. */
+    /* Redis is not reached, or opening or mending failed, or the pool's size or bits are not the configured
+     * ones. The next connect or sweep opens the pool. */
     SL_POOL_CLOSED,
-    /* Redis is being asked for the pool's size, bits and replication id. The pool stays here when its size or
-     * bits are not the configured ones. */
+    /* Redis is being told what this process knows of the pool's history, and asked which one it has. */
     SL_POOL_OPENING,
-    /* The lists that have changed are being read: all of them if Redis may have lost data. */
+    /* The lists that have changed are being read: all of them, to be compared, if data may have gone back. */
     SL_POOL_LISTING,
-    /* Lists that Redis has lost, or lost changes of, are being restored. */
+    /* Lists of which Redis lacks something are being joined with what this process remembers. */
     SL_POOL_MENDING,
     /* The keeper knows every list. */
     SL_POOL_SYNCED

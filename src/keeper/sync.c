@@ -1,10 +1,12 @@
-/* After each connect a pool is opened: its size and bits are compared with the configured ones, and Redis'
- * replication id with the last one. Another id means that Redis was restarted, restored or failed over, and
- * may have lost what it had acknowledged; a change number that went back means the same. Then the keeper
- * reads all lists again, compares them, and restores them (keeper/mend.h). Otherwise it reads only the lists
- * that have changed since the last reading. References that are ready stay: what is taken of a list is
- * remembered here (keeper/own.h), and a list that Redis has lost is made again.
- * keeper/state.h has the states that a pool walks through. */
+/* A pool is opened after each connect, and whenever a reply shows that Redis has another history of its data
+ * than the one that was opened, or lacks something: its size and bits are compared with the configured ones,
+ * and Redis says in which lineage the pool is, and whether data may have gone back since ours
+ * (keeper/history.h). If so, all lists are read and compared, and those that lack something are restored
+ * (keeper/mend.h). Otherwise only the lists are read that have changed since the last reading.
+ *
+ * Lists that lack something without such a reason are a surprise: then the pool is opened once more, and
+ * Redis begins a new lineage first. References that are ready stay: what is taken of a list is remembered
+ * here (keeper/own.h), and a list that Redis has lost is made again. keeper/state.h has the states. */
 #include "keeper/sync.h"
 
 #include <stdio.h>
@@ -78,7 +80,7 @@ void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail)
     if (!sl_timer_running(&p->sync.give_up))
         sl_timer_start(k->loop, &p->sync.give_up, k->setup.redis->command_timeout_ms * SL_NS_PER_MS);
     if (sl_keeper_is_synced(p))
-        sl_keeper_open(p);
+        sl_keeper_reopen(p);
 }
 
 /* ---- workers with a new connection
@@ -140,7 +142,20 @@ void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail)
 
 /* ---- synced */
 
-void sl_keeper_finish_sync(struct sl_kpool *p)
+void sl_keeper_reopen(struct sl_kpool *p)
+{
+    sl_keeper_hide_history(p);
+    if (sl_keeper_is_readable(p))
+        sl_keeper_open(p); /* otherwise it is closed, or being opened */
+}
+
+void sl_keeper_list_behind(struct sl_kpool *p)
+{
+    p->sync.distrust = true;
+    sl_keeper_reopen(p);
+}
+
+static void finish_sync(struct sl_kpool *p)
 {
     struct sl_keeper *k = p->keeper;
     bool first = !sl_keeper_was_synced(p);
@@ -162,6 +177,16 @@ void sl_keeper_finish_sync(struct sl_kpool *p)
         k->setup.on_started(k->setup.arg);
     }
     sl_keeper_confirm_workers(k);
+}
+
+void sl_keeper_mending_ended(struct sl_kpool *p, bool other)
+{
+    if (!other) {
+        finish_sync(p);
+        return;
+    }
+    p->sync.back = true;
+    sl_keeper_reopen(p);
 }
 
 void sl_keeper_update_authority(struct sl_keeper *k)
@@ -186,10 +211,10 @@ static void all_read(struct sl_kpool *p)
     if (sl_keeper_pool_state(p) != SL_POOL_LISTING)
         return;
     if (!sl_keeper_is_checking(p)) {
-        sl_keeper_finish_sync(p);
+        finish_sync(p);
     } else if (sl_keeper_count_behind(p) > 0 && sl_keeper_is_suspect(p)) {
         p->sync.back = true;
-        sl_keeper_open(p);
+        sl_keeper_reopen(p);
     } else {
         sl_keeper_start_mending(p);
     }
@@ -214,7 +239,7 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *chan
     if (err != SL_OK || !sl_keeper_is_readable(p))
         return; /* the next sweep, or the next opening, reads again */
     if (is_other_history(p, changes)) {
-        sl_keeper_open(p);
+        sl_keeper_reopen(p);
         return;
     }
     sl_keeper_saw_change(p, changes->newest);

@@ -40,8 +40,13 @@ void sl_keeper_store_up(struct sl_keeper *k);
 void sl_keeper_store_down(struct sl_keeper *k);
 /* After the instances have agreed on the options. */
 void sl_keeper_open(struct sl_kpool *p);
-/* Every list is known, and restored where Redis had lost it. */
-void sl_keeper_finish_sync(struct sl_kpool *p);
+/* Redis has turned out to have another history, or to lack something: the workers write no more, and the pool
+ * is opened anew. */
+void sl_keeper_reopen(struct sl_kpool *p);
+/* A list does not contain what is remembered of it: then all are compared. */
+void sl_keeper_list_behind(struct sl_kpool *p);
+/* What Redis had lost is restored; `other`: it has another history meanwhile. */
+void sl_keeper_mending_ended(struct sl_kpool *p, bool other);
 /* Reads what has changed since the last reading. */
 void sl_keeper_read_changes(struct sl_kpool *p);
 /* Every sweep: reads changes, or opens a closed pool. */

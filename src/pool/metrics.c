@@ -4,7 +4,7 @@ static const char *const sl_limits_hit[] = {"reservations", "updates", NULL};
 static const char *const sl_update_results[] = {"changed", "same", "refused", "failed", "unknown", NULL};
 static const char *const sl_keyed_results[] = {"first", "repeated", "reused", "failed", "unknown", NULL};
 static const char *const sl_history_whys[] = {"replid", "first", "back", "list", NULL};
-static const char *const sl_mended_hows[] = {"already", "new", "raised", "more", "retired", NULL};
+static const char *const sl_mended_hows[] = {"already", "new", "raised", "joined", "late", "retired", NULL};
 static const char *const sl_clock_steps[] = {"seen", "believed", NULL};
 static const char *const sl_publication_causes[] = {"first", "change", "renewal", NULL};
 

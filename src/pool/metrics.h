@@ -102,16 +102,22 @@ enum sl_keyed_result {
       "joined with them; 0: not now.",                                                                       \
       NULL, NULL, NULL, 0)                                                                                   \
     X(ROLLBACKS, "rollback_detected_total", SL_COUNTER,                                                      \
-      "Lists whose version in Redis was older than this instance had seen.", NULL, NULL, NULL, 0)            \
+      "Lists whose state in Redis lacked something that this instance had published.", NULL, NULL, NULL, 0)  \
     X(MENDED, "lists_mended_total", SL_COUNTER,                                                              \
-      "Lists that this instance restored from their last token after Redis had lost them or changes of "     \
-      "them: new (created again), raised (to the version of the token), more (further than another "         \
-      "instance had done), already (another instance had done it), retired (left alone, the list was "       \
-      "retired).",                                                                                           \
+      "Lists that this instance restored after Redis had lost them or changes of them: new (made again "     \
+      "from "                                                                                                \
+      "the last token), raised (to what the token shows), joined (with what was set in Redis since), late "  \
+      "(too late: only final statuses were kept), already (another instance had done it), retired (left "    \
+      "alone, the list was retired).",                                                                       \
       "how", sl_mended_hows, NULL, 0)                                                                        \
     X(TIMES_CORRECTED, "retirement_times_corrected_total", SL_COUNTER,                                       \
       "Times of lists in Redis that lay in the future, because its clock was wrong when they were written, " \
       "and were put right: until then nothing would have been retired.",                                     \
+      NULL, NULL, NULL, 0)                                                                                   \
+    X(MENDED_LATE, "mended_too_late_total", SL_COUNTER,                                                      \
+      "Lists that were mended too late: statuses that this instance had shown and Redis had lost were "      \
+      "given "                                                                                               \
+      "up, but for final ones.",                                                                             \
       NULL, NULL, NULL, 0)                                                                                   \
     X(RETIRED, "lists_retired_total", SL_COUNTER,                                                            \
       "Lists that were retired (`retire-after`), as far as this instance knows.", NULL, NULL, NULL, 0)       \

@@ -177,24 +177,19 @@ enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct s
     return fake_op_sent(s, op);
 }
 
-static void give_mend(struct op *op)
-{
-    op->done.mend(op->arg, op->err, op->version, (enum sl_mended)op->result.number);
-}
+FAKE_GIVES(mend, mended)
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_mend *mend,
-                          sl_mended_cb *done, void *arg)
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                          const struct sl_mend *mend, sl_mended_cb *done, void *arg)
 {
     bool execute;
-    enum sl_mended what;
     struct op *op = fake_op_new(s, SL_OP_MEND, arg, give_mend, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.mend = done;
-    if (execute) {
-        op->version = fake_mend(s->f, fake_pool(s->f, pool), mend, &what);
-        op->result.number = what;
-    }
+    struct fake_pool *p = fake_pool(s->f, pool);
+    if (execute && (!fake_passes(p, fence) || !fake_mend(s->f, p, mend, &op->result.mended)))
+        op->err = SL_ERR_HISTORY;
     return fake_op_sent(s, op);
 }
 
@@ -259,10 +254,40 @@ enum sl_err sl_store_describe(struct sl_store *s, const char *pool, const struct
     return fake_op_sent(s, op);
 }
 
-static void give_load(struct op *op)
+FAKE_GIVES(load, loaded)
+
+static bool is_named(struct sl_lineage l, const struct sl_lineage *named, unsigned n)
 {
-    struct sl_loaded loaded = {.head = {.version = op->version}, .bytes = sl_span(op->bytes, op->len)};
-    op->done.load(op->arg, op->err, op->err == SL_OK ? &loaded : NULL);
+    for (unsigned i = 0; i < n; i++)
+        if (sl_lineage_equal(named[i], l))
+            return true;
+    return false;
+}
+
+static void copy_state(struct op *op, const struct fake_list *l, const struct sl_lineage *named, unsigned n)
+{
+    const struct fake_fields *x = &l->now;
+    size_t len = sl_status_bytes(l->pool->size, l->pool->bits), each = fake_marks_bytes(l);
+    uint8_t *bytes = op->bytes = sl_xcalloc(1, len), *bits = op->more = sl_xcalloc(x->marks_count + 1, each);
+    struct sl_loaded *loaded = &op->result.loaded;
+    memcpy(bytes, x->data, len);
+    while (len > 0 && bytes[len - 1] == 0)
+        len--; /* as a STRING that was never written so far */
+    *loaded = (struct sl_loaded){.head = {x->at, x->version},
+                                 .line = x->line,
+                                 .bytes = sl_span((const char *)bytes, len),
+                                 .marks = op->marks,
+                                 .now_ms = (uint64_t)sl_wall_ms(op->clock)};
+    for (unsigned i = 0; i < x->marks_count; i++) {
+        if (!is_named(x->marks[i].lineage, named, n)) {
+            loaded->more++;
+            continue;
+        }
+        uint8_t *copy = bits + loaded->marks_count * each;
+        memcpy(copy, x->marks[i].bits, each);
+        op->marks[loaded->marks_count++] =
+            (struct sl_marks){x->marks[i].lineage, sl_span((const char *)copy, each)};
+    }
 }
 
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
@@ -270,34 +295,18 @@ enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_
 {
     bool execute;
     (void)pool;
-    (void)named;
-    (void)n;
+    sl_assert(n <= SL_LINE_MAX);
     struct op *op = fake_op_new(s, SL_OP_LOAD, arg, give_load, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.load = done;
+    op->clock = s->f->clock;
     struct fake_list *l = fake_find(s->f, list);
-    if (execute && l == NULL) {
+    if (execute && l == NULL)
         op->err = SL_ERR_NO_SUCH_LIST;
-    } else if (execute) {
-        op->version = l->now.version;
-        op->len = sl_status_bytes(l->pool->size, l->pool->bits);
-        op->bytes = sl_xcalloc(1, op->len);
-        memcpy(op->bytes, l->now.data, op->len);
-        while (op->len > 0 && ((const char *)op->bytes)[op->len - 1] == 0)
-            op->len--; /* as a STRING that was never written so far */
-    }
+    else if (execute)
+        copy_state(op, l, named, n);
     return fake_op_sent(s, op);
-}
-
-/* Whether the caller's history is that of the data. */
-static bool is_fenced(struct op *op, const struct fake_pool *p, const struct sl_fence *fence)
-{
-    if (fence == NULL || sl_lineage_none(fence->lineage) ||
-        (sl_lineage_equal(fence->lineage, p->now.lineage) && fence->least <= p->now.change))
-        return false;
-    op->err = SL_ERR_HISTORY;
-    return true;
 }
 
 FAKE_GIVES(update, updated)
@@ -311,20 +320,20 @@ enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct s
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.update = done;
-    struct fake_pool *p = fake_pool(s->f, pool);
-    execute = execute && !is_fenced(op, p, fence);
     struct fake_list *l = fake_find(s->f, list);
     op->bytes = sl_xcalloc(n + 1, 1);
     if (execute && l == NULL) {
         op->err = SL_ERR_NO_SUCH_LIST;
+    } else if (execute && !fake_passes(fake_pool(s->f, pool), fence)) {
+        op->err = SL_ERR_HISTORY;
     } else if (execute) {
-        bool changed = fake_update(s->f, l, final, changes, n, op->bytes);
+        bool changed = fake_update(s->f, l, fence, final, changes, n, op->bytes);
         op->result.updated = (struct sl_updated){.version = l->now.version,
                                                  .changed = changed,
                                                  .count = n,
                                                  .results = op->bytes,
-                                                 .at = p->now.lineage,
-                                                 .change = p->now.change};
+                                                 .at = l->now.at,
+                                                 .change = l->pool->now.change};
     }
     return fake_op_sent(s, op);
 }
@@ -347,12 +356,13 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl
     op->bytes = sl_xcalloc(n + 1, sizeof(uint64_t));
     op->more = sl_xcalloc(n + 1, sizeof(bool));
     struct fake_answer *known = execute && key != NULL ? fake_recall(s->f, pool, key) : NULL;
-    execute = execute && (known != NULL || !is_fenced(op, p, fence));
     if (known != NULL)
         fake_batch_again(known, key, n, &op->result.batched, op->bytes, op->more);
+    else if (execute && !fake_passes(p, fence))
+        op->err = SL_ERR_HISTORY;
     else if (execute)
-        fake_batch(s->f, final, groups, n, &op->result.batched, op->bytes, op->more);
-    if (execute && known == NULL && key != NULL && op->result.batched.refused == SL_OK)
+        fake_batch(s->f, fence, final, groups, n, &op->result.batched, op->bytes, op->more, op->at);
+    if (execute && op->err == SL_OK && known == NULL && key != NULL && op->result.batched.refused == SL_OK)
         fake_bind(s->f, pool, key, op->bytes, n * sizeof(uint64_t));
     op->result.batched.at = op->at;
     op->result.batched.change = known != NULL ? 0 : p->now.change;
@@ -386,8 +396,7 @@ enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct
 
 static void give_status(struct op *op)
 {
-    op->done.status(op->arg, op->err, op->value,
-                    (struct sl_head){op->at != NULL ? *op->at : (struct sl_lineage){0}, op->version});
+    op->done.status(op->arg, op->err, op->value, op->head);
 }
 
 enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct sl_fence *fence,
@@ -398,17 +407,15 @@ enum sl_err sl_store_status(struct sl_store *s, const char *pool, const struct s
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.status = done;
-    struct fake_pool *p = fake_pool(s->f, pool);
-    op->at = sl_xcalloc(1, sizeof *op->at);
-    *op->at = p->now.lineage;
-    execute = execute && !is_fenced(op, p, fence);
     struct fake_list *l = fake_find(s->f, list);
     if (execute && (l == NULL || index >= l->pool->size)) {
         op->err = l == NULL ? SL_ERR_NO_SUCH_LIST : SL_ERR_INDEX_OUT_OF_BOUNDS;
+    } else if (execute && !fake_passes(fake_pool(s->f, pool), fence)) {
+        op->err = SL_ERR_HISTORY;
     } else if (execute) {
         op->value =
             sl_status_get(l->now.data, sl_status_bytes(l->pool->size, l->pool->bits), l->pool->bits, index);
-        op->version = l->now.version;
+        op->head = (struct sl_head){l->now.at, l->now.version};
     }
     return fake_op_sent(s, op);
 }

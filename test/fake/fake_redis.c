@@ -24,6 +24,8 @@ struct fake_redis *fake_redis_new(const struct sl_clock *clock, uint64_t seed)
 
 static void fields_free(struct fake_fields *x)
 {
+    for (unsigned i = 0; i < x->marks_count; i++)
+        free(x->marks[i].bits);
     free(x->data);
     free(x->returned);
 }
@@ -32,7 +34,6 @@ static void list_free(struct fake_list *l)
 {
     fields_free(&l->now);
     fields_free(&l->saved);
-    free(l->base);
     free(l->uri);
     free(l);
 }
@@ -160,6 +161,10 @@ static void copy_fields(const struct fake_list *l, struct fake_fields *to, const
     *to = *from;
     to->data = sl_xcalloc(1, bytes);
     memcpy(to->data, from->data, bytes);
+    for (unsigned i = 0; i < from->marks_count; i++) {
+        to->marks[i].bits = sl_xcalloc(1, fake_marks_bytes(l));
+        memcpy(to->marks[i].bits, from->marks[i].bits, fake_marks_bytes(l));
+    }
     to->returned = sl_xcalloc(from->returned_count + 1, sizeof *to->returned);
     if (from->returned_count > 0)
         memcpy(to->returned, from->returned, from->returned_count * sizeof *to->returned);
@@ -244,7 +249,7 @@ void fake_change(struct fake_redis *f, const struct sl_uuid *list, uint32_t inde
 {
     uint8_t result;
     pthread_mutex_lock(&f->lock);
-    fake_update(f, must_find(f, list), -1, &(struct sl_change){index, value}, 1, &result);
+    fake_update(f, must_find(f, list), NULL, -1, &(struct sl_change){index, value}, 1, &result);
     pthread_mutex_unlock(&f->lock);
 }
 

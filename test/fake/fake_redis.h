@@ -13,6 +13,13 @@
 
 #define FAKE_ANY SL_OP_COUNT /* an operation of any kind */
 
+/* Of a list: indices that were acknowledged in a lineage. */
+#define FAKE_MARKS 32
+struct fake_marks {
+    struct sl_lineage lineage;
+    uint8_t *bits;
+};
+
 struct fake_pool;
 
 /* The part of a list that a restored backup takes back. */
@@ -20,6 +27,10 @@ struct fake_fields {
     enum sl_list_state state;
     uint32_t cursor;
     uint64_t version, change;
+    struct sl_lineage at;
+    struct sl_line line;
+    struct fake_marks marks[FAKE_MARKS];
+    unsigned marks_count;
     char owner[17]; /* empty: nobody may take from it */
     uint8_t *data;
     uint32_t *returned;
@@ -35,8 +46,6 @@ struct fake_list {
     uint8_t seed[SL_ORDER_SEED];
     struct fake_fields now, saved;
     bool is_saved;
-    uint64_t mended, mended_at; /* 0: was not mended; and the version since then */
-    uint8_t *base;
 };
 
 #define FAKE_PARENTS 15
@@ -154,6 +163,7 @@ void fake_list_id(struct fake_redis *f, const char *pool, uint32_t i, struct sl_
 struct fake_pool *fake_pool(struct fake_redis *f, const char *name); /* made when it is not there */
 struct sl_span fake_replid(const struct fake_redis *f, char text[static SL_REPLID_MAX + 1]);
 struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list);
+struct fake_list *fake_find_or_gone(struct fake_redis *f, const struct sl_uuid *list);
 struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const struct sl_list_draft *d,
                               const char *owner);
 struct sl_list_record fake_record(const struct fake_list *l);
@@ -169,16 +179,26 @@ uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, u
 uint32_t fake_inherit(struct fake_redis *f, const char *ended, const char *heir,
                       const struct sl_position *lists, uint32_t n, struct sl_block *blocks);
 uint32_t fake_give_back(struct fake_list *l, const char *run, const uint32_t *indices, uint32_t n);
-uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
-                   enum sl_mended *ret_what);
+/* False: the history is another one. */
+bool fake_passes(const struct fake_pool *p, const struct sl_fence *fence);
+/* The list has changed: its version, line and change number. */
+void fake_touch(struct fake_redis *f, struct fake_list *l);
+/* Marks the index in the present lineage; true: for the first time. */
+bool fake_mark(struct fake_list *l, uint32_t index);
+/* False: the caller remembers a lineage that the pool does not know to be over. */
+bool fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
+               struct sl_mended_list *ret);
+size_t fake_marks_bytes(const struct fake_list *l);
 /* `ids` has room for all requested ones; the answer points into it. */
 void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *question,
                  struct sl_uuid *ids, struct sl_retired *ret);
-/* An enum sl_result per change; whether something changed. */
-bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
-                 uint8_t *results);
-void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
-                struct sl_batched *ret, uint64_t *versions, bool *changed);
+/* An enum sl_result per change; whether something changed. `fence` may be NULL; whether it passes is the
+ * caller's question. */
+bool fake_update(struct fake_redis *f, struct fake_list *l, const struct sl_fence *fence, int final,
+                 const struct sl_change *c, uint32_t n, uint8_t *results);
+void fake_batch(struct fake_redis *f, const struct sl_fence *fence, int final,
+                const struct sl_batch_group *groups, uint32_t n, struct sl_batched *ret, uint64_t *versions,
+                bool *changed, struct sl_lineage *at);
 struct fake_answer *fake_recall(struct fake_redis *f, const char *pool, const struct sl_record_key *key);
 void fake_bind(struct fake_redis *f, const char *pool, const struct sl_record_key *key, const void *bytes,
                size_t len);

@@ -19,7 +19,7 @@ struct fake_pool *fake_pool(struct fake_redis *f, const char *name)
     return p;
 }
 
-static struct fake_list *find_or_gone(struct fake_redis *f, const struct sl_uuid *list)
+struct fake_list *fake_find_or_gone(struct fake_redis *f, const struct sl_uuid *list)
 {
     for (unsigned i = 0; i < f->pool_count; i++)
         for (uint32_t j = 0; j < f->pools[i]->now.lists; j++)
@@ -30,7 +30,7 @@ static struct fake_list *find_or_gone(struct fake_redis *f, const struct sl_uuid
 
 struct fake_list *fake_find(struct fake_redis *f, const struct sl_uuid *list)
 {
-    struct fake_list *l = find_or_gone(f, list);
+    struct fake_list *l = fake_find_or_gone(f, list);
     return l != NULL && !l->now.gone ? l : NULL;
 }
 
@@ -60,6 +60,7 @@ struct fake_list *fake_create(struct fake_redis *f, struct fake_pool *p, const s
     memcpy(l->seed, d->seed, sizeof l->seed);
     snprintf(l->now.owner, sizeof l->now.owner, "%s", owner);
     l->now.data = sl_xcalloc(1, sl_status_bytes(p->size, p->bits));
+    l->now.at = p->now.lineage;
     p->lists = sl_xrealloc(p->lists, (p->now.lists + 1) * sizeof(struct fake_list *));
     p->lists[p->now.lists++] = l;
     fake_changed(f, l);
@@ -75,6 +76,8 @@ struct sl_list_record fake_record(const struct fake_list *l)
                                .state = l->now.state,
                                .cursor = l->now.cursor,
                                .version = l->now.version,
+                               .at = l->now.at,
+                               .line = l->now.line,
                                .change = l->now.change};
     memcpy(r.seed, l->seed, sizeof r.seed);
     return r;
@@ -163,67 +166,6 @@ uint32_t fake_give_back(struct fake_list *l, const char *run, const uint32_t *in
     return n;
 }
 
-static void mended(struct fake_list *l, const struct sl_mend *mend, uint64_t source)
-{
-    size_t bytes = sl_status_bytes(l->pool->size, l->pool->bits);
-    if (source == mend->source) {
-        memset(l->now.data, 0, bytes);
-        memcpy(l->now.data, mend->bytes.at, mend->bytes.len);
-    }
-    l->base = sl_xrealloc(l->base, bytes);
-    memcpy(l->base, l->now.data, bytes);
-    l->now.version = l->mended_at = mend->least + SL_MEND_JUMP;
-    l->mended = source;
-    l->now.state = SL_LIST_SEALED;
-    l->now.returned_count = 0;
-}
-
-/* Statuses that were set after the list was mended stay. */
-static void mended_more(struct fake_list *l, const struct sl_mend *mend)
-{
-    const struct fake_pool *p = l->pool;
-    size_t bytes = sl_status_bytes(p->size, p->bits);
-    uint8_t *more = sl_xcalloc(1, bytes);
-    memcpy(more, mend->bytes.at, mend->bytes.len);
-    for (uint32_t i = 0; i < p->size; i++) {
-        uint8_t now = sl_status_get(l->now.data, bytes, p->bits, i);
-        if (now != sl_status_get(l->base, bytes, p->bits, i))
-            sl_status_set(more, p->bits, i, now);
-    }
-    memcpy(l->now.data, more, bytes);
-    free(more);
-    memset(l->base, 0, bytes);
-    memcpy(l->base, mend->bytes.at, mend->bytes.len);
-    l->now.version++;
-    l->mended = mend->source;
-}
-
-uint64_t fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
-                   enum sl_mended *ret_what)
-{
-    struct fake_list *l = find_or_gone(f, &mend->list);
-    *ret_what = SL_MENDED_NOT;
-    if (l != NULL && l->now.state == SL_LIST_RETIRED) {
-        *ret_what = SL_MENDED_RETIRED;
-        return l->now.version;
-    }
-    if (l == NULL) {
-        l = fake_create(f, p, &(struct sl_list_draft){.id = mend->list, .uri = mend->uri}, "");
-        l->now.cursor = p->size;
-        mended(l, mend, mend->source);
-        *ret_what = SL_MENDED_NEW;
-    } else if (l->now.version < mend->least) {
-        mended(l, mend, mend->source > l->now.version ? mend->source : l->now.version);
-        *ret_what = SL_MENDED_RAISED;
-    } else if (l->base != NULL && mend->source > l->mended && mend->source < l->mended_at) {
-        mended_more(l, mend);
-        *ret_what = SL_MENDED_MORE;
-    }
-    if (*ret_what != SL_MENDED_NOT)
-        fake_changed(f, l);
-    return l->now.version;
-}
-
 /* Whether the list retires now. */
 static bool ends(struct fake_list *l, const struct sl_retire *question, int64_t now)
 {
@@ -250,7 +192,7 @@ void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_reti
             l->now.reserved_ms = ahead;
     }
     for (uint32_t i = question->held; i < question->held + question->asked; i++) {
-        struct fake_list *l = find_or_gone(f, &question->ids[i]);
+        struct fake_list *l = fake_find_or_gone(f, &question->ids[i]);
         if (l != NULL && l->now.state == SL_LIST_RETIRED && !l->now.gone) {
             l->now.gone = now > l->now.retired_ms + (int64_t)question->keep_ms;
             ids[retired++] = l->id;
@@ -282,14 +224,13 @@ static enum sl_result apply(uint8_t *data, const struct fake_pool *p, int final,
     return SL_RESULT_CHANGED;
 }
 
-static void bump(struct fake_redis *f, struct fake_list *l)
+static bool marks_now(const struct sl_fence *fence, enum sl_result result)
 {
-    l->now.version++;
-    fake_changed(f, l);
+    return fence != NULL && fence->marks && (result == SL_RESULT_CHANGED || result == SL_RESULT_SAME);
 }
 
-bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const struct sl_change *c, uint32_t n,
-                 uint8_t *results)
+bool fake_update(struct fake_redis *f, struct fake_list *l, const struct sl_fence *fence, int final,
+                 const struct sl_change *c, uint32_t n, uint8_t *results)
 {
     bool changed = false;
     for (uint32_t i = 0; i < n; i++) {
@@ -299,9 +240,11 @@ bool fake_update(struct fake_redis *f, struct fake_list *l, int final, const str
         }
         results[i] = (uint8_t)apply(l->now.data, l->pool, final, &c[i]);
         changed = changed || results[i] == SL_RESULT_CHANGED;
+        if (marks_now(fence, (enum sl_result)results[i]) && fake_mark(l, c[i].index))
+            changed = true;
     }
     if (changed)
-        bump(f, l);
+        fake_touch(f, l);
     return changed;
 }
 
@@ -329,18 +272,21 @@ static bool would_pass(struct fake_redis *f, int final, const struct sl_batch_gr
     return ret->refused == SL_OK;
 }
 
-void fake_batch(struct fake_redis *f, int final, const struct sl_batch_group *groups, uint32_t n,
-                struct sl_batched *ret, uint64_t *versions, bool *changed)
+void fake_batch(struct fake_redis *f, const struct sl_fence *fence, int final,
+                const struct sl_batch_group *groups, uint32_t n, struct sl_batched *ret, uint64_t *versions,
+                bool *changed, struct sl_lineage *at)
 {
-    *ret = (struct sl_batched){.versions = versions, .changed = changed};
+    *ret = (struct sl_batched){.versions = versions, .changed = changed, .at = at};
     for (uint32_t i = 0; i < n; i++)
         if (!would_pass(f, final, &groups[i], ret))
             return;
     for (uint32_t i = 0; i < n; i++) {
         struct fake_list *l = fake_find(f, &groups[i].list);
         uint8_t *results = sl_xcalloc(groups[i].count + 1, 1);
-        changed[i] = fake_update(f, l, final, groups[i].changes, groups[i].count, results);
+        changed[i] = fake_update(f, l, fence, final, groups[i].changes, groups[i].count, results);
         versions[i] = l->now.version;
+        at[i] = l->now.at;
+        ret->change = l->pool->now.change;
         free(results);
     }
 }

@@ -28,6 +28,8 @@ struct op {
         struct sl_updated updated;
         struct sl_batched batched;
         struct sl_remembered remembered;
+        struct sl_loaded loaded;
+        struct sl_mended_list mended;
     } result;
     /* owned arrays that the result points to */
     struct sl_block *blocks;
@@ -36,9 +38,11 @@ struct op {
     size_t record_count;
     void *bytes, *more;
     struct sl_lineage *at; /* of a batch's groups */
+    const struct sl_clock *clock;
+    struct sl_marks marks[FAKE_MARKS];
     char text[SL_REPLID_MAX + 1];
     size_t len;
-    uint64_t version;
+    struct sl_head head;
     uint8_t value;
 };
 

@@ -255,6 +255,7 @@ static void await_answers(unsigned n)
 static void a_worker_that_was_refused_gets_the_pool_opened_anew(void **state)
 {
     (void)state;
+    struct sl_lineage mine = shown()->lineage;
     answers = 0;
     sl_mailbox_init(&box, on_mail, NULL);
     uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
@@ -262,17 +263,18 @@ static void a_worker_that_was_refused_gets_the_pool_opened_anew(void **state)
     await_answers(1);
     assert_true(mail.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened);
     fake_hold(f->redis, SL_OP_OPEN_POOL);
-    ask(shown()->lineage);
+    ask(mine);
     fixture_for(f, 20);
     assert_int_equal(answers, 1);
+    assert_null(shown()); /* until then nobody writes under it */
     fake_release(f->redis);
     await_answers(2);
     assert_true(mail.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened + 1);
     /* While it is being opened: that answer may be from before the second refusal. */
     fake_hold(f->redis, SL_OP_OPEN_POOL);
-    ask(shown()->lineage);
+    ask(mine);
     fixture_for(f, 20);
-    struct sl_reopen_mail late = {.mail.kind = SL_MAIL_REOPEN, .reply_to = &box, .refused = shown()->lineage};
+    struct sl_reopen_mail late = {.mail.kind = SL_MAIL_REOPEN, .reply_to = &box, .refused = mine};
     sl_mailbox_send(&f->keeper_mail, &late.mail);
     fixture_for(f, 20);
     fake_release(f->redis);

@@ -63,7 +63,7 @@ static struct fixture *owing(void)
     wait_version(f, 1);
     fake_change(f->redis, &first_list(f)->list.id, 2, 1);
     fixture_for(f, 10);
-    assert_int_equal(sl_keeper_committed_version(first_list(f)), 2);
+    assert_int_equal(first_list(f)->publication.committed, 2);
     return f;
 }
 
