@@ -270,7 +270,7 @@ static void make_storage(struct fixture *f)
     const char *folder = getenv("SL_TEST_FOLDER");
     snprintf(f->storage, sizeof f->storage, "%s/sl-pool-XXXXXX", folder != NULL ? folder : "/tmp");
     sl_assert(mkdtemp(f->storage) != NULL);
-    snprintf(f->runtime, sizeof f->runtime, "/dev/shm/sl-pool-XXXXXX");
+    snprintf(f->runtime, sizeof f->runtime, "%s/sl-run-XXXXXX", folder != NULL ? folder : "/dev/shm");
     sl_assert(mkdtemp(f->runtime) != NULL);
     f->redis = fake_redis_new(&f->clock, f->s.seed);
 }

@@ -171,7 +171,7 @@ static void each_request_fails_once(void **state)
 {
     (void)state;
     unsigned ended = 0, went_on = 0;
-    char folder[] = "/tmp/sl-memory-XXXXXX"; /* what an ended process leaves */
+    char folder[] = "/dev/shm/sl-memory-XXXXXX"; /* what an ended process leaves */
     assert_non_null(mkdtemp(folder));
     setenv("SL_TEST_FOLDER", folder, 1);
     for (unsigned nth = 1;; nth++) {
