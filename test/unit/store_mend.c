@@ -65,8 +65,8 @@ static struct state join_states(struct state *mine, struct state *theirs)
         uint64_t m = sl_line_version(&mine->line, l), t = sl_line_version(&theirs->line, l);
         struct state *side = t > m ? theirs : mine;
         for (uint32_t i = 0; i < SIZE; i++) {
-            out.mark[x][i] = (m > 0 && marks_in(mine, l)[i]) || (t > m && marks_in(theirs, l)[i]);
-            if (m != t ? !begun || marks_in(side, l)[i] : begun && marks_in(mine, l)[i])
+            out.mark[x][i] = (m > 0 && marks_in(mine, l)[i]) || (t >= m && marks_in(theirs, l)[i]);
+            if (m != t && (!begun || marks_in(side, l)[i]))
                 out.value[i] = side->value[i];
         }
         begun = begun || m != t;

@@ -51,12 +51,13 @@ local function has_more(x)
     return (theirs[x] or 0) > (mine[x] or 0)
 end
 
--- Lineage by lineage from the first in which they differ: of that one everything, of the later ones what is marked.
+-- Lineage by lineage in which they differ: of the first one everything, of the later ones what is marked. What both have alike is
+-- in either already.
 local function join()
     local result = has_more(differ[1]) and bytes or present
-    for _, x in ipairs(all) do
+    for _, x in ipairs(differ) do
         local side = has_more(x) and bytes or present
-        if x > differ[1] and side ~= result then
+        if side ~= result then
             local marked = has_more(x) and marks[x] or redis.call('GET', marks_key(id, x))
             if marked and string.find(marked, '[^%z]') then
                 result = choose(result, side, mask_of(marked, bits, length))
@@ -69,7 +70,7 @@ end
 -- The marks of what was taken from the caller's side are this list's from now on.
 local function take_marks()
     for _, x in ipairs(all) do
-        if x >= differ[1] and has_more(x) and marks[x] and string.find(marks[x], '[^%z]') then
+        if (theirs[x] or 0) >= (mine[x] or 0) and marks[x] and string.find(marks[x], '[^%z]') then
             local ours = redis.call('GET', marks_key(id, x)) or ''
             local longest = math.max(#ours, #marks[x])
             redis.call('SETRANGE', marks_key(id, x), 0, combine('OR', padded(ours, longest), padded(marks[x], longest)))
