@@ -219,7 +219,7 @@ static void on_status(void *arg, enum sl_err err, uint8_t value, struct sl_head 
     add_history(&body, head.at);
     const struct sl_token *token = sl_list_token(o->list);
     sl_buf_puts(&body, ",\"publishedVersion\":");
-    if (token != NULL && (sl_lineage_none(token->at) || sl_token_compares(token, head)))
+    if (token != NULL && sl_token_compares(token, head))
         sl_buf_u64(&body, token->version);
     else
         sl_buf_puts(&body, "null");

@@ -40,14 +40,6 @@ static int64_t end_without(const struct sl_shared *shared, const struct sl_list 
     return next_ms > end_ms ? next_ms : end_ms;
 }
 
-/* Tokens are made without a line so far: then numbers are all that can be compared. */
-static bool has_head(const struct sl_token *token, struct sl_head head)
-{
-    if (sl_lineage_none(token->at))
-        return token->version >= head.version;
-    return sl_token_covers(token, head);
-}
-
 int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, struct sl_head head,
                       uint32_t lists, unsigned ttls)
 {
@@ -63,7 +55,7 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
     if (token != NULL && token->ttl * UINT64_C(1000) > ttl_ms)
         ttl_ms = token->ttl * UINT64_C(1000);
     int64_t now_ms = sl_wall_ms(sl_loop_clock(w->loop));
-    bool everywhere = shared->alone && token != NULL && has_head(token, head);
+    bool everywhere = shared->alone && token != NULL && sl_token_covers(token, head);
     uint64_t wait_ms = TURN_MS;
     if (!everywhere)
         wait_ms += SL_SWEEP_NS / SL_NS_PER_MS + options->update_interval_ms + publishing;
@@ -79,7 +71,7 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
 bool sl_is_published(const struct sl_list *list, struct sl_head head)
 {
     const struct sl_token *token = sl_list_token(list);
-    return token != NULL && has_head(token, head) &&
+    return token != NULL && sl_token_covers(token, head) &&
            !atomic_load_explicit(&list->withheld, memory_order_acquire);
 }
 
