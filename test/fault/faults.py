@@ -287,6 +287,27 @@ def restored_stopped(fixture):
         fixture.start_service(i, ready=False)
 
 
+@fault("restored-running", "the keys of some seconds ago put back by a tool, while two instances run", rounds=2, instances=2, **TIMEOUT)
+def restored_running(fixture):
+    """FLUSHALL and RESTORE: connections, epoch and process of Redis stay what they are. What was lost is older than a sweep, so each
+    instance has heard of it."""
+    taken = now()
+    keys = restores.keys_of(fixture.redis.client)
+    fixture.sleep(2.5, 3.5)
+    with fixture.going_back(taken):
+        restores.put_keys_back(fixture.redis.client, keys)
+
+
+@fault("restored-snapshot", "Redis restarted from a snapshot (RDB)", rounds=2, instances=2)
+def restored_snapshot(fixture):
+    taken = now()
+    snapshot = restores.snapshot_of(fixture.redis, fixture.directory / "snapshot.rdb")
+    fixture.sleep(0.3, 1)
+    fixture.redis.kill()
+    fixture.lost(taken)
+    restores.put_snapshot_back(fixture.redis, snapshot)
+
+
 @fault("restored-directory", "the whole storage directory put back from a copy (embedded Redis)", rounds=2, embedded=True)
 def restored_directory(fixture):
     service, copy = fixture.services[0], fixture.directory / "copy"
@@ -298,6 +319,31 @@ def restored_directory(fixture):
     fixture.lost(taken)
     healed(fixture)
     fixture.start_service(0, ready=False)
+
+
+@fault("flushed", "FLUSHALL while two instances run", rounds=2, instances=2, **TIMEOUT)
+def flushed(fixture):
+    with fixture.going_back(0):
+        fixture.redis.client.flushall()
+
+
+@fault("paused", "an instance is paused, Redis goes back meanwhile, and it wakes", rounds=2, instances=2, **TIMEOUT)
+def paused(fixture):
+    i = fixture.any()
+    taken = fixture.snapshot()
+    fixture.sleep(0.5, 1)
+    fixture.resting = {i}
+    fixture.sleep(0.1, 0.3)
+    fixture.services[i].pause()
+    fixture.redis.kill()
+    fixture.put_back()
+    fixture.lost(taken)
+    fixture.redis.start()
+    fixture.wait_ready(1 - i)
+    fixture.sleep(0.5, 2)
+    fixture.services[i].resume()
+    fixture.wait_ready(i)
+    fixture.resting = set()
 
 
 # ---- what is kept for a successor
@@ -366,6 +412,79 @@ def failover(fixture):
     follow(first, second)
     fixture.sleep(0.2, 0.4)
     fail_over(fixture, first)
+
+
+def split_up(fixture):
+    """The replica becomes a primary beside the old one, which lives on: instance 0 stays with that, instance 1 goes to the new one.
+    Returns (old, new, the time)."""
+    old = fixture.redis
+    new = next(r for r in fixture.others if r is not old)
+    follow(new, old)
+    fixture.split = True
+    fixture.sleep(0.2, 0.4)  # each client has come to its instance
+    at = now()
+    new.client.execute_command("REPLICAOF", "NO", "ONE")
+    fixture.proxies[1].refuse()
+    time.sleep(0.05)
+    fixture.proxies[1].target = new.socket
+    fixture.lost(at)  # what its clients had written at the old one since then
+    fixture.proxies[1].closed = False
+    fixture.wait_ready(1)
+    fixture.sleep(0.5, 1.5)
+    return old, new, at
+
+
+@fault("two-primaries", "failover; the old primary lives on with one of two instances, then dies", prepare=pair, instances=2, **TIMEOUT)
+def two_primaries(fixture):
+    old, new, at = split_up(fixture)
+    with fixture.going_back(at):
+        old.kill()
+        fixture.proxies[0].target = new.socket
+        fixture.redis = new
+    for i in (0, 1):
+        fixture.wait_ready(i)
+    fixture.split = False
+    old.start()
+
+
+@fault("open-connections", "failover and failback: one of two instances keeps its connections to the old primary", prepare=pair,
+       instances=2, **TIMEOUT)
+def open_connections(fixture):
+    old, new, at = split_up(fixture)
+    with fixture.going_back(at):
+        follow(old, new)
+        fixture.proxies[1].refuse()
+        old.client.execute_command("REPLICAOF", "NO", "ONE")
+        fixture.proxies[1].target = old.socket
+        fixture.proxies[1].closed = False
+    for i in (0, 1):
+        fixture.wait_ready(i)
+    fixture.split = False
+
+
+@fault("two-servers", "failover; the workers are led to the new primary, the keeper stays with the old one until that dies", prepare=pair,
+       **TIMEOUT)
+def two_servers(fixture):
+    old = fixture.redis
+    new = next(r for r in fixture.others if r is not old)
+    follow(new, old)
+    at = now()
+    new.client.execute_command("REPLICAOF", "NO", "ONE")
+    fixture.sleep(0, 0.2)
+    led = fixture.order.choice(["worker", "worker-0", "keeper", "loader"])
+    with fixture.going_back(at):
+        for p in fixture.proxies:
+            p.ways = {led: new.socket}
+            p.cut()
+        fixture.sleep(0.5, 1.5)
+        old.kill()
+        for p in fixture.proxies:
+            p.ways, p.target = {}, new.socket
+        fixture.redis = new
+    healed(fixture)
+    for i in range(len(fixture.services)):
+        fixture.wait_ready(i)
+    old.start()
 
 
 @fault("first-replica", "a first replica attaches to Redis", rounds=1, prepare=pair)

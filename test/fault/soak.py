@@ -16,7 +16,8 @@ from load import Load
 from rounds import one_round, recovery
 
 KINDS = ["kill-service", "kill-redis", "kill-both", "stop-redis", "cut-reply", "slow-network", "delayed-write", "out-of-memory",
-         "script-flush", "slow-disk", "empty-always", "older-always", "no-descriptors", "failover", "ended"]
+         "script-flush", "slow-disk", "empty-always", "older-always", "no-descriptors", "restored-running", "restored-stopped",
+         "restored-snapshot", "flushed", "paused", "ended", "runtime-lost", "failover", "two-primaries", "open-connections", "two-servers"]
 SEGMENT = 4  # faults between two checks
 
 

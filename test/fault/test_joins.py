@@ -1,7 +1,9 @@
 """Redis' data go back or fork while instances live that have shown more: what was acknowledged on either side stays, and no reader sees
 a list go back."""
+import contextlib
 import pathlib
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -10,6 +12,7 @@ from client import until
 from processes import free_port
 from proxy import Proxy
 from reader import Reader
+from restores import files_of, put_files_back
 
 POOL = {"size": 2000, "bits": 2, "update-interval": "0s", "list-lifetime": "1h", "prefetch": {"threshold": 5, "capacity": 10}}
 
@@ -77,6 +80,12 @@ def set_all(client, uri, indices, value=1):
         client.update(uri, index, value)
 
 
+def go_back(redis, backup):
+    redis.kill()
+    put_files_back(redis, backup)
+    redis.start()
+
+
 def ones(*indices):
     return {i: 1 for i in indices}
 
@@ -92,6 +101,30 @@ def at_rest(readers, expected, client=None, uri=None):
     if client is not None:
         for index, value in expected.items():
             assert client.status(uri, index) == value
+
+
+@pytest.mark.parametrize("updates", [2, 7], ids=["fewer", "more"])
+def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates):
+    """Its branch was lost, and the other instance's history has been written since: fewer changes than were lost, or more."""
+    w = world(1).start()
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    with Reader(w.services[0], uri) as shown_by_a:
+        set_all(a, uri, range(1, 6))
+        shown_by_a.shows(ones(*range(1, 6)))
+        backup = files_of(w.redis, fixture.directory / "backup")
+        set_all(a, uri, range(6, 11))
+        shown_by_a.shows(ones(*range(1, 11)))
+        w.services[0].pause()
+        go_back(w.redis, backup)
+        w.add().start()
+        b = w.client(1)
+        later = range(500, 500 + updates)
+        with Reader(w.services[1], uri) as shown_by_b:
+            set_all(b, uri, later)
+            shown_by_b.shows(ones(*range(1, 6), *later))
+            w.services[0].resume()
+            at_rest([shown_by_a, shown_by_b], ones(*range(1, 11), *later), b, uri)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 5])
@@ -126,6 +159,192 @@ def test_workers_are_led_to_another_server_than_the_keeper(fixture, world, updat
         for index in range(500, 500 + updates):
             until(lambda index=index: a.try_update(uri, index, 1).status == 204, 20, "an update on the one server that is left")
         at_rest([reader], {**ones(1, 2, 3, 4, 5), **acknowledged, **ones(*range(500, 500 + updates))}, a, uri)
+
+
+def test_two_servers_and_a_number_twice(fixture, world):
+    """Another instance changes a list on the keeper's server, and a worker of this one, led to the other server, would give the same
+    number to another change: it knows of nothing newer. So it may not write there."""
+    first = fixture.redis(extra=("--port", str(port := free_port())))
+    second = fixture.redis(extra=("--port", str(free_port()), "--replicaof", f"127.0.0.1 {port}", "--repl-diskless-sync-delay", "0"))
+    w = world(2, redis=first).start()
+    a, b = w.client(0), w.client(1)
+    uri = a.reserve()[0][0]
+    until(lambda: b.fetch(uri).status == 200, 10, "the list at the other")
+    with Reader(w.services[0], uri) as shown_by_a, Reader(w.services[1], uri) as shown_by_b:
+        set_all(a, uri, (1, 2))
+        for r in (shown_by_a, shown_by_b):
+            r.shows(ones(1, 2))
+        until(lambda: second.client.info("replication")["master_repl_offset"]
+              == first.client.info("replication")["master_repl_offset"], 10, "a replica in step")
+        time.sleep(2.2)  # a sweep of each
+        second.client.execute_command("REPLICAOF", "NO", "ONE")
+        w.proxies[0].ways = {"worker": second.socket}
+        w.proxies[0].cut("worker")
+        until(lambda: any(c["name"].endswith(":worker-0") for c in second.client.client_list()), 10, "a worker there")
+        time.sleep(0.2)
+        b.update(uri, 10, 1)
+        until(lambda: shown_by_a.last[0] == ones(1, 2, 10), 5, "the other's change", 0.001)
+        acknowledged = ones(500) if a.try_update(uri, 500, 1).status == 204 else {}
+        first.kill()
+        for p in w.proxies:
+            p.ways, p.target = {}, second.socket
+        for s in w.services:
+            s.wait_ready()
+        at_rest([shown_by_a, shown_by_b], {**ones(1, 2, 10), **acknowledged}, a, uri)
+
+
+def test_failover_and_back_on_open_connections(fixture, world):
+    """The primary becomes a replica of the one that took over, and primary again at once: no connection has ended, the data are others."""
+    first = fixture.redis(extra=("--port", str(port := free_port()), "--repl-diskless-sync-delay", "0"))
+    second = fixture.redis(extra=("--port", str(other := free_port()), "--replicaof", f"127.0.0.1 {port}",
+                                  "--repl-diskless-sync-delay", "0"))
+    w = world(1, redis=first).start()
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    with Reader(w.services[0], uri) as reader:
+        set_all(a, uri, (1,))
+        until(lambda: second.client.info("replication")["master_repl_offset"]
+              == first.client.info("replication")["master_repl_offset"], 10, "a replica in step")
+        before = w.proxies[0].roles()
+        second.client.execute_command("REPLICAOF", "NO", "ONE")
+        set_all(a, uri, (2, 3))
+        reader.shows(ones(1, 2, 3))
+        w2 = world(0, redis=second)
+        w2.services.append(w.services[0])  # the same URIs
+        w2.add().start()
+        del w2.services[0]
+        b = w2.client(0)
+        set_all(b, uri, range(500, 505))
+        first.client.execute_command("REPLICAOF", "127.0.0.1", other)
+        until(lambda: (i := first.client.info("replication"))["master_link_status"] == "up" and not i["master_sync_in_progress"],
+              20, "a replica in step", 0.001)
+        first.client.execute_command("REPLICAOF", "NO", "ONE")
+        began = time.monotonic()
+        until(lambda: a.try_status(uri, 2).status == 200 and a.status(uri, 2) == 1, 10, "what was shown is there again")
+        took = time.monotonic() - began
+        second.kill()
+        at_rest([reader], ones(1, 2, 3, *range(500, 505)), a, uri)
+        assert took <= 2.5, f"{took:.2f} s"
+        assert before  # there were connections to stay open
+    assert w.services[0].log().count("a new history of the pool begins") >= 1
+
+
+@pytest.mark.parametrize("how", ["there-and-back", "the-same-value"])
+def test_the_new_history_knows_better(fixture, world, how):
+    """A status that the new history has set and set back, or acknowledged because it was so, looks as if nothing had happened to it. The
+    lost branch's value may not come back over it."""
+    w = world(1).start()
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    with Reader(w.services[0], uri, free={7}) as shown_by_a:
+        set_all(a, uri, (1,))
+        shown_by_a.shows(ones(1))
+        backup = files_of(w.redis, fixture.directory / "backup")
+        set_all(a, uri, (6, 7))
+        shown_by_a.shows(ones(1, 6, 7))
+        w.services[0].pause()
+        go_back(w.redis, backup)
+        w.add().start()
+        b = w.client(1)
+        with Reader(w.services[1], uri, free={7}) as shown_by_b:
+            if how == "there-and-back":
+                b.update(uri, 7, 2)
+            b.update(uri, 7, 0)
+            b.update(uri, 500, 1)
+            shown_by_b.shows(ones(1, 500))
+            w.services[0].resume()
+            at_rest([shown_by_a, shown_by_b], ones(1, 6, 500), b, uri)
+            assert b.status(uri, 7) == 0
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older-first", "newer-first"])
+def test_two_lost_branches(fixture, world, order):
+    """Each of two instances has shown a branch that Redis lost. The one that comes second takes nothing back from the first."""
+    w = world(2).start()
+    a, b = w.client(0), w.client(1)
+    uri = a.reserve()[0][0]
+    until(lambda: b.fetch(uri).status == 200, 10, "the list at the other")
+    with contextlib.ExitStack() as stack:
+        shown = [stack.enter_context(Reader(s, uri, free={30})) for s in w.services]
+        set_all(a, uri, (1,))
+        for r in shown:
+            r.shows(ones(1))
+        backup = files_of(w.redis, fixture.directory / "backup")
+        w.services[1].pause()
+        set_all(a, uri, (10, 30))
+        shown[0].shows(ones(1, 10, 30))
+        w.services[0].pause()
+        go_back(w.redis, backup)
+        w.services[1].resume()
+        w.services[1].wait_ready()
+        set_all(b, uri, (20,))
+        b.update(uri, 30, 0)
+        shown[1].shows(ones(1, 20))
+        w.services[1].pause()
+        go_back(w.redis, backup)
+        for n in order:
+            w.services[n].resume()
+            w.services[n].wait_ready()
+            time.sleep(2.5)
+        at_rest(shown, ones(1, 10, 20), a, uri)
+        assert b.status(uri, 30) == 0
+
+
+@pytest.mark.parametrize("finals", [False, True], ids=["plain", "final"])
+def test_a_branch_comes_after_the_marks_have_gone(fixture, world, finals):
+    """An instance was away for longer than the indices of the new history are marked, and knows a branch that was lost: Redis' bytes stay
+    but for its final statuses, and that is told."""
+    clock = fixture.directory / "clock"
+    clock.write_bytes(bytes(8))
+    shim = fixture.directory / "wall_clock.so"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", shim, pathlib.Path(__file__).parent / "wall_clock.c"], check=True)
+    w = world(1, **({"final-status": 3} if finals else {})).start()
+    w.redis.variables = {"LD_PRELOAD": str(shim), "WALL_CLOCK_FILE": str(clock)}
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    with Reader(w.services[0], uri, free=range(2000)) as shown_by_a:
+        set_all(a, uri, (1,))
+        shown_by_a.shows(ones(1))
+        backup = files_of(w.redis, fixture.directory / "backup")
+        set_all(a, uri, (6, 7))
+        a.update(uri, 8, 3)
+        shown_by_a.shows({**ones(1, 6, 7), 8: 3})
+        w.services[0].pause()
+        go_back(w.redis, backup)
+        w.add().start()
+        b = w.client(1)
+        with Reader(w.services[1], uri) as shown_by_b:
+            b.update(uri, 7, 2)
+            shown_by_b.shows({1: 1, 7: 2})
+            assert list(w.redis.client.scan_iter("*:marks:*", count=1000)), "marks"
+            with open(clock, "r+b") as f:  # by Redis' clock these two hours pass at once
+                f.write((2 * 3600 * 1000).to_bytes(8, "little"))
+            until(lambda: not list(w.redis.client.scan_iter("*:marks:*", count=1000)), 5, "the end of the marks")
+            w.services[0].resume()
+            expected = {1: 1, 7: 2, **({8: 3} if finals else {})}
+            at_rest([shown_by_a, shown_by_b], expected, b, uri)
+    until(lambda: w.services[0].metric("mended_too_late_total") == 1, 5, "the count")
+    assert w.services[0].log().count("too late") == 1
+
+
+def test_starts_of_others_cost_nothing(world):
+    """Each start begins a history; nobody publishes, warns or refuses because of it."""
+    w = world(2).start()
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    set_all(a, uri, (1, 2))
+    with Reader(w.services[0], uri) as reader:
+        reader.shows(ones(1, 2))
+        before = w.services[0].metric("signings_total"), w.services[0].log().count("level=warn")
+        etag = a.fetch(uri)["etag"]
+        for n in range(6):
+            getattr(w.services[1], "stop" if n % 2 else "kill")()
+            w.services[1].start()
+            assert a.reserve()
+        time.sleep(2.5)
+        assert a.fetch(uri)["etag"] == etag
+        assert (w.services[0].metric("signings_total"), w.services[0].log().count("level=warn")) == before
+        assert reader.back == []
 
 
 @pytest.mark.parametrize("event", ["restart", "replica", "failover"])

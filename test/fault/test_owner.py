@@ -93,6 +93,23 @@ def test_a_copy_of_the_runtime_directory(fixture, runtime):
     assert_once(*given)
 
 
+def test_a_file_is_used_once(fixture, runtime):
+    """Keys of the first process' time are put back after its heir has ended: the heir has taken from the list too."""
+    redis = fixture.redis()
+    service = started(fixture.service(redis, {"tests": dict(POOL)}), runtime)
+    given = [reserve(service)]
+    keys = keys_of(redis.client)
+    for _ in range(2):
+        service.kill()
+        started(service, runtime)
+        given.append(reserve(service))
+        service.kill()
+        put_keys_back(redis.client, keys)
+        started(service, runtime)
+        given.append(reserve(service))
+    assert_once(*given)
+
+
 def test_two_processes_and_one_runtime_directory(fixture, runtime):
     """The second starts without it, says so, and neither takes from the other's lists."""
     redis = fixture.redis()

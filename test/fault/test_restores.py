@@ -9,10 +9,15 @@ from tokens import fetch_token
 POOL = {"size": 2000, "bits": 4, "update-interval": "0s", "prefetch": {"threshold": 5, "capacity": 10}}
 
 
-def day(service, calls=10, amount=5):
-    """What one day's issuer gets."""
+def day(service, calls=10, amount=5, update=False):
+    """What one day's issuer gets; with an update in the middle where it is asked for."""
+    given = []
     with service.client() as c:
-        return [r for _ in range(calls) for r in c.reserve(amount)]
+        for n in range(calls):
+            given += c.reserve(amount)
+            if update and n == calls // 2:
+                c.update(*given[0], 1)
+    return given
 
 
 def days(service, calls=10):
@@ -56,14 +61,14 @@ def test_the_whole_storage_directory(fixture):
 
 
 @pytest.mark.parametrize("how", ["keys", "files", "snapshot"])
-@pytest.mark.parametrize("service_is", ["stopped", "running"])
+@pytest.mark.parametrize("service_is", ["stopped", "running", "running-and-updating"])
 def test_redis_of_its_own(fixture, service_is, how):
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": dict(POOL)}).start()
     given = [day(service, 2)]
     backup = {"keys": lambda: keys_of(redis.client), "files": lambda: files_of(redis, fixture.directory / "backup"),
               "snapshot": lambda: snapshot_of(redis, fixture.directory / "backup.rdb")}[how]()
-    given.append(day(service, 8))
+    given.append(day(service, 8, update=service_is == "running-and-updating"))
     if service_is == "stopped":
         service.stop()
     if how == "keys":
