@@ -30,6 +30,39 @@ PLANTS = {
     "position": {"src/keeper/own.c": [
         ("    owned->position = from + count;\n", "    owned->position = from + count == owned->list->list.size ? from + count : 0;\n"),
     ]},
+    # The file of the successor says of each list what had been taken when it was written first.
+    "file": {"src/store/handover.c": [
+        ("    if (*slot == SL_HANDOVER_NONE)\n        *slot = free_slot(h);\n    h->lists[*slot] = *handed;\n    return write_slot(h, *slot);\n",
+         "    bool known = *slot != SL_HANDOVER_NONE;\n    if (!known)\n        *slot = free_slot(h);\n    h->lists[*slot] = *handed;\n"
+         "    return known || write_slot(h, *slot);\n"),
+    ]},
+    # The file of the process before stays, for the next one too.
+    "unlink": {"src/store/handover.c": [
+        ("    if (unlinkat(h->directory, NAME, 0) == 0 || errno == ENOENT)\n        return true;\n    h->slots = 0;\n",
+         "    if (h->directory >= 0)\n        return true;\n    h->slots = 0;\n"),
+        ("    if (h->file < 0)\n        return false;\n    sl_handover_put_head", "    if (h->file < 0)\n        return errno == EEXIST;\n    sl_handover_put_head"),
+    ]},
+    # Nobody looks whether the data are of the history that the writer knows.
+    "fence": {"src/store/lua/part/fence.lua": [
+        ("    if lineage ~= '' and (n <= least or n > least + NEAR) then\n", "    if false then\n"),
+        ("    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage\n", "    return true\n"),
+    ]},
+    # What is acknowledged is not marked.
+    "marks": {"src/store/lua/update.lua": [("if marks == '1' then\n", "if false then\n")],
+              "src/store/lua/batch.lua": [("local fresh = marks == '1' and", "local fresh = false and")]},
+    # What an instance remembers replaces what Redis has.
+    "copy": {"src/store/lua/mend.lua": [
+        ("local result = not late and #differ > 0 and join() or present\n", "local result = not late and #differ > 0 and (join and bytes) or present\n"),
+    ]},
+    # A connection to another server may write as if it led to the keeper's.
+    "confirm": {"src/pool/history.c": [
+        ("    return h != NULL && strcmp(h->run_id, run_id) == 0 && strcmp(h->replid, replid) == 0;\n",
+         "    return h != NULL && run_id != NULL && replid != NULL && strcmp(\"\", \"\") == 0;\n"),
+    ]},
+    # Others are thought to show at once what this instance has.
+    "optimism": {"src/worker/visible.c": [
+        ("    if (!everywhere)\n", "    if (false)\n"),
+    ]},
     # A connection's successor does not end it in Redis before its own first write.
     "predecessor": {"src/store/greet.c": [
         ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "9007199254740991", NULL}'),

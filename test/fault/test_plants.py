@@ -1,4 +1,9 @@
-"""The service with a bug in it, under the same load and faults: the checker has to find it."""
+"""The service with a bug in it, under the same load and faults: the checker, or the test of one event, has to find it."""
+import os
+import pathlib
+import subprocess
+import sys
+
 import pytest
 
 from faults import FAULTS
@@ -10,8 +15,18 @@ FOUND = {
     "early": ("kill-redis", {"lost"}),
     "ring": ("script-flush", {"twice"}),
     "position": ("older-all", {"twice"}),
+    "file": ("restored-stopped", {"twice"}),
     "predecessor": ("delayed-write", {"lost", "unread"}),
     "refusal": ("stop-redis", {"phantom"}),
+    "fence": ("open-connections", {"lost", "back", "unmended", "unread"}),
+    "marks": ("paused", {"lost", "back", "unread"}),
+    "copy": ("paused", {"lost", "back", "unread"}),
+}
+# plant: (test that fails with it, a word of how)
+FAILS = {
+    "unlink": ("test_owner.py::test_a_file_is_used_once", "came twice"),
+    "confirm": ("test_joins.py::test_two_servers_and_a_number_twice", "shows {"),
+    "optimism": ("test_visible.py::test_three_instances_that_come_and_go", "promises broken"),
 }
 
 
@@ -26,3 +41,15 @@ def test_found_out(plant, tmp_path):
         if found & kinds:
             return
     pytest.fail(f"nothing of {kinds} was found, but {found}: {report}")
+
+
+@pytest.mark.parametrize("plant", FAILS)
+def test_fails(plant):
+    test, how = FAILS[plant]
+    for _ in range(4):
+        p = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", pathlib.Path(__file__).parent / test],
+                           env={**os.environ, "SL_BINARY": str(BUILD / "bin" / f"planted_{plant}")}, capture_output=True, text=True,
+                           timeout=300, check=False)
+        if p.returncode == 1 and how in p.stdout:
+            return
+    pytest.fail(f"{test} does not say \"{how}\":\n{p.stdout[-3000:]}")

@@ -20,7 +20,7 @@ from client import Client, Connection, until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SL_BUILD", ROOT / "build" / "release")).resolve()
-BINARY = BUILD / "bin" / "statuslistd"
+BINARY = pathlib.Path(os.environ.get("SL_BINARY", BUILD / "bin" / "statuslistd"))  # SL_BINARY: one with a bug planted in it
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|assertion failed", re.I)
 PORTS = range(12000, 32000)  # below those that the kernel assigns to connections, so that no connection takes one
 
