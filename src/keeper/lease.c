@@ -128,8 +128,9 @@ static void ask_retired(struct sl_kpool *p)
                                  .ids = ids,
                                  .held = held,
                                  .asked = asked};
+    struct sl_fence fence = sl_keeper_fence(p);
     p->lease.asked_ns = sl_mono_ns(k->clock);
-    p->lease.asking = sl_store_retire(k->store, p->shared->name, &question, on_retired, p) == SL_OK;
+    p->lease.asking = sl_store_retire(k->store, p->shared->name, &fence, &question, on_retired, p) == SL_OK;
     p->lease.next_number = p->lease.asking ? p->lease.next_number : 0;
     free(ids);
 }

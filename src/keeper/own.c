@@ -197,8 +197,9 @@ bool sl_keeper_make_lists(struct sl_kpool *p, uint64_t want)
         return true;
     if (p->own.draft_count == 0)
         make_drafts(p, n);
-    p->own.making = sl_store_precreate(p->keeper->store, p->shared->name, p->own.drafts, p->own.draft_count,
-                                       on_made, p) == SL_OK;
+    struct sl_fence fence = sl_keeper_fence(p);
+    p->own.making = sl_store_precreate(p->keeper->store, p->shared->name, &fence, p->own.drafts,
+                                       p->own.draft_count, on_made, p) == SL_OK;
     return p->own.making;
 }
 

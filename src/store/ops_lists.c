@@ -138,15 +138,17 @@ static void give_precreate(struct sl_operation *op, enum sl_err err, const struc
     op->done.precreate(op->arg, err, made, n);
 }
 
-enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_list_draft *drafts,
-                               size_t n, sl_precreated_cb *done, void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
+                               void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_PRECREATE, pool, 2 + 3 * (unsigned)n, give_precreate, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_PRECREATE, pool, 4 + 3 * (unsigned)n, give_precreate, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.precreate = done;
     sl_op_channel(op, pool);
     sl_wire_text(&op->wire, s->conn.setup.identity->run);
+    sl_op_fence(op, fence);
     for (size_t i = 0; i < n; i++) {
         sl_op_uuid(op, &drafts[i].id);
         sl_wire_arg(&op->wire, drafts[i].uri.at, drafts[i].uri.len);
@@ -217,17 +219,18 @@ enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_
 
 SL_OP_GIVES(retire, sl_retired, sl_decode_retired(reply, op->want, &value, &op->decoded))
 
-enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
-                            sl_retired_cb *done, void *arg)
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_retire *question, sl_retired_cb *done, void *arg)
 {
     struct sl_operation *op =
-        sl_op_begin(s, SL_OP_RETIRE, pool, 6 + question->held + question->asked, give_retire, arg);
+        sl_op_begin(s, SL_OP_RETIRE, pool, 8 + question->held + question->asked, give_retire, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.retire = done;
     op->want = question->asked;
     sl_op_channel(op, pool);
     sl_wire_text(&op->wire, s->conn.setup.identity->run);
+    sl_op_fence(op, fence);
     sl_wire_number(&op->wire, (int64_t)question->after_ms);
     sl_wire_number(&op->wire, (int64_t)question->lease_ms);
     sl_wire_number(&op->wire, (int64_t)question->keep_ms);

@@ -258,7 +258,7 @@ SL_CHECKED enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint3
  * caller may take from. The outcome is unknown until `wait-replicas` replicas have them: the same drafts may
  * be sent again. */
 typedef void(sl_precreated_cb)(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
-SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool,
+SL_CHECKED enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_fence *fence,
                                           const struct sl_list_draft *drafts, size_t n,
                                           sl_precreated_cb *done, void *arg);
 
@@ -325,8 +325,8 @@ struct sl_retired {
     uint32_t corrected; /* times that lay in the future, from a wrong clock of Redis, and were put right */
 };
 typedef void(sl_retired_cb)(void *arg, enum sl_err err, const struct sl_retired *retired);
-SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
-                                       sl_retired_cb *done, void *arg);
+SL_CHECKED enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                       const struct sl_retire *question, sl_retired_cb *done, void *arg);
 
 /* Lists whose last change is numbered above `since`, in order; a new list is a change. since = 0 reads all
  * lists. At most `limit` are looked at; `looked` = limit: there may be more, behind `last`. */

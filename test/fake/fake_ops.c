@@ -121,10 +121,12 @@ static void give_precreate(struct op *op)
     op->done.precreate(op->arg, op->err, op->records, op->err == SL_OK ? op->record_count : 0);
 }
 
-enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_list_draft *drafts,
-                               size_t n, sl_precreated_cb *done, void *arg)
+enum sl_err sl_store_precreate(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                               const struct sl_list_draft *drafts, size_t n, sl_precreated_cb *done,
+                               void *arg)
 {
     bool execute;
+    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_PRECREATE, arg, give_precreate, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
@@ -163,10 +165,11 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
 
 FAKE_GIVES(retire, retired)
 
-enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_retire *question,
-                            sl_retired_cb *done, void *arg)
+enum sl_err sl_store_retire(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                            const struct sl_retire *question, sl_retired_cb *done, void *arg)
 {
     bool execute;
+    (void)fence;
     struct op *op = fake_op_new(s, SL_OP_RETIRE, arg, give_retire, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;

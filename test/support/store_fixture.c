@@ -363,7 +363,7 @@ struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, 
     struct sl_list_draft d = draft();
     AWAIT(f, sl_store_open_pool(f->store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(f, sl_store_precreate(f->store, pool, &d, 1, on_records, NULL));
+    AWAIT(f, sl_store_precreate(f->store, pool, NULL, &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 1);
     return d.id;

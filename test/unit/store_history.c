@@ -253,7 +253,7 @@ static void begin_list(struct fixture *f)
     fixture_up(f);
     struct sl_list_draft d = draft();
     AWAIT(f, sl_store_open_pool(f->store, "h", 64, 1, NULL, on_pool, NULL));
-    AWAIT(f, sl_store_precreate(f->store, "h", &d, 1, on_records, NULL));
+    AWAIT(f, sl_store_precreate(f->store, "h", NULL, &d, 1, on_records, NULL));
     assert_int_equal(got.count, 1);
     list = d.id;
 }
@@ -336,6 +336,9 @@ static void refuse_all(struct fixture *f)
     set_index(f, 9, 1);
     refused(f, change, "1");
     set_batch(f, 9, 1, NULL);
+    refused(f, change, "1");
+    struct sl_list_draft d = draft();
+    AWAIT(f, sl_store_precreate(f->store, "h", &fence, &d, 1, on_records, NULL));
     refused(f, change, "1");
 }
 
@@ -428,7 +431,7 @@ static void a_batch_numbers_each_list(void **state)
     struct fixture f;
     begin_list(&f);
     struct sl_list_draft d = draft();
-    AWAIT(&f, sl_store_precreate(f.store, "h", &d, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "h", NULL, &d, 1, on_records, NULL));
     begin_writing(&f, false);
     struct sl_change c = {5, 1};
     uint32_t position = 0, n = 2;
@@ -508,6 +511,24 @@ static void a_load_brings_state_and_marks(void **state)
     fixture_end(&f);
 }
 
+/* A reply was lost, and the drafts are sent again: nothing is new. */
+static void lists_are_numbered_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_list(&f);
+    begin_writing(&f, false);
+    struct sl_list_draft d[2] = {draft(), draft()};
+    for (int i = 0; i < 2; i++) {
+        AWAIT(&f, sl_store_precreate(f.store, "h", &fence, d, 2, on_records, NULL));
+        assert_true(got.err == SL_OK && got.count == 2);
+        assert_int_equal(got.records[0].change, fence.least + 1);
+        assert_int_equal(got.records[1].change, fence.least + 2);
+        assert_int_equal(strtoull(pool_field(&f, "change"), NULL, 10), fence.least + 2);
+    }
+    fixture_end(&f);
+}
+
 /* A setting that is so already, a refused one: each has written something to wait for. */
 static void every_acknowledgement_writes(void **state)
 {
@@ -555,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_caller_with_another_history_writes_nothing),
         cmocka_unit_test(what_is_acknowledged_is_marked),
         cmocka_unit_test(a_batch_numbers_each_list),
+        cmocka_unit_test(lists_are_numbered_once),
         cmocka_unit_test(a_load_brings_state_and_marks),
         cmocka_unit_test(every_acknowledgement_writes),
         cmocka_unit_test(unknown_fields_are_kept),

@@ -53,13 +53,20 @@ enum what { NOTHING, RETIRED, GONE };
 #define STEP (LEASE / 10 * 9) /* no instance is late */
 #define KEEP AFTER
 
-static enum what look(uint64_t after_ms, bool held)
+static const struct sl_fence *fenced; /* NULL: as a caller without a history */
+
+static enum sl_err try_look(uint64_t after_ms, bool held)
 {
     struct sl_uuid ids[2] = {list, list};
     struct sl_retire r = {
         .after_ms = after_ms, .lease_ms = LEASE, .keep_ms = KEEP, .ids = ids, .held = held, .asked = 1};
-    AWAIT(&f, sl_store_retire(f.store, "me", &r, on_retired, NULL));
-    assert_int_equal(got.err, SL_OK);
+    AWAIT(&f, sl_store_retire(f.store, "me", fenced, &r, on_retired, NULL));
+    return got.err;
+}
+
+static enum what look(uint64_t after_ms, bool held)
+{
+    assert_int_equal(try_look(after_ms, held), SL_OK);
     assert_true(looked.retired_count + looked.gone_count <= 1);
     if (looked.retired_count == 1)
         assert_memory_equal(&looked.retired[0], &list, sizeof list);
@@ -140,7 +147,7 @@ static uint32_t look_once(void)
 {
     struct sl_retire r = {
         .after_ms = AFTER, .lease_ms = LEASE, .keep_ms = KEEP, .ids = &list, .held = 0, .asked = 1};
-    AWAIT(&f, sl_store_retire(f.store, "me", &r, on_retired, NULL));
+    AWAIT(&f, sl_store_retire(f.store, "me", NULL, &r, on_retired, NULL));
     assert_int_equal(got.err, SL_OK);
     return looked.corrected;
 }
@@ -264,6 +271,32 @@ static void nobody_looked_for_less_than_a_lease(void **state)
     assert_int_equal(look(AFTER, false), RETIRED);
 }
 
+/* The step that retires the list changes it, and is fenced as every change. */
+static void who_has_another_history_retires_nothing(void **state)
+{
+    (void)state;
+    struct sl_pool_known known = {.first = true, .random = 7};
+    AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, &known, on_pool, NULL));
+    struct sl_fence fence = {got.pool.lineage, got.pool.change + 1, false};
+    assert_int_equal(look(AFTER, false), NOTHING);
+    for (long ms = STEP; ms < LEASE + AFTER; ms += STEP) {
+        pass(STEP);
+        assert_int_equal(look(AFTER, false), NOTHING);
+    }
+    pass(STEP);
+    fenced = &fence; /* has seen more than there is */
+    assert_int_equal(try_look(AFTER, false), SL_ERR_HISTORY);
+    fence.least--;
+    fence.lineage.random += 16;
+    assert_int_equal(try_look(AFTER, false), SL_ERR_HISTORY);
+    assert_string_equal(state_of(), "full");
+    assert_int_equal(strtoull(pool_field("change"), NULL, 10), fence.least);
+    fence.lineage.random -= 16;
+    assert_int_equal(look(AFTER, false), RETIRED);
+    assert_int_equal(strtoull(pool_field("change"), NULL, 10), fence.least + 1);
+    fenced = NULL;
+}
+
 /* By an instance that knows of more changes than Redis has. */
 static void mend_with_more(void)
 {
@@ -319,7 +352,16 @@ static void what_is_gone_never_comes_again(void **state)
     assert_int_equal(look(0, false), RETIRED);
     assert_string_equal(state_of(), "retired");
     pass(KEEP);
-    assert_int_equal(look(0, false), RETIRED); /* and dropped */
+    sl_uuid_text(&list, text);
+    cli(&f.server,
+        "hset statuslist:{me}:list:%.36s:config at 000000000002-0000000000000bb1 line "
+        "000000000001-0000000000000aa1:1",
+        text);
+    cli(&f.server,
+        "mset statuslist:{me}:list:%.36s:marks:000000000002-0000000000000bb1 x "
+        "statuslist:{me}:list:%.36s:marks:000000000001-0000000000000aa1 x",
+        text, text);
+    assert_int_equal(look(0, false), RETIRED); /* and dropped, with its marks */
     assert_int_equal(look(0, false), GONE);
     sl_uuid_text(&list, text);
     snprintf(command, sizeof command, "keys *%.36s*", text);
@@ -331,7 +373,7 @@ static void what_is_gone_never_comes_again(void **state)
     assert_int_equal(got.number, SL_MENDED_RETIRED);
     struct sl_list_draft d = draft();
     d.id = list; /* an id is not drawn again; if it were, no list would be created */
-    AWAIT(&f, sl_store_precreate(f.store, "me", &d, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "me", NULL, &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 0);
     AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));
@@ -350,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(handing_out_again_makes_the_time_unknown, begin, end),
         cmocka_unit_test_setup_teardown(after_a_gap_lists_count_anew, begin, end),
         cmocka_unit_test_setup_teardown(nobody_looked_for_less_than_a_lease, begin, end),
+        cmocka_unit_test_setup_teardown(who_has_another_history_retires_nothing, begin, end),
         cmocka_unit_test_setup_teardown(nothing_changes_in_a_retired_list, begin, end),
         cmocka_unit_test_setup_teardown(what_is_gone_never_comes_again, begin, end),
     };

@@ -105,7 +105,7 @@ static void a_batch_is_all_or_nothing(void **state)
     (void)state;
     struct sl_uuid one = fixture_list(&f, "one", 16, 1), two;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_precreate(f.store, "one", d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "one", NULL, d, 2, on_records, NULL));
     two = d[0].id;
     const struct sl_change c1[] = {{0, 1}, {1, 1}}, good[] = {{5, 1}}, outside[] = {{5, 1}, {16, 1}},
                            final[] = {{6, 1}, {6, 0}};
@@ -236,7 +236,7 @@ static void batches_do_what_the_model_does(void **state)
             struct model m = {0};
             snprintf(pool, sizeof pool, "m%u_%d", bits, final + 1);
             AWAIT(&f, sl_store_open_pool(f.store, pool, SIZE, bits, NULL, on_pool, NULL));
-            AWAIT(&f, sl_store_precreate(f.store, pool, d, LISTS, on_records, NULL));
+            AWAIT(&f, sl_store_precreate(f.store, pool, NULL, d, LISTS, on_records, NULL));
             assert_int_equal(got.count, LISTS);
             for (int round = 0; round < 60; round++)
                 one_random_batch(&m, pool, ids, bits, final);
@@ -260,7 +260,7 @@ static void sparse_and_dense_batches_agree(void **state)
         memset(model, 0, sizeof model);
         snprintf(pool, sizeof pool, "sd%u", bits);
         AWAIT(&f, sl_store_open_pool(f.store, pool, ENTRIES, bits, NULL, on_pool, NULL));
-        AWAIT(&f, sl_store_precreate(f.store, pool, d, 1, on_records, NULL));
+        AWAIT(&f, sl_store_precreate(f.store, pool, NULL, d, 1, on_records, NULL));
         for (unsigned round = 0; round < 12; round++) {
             uint32_t count = round % 2 ? SET : 3, from = round % 4 == 1 ? below(ENTRIES - 500) : 0;
             uint32_t span = round % 4 == 1 ? 500 : ENTRIES;
@@ -294,7 +294,7 @@ static void a_batch_of_many(void **state)
     static uint32_t p[N];
     struct sl_list_draft d[2] = {draft(), draft()};
     AWAIT(&f, sl_store_open_pool(f.store, "big", 50000, 1, NULL, on_pool, NULL));
-    AWAIT(&f, sl_store_precreate(f.store, "big", d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "big", NULL, d, 2, on_records, NULL));
     for (uint32_t i = 0; i < N; i++) {
         p[i] = i;
         c[0][i] = (struct sl_change){i * 5, 1};
@@ -355,7 +355,7 @@ static void a_batch_under_a_key_is_written_once(void **state)
     (void)state;
     struct sl_list_draft d[2] = {draft(), draft()};
     AWAIT(&f, sl_store_open_pool(f.store, "k", 80, 1, NULL, on_pool, NULL));
-    AWAIT(&f, sl_store_precreate(f.store, "k", d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "k", NULL, d, 2, on_records, NULL));
     struct sl_record_key key = {{7}, {8}, 60000}, other = key;
     const struct sl_change set[] = {{3, 1}}, back[] = {{3, 0}}, outside[] = {{80, 1}};
     const uint32_t p[] = {0, 1};

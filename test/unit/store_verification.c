@@ -95,7 +95,7 @@ static void a_server_that_becomes_unfit(void **state)
     assert_int_equal(sl_store_remember(f.store, "p", &key, SL_SPAN("answer"), on_remembered, NULL),
                      SL_ERR_UNAVAILABLE);
     assert_int_equal(sl_store_take(f.store, "p", 8, &own, 1, on_taken, NULL), SL_ERR_UNAVAILABLE);
-    assert_int_equal(sl_store_precreate(f.store, "p", &d, 1, on_records, NULL), SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_precreate(f.store, "p", NULL, &d, 1, on_records, NULL), SL_ERR_UNAVAILABLE);
     AWAIT(&f, sl_store_load(f.store, "p", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 1);
     AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));

@@ -5,6 +5,7 @@
 -- both from 0, when it is refused, and nothing is written.
 -- @part/lineage.lua@
 -- @part/fence.lua@
+-- @part/statuses.lua@
 local channel, final, lineage, least, marks, record_id, fingerprint, keep = unpack(ARGV, 1, 8) -- the last two only with a record
 final = tonumber(final)
 local lists, order = {}, {}

@@ -1,11 +1,19 @@
--- ARGV: channel, run, then drafts of id, uri, seed. Makes the lists that the pool does not have yet, for the process `run`.
+-- ARGV: channel, run, lineage, newest change seen in it, then drafts of id, uri, seed.
+-- Makes the lists that the pool does not have yet, for the process `run`.
 -- Answers the records of the drafts that `run` may take from: a caller that lost the reply sends the same drafts again.
 -- @part/lists.lua@
-local channel, run = unpack(ARGV, 1, 2)
+-- @part/lineage.lua@
+-- @part/fence.lua@
+local channel, run, lineage, least = unpack(ARGV, 1, 4)
+local number = next_change(lineage, tonumber(least))
+if not number or not is_present(lineage) then
+    return refuse(number)
+end
 local mine = {}
-for d = 3, #ARGV - 2, 3 do
+for d = 5, #ARGV - 2, 3 do
     local id, uri, seed = unpack(ARGV, d, d + 2)
-    local made = create(id, uri, seed, run, channel)
+    local made = create(id, uri, seed, run, channel, number)
+    number = not made and number or nil
     local owner, state = ownership(id)
     if owner == run and state == 'open' then
         if not made then -- a write also now, which replicas confirm
@@ -13,5 +21,8 @@ for d = 3, #ARGV - 2, 3 do
         end
         mine[#mine + 1] = record(id)
     end
+end
+if number then -- no list has it
+    redis.call('HINCRBY', KEYS[1], 'change', -1)
 end
 return mine

@@ -1,13 +1,15 @@
--- ARGV: channel, run, ms that a list stays after its last reservation (0: none is retired now), ms of the lease, ms for which a retired
--- list is kept, the number of lists whose references the caller holds, their ids, then ids of lists to check.
+-- ARGV: channel, run, lineage, newest change seen in it, ms that a list stays after its last reservation (0: none is retired now), ms of
+-- the lease, ms for which a retired list is kept, the number of lists whose references the caller holds, their ids, then ids of lists to check.
 -- Answers {ids that are retired, ids that are gone for good, lists sealed because no process has owned them for a day, times that
 -- were put right}.
 -- Each caller vouches for the references that it holds until its lease ends, and for a day that it owns its lists.
 -- @part/lists.lua@
 -- @part/put_back.lua@
-local channel, run, after, lease, keep, held = unpack(ARGV, 1, 6)
+-- @part/lineage.lua@
+-- @part/fence.lua@
+local channel, run, lineage, least, after, lease, keep, held = unpack(ARGV, 1, 8)
 after, lease, keep = tonumber(after), tonumber(lease), tonumber(keep)
-local now, first = now_ms(), 7 + tonumber(held)
+local now, first = now_ms(), 9 + tonumber(held)
 local retired, gone, abandoned = {}, {}, 0
 local watched
 local corrected = 0
@@ -42,8 +44,8 @@ local function drop(id)
     redis.call('SREM', POOL .. 'lists', id)
     redis.call('ZREM', POOL .. 'changes', id)
     local at, line = fields(id, 'at', 'line')
-    for lineage in string.gmatch((line or '') .. ' ' .. (at or '0') .. ':0', '(%S+):%d+') do
-        redis.call('DEL', POOL .. 'list:' .. id .. ':marks:' .. lineage)
+    for lineage in string.gmatch((at or '') .. ' ' .. (line or ''), '%x+%-%x+') do
+        redis.call('DEL', marks_key(id, lineage))
     end
     redis.call('DEL', list_key(id), data_key(id), returned_key(id), base_key(id))
 end
@@ -66,7 +68,7 @@ local function watch_owner(id, owner, owned)
     end
 end
 
-for a = 7, first - 1 do
+for a = 9, first - 1 do
     local state = fields(ARGV[a], 'state')
     if state and state ~= 'retired' then
         redis.call('HSET', list_key(ARGV[a]), 'reserved', decimal(now + lease))
@@ -95,8 +97,12 @@ for a = first, #ARGV do
         if not reserved or wrong then -- when its last reference was handed out is not known: at the latest now
             redis.call('HSET', list_key(id), 'reserved', decimal(now + lease))
         elseif now > math.max(reserved, watched) + after then
+            local number = next_change(lineage, tonumber(least))
+            if not number or not is_present(lineage) then
+                return refuse(number) -- what was written until now only keeps lists for longer
+            end
             redis.call('HSET', list_key(id), 'state', 'retired', 'epoch', '', 'retired', decimal(now))
-            changed(id, tonumber(version), channel)
+            announce(number, id, version, channel)
             retired[#retired + 1] = id
         end
     end

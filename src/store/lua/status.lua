@@ -1,5 +1,6 @@
 -- ARGV: list id, index, lineage, newest change seen in it. Answers {value, version, lineage of the version ('': the caller's)}, {}
 -- for an index outside the list, or nil when there is no such list.
+-- @part/statuses.lua@
 local id, index, lineage, least = unpack(ARGV)
 if lineage ~= '' then
     local present, change = unpack(redis.call('HMGET', KEYS[1], 'lineage', 'change'))

@@ -2,17 +2,16 @@
 -- seen in it, whether indices are marked.
 -- Answers {version, whether something changed, a letter per change, number of the change, lineage of the version ('': the
 -- caller's)}, or nil when there is no such list.
--- @part/lineage.lua@
--- @part/fence.lua@
+-- Each function that a call creates costs it: what is seldom needed is created where it is.
 local channel, id, final, packed, lineage, least, marks = unpack(ARGV)
 final = tonumber(final)
-local n = next_change(lineage, tonumber(least))
-if not n then
-    return refuse()
-end
+-- The fence, as in part/fence.lua.
+local n = redis.call('HINCRBY', KEYS[1], 'change', 1)
 local bits, size, version, state, at = fields(id, 'bits', 'size', 'version', 'state', 'at')
-if at ~= lineage and not is_present(lineage) then
-    return refuse(n)
+local ahead = n - least
+if lineage ~= '' and (ahead <= 0 or ahead > 1048576 or (at ~= lineage and redis.call('HGET', KEYS[1], 'lineage') ~= lineage)) then
+    redis.call('HINCRBY', KEYS[1], 'change', -1)
+    return redis.error_reply('SLHISTORY the data have another history than the caller')
 elseif not bits then
     return false
 end
@@ -30,6 +29,26 @@ for i = 1, #flat, 2 do
         inside[#inside + 1] = i
     end
     results[(i + 1) / 2] = 'I'
+end
+
+-- What is acknowledged is promised from now on, also where it was so already. So the first mark of an index is a change. `args` are
+-- those of the BITFIELD that has set the statuses from inside[first] on; in a list of one bit the marks are at the same places.
+local function mark_all(args, first)
+    local key = POOL .. 'list:' .. id .. ':marks:' .. lineage
+    for k = 3, #args, 4 do
+        if bits > 1 then
+            local index = flat[inside[first + (k - 3) / 4]]
+            args[k - 1], args[k] = 'u1', string.format('%d', index + 7 - 2 * (index % 8))
+        end
+        args[k + 1] = '1'
+    end
+    if #args == 4 then
+        dirty = redis.call('SETBIT', key, args[3], '1') == 0 or dirty
+        return
+    end
+    for _, before in ipairs(redis.call('BITFIELD', key, unpack(args))) do
+        dirty = dirty or before == 0
+    end
 end
 
 -- No status is final, so nothing is read before the write, whose reply has the former values. That takes a third less of Redis'
@@ -52,10 +71,14 @@ local function set_all()
             results[(i + 1) / 2] = same and '0' or '1'
             dirty = dirty or not same
         end
+        if marks == '1' then
+            mark_all(args, first)
+        end
     end
 end
 
 local function set_unless_final()
+    -- @part/statuses.lua@
     local indices, status, changes, seen = {}, {}, {}, {}
     for k, i in ipairs(inside) do
         indices[k] = flat[i]
@@ -80,6 +103,17 @@ local function set_unless_final()
     end
     write_statuses(id, bits, changes, status)
     dirty = #changes > 0
+    if marks == '1' then
+        -- @part/lineage.lua@
+        -- @part/fence.lua@
+        indices = {}
+        for _, i in ipairs(inside) do
+            if results[(i + 1) / 2] ~= 'F' then
+                indices[#indices + 1] = flat[i]
+            end
+        end
+        dirty = #indices > 0 and mark(id, lineage, indices) or dirty
+    end
 end
 
 if final < 0 then
@@ -87,22 +121,15 @@ if final < 0 then
 else
     set_unless_final()
 end
--- What is acknowledged is promised from now on, also where it was so already. So the first mark of an index is a change.
-if marks == '1' then
-    local indices = {}
-    for _, i in ipairs(inside) do
-        if results[(i + 1) / 2] ~= 'F' then
-            indices[#indices + 1] = flat[i]
-        end
-    end
-    dirty = #indices > 0 and mark(id, lineage, indices) or dirty
-end
 if dirty then
     if at ~= lineage then
+        -- @part/lineage.lua@
+        -- @part/fence.lua@
         touch(id, lineage, at, version)
         at = lineage
     end
     version = redis.call('HINCRBY', list_key(id), 'version', 1)
-    announce(n, id, version, channel)
+    redis.call('ZADD', POOL .. 'changes', n, id)
+    redis.call('PUBLISH', channel, id .. ' ' .. version)
 end
 return {version, dirty and 1 or 0, table.concat(results), n, at == lineage and '' or at or ''}
