@@ -46,13 +46,14 @@ PLANTS = {
     "fence": {"src/store/lua/part/fence.lua": [
         ("    if lineage ~= '' and (n <= least or n > least + NEAR) then\n", "    if false then\n"),
         ("    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage\n", "    return true\n"),
-    ]},
+    ], "src/store/lua/update.lua": [("if lineage ~= '' and (ahead <= 0 or", "if lineage == 0 and (ahead <= 0 or")]},
     # What is acknowledged is not marked.
-    "marks": {"src/store/lua/update.lua": [("if marks == '1' then\n", "if false then\n")],
+    "marks": {"src/store/lua/update.lua": [("        if marks == '1' then\n            mark_all(", "        if false then\n            mark_all("),
+                                           ("    if marks == '1' then\n        -- @part", "    if false then\n        -- @part")],
               "src/store/lua/batch.lua": [("local fresh = marks == '1' and", "local fresh = false and")]},
     # What an instance remembers replaces what Redis has.
     "copy": {"src/store/lua/mend.lua": [
-        ("local result = not late and #differ > 0 and join() or present\n", "local result = not late and #differ > 0 and (join and bytes) or present\n"),
+        ("if not late and #differ > 0 then\n    join()\n", "if not late and #differ > 0 then\n    redis.call('COPY', THEIRS, RESULT, 'REPLACE')\n"),
     ]},
     # A connection to another server may write as if it led to the keeper's.
     "confirm": {"src/pool/history.c": [

@@ -43,53 +43,70 @@ if not cut or (my_cut and my_cut > cut) then
     cut = my_cut
 end
 local late = is_late(differ, theirs, mine, at, cut, now_ms())
-local length = math.ceil(size * bits / 8)
-bytes = padded(bytes, length)
-local present = padded(redis.call('GET', data_key(id)) or '', length)
+local length, data = math.ceil(size * bits / 8), data_key(id)
 
 local function has_more(x)
     return (theirs[x] or 0) > (mine[x] or 0)
 end
 
+-- The key of what is marked in a lineage, as wide as the statuses; nil: nothing.
+local function mask_in(x)
+    local marked = marks[x]
+    if not has_more(x) then
+        if bits == 1 then
+            return marks_key(id, x)
+        end
+        marked = redis.call('GET', marks_key(id, x))
+    end
+    if marked then
+        redis.call('SET', MASK, mask_of(marked, bits, length))
+    end
+    return marked and MASK
+end
+
 -- Lineage by lineage in which they differ: of the first one everything, of the later ones what is marked. What both have alike is
 -- in either already.
 local function join()
-    local result = has_more(differ[1]) and bytes or present
-    for _, x in ipairs(differ) do
-        local side = has_more(x) and bytes or present
-        if side ~= result then
-            local marked = has_more(x) and marks[x] or redis.call('GET', marks_key(id, x))
-            if marked and string.find(marked, '[^%z]') then
-                result = choose(result, side, mask_of(marked, bits, length))
-            end
+    local whole, mixed = has_more(differ[1]), false
+    if whole then
+        redis.call('COPY', THEIRS, RESULT, 'REPLACE')
+    end
+    for i, x in ipairs(differ) do
+        local mask = i > 1 and (mixed or has_more(x) ~= whole) and mask_in(x)
+        mixed = mixed or mask
+        if mask then
+            choose(has_more(x) and THEIRS or data, mask)
         end
     end
-    return result
 end
 
--- The marks of what was taken from the caller's side are this list's from now on.
+-- What the caller has marked in lineages of which Redis has no more is marked here, too.
 local function take_marks()
     for _, x in ipairs(all) do
         if (theirs[x] or 0) >= (mine[x] or 0) and marks[x] and string.find(marks[x], '[^%z]') then
-            local ours = redis.call('GET', marks_key(id, x)) or ''
-            local longest = math.max(#ours, #marks[x])
-            redis.call('SETRANGE', marks_key(id, x), 0, combine('OR', padded(ours, longest), padded(marks[x], longest)))
+            redis.call('SET', MASK, marks[x])
+            redis.call('BITOP', 'OR', marks_key(id, x), marks_key(id, x), MASK)
             make_marks(id, x)
         end
     end
 end
 
-local result = not late and #differ > 0 and join() or present
-for _, side in ipairs({bytes, present}) do
-    result = with_finals(result, side, bits, final)
+if redis.call('GETRANGE', data, length - 1, length - 1) == '' then -- statuses that were never set are not there yet
+    redis.call('SETRANGE', data, length - 1, '\0')
 end
+redis.call('SET', THEIRS, padded(bytes, length))
+redis.call('COPY', data, RESULT, 'REPLACE')
 if not late and #differ > 0 then
+    join()
+end
+for _, side in ipairs(final >= 0 and {THEIRS, data} or {}) do
+    take_finals(side, bits, final)
+end
+if not late then
     take_marks()
 end
-end_join()
-if result ~= present then
-    redis.call('SET', data_key(id), result)
-end
+redis.call('COPY', RESULT, data, 'REPLACE')
+redis.call('DEL', THEIRS, RESULT, MASK, DIFF)
 
 local what = made and 'W' or late and 'E' or 'U'
 for x, v in pairs(mine) do

@@ -158,9 +158,9 @@ def test_the_script_joins_as_the_model(fixture, bits):
 
 
 @pytest.mark.parametrize("right, wrong", [
-    ("local result = has_more(differ[1]) and bytes or present", "local result = present"),
-    ("local side = has_more(x) and bytes or present", "local side = has_more(x) and present or bytes"),
-    ("for _, x in ipairs(differ) do", "for _, x in ipairs({}) do"),
+    ("local whole, mixed = has_more(differ[1]), false", "local whole, mixed = false, false"),
+    ("choose(has_more(x) and THEIRS or data, mask)", "choose(has_more(x) and data or THEIRS, mask)"),
+    ("for i, x in ipairs(differ) do", "for i, x in ipairs({}) do"),
     ("mixed = mixed or side ~= whole", "mixed = true")])
 def test_a_script_that_joins_otherwise_is_found(fixture, right, wrong):
     redis = fixture.redis(persistence="none").client

@@ -54,33 +54,15 @@ local function padded(text, length)
     return #text < length and text .. string.rep('\0', length - #text) or string.sub(text, 1, length)
 end
 
--- Strings of equal length by bits: Redis does that with words of 8 bytes, Lua byte by byte.
-local JOIN_A, JOIN_B, JOIN_MASK = POOL .. 'join:a', POOL .. 'join:b', POOL .. 'join:mask'
-local joined = false
-local function combine(how, left, right)
-    joined = true
-    redis.call('SET', JOIN_A, left)
-    redis.call('SET', JOIN_B, right)
-    redis.call('BITOP', how, JOIN_A, JOIN_A, JOIN_B)
-    return redis.call('GET', JOIN_A)
-end
+-- Statuses are put together by Redis' operations on whole strings, which stay where they are: in Lua each byte would cost as much
+-- as a hundred there.
+local THEIRS, RESULT, MASK, DIFF = POOL .. 'join:theirs', POOL .. 'join:result', POOL .. 'join:mask', POOL .. 'join:diff'
 
--- `left`, but where `mask` has a bit: `right`.
-local function choose(left, right, mask)
-    joined = true
-    redis.call('SET', JOIN_A, left)
-    redis.call('SET', JOIN_B, right)
-    redis.call('SET', JOIN_MASK, mask)
-    redis.call('BITOP', 'XOR', JOIN_B, JOIN_A, JOIN_B)
-    redis.call('BITOP', 'AND', JOIN_B, JOIN_B, JOIN_MASK)
-    redis.call('BITOP', 'XOR', JOIN_A, JOIN_A, JOIN_B)
-    return redis.call('GET', JOIN_A)
-end
-
-local function end_join()
-    if joined then
-        redis.call('DEL', JOIN_A, JOIN_B, JOIN_MASK)
-    end
+-- RESULT gets the bits of `side` where `mask` has one.
+local function choose(side, mask)
+    redis.call('BITOP', 'XOR', DIFF, RESULT, side)
+    redis.call('BITOP', 'AND', DIFF, DIFF, mask)
+    redis.call('BITOP', 'XOR', RESULT, RESULT, DIFF)
 end
 
 -- Marks (a bit for each index) as a mask (`bits` bits for each).
@@ -103,33 +85,33 @@ local function mask_of(marks, bits, length)
     return padded((string.gsub(marks, '.', wide)), length)
 end
 
--- `bytes`, with the final statuses of `other`.
-local function with_finals(bytes, other, bits, final)
-    if final < 0 or bytes == other then
-        return bytes
-    elseif bits == 1 then
-        return combine(final == 1 and 'OR' or 'AND', bytes, other)
+-- RESULT gets the final statuses of `side`.
+local function take_finals(side, bits, final)
+    if bits == 1 then
+        redis.call('BITOP', final == 1 and 'OR' or 'AND', RESULT, RESULT, side)
+        return
     end
-    local differs, parts, at, values = combine('XOR', bytes, other), {}, 1, 2 ^ bits
+    redis.call('BITOP', 'XOR', DIFF, RESULT, side)
+    local differs, values = redis.call('GET', DIFF) or '', 2 ^ bits
     local first, last = string.find(differs, '[^%z]+')
+    local mine = first and redis.call('GET', RESULT)
+    local theirs = first and redis.call('GET', side)
     while first do
-        parts[#parts + 1] = string.sub(bytes, at, first - 1)
+        local run = {}
         for i = first, last do
-            local present, theirs, shift = string.byte(bytes, i), string.byte(other, i), 1
+            local present, other, shift = string.byte(mine, i), string.byte(theirs, i), 1
             for _ = 1, 8 / bits do
-                local value = math.floor(theirs / shift) % values
+                local value = math.floor(other / shift) % values
                 if value == final then
                     present = present + (value - math.floor(present / shift) % values) * shift
                 end
                 shift = shift * values
             end
-            parts[#parts + 1] = string.char(present)
+            run[#run + 1] = string.char(present)
         end
-        at = last + 1
-        first, last = string.find(differs, '[^%z]+', at)
+        redis.call('SETRANGE', RESULT, first - 1, table.concat(run))
+        first, last = string.find(differs, '[^%z]+', last + 1)
     end
-    parts[#parts + 1] = string.sub(bytes, at)
-    return table.concat(parts)
 end
 
 -- A line as text without `at`, its head, of at most 15; and what `cut` is then (nil: nothing fell out).
