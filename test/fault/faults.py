@@ -378,15 +378,23 @@ def pair(fixture):
 def follow(replica, primary):
     replica.client.execute_command("REPLICAOF", "127.0.0.1", primary.port)
 
-    def in_step():
+    def attached():
         i = replica.client.info("replication")
         return i["role"] == "slave" and i["master_link_status"] == "up" and not i["master_sync_in_progress"]
-    until(in_step, 20, "a replica in step")
+    until(attached, 20, "an attached replica")
+
+
+def in_step(replica, primary):
+    """A time up to which the replica has all writes of the primary."""
+    at = now()
+    offset = primary.client.info("replication")["master_repl_offset"]
+    until(lambda: replica.client.info("replication")["master_repl_offset"] >= offset, 20, "a replica in step", 0.001)
+    return at
 
 
 def fail_over(fixture, to):
     """The replica takes over with its data of a moment ago: later writes are lost."""
-    at = now()
+    at = in_step(to, fixture.redis)
     to.client.execute_command("REPLICAOF", "NO", "ONE")
     fixture.sleep(0.2, 0.6)
     for p in fixture.proxies:
@@ -422,7 +430,7 @@ def split_up(fixture):
     follow(new, old)
     fixture.split = True
     fixture.sleep(0.2, 0.4)  # each client has come to its instance
-    at = now()
+    at = in_step(new, old)
     new.client.execute_command("REPLICAOF", "NO", "ONE")
     fixture.proxies[1].refuse()
     time.sleep(0.05)
@@ -468,7 +476,7 @@ def two_servers(fixture):
     old = fixture.redis
     new = next(r for r in fixture.others if r is not old)
     follow(new, old)
-    at = now()
+    at = in_step(new, old)
     new.client.execute_command("REPLICAOF", "NO", "ONE")
     fixture.sleep(0, 0.2)
     led = fixture.order.choice(["worker", "worker-0", "keeper", "loader"])
