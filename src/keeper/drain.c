@@ -21,7 +21,6 @@ void sl_keeper_begin_drain(struct sl_keeper *k)
         sl_keeper_answer_reopens(p);
     }
     sl_keeper_answer_early(k, SL_ERR_UNAVAILABLE);
-    sl_keeper_confirm_workers(k);
     sl_keeper_refuse_tokens(k);
     sl_keeper_publish_owed(k);
 }

@@ -147,9 +147,6 @@ static bool worker_mail(struct sl_keeper *k, struct sl_mail *mail)
     case SL_MAIL_LOOKUP:
         sl_keeper_lookup(k, sl_container_of(mail, struct sl_lookup_mail, mail));
         return true;
-    case SL_MAIL_CONFIRM:
-        sl_keeper_ask_confirm(k, sl_container_of(mail, struct sl_confirm_mail, mail));
-        return true;
     case SL_MAIL_REOPEN:
         sl_keeper_ask_reopen(k, sl_container_of(mail, struct sl_reopen_mail, mail));
         return true;

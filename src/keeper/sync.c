@@ -83,63 +83,6 @@ void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail)
         sl_keeper_reopen(p);
 }
 
-/* ---- workers with a new connection
- *
- * A worker writes nothing over a new connection before the keeper has checked whether Redis went back, and
- * has restored what was lost: an update of a list that is behind would be lost when the list is raised. */
-
-static bool all_synced(struct sl_keeper *k)
-{
-    SL_EACH_KPOOL (p, k)
-        if (!sl_keeper_is_synced(p))
-            return false;
-    return true;
-}
-
-static void confirm_chain(struct sl_confirm_mail **chain)
-{
-    while (*chain != NULL) {
-        struct sl_confirm_mail *mail = *chain;
-        *chain = mail->next;
-        sl_mailbox_send(mail->reply_to, &mail->mail);
-    }
-}
-
-/* The pools are opened from now on, so their replies come from a Redis that all these workers are connected
- * to. */
-static void confirm_with_opening(struct sl_keeper *k)
-{
-    while (k->syncs.confirm_next != NULL) {
-        struct sl_confirm_mail *mail = k->syncs.confirm_next;
-        k->syncs.confirm_next = mail->next;
-        mail->next = k->syncs.confirm_opening;
-        k->syncs.confirm_opening = mail;
-    }
-}
-
-void sl_keeper_confirm_workers(struct sl_keeper *k)
-{
-    if (k->draining) { /* these workers are about to end */
-        confirm_chain(&k->syncs.confirm_opening);
-        confirm_chain(&k->syncs.confirm_next);
-    }
-    if (!all_synced(k))
-        return;
-    confirm_chain(&k->syncs.confirm_opening);
-    if (k->syncs.confirm_next == NULL)
-        return;
-    confirm_with_opening(k);
-    SL_EACH_KPOOL (p, k)
-        sl_keeper_open(p);
-}
-
-void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail)
-{
-    mail->next = k->syncs.confirm_next;
-    k->syncs.confirm_next = mail;
-    sl_keeper_confirm_workers(k);
-}
-
 /* ---- synced */
 
 void sl_keeper_reopen(struct sl_kpool *p)
@@ -176,7 +119,6 @@ static void finish_sync(struct sl_kpool *p)
         sl_keeper_answer_early(k, SL_OK);
         k->setup.on_started(k->setup.arg);
     }
-    sl_keeper_confirm_workers(k);
 }
 
 void sl_keeper_mending_ended(struct sl_kpool *p, bool other)
@@ -359,7 +301,6 @@ void sl_keeper_open(struct sl_kpool *p)
 
 void sl_keeper_store_up(struct sl_keeper *k)
 {
-    confirm_with_opening(k);
     SL_EACH_KPOOL (p, k)
         sl_keeper_open(p);
     if (!k->syncs.names_checked && sl_store_pool_names(k->store, on_pool_names, k) != SL_OK)

@@ -6,7 +6,6 @@
 #include "loop/loop.h"
 #include "store/store.h"
 
-struct sl_confirm_mail;
 struct sl_keeper;
 struct sl_kpool;
 struct sl_reopen_mail;
@@ -30,9 +29,6 @@ struct sl_sync {
 /* Of the keeper. */
 struct sl_syncs {
     bool names_checked;
-    /* Workers with a new connection: those that wait for the pools to be opened again, and those whose pools
-     * are being opened. */
-    struct sl_confirm_mail *confirm_next, *confirm_opening;
 };
 
 /* The connection for commands is up, or is not any more. */
@@ -61,8 +57,3 @@ void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail);
 void sl_keeper_answer_reopens(struct sl_kpool *p);
 void sl_keeper_sync_init(struct sl_kpool *p);
 void sl_keeper_sync_free(struct sl_kpool *p);
-
-/* A worker asks whether it may write over its new connection. */
-void sl_keeper_ask_confirm(struct sl_keeper *k, struct sl_confirm_mail *mail);
-/* All pools may be synced now, or draining has begun. */
-void sl_keeper_confirm_workers(struct sl_keeper *k);

@@ -20,7 +20,6 @@ enum sl_pool_mail {
     SL_MAIL_RETURN,  /* struct sl_reservation whose request has gone, with its references */
     SL_MAIL_CHANGED, /* struct sl_changed_mail: one per update call; freed by the keeper */
     SL_MAIL_COLD,    /* struct sl_cold_mail: one per worker and list */
-    SL_MAIL_CONFIRM, /* struct sl_confirm_mail: one per worker */
     SL_MAIL_REOPEN,  /* struct sl_reopen_mail: one per worker and pool */
     SL_MAIL_LOOKUP,  /* struct sl_lookup_mail: one per waiting request */
     /* keeper -> worker */
@@ -40,14 +39,6 @@ struct sl_cold_mail {
     uint32_t list;
     enum sl_err err;           /* the answer: OK (the slot has a token), NO_SUCH_LIST or UNAVAILABLE */
     struct sl_cold_mail *next; /* the keeper's chain */
-};
-
-/* A worker's connection is new; the answer: what Redis lost since the former one is known and mended. */
-struct sl_confirm_mail {
-    struct sl_mail mail;
-    struct sl_mailbox *reply_to;
-    uint64_t connection; /* the worker's count */
-    struct sl_confirm_mail *next;
 };
 
 /* Redis has refused a change because the history is another one. The answer: the pool was opened anew and

@@ -82,7 +82,7 @@ struct sl_shared {
      * unknown, since the store fails. What one more list adds to it, a KiB more of a large one, and what all
      * very large lists need together (keeper/queue.h). Written by the keeper. */
     _Atomic uint64_t publish_lag_ns, publish_cost_ns, publish_kib_ns, publish_large_ns;
-    /* Workers whose own connection to Redis is not up, or not confirmed: they refuse updates. */
+    /* Workers whose own connection to Redis is not up, or leads to another server: they refuse updates. */
     _Atomic uint32_t workers_down;
 };
 

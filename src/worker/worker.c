@@ -74,7 +74,6 @@ void sl_pool_worker_mail(struct sl_pool_worker *w, struct sl_mail *mail)
     case SL_MAIL_REFILL:
     case SL_MAIL_RETURN:
     case SL_MAIL_CHANGED:
-    case SL_MAIL_CONFIRM:
         break;
     }
     sl_assert(!"mail that is not for a worker");
