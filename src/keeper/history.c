@@ -175,6 +175,19 @@ struct sl_fence sl_keeper_fence(const struct sl_kpool *p)
                              .marks = sl_keeper_marks_left_ns(p) > 0};
 }
 
+bool sl_keeper_loader_strays(const struct sl_keeper *k)
+{
+    const struct sl_store_server *mine = sl_store_server(k->store), *other = sl_store_server(k->loader);
+    return sl_store_state(k->store) == SL_STORE_UP && sl_store_state(k->loader) == SL_STORE_UP &&
+           strcmp(mine->run_id, other->run_id) != 0;
+}
+
+void sl_keeper_watch_loader(struct sl_keeper *k)
+{
+    if (sl_keeper_loader_strays(k))
+        sl_store_redial(k->loader, "the keeper's connection for commands leads to another server");
+}
+
 uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p)
 {
     uint64_t now = sl_mono_ns(p->keeper->clock), until = p->history.marks_until_ns;

@@ -8,6 +8,7 @@
 #include "pool/history.h"
 
 struct sl_fence;
+struct sl_keeper;
 struct sl_kpool;
 struct sl_pool_known;
 struct sl_pool_opened;
@@ -51,5 +52,9 @@ struct sl_fence sl_keeper_fence(const struct sl_kpool *p);
 void sl_keeper_hide_history(struct sl_kpool *p);
 /* All lists are known, compared, and restored: the workers may write. */
 void sl_keeper_show_history(struct sl_kpool *p);
+/* The connection for large loads leads to another server than the one for commands: what it loads may be of
+ * another history, and is not asked for. Every sweep such a connection is dialled anew. */
+bool sl_keeper_loader_strays(const struct sl_keeper *k);
+void sl_keeper_watch_loader(struct sl_keeper *k);
 /* For how long marks are still kept. */
 uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p);

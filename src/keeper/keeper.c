@@ -95,6 +95,7 @@ static void on_sweep(void *arg)
     sl_keeper_judge_clock(k);
     sl_keeper_watch_clocks(k);
     sl_keeper_watch_certificates(k);
+    sl_keeper_watch_loader(k);
     SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, true);
         sl_keeper_retry_agreement(p);

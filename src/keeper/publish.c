@@ -367,8 +367,9 @@ static void show_nothing_new(struct sl_klist *t)
 
 static struct sl_store *store_for(struct sl_keeper *k, const struct sl_klist *t)
 {
-    struct sl_store *store = sl_keeper_raw_bytes(t) >= SL_LARGE_LIST ? k->loader : k->store;
-    return sl_store_state(store) == SL_STORE_UP ? store : NULL;
+    bool large = sl_keeper_raw_bytes(t) >= SL_LARGE_LIST;
+    struct sl_store *store = large ? k->loader : k->store;
+    return sl_store_state(store) == SL_STORE_UP && !(large && sl_keeper_loader_strays(k)) ? store : NULL;
 }
 
 static void on_loaded(void *arg, enum sl_err err, const struct sl_loaded *loaded);

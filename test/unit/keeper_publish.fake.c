@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "keeper/keeper_int.h"
+#include "fake_store.h"
 #include "fixture.h"
 
 #define WAITERS 250 /* per worker */
@@ -288,6 +289,33 @@ static void a_wrong_hint_costs_one_load(void **state)
     fixture_end(f);
 }
 
+static void large_lists(struct sl_pool_options *o, struct sl_redis_options *redis)
+{
+    (void)redis;
+    o->size = 3000000; /* 366 KiB */
+}
+
+static bool is_shown(struct fixture *f, void *arg)
+{
+    return sl_list_token(first_list(f))->version == *(uint64_t *)arg;
+}
+
+/* For example the old primary, which lives on: what it loads would be taken for what Redis has. */
+static void large_lists_are_not_loaded_from_another_server(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = large_lists});
+    fixture_start(f);
+    fixture_for(f, 50);
+    uint64_t loads = fake_count(f->redis, SL_OP_LOAD), one = 1;
+    f->keeper->loader->server.run_id[0] = 'x';
+    fake_change(f->redis, &first_list(f)->id, 7, 1);
+    fixture_for(f, 100);
+    assert_int_equal(fake_count(f->redis, SL_OP_LOAD), loads);
+    assert_true(fixture_until(f, is_shown, &one, 5000)); /* dialled anew by the sweep */
+    fixture_end(f);
+}
+
 static bool rolled_back(struct fixture *f, void *arg)
 {
     (void)arg;
@@ -544,6 +572,7 @@ int main(void)
         cmocka_unit_test(list_of_another_instance_is_found),
         cmocka_unit_test(version_never_goes_back),
         cmocka_unit_test(a_wrong_hint_costs_one_load),
+        cmocka_unit_test(large_lists_are_not_loaded_from_another_server),
         cmocka_unit_test(restored_backup_is_noticed),
         cmocka_unit_test(tokens_are_renewed_before_they_expire),
         cmocka_unit_test(step_of_the_wall_clock_draws_renewals_anew),
