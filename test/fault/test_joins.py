@@ -12,7 +12,7 @@ from client import until
 from processes import free_port
 from proxy import Proxy
 from reader import Reader
-from restores import files_of, put_files_back
+from restores import files_of, keys_of, put_files_back, put_keys_back
 
 POOL = {"size": 2000, "bits": 2, "update-interval": "0s", "list-lifetime": "1h", "prefetch": {"threshold": 5, "capacity": 10}}
 
@@ -159,6 +159,22 @@ def test_workers_are_led_to_another_server_than_the_keeper(fixture, world, updat
         for index in range(500, 500 + updates):
             until(lambda index=index: a.try_update(uri, index, 1).status == 204, 20, "an update on the one server that is left")
         at_rest([reader], {**ones(1, 2, 3, 4, 5), **acknowledged, **ones(*range(500, 500 + updates))}, a, uri)
+
+
+def test_a_write_right_after_keys_were_put_back(fixture, world):
+    """No connection ends, and no sweep comes before it: the number of the change tells that the data are others."""
+    w = world(1).start()
+    a = w.client(0)
+    uri = a.reserve()[0][0]
+    with Reader(w.services[0], uri) as reader:
+        set_all(a, uri, (1, 2))
+        reader.shows(ones(1, 2))
+        keys = keys_of(w.redis.client)
+        set_all(a, uri, (4, 5))
+        reader.shows(ones(1, 2, 4, 5))
+        put_keys_back(w.redis.client, keys)
+        a.update(uri, 6, 1)
+        at_rest([reader], ones(1, 2, 4, 5, 6), a, uri)
 
 
 def test_two_servers_and_a_number_twice(fixture, world):
