@@ -111,12 +111,17 @@ void sl_keeper_note_line(struct sl_klist *t, const struct sl_line *line)
 unsigned sl_keeper_marks_wanted(const struct sl_klist *t, struct sl_lineage ret[static SL_LINE_MAX])
 {
     struct sl_lineage present = sl_keeper_lineage(t->pool);
+    bool named = false;
     unsigned n = 0;
-    /* A change in the present one would make the lowest of sixteen fall out of the line. */
-    for (unsigned i = t->memory.named_count == SL_LINE_MAX; i < t->memory.named_count; i++)
-        if (may_have_marks(t->pool, t->memory.named[i]) && !sl_lineage_equal(t->memory.named[i], present))
-            ret[n++] = t->memory.named[i];
-    if (may_have_marks(t->pool, present))
+    for (unsigned i = 0; i < t->memory.named_count; i++) {
+        if (!may_have_marks(t->pool, t->memory.named[i]))
+            continue;
+        ret[n++] = t->memory.named[i];
+        named = named || sl_lineage_equal(t->memory.named[i], present);
+    }
+    /* Where the line is full without the present one, a change in that shows as a lineage that was not named.
+     */
+    if (!named && n < SL_LINE_MAX && may_have_marks(t->pool, present))
         ret[n++] = present;
     return n;
 }
