@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("locks", "integration", "interop", "smoke", "fault", "hostile", "packaging")
+FOLDERS = ("locks", "integration", "engines", "interop", "smoke", "fault", "hostile", "packaging")
 ONE = "import pytest\n\n\ndef test_one():\n    pass\n"
 TWO = "import pytest\n\n\n@pytest.mark.tsan\ndef test_one():\n    pass\n\n\n@pytest.mark.alone\ndef test_two():\n    pass\n"
 
@@ -27,11 +27,12 @@ def tree(tmp_path):
     shutil.copy(ROOT / "script" / "test", top / "script" / "test")
     for build in ("release", "asan", "tsan"):
         program(top / "build" / build / "bin" / "statuslistd", 'cat "docs/$2.md"')
-        (top / "build" / build / "CTestTestfile.cmake").write_text('add_test(unit/ring "/bin/echo" "[       OK ] ring")\n')
+        (top / "build" / build / "CTestTestfile.cmake").write_text('add_test(unit/store_ring "/bin/echo" "[       OK ] ring")\n')
     (top / "docs").mkdir()
     for page in ("configuration", "metrics"):
         (top / "docs" / f"{page}.md").write_text(page)
     program(top / "build/tools/interop/python/bin/python", 'exec /usr/bin/python3 "$@"')
+    program(top / "build/tools/engines/one/redis-server")
     for folder in FOLDERS:
         (top / "test" / folder).mkdir(parents=True)
         (top / "test" / folder / "test_one.py").write_text(TWO if folder == "integration" else ONE)
@@ -59,8 +60,8 @@ def steps(out):
 def test_full_adds_up_every_suite_says_the_minutes_of_each_step_and_fails_over_its_budget(tree):
     program(tree / "script" / "lint", "sleep 1.1")
     status, out, counts = passes(tree, "full", SL_BUDGET="0")
-    # Three of ctest, the folders (integration with 2, 2 and 1), and the time.
-    assert (status, counts) == (1, (3 + len(FOLDERS) - 1 + 5, 1)) and "FAILED: time: more than 0 minutes" in out, out
+    # Four of ctest, the folders (integration with 2, 2 and 1), and the time.
+    assert (status, counts) == (1, (4 + len(FOLDERS) - 1 + 5, 1)) and "FAILED: time: more than 0 minutes" in out, out
     table = steps(out)
     for step in ("lint", "build: release", "integration: asan", "build: asan (beside the tests)", "packaging"):
         assert step in table, out
@@ -80,7 +81,7 @@ def test_a_skipped_test_fails(tree, part):
 
 
 def test_a_skipped_unit_test_fails(tree):
-    (tree / "build/release/CTestTestfile.cmake").write_text('add_test(unit/ring "/bin/echo" "[  SKIPPED ] 1 test(s), listed below:")\n')
+    (tree / "build/release/CTestTestfile.cmake").write_text('add_test(unit/store_ring "/bin/echo" "[  SKIPPED ] 1 test(s), listed below:")\n')
     status, out, counts = passes(tree, "unit")
     assert (status, counts) == (1, (1, 1)) and "1 skipped" in out, out
 
