@@ -75,7 +75,8 @@ def right(walk, facts):
             assert walk.ask(method, path, {**headers, "If-None-Match": answer["etag"]}).status == 304
             assert walk.ask(method, path, {**headers, "If-Match": '"other"'}).status == 412
     assert len(set(tags.values())) == 3
-    until(lambda: walk.ask("GET", path, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}).status == 304, 5, "the date")
+    # With an external Redis another instance may have signed other bytes in the same second: no date is a confirmation.
+    assert walk.ask("GET", path, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}).status == 200
     for target in (path, GONE, "/aggregation/tests", "/aggregation/none"):
         walk.ask("OPTIONS", target, {"Origin": "https://wallet.example", "Access-Control-Request-Method": "GET"})
     for target in (f"{path}?time=x", f"{path}?time=1", GONE, "/aggregation/none", "/nothing"):
