@@ -65,7 +65,7 @@ static void many_wishes_are_one_take(void **state)
     }
     assert_int_equal(fake_count(f->redis, SL_OP_TAKE), before + 1);
     fake_release(f->redis);
-    assert_true(fixture_until(f, ring_full, NULL, 1000));
+    assert_true(fixture_until(f, ring_full, NULL, 5000));
     fixture_end(f);
 }
 
@@ -194,7 +194,7 @@ static void store_that_comes_back_is_read_again(void **state)
     fake_set_up(f->redis, true);
     fake_set_feed_up(f->redis, true);
     fixture_start(f);
-    assert_true(fixture_until(f, authoritative, NULL, 1000));
+    assert_true(fixture_until(f, authoritative, NULL, 5000));
     assert_true(fixture_until(f, first_version_is_there, &id, 1000));
     fixture_end(f);
 }
@@ -220,22 +220,22 @@ static void spares_are_made_before_they_are_needed(void **state)
     (void)state;
     struct fixture *f = fixture_new(&(struct fixture_setup){.configure = three_spares});
     fixture_start(f);
-    assert_true(fixture_until(f, spares_are_three, NULL, 1000));
+    assert_true(fixture_until(f, spares_are_three, NULL, 5000));
     for (unsigned i = 0; i < 8; i++) {
         uint64_t slots[64];
         take_all(f, slots);
         ask_refill(f);
-        assert_true(fixture_until(f, ring_full, NULL, 1000));
-        assert_true(fixture_until(f, spares_are_three, NULL, 1000));
+        assert_true(fixture_until(f, ring_full, NULL, 5000));
+        assert_true(fixture_until(f, spares_are_three, NULL, 5000));
     }
     fake_fail(f->redis, SL_OP_PRECREATE, 1, SL_ERR_UNAVAILABLE); /* the next check tries again */
     uint64_t slots[64];
     for (unsigned i = 0; i < 2; i++) {
         take_all(f, slots);
         ask_refill(f);
-        assert_true(fixture_until(f, ring_full, NULL, 1000));
+        assert_true(fixture_until(f, ring_full, NULL, 5000));
     }
-    assert_true(fixture_until(f, spares_are_three, NULL, 1000));
+    assert_true(fixture_until(f, spares_are_three, NULL, 5000));
     fixture_end(f);
 }
 
