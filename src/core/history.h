@@ -37,6 +37,12 @@ bool sl_lineage_parse(struct sl_span text, struct sl_lineage *ret);
 #define SL_MARKS_FORK_MS 3600000 /* drawn because the data went back, or may have */
 #define SL_MARKS_MORE_MS 3600000 /* for so much longer what was marked is kept */
 uint64_t sl_lineage_marks_ms(struct sl_lineage l);
+/* By Redis' clock. Keeper and store have to agree on it: a load that lacks marks which are kept is made
+ * again. */
+static inline uint64_t sl_lineage_kept_until_ms(struct sl_lineage l)
+{
+    return l.ms + sl_lineage_marks_ms(l) + SL_MARKS_MORE_MS;
+}
 
 /* The newest version of a state, or any version: number `version` of lineage `at`. */
 struct sl_head {

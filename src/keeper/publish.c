@@ -456,7 +456,7 @@ void sl_keeper_pump(struct sl_keeper *k)
         if (sl_keeper_in_doubt(t->pool))
             continue;
         size_t bytes = sl_keeper_raw_bytes(t);
-        bool large = bytes >= SL_LARGE_LIST && bytes <= SL_LARGE_AT_ONCE;
+        bool large = sl_queue_is_large(bytes);
         struct sl_store *store = store_for(k, t);
         if (store == NULL || (large && large_full) || !sl_queue_has_room(k, t)) {
             if (bytes < SL_LARGE_LIST)

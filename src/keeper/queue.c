@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "keeper/keeper_int.h"
 
-static bool is_large(size_t bytes)
+bool sl_queue_is_large(size_t bytes)
 {
     return bytes >= SL_LARGE_LIST && bytes <= SL_LARGE_AT_ONCE;
 }
@@ -27,7 +27,7 @@ void sl_queue_count_list(struct sl_klist *t)
         return;
     }
     q->largest = bytes > q->largest ? bytes : q->largest;
-    if (is_large(bytes))
+    if (sl_queue_is_large(bytes))
         q->large_bytes += bytes;
 }
 
@@ -79,7 +79,8 @@ bool sl_queue_has_room(const struct sl_keeper *k, const struct sl_klist *t)
     size_t bytes = sl_keeper_raw_bytes(t);
     if (is_very_large(bytes))
         return !q->very_large;
-    return q->active < most_at_once(k) && (!is_large(bytes) || q->active_bytes + bytes <= SL_LARGE_AT_ONCE);
+    return q->active < most_at_once(k) &&
+           (!sl_queue_is_large(bytes) || q->active_bytes + bytes <= SL_LARGE_AT_ONCE);
 }
 
 void sl_queue_begin(struct sl_klist *t)
@@ -89,7 +90,7 @@ void sl_queue_begin(struct sl_klist *t)
     q->active++;
     if (is_very_large(bytes))
         q->very_large = true;
-    else if (is_large(bytes))
+    else if (sl_queue_is_large(bytes))
         q->active_bytes += bytes;
 }
 
@@ -101,7 +102,7 @@ void sl_queue_end(struct sl_klist *t)
     q->active--;
     if (is_very_large(bytes))
         q->very_large = false;
-    else if (is_large(bytes))
+    else if (sl_queue_is_large(bytes))
         q->active_bytes -= bytes;
 }
 
@@ -113,7 +114,7 @@ void sl_queue_note_work(struct sl_klist *t, bool owes)
         return;
     t->place.in_work = owes;
     q->work_lists = owes ? q->work_lists + 1 : q->work_lists - 1;
-    if (is_large(bytes))
+    if (sl_queue_is_large(bytes))
         q->work_bytes = owes ? q->work_bytes + bytes : q->work_bytes - bytes;
 }
 

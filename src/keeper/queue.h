@@ -33,6 +33,9 @@ struct sl_queue {
     size_t largest; /* bytes of the largest list that is not very large */
 };
 
+/* A list of so many raw bytes is large: bounded by bytes. Larger still, it is a very large one. */
+bool sl_queue_is_large(size_t bytes);
+
 /* A list was learnt of. */
 void sl_queue_count_list(struct sl_klist *t);
 

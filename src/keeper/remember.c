@@ -10,9 +10,6 @@
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
-/* Redis keeps marks for this long after their window has ended. */
-#define KEPT_MS 3600000u
-
 struct sl_kept_marks {
     unsigned count;
     struct sl_marks of[SL_LINE_MAX]; /* their bits are in this struct's memory */
@@ -74,11 +71,6 @@ void sl_keeper_clear_rollback(struct sl_klist *t)
 
 /* ---- its marks */
 
-static uint64_t marks_end_ms(struct sl_lineage l)
-{
-    return l.ms + sl_lineage_marks_ms(l) + KEPT_MS;
-}
-
 static uint64_t redis_now_ms(const struct sl_kpool *p)
 {
     uint64_t passed = sl_mono_ns(p->keeper->clock) - p->memories.told_ns;
@@ -88,7 +80,8 @@ static uint64_t redis_now_ms(const struct sl_kpool *p)
 /* Before Redis has told its time, all are wanted. */
 static bool may_have_marks(const struct sl_kpool *p, struct sl_lineage l)
 {
-    return !sl_lineage_none(l) && (p->memories.redis_ms == 0 || marks_end_ms(l) > redis_now_ms(p));
+    return !sl_lineage_none(l) &&
+           (p->memories.redis_ms == 0 || sl_lineage_kept_until_ms(l) > redis_now_ms(p));
 }
 
 void sl_keeper_note_line(struct sl_klist *t, const struct sl_line *line)
@@ -164,7 +157,7 @@ static void note_end(struct sl_memories *all, const struct sl_kept_marks *kept)
 {
     uint64_t latest = 0;
     for (size_t i = 0; kept != NULL && i < kept->count; i++) {
-        uint64_t end = marks_end_ms(kept->of[i].lineage);
+        uint64_t end = sl_lineage_kept_until_ms(kept->of[i].lineage);
         latest = end > latest ? end : latest;
     }
     if (latest > 0 && (all->marks_end_ms == 0 || latest < all->marks_end_ms))
@@ -203,7 +196,7 @@ void sl_keeper_name_marks(const struct sl_kept_marks *marks, struct sl_mend *men
 static bool have_ended(const struct sl_kept_marks *kept, uint64_t now_ms)
 {
     for (size_t i = 0; i < kept->count; i++)
-        if (marks_end_ms(kept->of[i].lineage) > now_ms)
+        if (sl_lineage_kept_until_ms(kept->of[i].lineage) > now_ms)
             return false;
     return true;
 }

@@ -155,7 +155,7 @@ static unsigned others_marked(const struct sl_loaded *loaded, const struct sl_li
         size_t at = 0;
         while (at < n && !sl_lineage_equal(named[at], l))
             at++;
-        more += at == n && loaded->now_ms < l.ms + sl_lineage_marks_ms(l) + SL_MARKS_MORE_MS;
+        more += at == n && loaded->now_ms < sl_lineage_kept_until_ms(l);
     }
     return more;
 }
