@@ -37,14 +37,18 @@ local function make_marks(id, lineage)
     redis.call('PEXPIREAT', marks_key(id, lineage), string.format('%.0f', marks_end(lineage) + 3600000))
 end
 
--- Appends a lineage and its last version to a line; of more than 15 the lowest falls out, which `cut` remembers. '0' as `cut` would
--- say that nothing did.
+-- What `cut` is when a lineage fell out of a line: '0' would say that none did.
+local function cut_at(lineage)
+    return lineage == '0' and '000000000000-0000000000000001' or lineage
+end
+
+-- Appends a lineage and its last version to a line; of more than 15 the lowest falls out, which `cut` remembers.
 local function longer_line(line, cut, lineage, version)
     line = (line and line ~= '' and line .. ' ' or '') .. lineage .. ':' .. version
     local _, n = string.gsub(line, ':', '')
     for _ = 16, n do
         cut, line = string.match(line, '^([^:]+):%d+ (.*)$')
-        cut = cut == '0' and '000000000000-0000000000000001' or cut
+        cut = cut_at(cut)
     end
     return line, cut
 end

@@ -125,7 +125,7 @@ local function line_text(line, at, cut)
     table.sort(all)
     for i, lineage in ipairs(all) do
         if i <= #all - 15 then
-            cut = lineage == '0' and '000000000000-0000000000000001' or lineage
+            cut = cut_at(lineage)
         else
             parts[#parts + 1] = lineage .. ':' .. string.format('%.0f', line[lineage])
         end
