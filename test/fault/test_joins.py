@@ -293,8 +293,8 @@ def test_two_lost_branches(fixture, world, order):
         go_back(w.redis, backup)
         w.services[1].resume()
         w.services[1].wait_ready()
+        b.update(uri, 30, 0)  # before the other: the token that shows 20 contains it
         set_all(b, uri, (20,))
-        b.update(uri, 30, 0)
         shown[1].shows(ones(1, 20))
         w.services[1].pause()
         go_back(w.redis, backup)
