@@ -2,7 +2,7 @@
 -- seen in it, whether indices are marked.
 -- Answers {version, whether something changed, a letter per change, number of the change, lineage of the version ('': the
 -- caller's)}, or nil when there is no such list.
--- Each function that a call creates costs it: what is seldom needed is created where it is.
+-- Each function that a call creates costs it, and each local that one captures: there is none on the usual way.
 local channel, id, final, packed, lineage, least, marks = unpack(ARGV)
 final = tonumber(final)
 -- The fence, as in part/fence.lua.
@@ -31,39 +31,19 @@ for i = 1, #flat, 2 do
     results[(i + 1) / 2] = 'I'
 end
 
--- What is acknowledged is promised from now on, also where it was so already. So the first mark of an index is a change. `args` are
--- those of the BITFIELD that has set the statuses from inside[first] on; in a list of one bit the marks are at the same places.
-local function mark_all(args, first)
-    local key = POOL .. 'list:' .. id .. ':marks:' .. lineage
-    for k = 3, #args, 4 do
-        if bits > 1 then
-            local index = flat[inside[first + (k - 3) / 4]]
-            args[k - 1], args[k] = 'u1', string.format('%d', index + 7 - 2 * (index % 8))
-        end
-        args[k + 1] = '1'
-    end
-    if #args == 4 then
-        dirty = redis.call('SETBIT', key, args[3], '1') == 0 or dirty
-        return
-    end
-    for _, before in ipairs(redis.call('BITFIELD', key, unpack(args))) do
-        dirty = dirty or before == 0
-    end
-end
-
--- No status is final, so nothing is read before the write, whose reply has the former values. That takes a third less of Redis'
--- time.
-local function set_all()
+if final < 0 then
+    -- No status is final, so nothing is read before the write, whose reply has the former values. That takes a third less of Redis'
+    -- time.
     local kind, text = 'u' .. bits, {}
     for first = 1, #inside, OPS do
-        local args, n = {}, 0
+        local args, count = {}, 0
         for k = first, math.min(first + OPS - 1, #inside) do
             local index, value = flat[inside[k]], flat[inside[k] + 1]
             local bit = index * bits
             text[value] = text[value] or tostring(value)
-            args[n + 1], args[n + 2], args[n + 4] = 'SET', kind, text[value]
-            args[n + 3] = string.format('%d', bit + 8 - bits - 2 * (bit % 8)) -- a third of the time of %.17g
-            n = n + 4
+            args[count + 1], args[count + 2], args[count + 4] = 'SET', kind, text[value]
+            args[count + 3] = string.format('%d', bit + 8 - bits - 2 * (bit % 8)) -- a third of the time of %.17g
+            count = count + 4
         end
         for k, present in ipairs(redis.call('BITFIELD', data_key(id), unpack(args))) do
             local i = inside[first + k - 1]
@@ -71,13 +51,27 @@ local function set_all()
             results[(i + 1) / 2] = same and '0' or '1'
             dirty = dirty or not same
         end
+        -- What is acknowledged is promised from now on, also where it was so already. So the first mark of an index is a change. In a
+        -- list of one bit the marks are at the same places as the statuses.
         if marks == '1' then
-            mark_all(args, first)
+            local key = POOL .. 'list:' .. id .. ':marks:' .. lineage
+            for k = 3, count, 4 do
+                if bits > 1 then
+                    local index = flat[inside[first + (k - 3) / 4]]
+                    args[k - 1], args[k] = 'u1', string.format('%d', index + 7 - 2 * (index % 8))
+                end
+                args[k + 1] = '1'
+            end
+            if count == 4 then
+                dirty = redis.call('SETBIT', key, args[3], '1') == 0 or dirty
+            elseif count > 4 then
+                for _, before in ipairs(redis.call('BITFIELD', key, unpack(args))) do
+                    dirty = dirty or before == 0
+                end
+            end
         end
     end
-end
-
-local function set_unless_final()
+else
     -- @part/statuses.lua@
     local indices, status, changes, seen = {}, {}, {}, {}
     for k, i in ipairs(inside) do
@@ -114,12 +108,6 @@ local function set_unless_final()
         end
         dirty = #indices > 0 and mark(id, lineage, indices) or dirty
     end
-end
-
-if final < 0 then
-    set_all()
-else
-    set_unless_final()
 end
 if dirty then
     if at ~= lineage then
