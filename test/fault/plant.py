@@ -48,7 +48,7 @@ PLANTS = {
         ("    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage\n", "    return true\n"),
     ], "src/store/lua/update.lua": [("if lineage ~= '' and (ahead <= 0 or", "if lineage == 0 and (ahead <= 0 or")]},
     # What is acknowledged is not marked.
-    "marks": {"src/store/lua/update.lua": [("        if marks == '1' then\n            mark_all(", "        if false then\n            mark_all("),
+    "marks": {"src/store/lua/update.lua": [("        if marks == '1' then\n            local key", "        if false then\n            local key"),
                                            ("    if marks == '1' then\n        -- @part", "    if false then\n        -- @part")],
               "src/store/lua/batch.lua": [("local fresh = marks == '1' and", "local fresh = false and")]},
     # What an instance remembers replaces what Redis has.
