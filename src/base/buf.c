@@ -90,6 +90,12 @@ unsigned sl_u64_digits(char *at, uint64_t value)
     return n;
 }
 
+unsigned sl_i64_digits(char *at, int64_t value)
+{
+    *at = '-';
+    return value < 0 ? 1 + sl_u64_digits(at + 1, -(uint64_t)value) : sl_u64_digits(at, (uint64_t)value);
+}
+
 void sl_buf_u64(struct sl_buf *b, uint64_t value)
 {
     char digits[20];
@@ -98,9 +104,8 @@ void sl_buf_u64(struct sl_buf *b, uint64_t value)
 
 void sl_buf_i64(struct sl_buf *b, int64_t value)
 {
-    if (value < 0)
-        sl_buf_putc(b, '-');
-    sl_buf_u64(b, value < 0 ? -(uint64_t)value : (uint64_t)value);
+    char digits[20];
+    sl_buf_put(b, digits, sl_i64_digits(digits, value));
 }
 
 void sl_buf_printf(struct sl_buf *b, const char *fmt, ...)

@@ -33,5 +33,7 @@ void sl_buf_json(struct sl_buf *b, struct sl_span text);
  * takes the place of the last byte. For messages: what did not fit is missing at the end. */
 const char *sl_buf_cstr(struct sl_buf *b);
 
-/* Decimal digits of `value` into `at` (room for 20); returns how many. For hot paths. */
+/* Decimal digits of `value` into `at` (room for 20, each), with a '-' before those below 0; returns how many
+ * characters. For hot paths. */
 unsigned sl_u64_digits(char *at, uint64_t value);
+unsigned sl_i64_digits(char *at, int64_t value);

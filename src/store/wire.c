@@ -3,8 +3,6 @@
  * into an argument. */
 #include "store/wire_int.h"
 
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "base/buf.h"
 
@@ -58,7 +56,6 @@ void sl_wire_text(struct sl_wire *w, const char *s)
 
 void sl_wire_number(struct sl_wire *w, int64_t v)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)v);
-    sl_wire_arg(w, text, (size_t)len);
+    char text[20];
+    sl_wire_arg(w, text, sl_i64_digits(text, v));
 }
