@@ -111,6 +111,8 @@ static void on_delay_over(void *arg)
 {
     struct sl_daemon *d = arg;
     d->state = DAEMON_DRAINING;
+    d->keeper.drain.kind = SL_DAEMON_DRAIN;
+    sl_mailbox_send(&d->keeper.mail, &d->keeper.drain);
     for (unsigned i = 0; i < d->config->workers; i++)
         sl_worker_drain(&d->workers[i]);
 }
@@ -122,8 +124,8 @@ static void shut_down(struct sl_daemon *d, int exit_code)
     d->state = DAEMON_DELAYING;
     d->exit_code = exit_code;
     sl_notify_stopping(d->config->shutdown_delay_ms + d->config->shutdown_deadline_ms);
-    d->keeper.drain.kind = SL_DAEMON_DRAIN;
-    sl_mailbox_send(&d->keeper.mail, &d->keeper.drain);
+    d->keeper.leave.kind = SL_DAEMON_LEAVE;
+    sl_mailbox_send(&d->keeper.mail, &d->keeper.leave);
     sl_timer_init(&d->delay, on_delay_over, d);
     sl_timer_start(d->loop, &d->delay, exit_code == 0 ? d->config->shutdown_delay_ms * SL_NS_PER_MS : 0);
 }
@@ -170,6 +172,7 @@ static void on_mail(void *arg, struct sl_mail *m)
     case SL_DAEMON_RELOAD:
         sl_reload_answered(d);
         return;
+    case SL_DAEMON_LEAVE:
     case SL_DAEMON_DRAIN:
     case SL_DAEMON_GIVE_BACK:
         break;

@@ -12,7 +12,9 @@
 
 /* What the main thread's mailbox carries. */
 enum sl_daemon_mail {
-    SL_DAEMON_DRAIN = SL_MAIL_RANGE_DAEMON,
+    SL_DAEMON_LEAVE =
+        SL_MAIL_RANGE_DAEMON, /* to the keeper: the end was asked for, `shutdown.delay` begins */
+    SL_DAEMON_DRAIN,          /* to workers and keeper: it is over */
     SL_DAEMON_GIVE_BACK,
     SL_DAEMON_STARTED,
     SL_DAEMON_FATAL,
@@ -30,9 +32,9 @@ struct sl_keeper_thread {
     struct sl_http_thread *http;
     struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS], **pool_metrics, *clock_metrics;
     int ops_fd;
-    struct sl_mail drain, give_back;      /* from the main thread */
-    struct sl_mail started, fatal, ended; /* to it */
-    char why[SL_KEEPER_WHY];              /* of `fatal` */
+    struct sl_mail leave, drain, give_back; /* from the main thread */
+    struct sl_mail started, fatal, ended;   /* to it */
+    char why[SL_KEEPER_WHY];                /* of `fatal` */
     struct sl_timer end_tick;
     uint64_t end_until_ns;
 };

@@ -63,7 +63,9 @@ static void on_options_checked(void *arg, const char *why)
 static void on_mail(void *arg, struct sl_mail *m)
 {
     struct sl_daemon *d = arg;
-    if (m->kind == SL_DAEMON_DRAIN)
+    if (m->kind == SL_DAEMON_LEAVE)
+        sl_keeper_leave(d->keeper.keeper);
+    else if (m->kind == SL_DAEMON_DRAIN)
         sl_keeper_begin_drain(d->keeper.keeper);
     else if (m->kind == SL_DAEMON_GIVE_BACK)
         sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,

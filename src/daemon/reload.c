@@ -136,10 +136,16 @@ static void reload_config(struct sl_daemon *d)
     sl_mailbox_send(&d->keeper.mail, &r->check);
 }
 
+/* Also while the end is delayed: a key that has leaked can be taken away then as well. */
+static bool serves(const struct sl_daemon *d)
+{
+    return d->state == DAEMON_RUNNING || d->state == DAEMON_DELAYING;
+}
+
 /* Starts the reload that was asked for, if none is under way. */
 static void start_if_asked(struct sl_daemon *d)
 {
-    if (d->reload.again && !d->reload.checking && d->reload.awaited == 0 && d->state == DAEMON_RUNNING)
+    if (d->reload.again && !d->reload.checking && d->reload.awaited == 0 && serves(d))
         reload_config(d);
 }
 
@@ -152,7 +158,7 @@ void sl_reload_checked(struct sl_daemon *d)
 {
     struct sl_reload *r = &d->reload;
     r->checking = false;
-    if (d->state != DAEMON_RUNNING)
+    if (!serves(d))
         return; /* freed at the end */
     if (r->why_not[0] == '\0') {
         put_in_force(d, &r->next);

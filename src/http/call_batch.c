@@ -75,9 +75,11 @@ static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
     char why[SL_WHY], full[2 * SL_WHY];
     struct sl_list *list = sl_table_find(shared->table, &entry->list);
     enum sl_err err = SL_OK;
-    if (list == NULL && !atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
-        sl_respond_error(c, SL_ERR_UNAVAILABLE,
-                         "Nothing was changed: not all lists are known yet, try again shortly");
+    if (list == NULL && (c->t->draining || !sl_knows_all_lists(shared))) {
+        sl_respond_error(
+            c, SL_ERR_UNAVAILABLE,
+            c->t->draining ? "Nothing was changed: the service is shutting down"
+                           : "Nothing was changed: not all lists are known at the moment, try again shortly");
         return false;
     }
     if (list == NULL || !sl_is_theirs(who, list, entry->uri)) {

@@ -291,8 +291,7 @@ void sl_call_fetch(struct sl_call *c)
         struct fetch_call *o = fetch_call_new(c);
         o->list = list;
         wait_token(o);
-    } else if (atomic_load_explicit(&shared->authoritative, memory_order_acquire) &&
-               atomic_load_explicit(&shared->damaged, memory_order_acquire) == 0) {
+    } else if (sl_knows_all_lists(shared)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
     } else {
         struct fetch_call *o = fetch_call_new(c);

@@ -112,9 +112,12 @@ static void find_list(struct list_call *o)
     const struct sl_call *c = &o->pending.call;
     struct sl_shared *shared = c->t->http->shared;
     struct sl_list *list = sl_table_find(shared->table, &o->id);
-    if (list != NULL || c->t->draining ||
-        atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+    if (list != NULL || (!c->t->draining && sl_knows_all_lists(shared))) {
         go_on_with(o, list);
+        return;
+    }
+    if (c->t->draining) {
+        sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");
         return;
     }
     o->pending.cancel = sl_lookup_cancel;

@@ -1,5 +1,6 @@
-/* Shutdown has two steps. While the workers still run, waiting requests are answered and nothing new is
- * taken. After they have ended no reservation comes: takes under way come back, rings and stock are
+/* Shutdown has three steps. At first only readiness changes: whoever sends requests here looks elsewhere, and
+ * until he does everything is as before. Then the workers finish: waiting requests are answered and nothing
+ * new is taken. After they have ended no reservation comes: takes under way come back, rings and stock are
  * emptied, and the references go back to Redis, one call per list. */
 #include "keeper/drain.h"
 
@@ -11,11 +12,14 @@
 
 #define POLL_NS (5 * SL_NS_PER_MS)
 
+void sl_keeper_leave(struct sl_keeper *k)
+{
+    k->leaving = true;
+}
+
 void sl_keeper_begin_drain(struct sl_keeper *k)
 {
-    k->draining = true;
-    /* Workers ask for no unknown id any more. */
-    atomic_store_explicit(&k->shared->authoritative, true, memory_order_release);
+    k->leaving = k->draining = true;
     SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, false);
         sl_keeper_answer_reopens(p);
@@ -137,7 +141,7 @@ static void on_poll(void *arg)
 void sl_keeper_give_back(struct sl_keeper *k, uint64_t deadline_ns, sl_keeper_gave_back_cb *done, void *arg)
 {
     struct sl_giving_back *giving_back = &k->giving_back;
-    k->draining = k->ending = true;
+    k->leaving = k->draining = k->ending = true;
     giving_back->done = done;
     giving_back->arg = arg;
     sl_timer_init(&giving_back->give_up, on_give_up, k);

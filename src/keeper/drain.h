@@ -1,4 +1,5 @@
-/* The keeper's part of shutdown: sl_keeper_begin_drain and sl_keeper_give_back of keeper/keeper.h. */
+/* The keeper's part of shutdown: sl_keeper_leave, sl_keeper_begin_drain and sl_keeper_give_back of
+ * keeper/keeper.h. */
 #pragma once
 #include "keeper/setup.h"
 

@@ -48,7 +48,7 @@ static void put_store_reason(struct sl_keeper *k, struct sl_buf *why)
 
 bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
 {
-    if (k->draining) {
+    if (k->leaving) {
         sl_buf_puts(why, "shutdown: the service is shutting down");
         return false;
     }

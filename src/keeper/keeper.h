@@ -36,8 +36,11 @@ void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out);
 /* Brings gauges up to date; before /metrics is rendered. */
 void sl_keeper_gauges(struct sl_keeper *k);
 
-/* From now on: not ready, waiting reservations and cold requests are answered UNAVAILABLE, nothing new is
- * taken. */
+/* The end has been announced: from now on not ready, so that clients are led elsewhere. All else goes on, for
+ * those who have not been led away yet. */
+void sl_keeper_leave(struct sl_keeper *k);
+/* The workers finish: waiting reservations and cold requests are answered UNAVAILABLE, nothing new is taken,
+ * and what is owed is published at once. */
 void sl_keeper_begin_drain(struct sl_keeper *k);
 /* After the workers have ended: waits for takes under way, empties the rings and gives back what they held,
  * once; then `done`. At most `deadline_ns`. */

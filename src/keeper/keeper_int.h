@@ -98,7 +98,8 @@ struct sl_keeper {
     struct sl_kpool *pools;
     struct sl_timer sweep;
     bool started;
-    bool draining;     /* at shutdown: nothing new is taken; what workers still serve is published */
+    bool leaving;      /* at shutdown: not ready any more, and all else goes on */
+    bool draining;     /* then: nothing new is taken; what workers still serve is published */
     bool ending;       /* no worker is left */
     bool store_failed; /* the connection for commands was lost, or not made, since it was last up */
     struct sl_clocks clocks;

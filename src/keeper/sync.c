@@ -133,9 +133,11 @@ void sl_keeper_mending_ended(struct sl_kpool *p, bool other)
 
 void sl_keeper_update_authority(struct sl_keeper *k)
 {
-    bool all = sl_feed_state(k->feed) == SL_STORE_UP;
-    SL_EACH_KPOOL (p, k)
-        all = all && sl_keeper_was_synced(p);
+    bool fed = sl_feed_state(k->feed) == SL_STORE_UP, all = fed;
+    SL_EACH_KPOOL (p, k) {
+        p->sync.caught_up = p->sync.caught_up && fed;
+        all = all && p->sync.caught_up && sl_keeper_was_synced(p);
+    }
     atomic_store_explicit(&k->shared->authoritative, all, memory_order_release);
 }
 
@@ -174,6 +176,14 @@ static bool is_other_history(struct sl_kpool *p, const struct sl_changes *change
     return true;
 }
 
+static void note_caught_up(struct sl_kpool *p)
+{
+    if (p->sync.caught_up || !p->sync.asked_fed)
+        return;
+    p->sync.caught_up = true;
+    sl_keeper_update_authority(p->keeper);
+}
+
 static void on_changes(void *arg, enum sl_err err, const struct sl_changes *changes)
 {
     struct sl_kpool *p = arg;
@@ -196,6 +206,7 @@ static void on_changes(void *arg, enum sl_err err, const struct sl_changes *chan
         sl_keeper_read_changes(p);
     } else {
         p->sync.read_change = changes->newest;
+        note_caught_up(p);
         all_read(p);
     }
     sl_keeper_pump(p->keeper);
@@ -213,6 +224,7 @@ void sl_keeper_read_changes(struct sl_kpool *p)
     sync->read_again = false;
     sync->asked_seen = sl_keeper_seen_change(p);
     sync->asked_ns = sl_mono_ns(p->keeper->clock);
+    sync->asked_fed = sl_feed_state(p->keeper->feed) == SL_STORE_UP;
     sync->reading =
         sl_store_changes(p->keeper->store, p->shared->name, sync->read_change, PAGE, on_changes, p) == SL_OK;
 }

@@ -16,6 +16,8 @@ struct sl_sync {
     uint64_t asked_ns;          /* when the last reading began */
     bool reading, read_again;   /* changes are being read; and are to be read once more after that */
     uint64_t asked_seen;        /* the highest change number that was seen when that began */
+    bool asked_fed;             /* the subscription was up when that began */
+    bool caught_up;             /* all was read since the subscription has been up */
     struct sl_pool_known known; /* what the opening under way has told Redis */
     bool distrust;              /* a list has turned out to be behind: the next opening compares all */
     bool back;                  /* comparing has found lists behind: the next opening tells Redis */
@@ -47,8 +49,8 @@ void sl_keeper_mending_ended(struct sl_kpool *p, bool other);
 void sl_keeper_read_changes(struct sl_kpool *p);
 /* Every sweep: reads changes, or opens a closed pool. */
 void sl_keeper_sweep(struct sl_kpool *p);
-/* The feed is up or down, or a pool was synced: tells the workers whether an unknown id is known not to
- * exist. */
+/* The feed is up or down, or a pool was read: tells the workers whether an unknown id is known not to exist.
+ * While the feed was down, lists were made that only a reading shows. */
 void sl_keeper_update_authority(struct sl_keeper *k);
 
 /* Redis has refused a worker's change, since its history is another one. */

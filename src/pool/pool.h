@@ -86,6 +86,13 @@ struct sl_shared {
     _Atomic uint32_t workers_down;
 };
 
+/* Whether a list that the table lacks is known not to exist. */
+static inline bool sl_knows_all_lists(const struct sl_shared *s)
+{
+    return atomic_load_explicit(&s->authoritative, memory_order_acquire) &&
+           atomic_load_explicit(&s->damaged, memory_order_acquire) == 0;
+}
+
 /* What readers may see of the list at `now_s`. NULL: it has no token, or one from the future. */
 static inline struct sl_token *sl_shown_token(const struct sl_shared *s, const struct sl_list *list,
                                               int64_t now_s)

@@ -199,6 +199,62 @@ static void store_that_comes_back_is_read_again(void **state)
     fixture_end(f);
 }
 
+/* Lists that were made while it was down are in no message: only a reading shows them. */
+static void a_feed_that_comes_back_is_trusted_after_a_reading(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    fixture_start(f);
+    assert_true(fixture_until(f, authoritative, NULL, 5000));
+    fake_set_feed_up(f->redis, false);
+    fixture_for(f, 10);
+    fake_hold(f->redis, SL_OP_CHANGES);
+    fake_set_feed_up(f->redis, true);
+    fixture_for(f, 50);
+    assert_false(atomic_load(&f->shared.authoritative));
+    fake_release(f->redis);
+    assert_true(fixture_until(f, authoritative, NULL, 5000));
+    fixture_end(f);
+}
+
+/* ---- the end: first unready, then nothing new ---- */
+
+static void who_leaves_is_unready_and_does_all_else(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    uint64_t slots[64];
+    fixture_start(f);
+    assert_true(fixture_until(f, ring_full, NULL, 5000));
+    sl_keeper_leave(f->keeper);
+    struct sl_buf why;
+    char text[200];
+    sl_buf_over(&why, text, sizeof text);
+    assert_false(sl_keeper_ready_fetch(f->keeper, &why));
+    for (unsigned i = 0; i < 3; i++) {
+        take_all(f, slots);
+        ask_refill(f);
+        assert_true(fixture_until(f, ring_full, NULL, 5000));
+    }
+    assert_true(atomic_load(&f->shared.authoritative));
+    fixture_end(f);
+}
+
+static void an_end_without_a_reading_makes_no_list_unknown(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    fake_set_up(f->redis, false);
+    fixture_for(f, 10);
+    sl_keeper_leave(f->keeper);
+    fixture_for(f, 10);
+    assert_false(atomic_load(&f->shared.authoritative));
+    sl_keeper_begin_drain(f->keeper);
+    fixture_for(f, 10);
+    assert_false(atomic_load(&f->shared.authoritative));
+    fixture_end(f);
+}
+
 /* ---- precreation ---- */
 
 static void three_spares(struct sl_pool_options *o, struct sl_redis_options *redis)
@@ -314,6 +370,9 @@ int main(void)
         cmocka_unit_test(failed_opening_is_tried_again),
         cmocka_unit_test(failed_listing_is_tried_again),
         cmocka_unit_test(store_that_comes_back_is_read_again),
+        cmocka_unit_test(a_feed_that_comes_back_is_trusted_after_a_reading),
+        cmocka_unit_test(who_leaves_is_unready_and_does_all_else),
+        cmocka_unit_test(an_end_without_a_reading_makes_no_list_unknown),
         cmocka_unit_test(spares_are_made_before_they_are_needed),
         cmocka_unit_test(what_nobody_got_goes_back_list_by_list),
         cmocka_unit_test(end_waits_for_a_take_that_is_under_way),
