@@ -26,7 +26,8 @@ STATUSLIST_API void statuslist_verifier_free(struct statuslist_verifier *v); /* 
  * `why`, if the bytes are no key. */
 STATUSLIST_API bool statuslist_verifier_add_key(struct statuslist_verifier *v, const void *bytes, size_t len,
                                                 char why[STATUSLIST_WHY]);
-/* Adds a trust anchor for the chain in a token (x5c, x5chain): a certificate, or several in PEM. */
+/* Adds trust anchors for the chain in a token (x5c, x5chain): a certificate, or several in PEM. False, with a
+ * sentence in `why` and no anchor added, if one of them cannot be read. */
 STATUSLIST_API bool statuslist_verifier_add_anchor(struct statuslist_verifier *v, const void *bytes,
                                                    size_t len, char why[STATUSLIST_WHY]);
 /* For diagnosis only: without a key and an anchor, uses the key that the token itself contains. This shows

@@ -164,17 +164,29 @@ bool statuslist_verifier_add_key(struct statuslist_verifier *v, const void *byte
     return ok;
 }
 
-static bool add_anchors_of_pem(X509_STORE *store, const void *bytes, size_t len)
+/* All certificates of the text, or none: a damaged one would otherwise take away those behind it, unnoticed.
+ */
+static bool add_anchors_of_pem(X509_STORE *store, const void *bytes, size_t len, char why[STATUSLIST_WHY])
 {
     BIO *bio = BIO_new_mem_buf(bytes, (int)len);
-    bool ok = bio != NULL;
-    size_t n = 0;
-    for (X509 *x; ok && (x = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL; n++) {
-        ok = X509_STORE_add_cert(store, x) == 1;
-        X509_free(x);
-    }
+    STACK_OF(X509) *all = sk_X509_new_null();
+    bool ok = bio != NULL && all != NULL;
+    X509 *x = NULL;
+    while (ok && (x = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL)
+        ok = sk_X509_push(all, x) > 0;
+    int n = ok ? sk_X509_num(all) : 0;
+    /* Where a text ends, the next certificate lacks its start. */
+    bool damaged = ok && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
+    if (damaged)
+        snprintf(why, STATUSLIST_WHY, "certificate %d of the PEM cannot be read", n + 1);
+    else
+        snprintf(why, STATUSLIST_WHY, "not a certificate (PEM or DER)");
+    ok = ok && n > 0 && !damaged;
+    for (int i = 0; ok && i < n; i++)
+        ok = X509_STORE_add_cert(store, sk_X509_value(all, i)) == 1;
+    sk_X509_pop_free(all, X509_free);
     BIO_free(bio);
-    return ok && n > 0;
+    return ok;
 }
 
 bool statuslist_verifier_add_anchor(struct statuslist_verifier *v, const void *bytes, size_t len,
@@ -184,14 +196,14 @@ bool statuslist_verifier_add_anchor(struct statuslist_verifier *v, const void *b
     ERR_set_mark();
     if (v->anchors == NULL)
         v->anchors = X509_STORE_new();
+    snprintf(why, STATUSLIST_WHY, "empty, or too long");
     if (v->anchors != NULL && len > 0 && len <= INT_MAX) {
         X509 *x = der(bytes, len);
-        ok = x != NULL ? X509_STORE_add_cert(v->anchors, x) == 1 : add_anchors_of_pem(v->anchors, bytes, len);
+        ok = x != NULL ? X509_STORE_add_cert(v->anchors, x) == 1
+                       : add_anchors_of_pem(v->anchors, bytes, len, why);
         X509_free(x);
     }
     ERR_pop_to_mark();
-    if (!ok)
-        snprintf(why, STATUSLIST_WHY, "not a certificate (PEM or DER)");
     return ok;
 }
 

@@ -295,9 +295,62 @@ static void test_keys_that_are_none(void **state)
     statuslist_verifier_free(v);
 }
 
+/* PEM of a bundle: three roots, the middle one with `change` at a byte of its base64; the leaf is of the
+ * last. */
+static size_t bundle_of(struct fixture *f, char change, char *ret, size_t room, struct sl_key **ret_leaf)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    BIO *bio = BIO_new(BIO_s_mem());
+    long middle = 0;
+    char *bytes;
+    EVP_PKEY *key = NULL;
+    for (int i = 0; i < 3; i++) {
+        EVP_PKEY_free(key);
+        key = new_key("P-256");
+        X509 *root = authority(names[i], key, names[i], key);
+        middle = i == 1 ? BIO_get_mem_data(bio, &bytes) + 60 : middle;
+        assert_int_equal(PEM_write_bio_X509(bio, root), 1);
+        X509_free(root);
+    }
+    EVP_PKEY *leaf = new_key("P-256");
+    *ret_leaf = key_with_chain(f, leaf, new_certificate("leaf", leaf, "three", key, -10, 100), NULL, NULL);
+    size_t n = (size_t)BIO_get_mem_data(bio, &bytes);
+    assert_true(n < room);
+    memcpy(ret, bytes, n);
+    if (change != '\0')
+        ret[middle] = change;
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(leaf);
+    return n;
+}
+
+/* Of a bundle with a damaged certificate nothing is taken, as what stands behind it would be missing
+ * unnoticed. */
+static void test_a_damaged_bundle_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char bundle[8192], why[STATUSLIST_WHY];
+    struct sl_key *leaf;
+    for (int damaged = 0; damaged < 2; damaged++) {
+        struct statuslist_verifier *v = statuslist_verifier_new();
+        size_t n = bundle_of(f, damaged ? '!' : '\0', bundle, sizeof bundle, &leaf);
+        assert_int_equal(statuslist_verifier_add_anchor(v, bundle, n, why), !damaged);
+        if (damaged)
+            assert_string_equal(why, "certificate 2 of the PEM cannot be read");
+        assert_int_equal(statuslist_verifier_add_anchor(v, bundle, n - 40, why), false); /* cut off */
+        struct sl_token *t = token_of(f, leaf);
+        both(v, t, damaged ? "key" : NULL, "the last one's leaf");
+        sl_token_unref(t);
+        sl_key_free(leaf);
+        statuslist_verifier_free(v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_damaged_bundle_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_kind_of_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chains, setup, teardown),
