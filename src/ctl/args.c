@@ -9,16 +9,20 @@
 
 #include "base/number.h"
 #include "ctl/args.h"
-#include "ctl/ctl.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
 
 void sl_complain(const char *fmt, ...)
 {
+    char *text;
     va_list ap;
     va_start(ap, fmt);
-    fputs("statuslistctl: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    if (vasprintf(&text, fmt, ap) < 0)
+        abort();
     va_end(ap);
+    fprintf(stderr, "statuslistctl: %s\n", text);
+    sl_output_note(text);
+    free(text);
 }
 
 bool sl_read_number(const char *text, uint64_t most, uint64_t *ret)
@@ -26,13 +30,16 @@ bool sl_read_number(const char *text, uint64_t most, uint64_t *ret)
     return sl_number_parse(sl_span(text, strlen(text)), most, ret);
 }
 
-static bool option_number(const char *name, const char *text, uint64_t most, uint64_t *ret)
+static bool option_number(const struct sl_option_row *o, const char *text, unsigned *ret)
 {
-    if (sl_read_number(text, most, ret))
-        return true;
-    sl_complain("--%s: \"%s\" is not valid; expected a whole number from 0 to %llu", name, text,
-                (unsigned long long)most);
-    return false;
+    uint64_t n = 0;
+    if (!sl_read_number(text, o->most, &n) || n < o->least) {
+        sl_complain("--%s: \"%s\" is not valid; expected a whole number from %llu to %llu", o->name, text,
+                    (unsigned long long)o->least, (unsigned long long)o->most);
+        return false;
+    }
+    *ret = (unsigned)n;
+    return true;
 }
 
 static bool option_format(const char *text, enum sl_format_choice *ret)
@@ -46,151 +53,151 @@ static bool option_format(const char *text, enum sl_format_choice *ret)
     return *ret != SL_FORMAT_ANY;
 }
 
-enum {
-    HELP = 1,
-    VERSION,
-    JSON,
-    SERVER,
-    API_KEY_FILE,
-    BEARER_FILE,
-    CERT,
-    JWK,
-    ANCHORS,
-    CACERT,
-    CLIENT_CERT,
-    CLIENT_KEY,
-    FORMAT,
-    TIMEOUT,
-    SKEW,
-    LIMIT,
-    REDIS,
-    REDIS_DATABASE,
-    REDIS_USERNAME,
-    REDIS_PASSWORD_FILE,
-    MERGE,
-    CHECK
-};
-
-static const struct option options[] = {
-    {"help", no_argument, NULL, HELP},
-    {"version", no_argument, NULL, VERSION},
-    {"json", no_argument, NULL, JSON},
-    {"server", required_argument, NULL, SERVER},
-    {"api-key-file", required_argument, NULL, API_KEY_FILE},
-    {"bearer-file", required_argument, NULL, BEARER_FILE},
-    {"cert", required_argument, NULL, CERT},
-    {"jwk", required_argument, NULL, JWK},
-    {"anchors", required_argument, NULL, ANCHORS},
-    {"cacert", required_argument, NULL, CACERT},
-    {"client-cert", required_argument, NULL, CLIENT_CERT},
-    {"client-key", required_argument, NULL, CLIENT_KEY},
-    {"format", required_argument, NULL, FORMAT},
-    {"timeout", required_argument, NULL, TIMEOUT},
-    {"skew", required_argument, NULL, SKEW},
-    {"inflate-limit", required_argument, NULL, LIMIT},
-    {"redis", required_argument, NULL, REDIS},
-    {"redis-database", required_argument, NULL, REDIS_DATABASE},
-    {"redis-username", required_argument, NULL, REDIS_USERNAME},
-    {"redis-password-file", required_argument, NULL, REDIS_PASSWORD_FILE},
-    {"merge", no_argument, NULL, MERGE},
-    {"check", no_argument, NULL, CHECK},
-    {NULL, 0, NULL, 0},
-};
-
-/* False after a complaint. */
-static bool numeric(struct sl_ctl *c, int o, const char *text)
+static bool take_option(struct sl_ctl *c, const struct sl_option_row *o, const char *text)
 {
-    uint64_t n = 0;
-    if (o == TIMEOUT && option_number("timeout", text, 3600, &n))
-        c->timeout = (unsigned)n;
-    else if (o == SKEW && option_number("skew", text, 86400, &n))
-        c->skew = (unsigned)n;
-    else if (o == LIMIT && option_number("inflate-limit", text, 1u << 30, &n))
-        c->inflate_limit = (size_t)n;
-    else if (o == REDIS_DATABASE && option_number("redis-database", text, 1000000, &n))
-        c->redis_database = (unsigned)n;
-    else
-        return false;
-    return true;
-}
-
-static bool take_option(struct sl_ctl *c, int o)
-{
-    const char **text = o == SERVER                ? &c->server
-                        : o == API_KEY_FILE        ? &c->api_key_file
-                        : o == BEARER_FILE         ? &c->bearer_file
-                        : o == CERT                ? &c->cert
-                        : o == JWK                 ? &c->jwk
-                        : o == ANCHORS             ? &c->anchors
-                        : o == CACERT              ? &c->cacert
-                        : o == CLIENT_CERT         ? &c->client_cert
-                        : o == CLIENT_KEY          ? &c->client_key
-                        : o == REDIS               ? &c->redis
-                        : o == REDIS_USERNAME      ? &c->redis_username
-                        : o == REDIS_PASSWORD_FILE ? &c->redis_password_file
-                                                   : NULL;
-    if (text != NULL)
-        *text = optarg;
-    else if (o == JSON)
-        c->json = true;
-    else if (o == MERGE)
-        c->merge = true;
-    else if (o == CHECK)
-        c->check = true;
-    else if (o == FORMAT)
-        return option_format(optarg, &c->format);
-    else
-        return numeric(c, o, optarg);
-    return true;
+    void *at = (char *)c + o->at;
+    switch (o->kind) {
+    case SL_OPTION_TEXT:
+    case SL_OPTION_FILE:
+        *(const char **)at = text;
+        return true;
+    case SL_OPTION_NUMBER:
+        return option_number(o, text, at);
+    case SL_OPTION_FLAG:
+        *(bool *)at = true;
+        return true;
+    case SL_OPTION_FORMAT:
+        return option_format(text, at);
+    }
+    return false;
 }
 
 /* "Name: value" from a file or else the environment; no secret stands on the command line, where others could
  * read it. */
 static bool credential(struct sl_ctl *c, const char *file, const char *variable, const char *field)
 {
-    size_t len;
+    size_t len, n = 0;
     char *text = file != NULL ? sl_read_file(file, &len) : NULL;
     if (file != NULL && text == NULL)
         return false;
     const char *value = text != NULL ? text : getenv(variable);
-    if (value != NULL && *value != '\0') {
-        size_t n = strcspn(value, "\r\n");
-        if (asprintf(&c->credential, "%s%.*s", field, (int)n, value) < 0)
-            c->credential = NULL;
-    }
+    for (n = value != NULL ? strcspn(value, "\r\n") : 0; n > 0 && strchr(" \t", value[n - 1]) != NULL; n--)
+        ; /* white space at its end is no part of a field (RFC 9110 section 5.5) */
+    if (n > 0 && asprintf(&c->credential, "%s%.*s", field, (int)n, value) < 0)
+        abort();
+    if (file != NULL && n == 0)
+        sl_complain("%s: the first line is empty; expected a credential", file);
     if (text != NULL)
         explicit_bzero(text, len);
     free(text);
+    return file == NULL || n > 0;
+}
+
+bool sl_args_credential(struct sl_ctl *c)
+{
+    const char *key_file = c->api_key_file;
+    if (key_file != NULL && c->bearer_file != NULL) {
+        sl_complain("--api-key-file and --bearer-file exclude each other; expected one of them");
+        return false;
+    }
+    if (c->bearer_file != NULL)
+        return credential(c, c->bearer_file, NULL, "Authorization: Bearer ");
+    if (key_file == NULL)
+        key_file = getenv("STATUSLIST_API_KEY_FILE");
+    return credential(c, key_file, "STATUSLIST_API_KEY", "X-Api-Key: ") &&
+           (c->credential != NULL || credential(c, NULL, "STATUSLIST_BEARER", "Authorization: Bearer "));
+}
+
+/* A file that libcurl or OpenSSL reads later would be missed in the middle of the work, and in their words.
+ */
+static bool can_be_read(const struct sl_option_row *o, const char *path)
+{
+    FILE *f = strcmp(path, "-") == 0 ? NULL : fopen(path, "rbe");
+    if (f == NULL && strcmp(path, "-") != 0) {
+        sl_complain("--%s: %s: %m", o->name, path);
+        return false;
+    }
+    if (f != NULL)
+        fclose(f);
     return true;
 }
 
-bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version)
+/* What was given is for this command, and its files are there. */
+static bool check_options(const struct sl_ctl *c, const struct sl_command *command)
 {
-    const char *server = getenv("STATUSLIST_SERVER"), *redis = getenv("STATUSLIST_REDIS");
-    struct sl_ctl c = {.server = server != NULL ? server : "http://127.0.0.1:8080",
-                       .redis = redis != NULL ? redis : "localhost:6379",
-                       .timeout = 30,
-                       .inflate_limit = 16u << 20};
-    for (int o; (o = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (o == '?')
-            sl_complain("expected one of the options that statuslistctl --help lists");
-        if (o == HELP || o == 'h')
-            *ret_help = true;
-        else if (o == VERSION)
-            *ret_version = true;
-        else if (o == '?' || !take_option(&c, o))
-            return false;
+    char names[128];
+    bool ok = true;
+    for (const struct sl_option_row *o = sl_options; o->name != NULL; o++) {
+        if (!(c->given >> (o - sl_options) & 1))
+            continue;
+        sl_command_names(o->commands, "and", names);
+        if ((o->commands & sl_command_bit(command)) == 0) {
+            sl_complain("--%s is an option of %s, not of %s", o->name, names, command->name);
+            ok = false;
+        } else if (o->kind == SL_OPTION_FILE) {
+            ok = can_be_read(o, *(const char *const *)((const char *)c + o->at)) && ok;
+        }
     }
-    const char *key_file = c.api_key_file != NULL ? c.api_key_file : getenv("STATUSLIST_API_KEY_FILE");
-    bool ok = c.bearer_file != NULL
-                  ? credential(&c, c.bearer_file, "STATUSLIST_BEARER", "Authorization: Bearer ")
-                  : credential(&c, key_file, "STATUSLIST_API_KEY", "X-Api-Key: ");
-    if (ok && c.credential == NULL)
-        ok = credential(&c, NULL, "STATUSLIST_BEARER", "Authorization: Bearer ");
-    c.words = argv + optind;
-    c.word_count = argc - optind;
-    *ret = c;
+    if ((c->client_cert == NULL) != (c->client_key == NULL)) {
+        sl_complain("%s is missing; expected --client-cert and --client-key together",
+                    c->client_cert == NULL ? "--client-cert" : "--client-key");
+        ok = false;
+    }
     return ok;
+}
+
+static bool find_command(const struct sl_ctl *c, const struct sl_command **ret)
+{
+    char names[128];
+    if (c->word_count == 0) {
+        if (!c->help && !c->version)
+            sl_usage(stderr, NULL);
+        return c->help || c->version;
+    }
+    const struct sl_command *command = sl_command_find(c->words[0]);
+    int n = c->word_count - 1;
+    if (command == NULL) {
+        sl_command_names(SL_FOR_ALL, "or", names);
+        sl_complain("\"%s\" is not a command; expected %s", c->words[0], names);
+        return false;
+    }
+    *ret = command;
+    if (c->help || c->version)
+        return true;
+    if (n < command->least || n > command->most) {
+        sl_complain("%s: too %s arguments; expected: statuslistctl %s %s", command->name,
+                    n < command->least ? "few" : "many", command->name, command->words);
+        return false;
+    }
+    return check_options(c, command);
+}
+
+bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, const struct sl_command **ret_command)
+{
+    enum { FIRST = 256 }; /* beyond the letters */
+    struct option options[sizeof ret->given * 8 + 1] = {{0}};
+    const char *server = getenv("STATUSLIST_SERVER"), *redis = getenv("STATUSLIST_REDIS");
+    *ret = (struct sl_ctl){.server = server != NULL ? server : "http://127.0.0.1:8080",
+                           .redis = redis != NULL ? redis : "localhost:6379",
+                           .timeout = 30,
+                           .inflate_limit = 16u << 20};
+    for (int i = 0; sl_options[i].name != NULL; i++)
+        options[i] = (struct option){sl_options[i].name, sl_options[i].argument != NULL, NULL, FIRST + i};
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) /* what is wrong is said so from the start */
+        ret->json = ret->json || strcmp(argv[i], "--json") == 0;
+    for (int found; (found = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (found == '?')
+            sl_complain("expected one of the options that statuslistctl --help lists");
+        if (found == 'h')
+            ret->help = true;
+        else if (found == '?' || !take_option(ret, &sl_options[found - FIRST], optarg))
+            return false;
+        else
+            ret->given |= UINT64_C(1) << (found - FIRST);
+    }
+    ret->words = argv + optind;
+    ret->word_count = argc - optind;
+    return find_command(ret, ret_command);
 }
 
 void sl_args_free(struct sl_ctl *c)

@@ -2,8 +2,13 @@
 #pragma once
 #include "ctl/ctl.h"
 
-/* Reads the options in front of, between and behind the words. False after saying what is wrong. */
-bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, bool *ret_help, bool *ret_version);
+struct sl_command; /* ctl/options.h */
+
+/* Reads the options in front of, between and behind the words. *ret_command: the command that is to run or to
+ * be explained; untouched without one. False after saying what is wrong. */
+bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, const struct sl_command **ret_command);
+/* The credential, from the options or the environment; none is none. False after saying what is wrong. */
+bool sl_args_credential(struct sl_ctl *c);
 void sl_args_free(struct sl_ctl *c);
 
 /* One line on stderr: "statuslistctl: ...". */

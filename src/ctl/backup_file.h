@@ -8,10 +8,13 @@ struct sl_backup {
     const char *path;
     FILE *file;
     char *temporary; /* what becomes `path` */
+    bool failed;     /* the file, and not what is to be written into it */
     struct sl_backup_chain chain;
 };
 
-/* A new file beside `path`, mode 0600, which replaces it when sl_backup_finish has synced it. */
+/* A new file beside `path`, mode 0600, which replaces it when sl_backup_finish has synced it. `path` must be
+ * free or a plain file: a device, a pipe, a folder or a link is no place for a backup. A signal that ends the
+ * process takes the new file away. One at a time. */
 bool sl_backup_create(struct sl_backup *b, const char *path);
 /* Takes over the caller's share of `head`. */
 bool sl_backup_write(struct sl_backup *b, enum sl_backup_kind kind, json_t *head, struct sl_span body);

@@ -16,13 +16,15 @@ enum sl_exit {
     SL_EXIT_NO_ANSWER = 5,     /* no usable response */
     SL_EXIT_REFUSED = 6,       /* the server refused; export, import: Redis did, or its data forbids it */
     SL_EXIT_USAGE = 64,        /* the command line, or a file that it names */
+    SL_EXIT_OUTPUT = 74,       /* the output, or the file of export, could not be written */
     SL_EXIT_LINT_FAILED = 1    /* lint: the server breaks a MUST */
 };
 
 enum sl_format_choice { SL_FORMAT_ANY, SL_FORMAT_JWT, SL_FORMAT_CWT };
 
 struct sl_ctl {
-    const char *server; /* base URL of the issuer interface, without a slash at its end */
+    const char *server; /* base URL of the issuer interface, as it was given */
+    bool insecure_http; /* the credential may leave this machine without TLS */
     char *credential; /* a header field with the API key or the bearer token; NULL: none. Wiped when freed. */
     const char *api_key_file, *bearer_file;
     const char *cert, *jwk, *anchors;     /* files, or NULL */
@@ -32,30 +34,24 @@ struct sl_ctl {
     const char *redis_username, *redis_password_file;
     unsigned redis_database;
     bool merge, check; /* import: into a pool that has lists; only look at the file */
-    bool json;
+    bool json, help, version;
     enum sl_format_choice format;
     unsigned timeout, skew; /* seconds */
-    size_t inflate_limit;   /* bytes */
+    unsigned inflate_limit; /* bytes */
+    uint64_t given;         /* a bit for each row of sl_options */
     char **words;           /* what follows the command's name */
     int word_count;
 };
 
 struct sl_web; /* ctl/web.h */
 
-struct sl_command {
-    const char *name, *words, *help;
-    int least, most; /* words */
-    int (*run)(const struct sl_ctl *c, struct sl_web *web);
-};
-
-int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_set(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_get(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_verify(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_lint(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_export(const struct sl_ctl *c, struct sl_web *web);
-int sl_run_import(const struct sl_ctl *c, struct sl_web *web);
-
-void sl_usage(FILE *to);
-extern const struct sl_command sl_commands[]; /* ends with a row without a name */
+/* Each answers an exit status, after saying on stderr what is wrong. */
+typedef int(sl_run_command)(const struct sl_ctl *c, struct sl_web *web);
+sl_run_command sl_run_reserve;
+sl_run_command sl_run_set;
+sl_run_command sl_run_get;
+sl_run_command sl_run_verify;
+sl_run_command sl_run_inspect;
+sl_run_command sl_run_lint;
+sl_run_command sl_run_export;
+sl_run_command sl_run_import;

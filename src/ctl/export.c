@@ -9,6 +9,7 @@
 #include "ctl/args.h"
 #include "ctl/backup_file.h"
 #include "ctl/ctl.h"
+#include "ctl/progress.h"
 #include "ctl/redis.h"
 #include "ctl/show.h"
 
@@ -64,7 +65,7 @@ static bool copy_lists(struct export *x)
     struct sl_progress progress;
     if (!sl_direct_ids(x->redis, x->pool.name, &ids, &n))
         return sl_redis_failed(x->redis);
-    sl_progress_begin(&progress, x->pool.name, n);
+    sl_progress_begin(&progress, x->pool.name, "lists", n);
     for (; i < n && copy_list(x, &ids[i]); i++)
         sl_progress_at(&progress, i + 1);
     sl_progress_end(&progress);
@@ -122,11 +123,13 @@ int sl_run_export(const struct sl_ctl *c, struct sl_web *web)
     x.redis = sl_redis_of(c, false, &code);
     if (x.redis == NULL)
         return code;
-    code = SL_EXIT_REFUSED;
-    if (sl_backup_create(&x.file, c->words[1]) && write_pool(&x, c->words[0]) && copy_lists(&x) &&
-        write_end(&x)) {
+    if (!sl_backup_create(&x.file, c->words[1])) {
+        code = SL_EXIT_USAGE;
+    } else if (write_pool(&x, c->words[0]) && copy_lists(&x) && write_end(&x)) {
         show_export(c, &x);
         code = SL_EXIT_OK;
+    } else {
+        code = x.file.failed ? SL_EXIT_OUTPUT : SL_EXIT_REFUSED;
     }
     sl_backup_close(&x.file);
     sl_direct_free(x.redis);

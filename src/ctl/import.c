@@ -8,6 +8,7 @@
 #include "ctl/args.h"
 #include "ctl/backup_file.h"
 #include "ctl/ctl.h"
+#include "ctl/progress.h"
 #include "ctl/redis.h"
 #include "ctl/show.h"
 
@@ -198,7 +199,7 @@ static int put_back(struct import *x)
         sl_redis_failed(x->redis);
         return SL_EXIT_REFUSED;
     }
-    sl_progress_begin(&x->progress, x->pool.name, x->lists);
+    sl_progress_begin(&x->progress, x->pool.name, "lists", x->lists);
     bool ok = walk_file(x, put_list);
     sl_progress_end(&x->progress);
     if (!ok) {

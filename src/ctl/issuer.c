@@ -4,22 +4,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/output.h"
 #include "ctl/show.h"
+#include "ctl/url.h"
 #include "ctl/web.h"
 
-/* A secret that leaves this machine unencrypted is worth a word. */
-static void warn_of_plain_http(const struct sl_ctl *c)
+/* The base of all URLs, for the caller to free; NULL after a complaint. A secret leaves this machine without
+ * TLS only where that was asked for. */
+static char *server_of(const struct sl_ctl *c)
 {
-    static const char *const near[] = {"http://127.", "http://localhost", "http://[::1]"};
-    if (c->credential == NULL || strncmp(c->server, "http://", 7) != 0)
-        return;
-    for (int i = 0; i < 3; i++)
-        if (strncmp(c->server, near[i], strlen(near[i])) == 0)
-            return;
-    sl_complain("warning: the credential goes to %s without TLS", c->server);
+    char *base = sl_url_base(c->server);
+    if (base == NULL)
+        sl_complain("%s: \"%s\" is not valid; expected http:// or https://, a host and, if need be, a port "
+                    "and a path",
+                    c->server == getenv("STATUSLIST_SERVER") ? "STATUSLIST_SERVER" : "--server", c->server);
+    if (base == NULL || c->credential == NULL || c->insecure_http || strncasecmp(base, "http:", 5) != 0 ||
+        sl_url_is_loopback(base))
+        return base;
+    sl_complain("the credential would go to %s without TLS; expected an https:// URL, or --insecure-http if "
+                "the network "
+                "in between is to be trusted",
+                base);
+    free(base);
+    return NULL;
 }
 
 /* What a problem document (RFC 9457) says, on stderr; with --json the document itself on stdout. */
@@ -32,10 +43,16 @@ static int show_refusal(const struct sl_ctl *c, struct sl_answer *a)
     char *text = code == NULL ? sl_tame(a->body.data, a->body.len < 200 ? a->body.len : 200) : NULL;
     char *name = sl_tame(code != NULL ? code : "", code != NULL ? strlen(code) : 0);
     char *why = sl_tame(detail != NULL ? detail : "", detail != NULL ? strlen(detail) : 0);
+    char *target = a->redirect != NULL ? sl_tame(a->redirect, strlen(a->redirect)) : NULL;
     if (c->json && json_is_object(j))
         sl_print_json(json_incref(j));
     if (code != NULL)
         sl_complain("%ld %s: %s", a->status, name, why);
+    else if (target != NULL)
+        sl_complain("%ld: the server redirects to %s, where the credential does not follow; expected its new "
+                    "address as "
+                    "--server",
+                    a->status, target);
     else
         sl_complain("%ld: %s", a->status, text);
     if (a->status == 401 && c->credential == NULL)
@@ -43,6 +60,7 @@ static int show_refusal(const struct sl_ctl *c, struct sl_answer *a)
     free(text);
     free(name);
     free(why);
+    free(target);
     json_decref(j);
     return SL_EXIT_REFUSED;
 }
@@ -51,8 +69,11 @@ static int show_refusal(const struct sl_ctl *c, struct sl_answer *a)
 static int send_request(const struct sl_ctl *c, struct sl_web *web, const char *method, const char *path,
                         const char *body, long wanted, struct sl_answer *ret)
 {
-    char *url, why[256];
-    if (asprintf(&url, "%s%s", c->server, path) < 0)
+    char *url, why[256], *server = server_of(c);
+    *ret = (struct sl_answer){.status = 0};
+    if (server == NULL)
+        return SL_EXIT_USAGE;
+    if (asprintf(&url, "%s%s", server, path) < 0)
         abort();
     struct sl_ask request = {.method = method, .url = url, .body = body};
     int n = 0;
@@ -60,7 +81,6 @@ static int send_request(const struct sl_ctl *c, struct sl_web *web, const char *
         request.fields[n++] = "Content-Type: application/json";
     if (c->credential != NULL)
         request.fields[n++] = c->credential;
-    warn_of_plain_http(c);
     int code = SL_EXIT_OK;
     if (!sl_web_ask(web, &request, ret, why)) {
         sl_complain("%s %s: %s", method, url, why);
@@ -69,30 +89,55 @@ static int send_request(const struct sl_ctl *c, struct sl_web *web, const char *
         code = show_refusal(c, ret);
     }
     free(url);
+    free(server);
     return code;
 }
 
-/* The body of a 200 as a JSON object; NULL after a complaint. */
+/* An answer that does not say what was asked: no value in it may be believed. Shows the beginning of it,
+ * which may be all that there is of a reservation. */
+static int useless(const struct sl_answer *a, const char *expected)
+{
+    char *text = sl_tame(a->body.data, a->body.len < 200 ? a->body.len : 200);
+    sl_complain("the answer is not what was asked for; expected %s, not \"%s\"%s", expected, text,
+                a->body.len > 200 ? "..." : "");
+    free(text);
+    return SL_EXIT_NO_ANSWER;
+}
+
+/* The body as a JSON object; NULL: it is none. */
 static json_t *object_of(const struct sl_answer *a)
 {
     json_error_t e;
     json_t *j = json_loadb(a->body.data != NULL ? a->body.data : "", a->body.len, JSON_REJECT_DUPLICATES, &e);
     if (json_is_object(j))
         return j;
-    sl_complain("the answer is not a JSON object");
     json_decref(j);
     return NULL;
 }
 
-static void print_references(const json_t *list)
+static bool is_whole(const json_t *j, json_int_t most)
+{
+    return json_is_integer(j) && json_integer_value(j) >= 0 && json_integer_value(j) <= most;
+}
+
+static bool is_reference(const json_t *entry)
+{
+    const char *uri = json_string_value(json_object_get(entry, "uri"));
+    return uri != NULL && *uri != '\0' && is_whole(json_object_get(entry, "index"), UINT32_MAX);
+}
+
+static void print_references(FILE *to, const json_t *list)
 {
     size_t i;
     json_t *entry;
     json_array_foreach(list, i, entry)
     {
+        if (!is_reference(entry))
+            continue;
         const char *uri = json_string_value(json_object_get(entry, "uri"));
-        char *tame = sl_tame(uri != NULL ? uri : "", uri != NULL ? strlen(uri) : 0);
-        printf("%s %" JSON_INTEGER_FORMAT "\n", tame, json_integer_value(json_object_get(entry, "index")));
+        char *tame = sl_tame(uri, strlen(uri));
+        fprintf(to, "%s %" JSON_INTEGER_FORMAT "\n", tame,
+                json_integer_value(json_object_get(entry, "index")));
         free(tame);
     }
 }
@@ -106,11 +151,37 @@ static char *escaped(const char *text)
     return out;
 }
 
+/* Nobody else will ever get these references, so they are shown whatever is wrong: those that are there
+ * although the answer is short of some, and on stderr when stdout takes nothing more. */
+static int show_references(const struct sl_ctl *c, const struct sl_answer *a, json_t *j, uint64_t amount)
+{
+    const json_t *list = json_object_get(j, "references");
+    size_t good = 0, i;
+    json_t *entry;
+    json_array_foreach(list, i, entry) good += is_reference(entry);
+    if (c->json && good > 0)
+        sl_print_json(json_incref(j));
+    else
+        print_references(stdout, list);
+    if (!sl_output_written() && good > 0) {
+        sl_complain(
+            "the output could not be written; these references are reserved, and nothing else knows them:");
+        print_references(stderr, list);
+        return SL_EXIT_OUTPUT;
+    }
+    if (good == amount && json_array_size(list) == amount)
+        return SL_EXIT_OK;
+    char expected[80];
+    snprintf(expected, sizeof expected, "%" PRIu64 " references, each with a uri and an index", amount);
+    return useless(a, expected);
+}
+
 int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t amount = 1;
     if (c->word_count > 1 && (!sl_read_number(c->words[1], UINT32_MAX, &amount) || amount == 0)) {
-        sl_complain("AMOUNT: \"%s\" is not valid; expected a whole number of at least 1", c->words[1]);
+        sl_complain("AMOUNT: \"%s\" is not valid; expected a whole number from 1 to %u", c->words[1],
+                    UINT32_MAX);
         return SL_EXIT_USAGE;
     }
     char *path, *pool = escaped(c->words[0]);
@@ -118,14 +189,11 @@ int sl_run_reserve(const struct sl_ctl *c, struct sl_web *web)
         abort();
     struct sl_answer a;
     int code = send_request(c, web, "POST", path, "", 200, &a);
-    json_t *j = code == SL_EXIT_OK ? object_of(&a) : NULL;
-    if (code == SL_EXIT_OK && j == NULL)
-        code = SL_EXIT_NO_ANSWER;
-    if (j != NULL && c->json)
-        sl_print_json(json_incref(j));
-    else if (j != NULL)
-        print_references(json_object_get(j, "references"));
-    json_decref(j);
+    if (code == SL_EXIT_OK) {
+        json_t *j = object_of(&a);
+        code = show_references(c, &a, j, amount);
+        json_decref(j);
+    }
     curl_free(pool);
     free(path);
     sl_answer_free(&a);
@@ -152,7 +220,7 @@ static bool read_index_word(const char *text, uint64_t *ret)
 {
     if (sl_read_number(text, UINT32_MAX, ret))
         return true;
-    sl_complain("INDEX: \"%s\" is not valid; expected a whole number of at least 0", text);
+    sl_complain("INDEX: \"%s\" is not valid; expected a whole number from 0 to %u", text, UINT32_MAX);
     return false;
 }
 
@@ -179,6 +247,22 @@ int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
     return code;
 }
 
+/* The value of this reference and no other. */
+static int show_status(const struct sl_ctl *c, const struct sl_answer *a, const json_t *j, uint64_t index)
+{
+    const char *uri = json_string_value(json_object_get(j, "uri"));
+    const json_t *value = json_object_get(j, "value"), *at = json_object_get(j, "index");
+    if (uri == NULL || strcmp(uri, c->words[0]) != 0 || !is_whole(at, UINT32_MAX) ||
+        (uint64_t)json_integer_value(at) != index || !is_whole(value, 255))
+        return useless(a, "the uri, the index and a value from 0 to 255");
+    if (c->json)
+        sl_print_json(json_deep_copy(j));
+    else
+        printf("%u %s\n", (unsigned)json_integer_value(value),
+               statuslist_status_name((unsigned)json_integer_value(value)));
+    return SL_EXIT_OK;
+}
+
 int sl_run_get(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t index;
@@ -189,16 +273,11 @@ int sl_run_get(const struct sl_ctl *c, struct sl_web *web)
         abort();
     struct sl_answer a;
     int code = send_request(c, web, "GET", path, NULL, 200, &a);
-    json_t *j = code == SL_EXIT_OK ? object_of(&a) : NULL;
-    if (code == SL_EXIT_OK && j == NULL)
-        code = SL_EXIT_NO_ANSWER;
-    if (j != NULL && c->json) {
-        sl_print_json(json_incref(j));
-    } else if (j != NULL) {
-        unsigned value = (unsigned)json_integer_value(json_object_get(j, "value"));
-        printf("%u %s\n", value, statuslist_status_name(value));
+    if (code == SL_EXIT_OK) {
+        json_t *j = object_of(&a);
+        code = show_status(c, &a, j, index);
+        json_decref(j);
     }
-    json_decref(j);
     curl_free(uri);
     free(path);
     sl_answer_free(&a);

@@ -1,8 +1,10 @@
 /* lint: tests a server from outside. The tokens come first, because all other parts ask about them. */
+#include "ctl/args.h"
 #include "ctl/lint_int.h"
 #include "ctl/show.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static void run_checks(struct sl_lint *l)
 {
@@ -46,14 +48,19 @@ int sl_run_lint(const struct sl_ctl *c, struct sl_web *web)
     if (l.v == NULL)
         return SL_EXIT_USAGE;
     statuslist_verifier_trust_carried_key(l.v, !l.keys);
+    sl_progress_begin(&l.progress, "lint", "requests", 0);
+    if (!c->json && isatty(STDOUT_FILENO)) /* the findings themselves show it */
+        l.progress.terminal = false;
     run_checks(&l);
+    sl_progress_end(&l.progress);
+    if (!l.reached)
+        sl_complain("%s: no response", l.url);
     sum_up(&l);
-    bool reached = l.count[SL_FOUND_PASS] > 0;
     for (int i = 0; i < SL_SEEN_COUNT; i++) {
         statuslist_report_free(l.seen[i].report);
         sl_answer_free(&l.seen[i].answer);
     }
     statuslist_verifier_free(l.v);
     json_decref(l.findings);
-    return l.count[SL_FOUND_FAIL] == 0 ? SL_EXIT_OK : reached ? SL_EXIT_LINT_FAILED : SL_EXIT_NO_ANSWER;
+    return l.count[SL_FOUND_FAIL] == 0 ? SL_EXIT_OK : l.reached ? SL_EXIT_LINT_FAILED : SL_EXIT_NO_ANSWER;
 }

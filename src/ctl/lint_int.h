@@ -1,6 +1,7 @@
 /* Tests of a server from outside: requests, and findings about the responses. */
 #pragma once
 #include "ctl/ctl.h"
+#include "ctl/progress.h"
 #include "ctl/web.h"
 
 /* Sections that findings name. */
@@ -31,6 +32,9 @@ struct sl_lint {
     struct statuslist_verifier *v;
     bool keys; /* the options name a key: then the signature must be its */
     struct sl_variant_seen seen[SL_SEEN_COUNT];
+    bool reached; /* there was a response, whatever it said */
+    struct sl_progress progress;
+    uint64_t asked;
     json_t *findings;
     unsigned count[SL_FOUND_FAIL + 1];
 };

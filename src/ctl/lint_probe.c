@@ -32,6 +32,7 @@ void sl_find(struct sl_lint *l, enum sl_found found, const char *name, const cha
 bool sl_lint_ask(struct sl_lint *l, const char *name, const struct sl_ask *ask, struct sl_answer *ret)
 {
     char why[256];
+    sl_progress_at(&l->progress, l->asked++);
     if (sl_web_ask(l->web, ask, ret, why))
         return true;
     sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "%s: no response: %s", ask->method, why);
@@ -43,6 +44,7 @@ bool sl_lint_get(struct sl_lint *l, const char *name, const char *field, const c
 {
     char why[256];
     struct sl_ask ask = {.method = "GET", .url = l->url, .fields = {field, field != NULL ? other : NULL}};
+    sl_progress_at(&l->progress, l->asked++);
     if (sl_web_get(l->web, &ask, ret, why, NULL, NULL))
         return true;
     sl_find(l, SL_FOUND_FAIL, name, "RFC 9110", "GET: no response: %s", why);

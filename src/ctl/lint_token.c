@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ctl/lint_int.h"
+#include "ctl/url.h"
 
 static void on_hop(void *arg, const struct sl_answer *from)
 {
@@ -101,11 +102,13 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
     char why[256], name[32];
     struct sl_ask ask = {.method = "GET", .url = l->url, .fields = {s->accept}};
     bool first = s == &l->seen[0];
+    sl_progress_at(&l->progress, l->asked++);
     if (!sl_web_get(l->web, &ask, &s->answer, why, first ? on_hop : NULL, l)) {
         snprintf(name, sizeof name, "%s.content-type", s->name);
         sl_find(l, SL_FOUND_FAIL, name, SL_REQUEST, "no response: %s", why);
         return;
     }
+    l->reached = true;
     s->offered = offered(l, s);
     if (!s->offered)
         return;
@@ -148,8 +151,7 @@ static void compare(struct sl_lint *l)
 static void transport(struct sl_lint *l)
 {
     bool https = strncasecmp(l->url, "https://", 8) == 0;
-    bool near = strncmp(l->url, "http://127.", 11) == 0 || strncmp(l->url, "http://localhost", 16) == 0 ||
-                strncmp(l->url, "http://[::1]", 12) == 0;
+    bool near = sl_url_is_loopback(l->url);
     sl_find(l,
             https  ? SL_FOUND_PASS
             : near ? SL_FOUND_NOTE

@@ -1,9 +1,8 @@
-/* The Redis that export and import speak to, and their progress. */
+/* The Redis that export and import speak to. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -12,9 +11,6 @@
 #include "ctl/redis.h"
 #include "store/direct.h"
 #include "token/tls_client.h"
-
-#define TERMINAL_NS (SL_NS_PER_S / 10)
-#define LOG_NS (10 * SL_NS_PER_S)
 
 /* "unix:PATH", or, "tls:" in front or not, "HOST", "HOST:PORT" or "[ADDRESS]:PORT"; cuts `text`. False when
  * it is none of them. */
@@ -57,11 +53,6 @@ static bool load_tls(const struct sl_ctl *c, struct sl_tls_client **ret)
     const char *key;
     struct sl_buf why;
     sl_buf_over(&why, text, sizeof text);
-    if ((c->client_cert == NULL) != (c->client_key == NULL)) {
-        sl_complain("%s is missing; expected --client-cert and --client-key together",
-                    c->client_cert == NULL ? "--client-cert" : "--client-key");
-        return false;
-    }
     signal(SIGPIPE, SIG_IGN); /* the connection says it */
     if (sl_tls_client_load(&files, &sl_clock_system, &why, &key, ret))
         return true;
@@ -123,29 +114,4 @@ bool sl_redis_failed(const struct sl_direct *redis)
 {
     sl_complain("%s", sl_direct_why(redis));
     return false;
-}
-
-void sl_progress_begin(struct sl_progress *p, const char *what, uint64_t total)
-{
-    *p = (struct sl_progress){.what = what,
-                              .total = total,
-                              .terminal = isatty(STDERR_FILENO),
-                              .told_ns = sl_mono_ns(&sl_clock_system)};
-}
-
-void sl_progress_at(struct sl_progress *p, uint64_t done)
-{
-    uint64_t now = sl_mono_ns(&sl_clock_system);
-    if (now - p->told_ns < (p->terminal ? TERMINAL_NS : LOG_NS))
-        return;
-    p->told_ns = now;
-    p->shown = true;
-    fprintf(stderr, p->terminal ? "\r%s: %llu of %llu lists " : "%s: %llu of %llu lists\n", p->what,
-            (unsigned long long)done, (unsigned long long)p->total);
-}
-
-void sl_progress_end(struct sl_progress *p)
-{
-    if (p->terminal && p->shown)
-        fputs("\r\033[K", stderr);
 }

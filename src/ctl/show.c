@@ -5,6 +5,7 @@
 
 #include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/output.h"
 #include "ctl/show.h"
 
 const char *sl_outcome_name(enum statuslist_outcome o)
@@ -63,6 +64,7 @@ void sl_print_json(json_t *j)
     json_dumpf(j, stdout, JSON_INDENT(1));
     putchar('\n');
     json_decref(j);
+    sl_output_has_value();
 }
 
 static bool add_file(struct statuslist_verifier *v, const char *path, bool anchor)

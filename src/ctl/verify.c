@@ -109,7 +109,8 @@ int sl_run_verify(const struct sl_ctl *c, struct sl_web *web)
     uint64_t index;
     bool keys;
     if (!sl_read_number(c->words[1], UINT64_MAX, &index)) {
-        sl_complain("INDEX: \"%s\" is not valid; expected a whole number of at least 0", c->words[1]);
+        sl_complain("INDEX: \"%s\" is not valid; expected a whole number from 0 to %" PRIu64, c->words[1],
+                    UINT64_MAX);
         return SL_EXIT_USAGE;
     }
     struct statuslist_verifier *v = sl_verifier_of(c, &keys);

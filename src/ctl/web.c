@@ -8,6 +8,7 @@
 
 #include "ctl/args.h"
 #include "ctl/ctl.h"
+#include "ctl/url.h"
 
 #define BODY_MAX (256u << 20)
 enum { HOPS_MAX = 5 };
@@ -117,6 +118,9 @@ bool sl_web_ask(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *
         fields = curl_slist_append(fields, ask->fields[i]);
     set_method(curl, ask);
     curl_easy_setopt(curl, CURLOPT_URL, ask->url);
+    /* NULL: what the environment says. A proxy could not reach this machine's own services, but would see
+     * what they are sent. */
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, sl_url_is_loopback(ask->url) ? "*" : NULL);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ask->gzip ? "gzip" : NULL);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);

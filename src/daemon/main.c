@@ -1,5 +1,6 @@
 /* statuslistd: arguments, then the configuration, then one of print, check and run. Core dumps are forbidden
  * before the first secret is read. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,18 @@ static void print_text(const struct sl_buf *b, FILE *to)
         fwrite(b->data, 1, b->len, to);
 }
 
+/* The last of what prints: `code`, or 1 if not all of it was written. */
+static int written(int code)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) == 0 && !failed)
+        return code;
+    fprintf(stderr, "statuslistd: the output could not be written%s%s\n", errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return 1;
+}
+
 static int print_docs(const char *page)
 {
     struct sl_buf out;
@@ -82,7 +95,7 @@ static int print_docs(const char *page)
         fprintf(stderr,
                 "statuslistd: --print-docs: \"%s\" is not a page; expected configuration or metrics\n", page);
     sl_buf_free(&out);
-    return known ? 0 : 2;
+    return written(known ? 0 : 2);
 }
 
 static struct sl_config *load_config(const char *path)
@@ -106,7 +119,7 @@ static int print_config(const struct sl_config *c)
     sl_config_print(c, &out);
     print_text(&out, stdout);
     sl_buf_free(&out);
-    return 0;
+    return written(0);
 }
 
 /* What goes beyond the file itself: the files that it names. */
@@ -126,7 +139,7 @@ int main(int argc, char **argv)
     if (a.help || a.version) {
         fputs(a.help ? usage : "", stdout);
         printf("statuslistd %s\n", sl_version());
-        return 0;
+        return written(0);
     }
     if (a.docs != NULL)
         return print_docs(a.docs);

@@ -24,8 +24,9 @@ class Ctl:
 
     def __call__(self, *words, code=0, env=None, credential=True, input=None):
         environment = {**os.environ, "STATUSLIST_SERVER": self.server, **(env or {})}
-        options = ["--api-key-file", str(self.key_file)] if credential else []
-        done = subprocess.run([str(CTL), *map(str, words), *options], env=environment, text=True, capture_output=True,
+        if credential:
+            environment["STATUSLIST_API_KEY_FILE"] = str(self.key_file)
+        done = subprocess.run([str(CTL), *map(str, words)], env=environment, text=True, capture_output=True,
                               timeout=60, input=input)
         assert done.returncode == code, (words, done)
         return done
