@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -16,6 +17,32 @@ static void check_end(const struct sl_config *c, size_t i, const struct sl_key *
         fprintf(stderr,
                 "%s: app.status-list-pools.%s.signer: the certificate expires in %lld days: renew it\n",
                 c->path, c->pools[i].name, (long long)left / 86400);
+}
+
+#define SELF_SIGNED                                                                                          \
+    "the certificate is self-signed: certification and some readers refuse its tokens; use one that a CA "   \
+    "issued"
+
+static void check_issuer(const struct sl_config *c, size_t i, const struct sl_key *key)
+{
+    if (sl_key_self_signed(key))
+        fprintf(stderr, "%s: app.status-list-pools.%s.signer: " SELF_SIGNED "\n", c->path, c->pools[i].name);
+}
+
+/* What verifiers need to know of a key that nobody has chosen. */
+static void tell_trust(const struct sl_config *c, size_t i, const struct sl_key *key)
+{
+    struct sl_log_site site = {0};
+    char *anchor = c->pools[i].signer.generate ? sl_key_anchor_path(c->storage, c->pools[i].name) : NULL;
+    if (sl_key_self_signed(key)) {
+        const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
+        sl_log_write(&site, SL_WARN, "signer", SELF_SIGNED, fields);
+    } else if (anchor != NULL && access(anchor, F_OK) == 0) {
+        const struct sl_log_field fields[] = {
+            SL_KS("pool", c->pools[i].name), SL_KS("anchor", anchor), {.key = NULL}};
+        sl_log_write(&site, SL_INFO, "signer", "the key was generated; verifiers trust this anchor", fields);
+    }
+    free(anchor);
 }
 
 bool sl_keys_check(const struct sl_config *c)
@@ -34,6 +61,7 @@ bool sl_keys_check(const struct sl_config *c)
             ok = false;
         } else {
             check_end(c, i, key);
+            check_issuer(c, i, key);
         }
         sl_key_free(key);
     }
@@ -56,6 +84,8 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
             const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
             sl_log_write(&site, SL_ERROR, "signer", sl_buf_cstr(&why), fields);
             ok = false;
+        } else if (before == NULL || !sl_key_same(before[i], ret[i])) {
+            tell_trust(c, i, ret[i]);
         }
     }
     return ok;

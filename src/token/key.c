@@ -27,6 +27,11 @@ int64_t sl_key_not_after(const struct sl_key *k)
     return k->not_after;
 }
 
+bool sl_key_self_signed(const struct sl_key *k)
+{
+    return k->self_signed;
+}
+
 struct sl_span sl_key_jose_header(const struct sl_key *k)
 {
     return sl_span(k->header.data, k->header.len);
@@ -113,6 +118,7 @@ static bool load_key(struct sl_key *k, const struct sl_signer_options *o, const 
         ok = check_key(k, key_path, why) &&
              (m.chain == NULL ||
               sl_key_check_chain(chain_path, &m, sl_wall_ms(clock) / 1000, why, &k->not_after));
+        k->self_signed = ok && m.chain != NULL && X509_self_signed(sk_X509_value(m.chain, 0), 0) == 1;
     }
     if (ok && (!sl_key_write_header(k, o, m.chain) || !sl_key_write_cose_header(k, o, m.chain))) {
         sl_buf_puts(why, sl_key_no_memory);

@@ -14,16 +14,22 @@ const char *sl_key_alg(const struct sl_key *k);
 /* The earliest end of validity in the chain, seconds since 1970; INT64_MAX without a certificate. */
 int64_t sl_key_not_after(const struct sl_key *k);
 
+/* Whether the key's own certificate is self-signed: the draft allows it, certification profiles do not. */
+bool sl_key_self_signed(const struct sl_key *k);
+/* Where the CA certificate above a generated one is; the caller frees it; NULL: no memory. There is no such
+ * file beside a certificate that an older version generated, which is self-signed. */
+char *sl_key_anchor_path(const char *storage, const char *pool);
+
 /* Loads the keystore or the pair of PEM files, or with `generate` makes `<storage>/keys/<pool>.key.pem` and
- * `.crt.pem` once (P-256, mode 0600, directory 0700, written to a temporary name, synced and renamed) and
- * loads them at every later start. Refuses (false, and one sentence into `why`: what is wrong and what would
- * be right): unreadable file, not PEM or not PKCS#12, encrypted without the right password in a password file
- * (never prompts), unknown key type, certificate that does not match the key, expired or not yet valid, a
- * file with a key or a password that others may use (mode & 077), halves of the key that do not belong
- * together, certificates of a PEM file that are not each signed by the next (RFC 7515 section 4.1.6), a
- * generated certificate whose key is gone. Self-signed leaf: kept in x5c; a trust anchor behind a leaf is
- * left out. A keystore goes before a key file and that before `generate`; without a certificate there is no
- * x5c. The caller owns a share. */
+ * `.crt.pem`, with the CA certificate above it in `.ca.pem`, once (P-256, mode 0600, directory 0700, written
+ * to a temporary name, synced and renamed) and loads them at every later start. Refuses (false, and one
+ * sentence into `why`: what is wrong and what would be right): unreadable file, not PEM or not PKCS#12,
+ * encrypted without the right password in a password file (never prompts), unknown key type, certificate that
+ * does not match the key, expired or not yet valid, a file with a key or a password that others may use (mode
+ * & 077), halves of the key that do not belong together, certificates of a PEM file that are not each signed
+ * by the next (RFC 7515 section 4.1.6), a generated certificate whose key is gone. Self-signed leaf: kept in
+ * x5c; a trust anchor behind a leaf is left out. A keystore goes before a key file and that before
+ * `generate`; without a certificate there is no x5c. The caller owns a share. */
 SL_CHECKED bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
                             const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret);
 struct sl_key *sl_key_ref(struct sl_key *k); /* any thread: takes another share */

@@ -1,5 +1,7 @@
-/* A key and a self-signed certificate that the service makes itself: each file is written under a temporary
- * name, synced and renamed, so that a crash leaves a whole pair or a key alone, which is then completed. */
+/* A key and a certificate that the service makes itself, issued by a CA that exists for this one certificate:
+ * its own certificate, the anchor, stays for verifiers, and its key is forgotten, so that nobody can ever
+ * issue another one below it. Each file is written under a temporary name, synced and renamed, the anchor
+ * before the certificate, so that a crash leaves all of them or a key alone, which is then completed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -115,24 +117,23 @@ static bool make_key(int dir, const char *name, const char *path, struct sl_buf 
     return ok;
 }
 
-static bool add_extension(X509 *x, int nid, const char *value)
+static bool add_extension(X509 *x, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     bool ok = extension != NULL && X509_add_ext(x, extension, -1) == 1;
     X509_EXTENSION_free(extension);
     return ok;
 }
 
-static bool set_names(X509 *x, const char *pool)
+/* What a common name is cut off at (X.520) is the end of the pool's name, so the two stay different. */
+static bool set_name(X509_NAME *name, bool authority, const char *pool)
 {
     char cn[COMMON_NAME_MAX + 1];
-    snprintf(cn, sizeof cn, "statuslistd %s", pool); /* cut off where X.520 ends a common name */
-    X509_NAME *name = X509_get_subject_name(x);
+    snprintf(cn, sizeof cn, authority ? "CA of statuslistd %s" : "statuslistd %s", pool);
     return X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (unsigned char *)cn, -1, -1, 0) ==
-               1 &&
-           X509_set_issuer_name(x, name) == 1;
+           1;
 }
 
 static bool set_serial(X509 *x, const struct sl_clock *clock)
@@ -146,88 +147,136 @@ static bool set_serial(X509 *x, const struct sl_clock *clock)
     return ok;
 }
 
-static bool fill_certificate(X509 *x, EVP_PKEY *pkey, const char *pool, const struct sl_clock *clock)
+/* What a certificate of the authority and the signer's have in common. */
+static bool fill_certificate(X509 *x, EVP_PKEY *pkey, bool authority, const char *pool,
+                             const struct sl_clock *clock)
 {
     time_t from = (time_t)(sl_wall_ms(clock) / 1000) - BACKDATE_S; /* readers' clocks may be behind ours */
-    const EVP_MD *md = EVP_PKEY_is_a(pkey, "ED25519") ? NULL : EVP_sha256();
-    return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x, clock) && set_names(x, pool) &&
+    return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x, clock) &&
+           set_name(X509_get_subject_name(x), authority, pool) &&
+           set_name(X509_get_issuer_name(x), true, pool) &&
            ASN1_TIME_set(X509_getm_notBefore(x), from) != NULL &&
            ASN1_TIME_adj(X509_getm_notAfter(x), from, CERTIFICATE_DAYS, 0) != NULL &&
-           X509_set_pubkey(x, pkey) == 1 && add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(x, NID_subject_key_identifier, "hash") && X509_sign(x, pkey, md) > 0;
+           X509_set_pubkey(x, pkey) == 1 && add_extension(x, x, NID_subject_key_identifier, "hash");
 }
 
-static bool make_certificate(int dir, const char *name, const char *path, const char *key_path,
-                             const char *pool, const struct sl_clock *clock, struct sl_buf *why)
+static bool sign_authority(X509 *x, EVP_PKEY *own)
+{
+    return add_extension(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           add_extension(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+           X509_sign(x, own, EVP_sha256()) > 0;
+}
+
+static bool sign_leaf(X509 *x, X509 *authority, EVP_PKEY *by)
+{
+    return add_extension(x, authority, NID_authority_key_identifier, "keyid") &&
+           add_extension(x, authority, NID_basic_constraints, "critical,CA:FALSE") &&
+           add_extension(x, authority, NID_key_usage, "critical,digitalSignature") &&
+           X509_sign(x, by, EVP_sha256()) > 0;
+}
+
+/* The files of one pool; the names are the ends of the paths. */
+struct files {
+    char *key, *certificate, *anchor;
+};
+
+static const char *name_of(const char *path)
+{
+    return strrchr(path, '/') + 1;
+}
+
+static bool write_certificate(int dir, const char *path, X509 *x, struct sl_buf *why)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    bool ok = bio != NULL && PEM_write_bio_X509(bio, x) == 1;
+    if (!ok)
+        sl_buf_puts(why, sl_key_no_memory);
+    else
+        ok = write_bio(dir, name_of(path), path, bio, why);
+    BIO_free(bio);
+    return ok;
+}
+
+static bool make_certificates(int dir, const struct files *f, const char *pool, const struct sl_clock *clock,
+                              struct sl_buf *why)
 {
     EVP_PKEY *pkey = NULL;
-    if (!sl_key_read_private(key_path, NULL, why, &pkey))
+    if (!sl_key_read_private(f->key, NULL, why, &pkey))
         return false;
-    X509 *x = X509_new();
-    BIO *bio = BIO_new(BIO_s_mem());
-    bool ok =
-        x != NULL && bio != NULL && fill_certificate(x, pkey, pool, clock) && PEM_write_bio_X509(bio, x) == 1;
+    EVP_PKEY *authority_key = EVP_EC_gen("P-256");
+    X509 *authority = X509_new(), *leaf = X509_new();
+    bool ok = authority_key != NULL && authority != NULL && leaf != NULL &&
+              fill_certificate(authority, authority_key, true, pool, clock) &&
+              sign_authority(authority, authority_key) && fill_certificate(leaf, pkey, false, pool, clock) &&
+              sign_leaf(leaf, authority, authority_key);
     if (!ok)
         sl_buf_printf(
             why, "OpenSSL cannot make a certificate for the key in %s: give signer.pem.certificate instead",
-            key_path);
-    else
-        ok = write_bio(dir, name, path, bio, why);
-    BIO_free(bio);
-    X509_free(x);
+            f->key);
+    ok = ok && write_certificate(dir, f->anchor, authority, why) &&
+         write_certificate(dir, f->certificate, leaf, why);
+    X509_free(authority);
+    X509_free(leaf);
+    EVP_PKEY_free(authority_key);
     EVP_PKEY_free(pkey);
     return ok;
 }
 
-static bool make_missing(int dir, const char *key_path, const char *certificate_path, const char *pool,
-                         const struct sl_clock *clock, struct sl_buf *why)
+/* *ret: whether there is a file. */
+static bool look_at(int dir, const char *path, struct sl_buf *why, bool *ret)
 {
-    const char *key_name = strrchr(key_path, '/') + 1, *certificate_name = strrchr(certificate_path, '/') + 1;
     struct stat st;
-    bool no_key = fstatat(dir, key_name, &st, AT_SYMLINK_NOFOLLOW) != 0;
-    if (no_key && errno != ENOENT)
-        return explain_errno(why, "look at", key_path);
-    bool no_certificate = fstatat(dir, certificate_name, &st, AT_SYMLINK_NOFOLLOW) != 0;
-    if (no_certificate && errno != ENOENT)
-        return explain_errno(why, "look at", certificate_path);
-    if (no_key && !no_certificate) {
+    *ret = fstatat(dir, name_of(path), &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return *ret || errno == ENOENT || explain_errno(why, "look at", path);
+}
+
+static bool make_missing(int dir, const struct files *f, const char *pool, const struct sl_clock *clock,
+                         struct sl_buf *why)
+{
+    bool key, certificate;
+    if (!look_at(dir, f->key, why, &key) || !look_at(dir, f->certificate, why, &certificate))
+        return false;
+    if (!key && certificate) {
         sl_buf_printf(
             why,
             "the key %s of the certificate beside it is gone: restore it, or remove %s to get a new pair",
-            key_path, certificate_path);
+            f->key, f->certificate);
         return false;
     }
-    if (no_key && !make_key(dir, key_name, key_path, why))
+    if (!key && !make_key(dir, name_of(f->key), f->key, why))
         return false;
-    /* Alone after a crash between the two files: the key is kept. */
-    return !no_certificate ||
-           make_certificate(dir, certificate_name, certificate_path, key_path, pool, clock, why);
+    /* Alone after a crash between the files: the key is kept. */
+    return certificate || make_certificates(dir, f, pool, clock, why);
 }
 
 bool sl_key_generate(const char *storage, const char *pool, const struct sl_clock *clock, struct sl_buf *why,
                      char **ret_key_path, char **ret_certificate_path)
 {
     char *directory = format_text("%s/keys", storage);
-    char *key = format_text("%s/keys/%s.key.pem", storage, pool);
-    char *certificate = format_text("%s/keys/%s.crt.pem", storage, pool);
+    struct files f = {format_text("%s/keys/%s.key.pem", storage, pool),
+                      format_text("%s/keys/%s.crt.pem", storage, pool), sl_key_anchor_path(storage, pool)};
     bool ok = false;
-    if (directory == NULL || key == NULL || certificate == NULL) {
+    if (directory == NULL || f.key == NULL || f.certificate == NULL || f.anchor == NULL) {
         sl_buf_puts(why, sl_key_no_memory);
     } else {
         int dir = open_directory(storage, directory);
-        ok = dir >= 0 ? make_missing(dir, key, certificate, pool, clock, why)
-                      : explain_errno(why, "use", directory);
+        ok = dir >= 0 ? make_missing(dir, &f, pool, clock, why) : explain_errno(why, "use", directory);
         if (dir >= 0)
             close(dir);
     }
     free(directory);
+    free(f.anchor);
     if (!ok) {
-        free(key);
-        free(certificate);
+        free(f.key);
+        free(f.certificate);
         return false;
     }
-    *ret_key_path = key;
-    *ret_certificate_path = certificate;
+    *ret_key_path = f.key;
+    *ret_certificate_path = f.certificate;
     return true;
+}
+
+char *sl_key_anchor_path(const char *storage, const char *pool)
+{
+    return format_text("%s/keys/%s.ca.pem", storage, pool);
 }

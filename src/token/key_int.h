@@ -22,6 +22,7 @@ struct sl_key {
     const struct sl_key_type *type;
     EVP_MD *md; /* fetched once; NULL for Ed25519 */
     int64_t not_after;
+    bool self_signed;
     char kid[43]; /* RFC 7638 thumbprint in base64url, where the options ask for a kid */
     struct sl_buf header, cose_header;
 };
@@ -76,7 +77,7 @@ SL_CHECKED bool sl_key_write_header(struct sl_key *k, const struct sl_signer_opt
 SL_CHECKED bool sl_key_write_cose_header(struct sl_key *k, const struct sl_signer_options *o,
                                          STACK_OF(X509) * chain);
 
-/* Makes `<storage>/keys/<pool>.key.pem` and `.crt.pem` where they are missing; both paths are the caller's to
- * free. Refuses a certificate whose key is gone, because a new key would not match it. */
+/* Makes `<storage>/keys/<pool>.key.pem`, and `.crt.pem` with `.ca.pem`, where they are missing; the paths are
+ * the caller's to free. Refuses a certificate whose key is gone, because a new key would not match it. */
 SL_CHECKED bool sl_key_generate(const char *storage, const char *pool, const struct sl_clock *clock,
                                 struct sl_buf *why, char **ret_key_path, char **ret_certificate_path);

@@ -34,9 +34,11 @@ const struct sl_option sl_signer_option_rows[] = {
      .offset = AT(generate),
      .flags = SL_OPT_RELOAD,
      .fallback = "false",
-     .help = "For development: generate a P-256 key and a self-signed certificate in storage-directory at "
-             "the first start, and use them from then on. A pool that names no key does this too, with a "
-             "warning."},
+     .help =
+         "For development: generate a P-256 key and a certificate in `keys` of storage-directory at the "
+         "first start, and use them from then on. The certificate is issued by a CA of its own, whose "
+         "certificate is the trust anchor for verifiers: `POOL.ca.pem` beside it. A pool that names no key "
+         "does this too, with a warning."},
     {.name = "header.x5c",
      .type = SL_OPT_BOOL,
      .offset = AT(x5c),

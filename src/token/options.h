@@ -9,8 +9,8 @@ struct sl_signer_options {
     char *certificate_file;       /* signer.pem.certificate: PEM chain, leaf first, or NULL */
     char *keystore;               /* signer.pkcs12.keystore: PKCS#12 file with key and chain, or NULL */
     char *keystore_password_file; /* signer.pkcs12.password-file, or NULL */
-    bool generate;      /* make a key and a self-signed certificate once, in the storage directory */
-    bool x5c, kid, jwk; /* signer.header: which header parameters a token carries */
+    bool generate;                /* make a key and a certificate once, in the storage directory */
+    bool x5c, kid, jwk;           /* signer.header: which header parameters a token carries */
 };
 
 extern const struct sl_option sl_signer_option_rows[];

@@ -58,10 +58,11 @@ static void once_then_ever_after(void **state)
     assert_false(sl_span_eq(json_text(first, "kid"), json_text(other, "kid")));
     char *keys = path_of(dir, "keys");
     assert_int_equal(mode_of(keys), 0700);
-    assert_int_equal(entries_of(keys), 4); /* no temporary names left */
-    static const char *const names[] = {"keys/pool.key.pem", "keys/pool.crt.pem", "keys/other-pool.key.pem",
-                                        "keys/other-pool.crt.pem"};
-    for (unsigned i = 0; i < 4; i++) {
+    assert_int_equal(entries_of(keys), 6); /* no temporary names left */
+    static const char *const names[] = {"keys/pool.key.pem",       "keys/pool.crt.pem",
+                                        "keys/pool.ca.pem",        "keys/other-pool.key.pem",
+                                        "keys/other-pool.crt.pem", "keys/other-pool.ca.pem"};
+    for (unsigned i = 0; i < 6; i++) {
         char *p = path_of(dir, names[i]);
         assert_int_equal(mode_of(p), 0600);
         free(p);
@@ -92,8 +93,7 @@ static void certificate_says(void **state)
     char cn[100];
     assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, cn, sizeof cn) > 0);
     assert_string_equal(cn, "statuslistd tests");
-    assert_int_equal(X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)), 0);
-    assert_int_equal(X509_verify(x, X509_get0_pubkey(x)), 1);
+    assert_false(sl_key_self_signed(k));
     assert_int_equal(X509_get_signature_nid(x), NID_ecdsa_with_SHA256);
     assert_int_equal(X509_get_version(x), X509_VERSION_3);
     assert_int_equal(X509_check_ca(x), 0);
@@ -106,6 +106,62 @@ static void certificate_says(void **state)
     sl_key_free(k);
 }
 
+/* The path from the certificate to the anchor beside it is one that OpenSSL takes for any purpose. */
+static void check_anchor(const char *dir, const char *pool)
+{
+    char name[200];
+    snprintf(name, sizeof name, "keys/%s.crt.pem", pool);
+    X509 *leaf = read_certificate(dir, name);
+    snprintf(name, sizeof name, "keys/%s.ca.pem", pool);
+    X509 *anchor = read_certificate(dir, name);
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    assert_int_equal(X509_STORE_add_cert(store, anchor), 1);
+    assert_int_equal(X509_STORE_CTX_init(ctx, store, leaf, NULL), 1);
+    X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_X509_STRICT);
+    X509_STORE_CTX_set_time(ctx, 0, (time_t)NOW_S);
+    if (X509_verify_cert(ctx) != 1)
+        fail_msg("%s", X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+    assert_int_equal(X509_self_signed(anchor, 1), 1);
+    assert_int_equal(X509_self_signed(leaf, 0), 0);
+    assert_int_equal(X509_get_key_usage(anchor), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    assert_int_equal(X509_get_pathlen(anchor), 0);
+    X509_STORE_CTX_free(ctx);
+    X509_STORE_free(store);
+    X509_free(leaf);
+    X509_free(anchor);
+}
+
+static void anchor_stands_beside(void **state)
+{
+    const char *dir = *state;
+    char *header = load_header(dir, "tests"), *path = sl_key_anchor_path(dir, "tests");
+    check_anchor(dir, "tests");
+    assert_int_equal(access(path, R_OK), 0);
+    assert_null(strstr(header, "\",\"MII")); /* one certificate in x5c: the anchor is not sent */
+    free(header);
+    free(path);
+}
+
+/* What an older version generated has no anchor, and is used as it is. */
+static void self_signed_of_before(void **state)
+{
+    const char *dir = *state;
+    char *keys = path_of(dir, "keys"), *key = path_of(dir, "keys/pool.key.pem"),
+         *crt = path_of(dir, "keys/pool.crt.pem"), *anchor = sl_key_anchor_path(dir, "pool");
+    EVP_PKEY *pkey = new_key("P-256");
+    assert_int_equal(mkdir(keys, 0700), 0);
+    write_key(key, pkey);
+    write_chain(crt, new_certificate("statuslistd pool", pkey, "statuslistd pool", pkey, -10, 1000), NULL,
+                NULL);
+    struct sl_key *k = must_load(&generate, dir, "pool");
+    assert_true(sl_key_self_signed(k));
+    assert_int_equal(access(anchor, F_OK), -1);
+    sl_key_free(k);
+    EVP_PKEY_free(pkey);
+    free(keys), free(key), free(crt), free(anchor);
+}
+
 /* X.520 lets a common name have 64 characters. */
 static void long_pool_name(void **state)
 {
@@ -114,6 +170,7 @@ static void long_pool_name(void **state)
     pool[100] = 0;
     char *a = load_header(*state, pool), *b = load_header(*state, pool);
     assert_string_equal(a, b);
+    check_anchor(*state, pool);
     free(a);
     free(b);
 }
@@ -127,6 +184,7 @@ static void certificate_missing(void **state)
     char *second = load_header(dir, "pool");
     assert_true(sl_span_eq(json_text(first, "kid"), json_text(second, "kid")));
     assert_string_not_equal(first, second); /* another serial number */
+    check_anchor(dir, "pool");
     free(crt);
     free(first);
     free(second);
@@ -152,7 +210,7 @@ static void leftovers(void **state)
     write_bytes(stale, "-----BEGIN", 10, 0644);
     free(load_header(dir, "pool"));
     assert_int_equal(mode_of(keys), 0700);
-    assert_int_equal(entries_of(keys), 2);
+    assert_int_equal(entries_of(keys), 3);
     free(keys);
     free(stale);
 }
@@ -196,9 +254,17 @@ static void key_file_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(once_then_ever_after), TEST(certificate_says), TEST(long_pool_name),
-        TEST(certificate_missing),  TEST(key_missing),      TEST(leftovers),
-        TEST(nowhere_to_write),     TEST(key_file_first),   TEST(loaded_with_the_same_rules),
+        TEST(once_then_ever_after),
+        TEST(certificate_says),
+        TEST(long_pool_name),
+        TEST(anchor_stands_beside),
+        TEST(self_signed_of_before),
+        TEST(certificate_missing),
+        TEST(key_missing),
+        TEST(leftovers),
+        TEST(nowhere_to_write),
+        TEST(key_file_first),
+        TEST(loaded_with_the_same_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
