@@ -9,6 +9,7 @@ extern "C" {
 #endif
 
 enum statuslist_format { STATUSLIST_ANY_FORMAT, STATUSLIST_JWT, STATUSLIST_CWT };
+enum statuslist_profile { STATUSLIST_NO_PROFILE, STATUSLIST_HAIP, STATUSLIST_ISO_MDOC };
 
 /* --- how to verify --- */
 
@@ -22,21 +23,37 @@ STATUSLIST_API void statuslist_verifier_free(struct statuslist_verifier *v); /* 
 #define STATUSLIST_WHY 160 /* bytes of a reason, with its NUL */
 
 /* Adds a key that you trust: a certificate (PEM or DER), a public key (PEM), a JWK or a JWK
- * set (JSON). Several may be added. A certificate is used only while it is valid. False, with a sentence in
- * `why`, if the bytes are no key. */
+ * set (JSON). Several may be added. A certificate is used only while it is valid, and only if its keyUsage,
+ * where it has one, has digitalSignature. A JWK is used only for what its use, key_ops and alg say. Keys of a
+ * set that are for something else, or of another kind, are left out (RFC 7517 section 5). False, with a
+ * sentence in `why`, if the bytes are no key, or none of the set can be used; then nothing was added. */
 STATUSLIST_API bool statuslist_verifier_add_key(struct statuslist_verifier *v, const void *bytes, size_t len,
                                                 char why[STATUSLIST_WHY]);
-/* Adds trust anchors for the chain in a token (x5c, x5chain): a certificate, or several in PEM. False, with a
- * sentence in `why` and no anchor added, if one of them cannot be read. */
+/* Adds trust anchors for the chain in a token (x5c, x5chain): a certificate, or several in PEM. Whoever has a
+ * certificate below an anchor can sign every list: unless the anchor's CA issues certificates for status
+ * lists only, say with statuslist_verifier_expect_signer whose they must be. The certificate may not sign
+ * when its keyUsage has no digitalSignature. When its extendedKeyUsage names other purposes only (TLS, code,
+ * mail, ...), the check "extended-key-usage" warns; the purpose that the draft defines has no number yet.
+ * False, with a sentence in `why` and no anchor added, if one of them cannot be read. */
 STATUSLIST_API bool statuslist_verifier_add_anchor(struct statuslist_verifier *v, const void *bytes,
                                                    size_t len, char why[STATUSLIST_WHY]);
+/* A name that the first certificate of a chain must have: "dns:NAME" or "uri:URI", a subjectAltName (no
+ * wildcards; a URI byte for byte), or "subject:NAME", the whole subject as RFC 2253 writes it, like
+ * "subject:CN=Status,O=Example,C=DE". Of several names one is enough. Does not concern keys that you gave
+ * yourself. False, with a sentence in `why`, if the name has none of these forms. */
+STATUSLIST_API bool statuslist_verifier_expect_signer(struct statuslist_verifier *v, const char *name,
+                                                      char why[STATUSLIST_WHY]);
 /* For diagnosis only: without a key and an anchor, uses the key that the token itself contains. This shows
  * that the token is intact, but not who made it, so the check "key" is then a warning. */
 STATUSLIST_API void statuslist_verifier_trust_carried_key(struct statuslist_verifier *v, bool on);
 /* Accepts only this format. */
 STATUSLIST_API void statuslist_verifier_set_format(struct statuslist_verifier *v,
                                                    enum statuslist_format format);
-/* How many seconds the clock of the issuer may be off; the default is 0. */
+/* Adds the checks of a profile, whose names begin with "profile.": of OpenID4VC HAIP 1.0, or of ISO/IEC
+ * 18013-5, second edition (a CWT, with a certificate as in Table B.9). */
+STATUSLIST_API void statuslist_verifier_set_profile(struct statuslist_verifier *v,
+                                                    enum statuslist_profile profile);
+/* How many seconds the clock of the issuer may differ from `now`, for iat, nbf and exp; the default is 5. */
 STATUSLIST_API void statuslist_verifier_set_skew(struct statuslist_verifier *v, unsigned seconds);
 /* The largest list to accept, in bytes, uncompressed; the default is 16 MiB. */
 STATUSLIST_API void statuslist_verifier_set_inflate_limit(struct statuslist_verifier *v, size_t bytes);
@@ -61,7 +78,9 @@ struct statuslist_check {
  * report is accepted. */
 struct statuslist_claims {
     enum statuslist_format format;
-    const char *alg, *typ, *kid; /* a kid that is not printable is shown in hex, after "0x" */
+    /* `typ` of a CWT may be "279", the registered number of its media type. A kid that is not printable is
+     * shown in hex, after "0x". */
+    const char *alg, *typ, *kid;
     const char *sub, *iss, *aggregation_uri;
     bool has_iat, has_exp, has_ttl;
     int64_t iat, exp, ttl; /* seconds since 1970, ttl in seconds; at most 2^53 */

@@ -180,6 +180,7 @@ bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, const struct sl_com
     *ret = (struct sl_ctl){.server = server != NULL ? server : "http://127.0.0.1:8080",
                            .redis = redis != NULL ? redis : "localhost:6379",
                            .timeout = 30,
+                           .skew = 5,
                            .inflate_limit = 16u << 20};
     for (int i = 0; sl_options[i].name != NULL; i++)
         options[i] = (struct option){sl_options[i].name, sl_options[i].argument != NULL, NULL, FIRST + i};

@@ -33,7 +33,7 @@ const struct sl_option_row sl_options[] = {
     {"inflate-limit", "BYTES", SL_OPTION_NUMBER, AT(inflate_limit), SL_FOR_READERS, 0, 1u << 30,
      "largest list to accept, uncompressed (16 MiB)"},
     {"skew", "SECONDS", SL_OPTION_NUMBER, AT(skew), SL_FOR_READERS, 0, 86400,
-     "how far the clock of the issuer may be off (0)"},
+     "how far the clock of the issuer may be off (5)"},
     {"format", "jwt|cwt", SL_OPTION_FORMAT, AT(format), SL_FOR_VERIFY | SL_FOR_INSPECT, 0, 0,
      "ask only for this format"},
     {"redis", "ADDRESS", SL_OPTION_TEXT, AT(redis), SL_FOR_REDIS, 0, 0,

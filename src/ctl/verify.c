@@ -85,6 +85,18 @@ static int exit_of(const struct statuslist_report *r)
     return status <= STATUSLIST_SUSPENDED ? status : SL_EXIT_OTHER_STATUS;
 }
 
+/* A token from a moment that is still to come shows two clocks that differ, while the difference is small. */
+static void explain_clock(const struct statuslist_report *r, int64_t now)
+{
+    enum { CLOCKS_DIFFER_S = 300 };
+    const struct statuslist_check *iat = statuslist_report_find(r, "iat");
+    int64_t ahead = statuslist_report_claims(r)->iat - now;
+    if (iat != NULL && iat->outcome == STATUSLIST_FAIL && ahead > 0 && ahead <= CLOCKS_DIFFER_S)
+        sl_complain("the clock that signed is %" PRId64
+                    " s ahead of this one: set this clock, or allow for the difference with --skew %" PRId64,
+                    ahead, ahead);
+}
+
 static int verify(const struct sl_ctl *c, struct sl_web *web, struct statuslist_verifier *v, uint64_t index)
 {
     struct sl_answer a;
@@ -92,11 +104,12 @@ static int verify(const struct sl_ctl *c, struct sl_web *web, struct statuslist_
     int code = SL_EXIT_NO_ANSWER;
     if (sl_fetch_token(c, web, c->words[0], &a, &format)) {
         statuslist_verifier_set_format(v, format);
-        struct statuslist_report *r =
-            statuslist_verify(v, a.body.data, a.body.len, c->words[0], &index, (int64_t)time(NULL));
+        int64_t now = (int64_t)time(NULL);
+        struct statuslist_report *r = statuslist_verify(v, a.body.data, a.body.len, c->words[0], &index, now);
         if (r == NULL)
             abort();
         show_verdict(c, r, index);
+        explain_clock(r, now);
         code = exit_of(r);
         statuslist_report_free(r);
     }

@@ -99,7 +99,7 @@ static bool content(struct sl_cbor_in *in, unsigned info, struct sl_cbor_item *i
     return item->type != SL_IN_OTHER || other(in, info, item);
 }
 
-bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
+bool sl_cbor_value(struct sl_cbor_in *in, struct sl_cbor_item *ret)
 {
     if (in->why != NULL || in->at == in->end)
         return wrong(in, "it ends before it is complete");
@@ -107,14 +107,34 @@ bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
     unsigned info = *in->at++ & 31;
     if (info == 31 && item.type == SL_IN_OTHER) {
         item.end = true;
-    } else if (info == 31 && (item.type == SL_IN_ARRAY || item.type == SL_IN_MAP)) {
+    } else if (info == 31 && item.type >= SL_IN_BYTES && item.type <= SL_IN_MAP) {
         item.indefinite = in->loose = true;
-    } else if (info == 31) {
-        return wrong(in, "a string of indefinite length");
     } else if (!argument(in, info, &item) || !content(in, info, &item)) {
         return false;
     }
     *ret = item;
+    return true;
+}
+
+bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
+{
+    struct sl_cbor_item item;
+    if (!sl_cbor_value(in, &item))
+        return false;
+    if (item.indefinite && item.type <= SL_IN_TEXT)
+        return wrong(in, "a string of indefinite length");
+    *ret = item;
+    return true;
+}
+
+bool sl_cbor_chunk(struct sl_cbor_in *in, const struct sl_cbor_item *head, struct sl_span *ret)
+{
+    struct sl_cbor_item item;
+    if (!sl_cbor_next(in, &item) || item.end)
+        return false;
+    if (item.type != head->type)
+        return wrong(in, "a chunk of a string is of another type than the string");
+    *ret = item.text;
     return true;
 }
 
@@ -127,7 +147,7 @@ bool sl_cbor_each(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_
 {
     if (!count->indefinite && count->left == 0)
         return false;
-    if (!sl_cbor_next(in, ret))
+    if (!sl_cbor_value(in, ret))
         return false;
     if (ret->end)
         return count->indefinite ? false : wrong(in, "an end without a beginning");
@@ -138,18 +158,22 @@ bool sl_cbor_each(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_
 static void skip(struct sl_cbor_in *in, const struct sl_cbor_item *head, unsigned depth)
 {
     struct sl_cbor_item item = {.end = false};
+    struct sl_span chunk;
     if (depth > DEPTH_MAX) {
         wrong(in, "nested too deeply");
     } else if (head->end) {
         wrong(in, "an end without a beginning");
     } else if (head->type == SL_IN_TAG) {
-        if (sl_cbor_next(in, &item))
+        if (sl_cbor_value(in, &item))
             skip(in, &item, depth + 1);
+    } else if (head->indefinite && head->type <= SL_IN_TEXT) {
+        while (sl_cbor_chunk(in, head, &chunk)) {
+        }
     } else if (head->type == SL_IN_ARRAY || head->type == SL_IN_MAP) {
         struct sl_cbor_count count = sl_cbor_count(head);
         while (sl_cbor_each(in, &count, &item)) {
             skip(in, &item, depth + 1);
-            if (head->type == SL_IN_MAP && sl_cbor_next(in, &item))
+            if (head->type == SL_IN_MAP && sl_cbor_value(in, &item))
                 skip(in, &item, depth + 1);
         }
     }
@@ -168,9 +192,9 @@ bool sl_cbor_number(const struct sl_cbor_item *item, int64_t *ret)
     return true;
 }
 
-static bool same_key(const struct sl_cbor_item *a, const struct sl_cbor_item *b)
+bool sl_cbor_same_key(const struct sl_cbor_item *one, const struct sl_cbor_item *other)
 {
-    return a->type == b->type && a->n == b->n && sl_span_eq(a->text, b->text);
+    return one->type == other->type && one->n == other->n && sl_span_eq(one->text, other->text);
 }
 
 bool sl_cbor_key(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_cbor_keys *keys,
@@ -179,10 +203,10 @@ bool sl_cbor_key(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_c
     struct sl_cbor_item item;
     if (!sl_cbor_each(in, count, &item))
         return false;
-    if (item.type > SL_IN_NEGATIVE && item.type != SL_IN_TEXT)
-        return wrong(in, "a key of a map is neither a number nor a text");
+    if (item.type > SL_IN_NEGATIVE && (item.type != SL_IN_TEXT || item.indefinite))
+        return wrong(in, "a key of a map is neither a number nor a text of definite length");
     for (unsigned i = 0; i < keys->count; i++)
-        if (same_key(&keys->seen[i], &item))
+        if (sl_cbor_same_key(&keys->seen[i], &item))
             return wrong(in, "a key appears twice in one map");
     if (keys->count == SL_CBOR_KEYS)
         return wrong(in, "a map has too many keys");

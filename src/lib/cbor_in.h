@@ -24,7 +24,7 @@ enum sl_cbor_type { /* the major types, in their order */
 struct sl_cbor_item {
     enum sl_cbor_type type;
     uint64_t n;      /* number, length, count or tag */
-    bool indefinite; /* array or map without a count */
+    bool indefinite; /* array or map without a count; of sl_cbor_value: a string in chunks */
     bool real;       /* OTHER: a finite floating-point number, in `value` */
     bool end;        /* OTHER: the "break" of an indefinite length */
     double value;
@@ -35,6 +35,12 @@ struct sl_cbor_in sl_cbor_over(struct sl_span bytes);
 /* The next head, with its string if it is one; the items of arrays and maps and what is tagged follow. Text
  * is UTF-8 without NUL; strings of indefinite length are refused. False: error, or nothing left. */
 bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret);
+/* Likewise, but a string of indefinite length is an item without text: its chunks follow, for sl_cbor_skip or
+ * sl_cbor_chunk. */
+bool sl_cbor_value(struct sl_cbor_in *in, struct sl_cbor_item *ret);
+/* The next chunk of such a string; false at its end, or at an error: a chunk has the type of the string, and
+ * a length (RFC 8949 section 3.2.3). */
+bool sl_cbor_chunk(struct sl_cbor_in *in, const struct sl_cbor_item *head, struct sl_span *ret);
 /* Passes over the content of an item whose head was read. */
 void sl_cbor_skip(struct sl_cbor_in *in, const struct sl_cbor_item *head);
 /* UINT or NEGATIVE within int64_t. */
@@ -55,6 +61,7 @@ struct sl_cbor_keys {
     struct sl_cbor_item seen[SL_CBOR_KEYS];
     unsigned count;
 };
+bool sl_cbor_same_key(const struct sl_cbor_item *one, const struct sl_cbor_item *other);
 /* Like sl_cbor_each, for a map: an error at a key that was there already, is not a number or a text, or is
  * one too many. */
 bool sl_cbor_key(struct sl_cbor_in *in, struct sl_cbor_count *count, struct sl_cbor_keys *keys,

@@ -110,8 +110,7 @@ bool sl_certificate_has_name(X509 *x, const char *text)
     const char *name;
     if ((name = after(text, "dns:")) != NULL)
         return X509_check_host(x, name, strlen(name),
-                               X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
-                               NULL) == 1;
+                               X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
     if ((name = after(text, "uri:")) != NULL)
         return has_uri(x, name);
     return (name = after(text, "subject:")) != NULL && has_subject(x, name);

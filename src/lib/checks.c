@@ -79,6 +79,16 @@ static bool check_number(struct statuslist_report *r, const struct sl_parts *p, 
     return false;
 }
 
+/* A time that is still to come: by how much, so that a wrong clock can be told from a wrong token. */
+static void refuse_future(struct statuslist_report *r, const char *name, const char *section, int64_t at,
+                          const struct sl_expected *e)
+{
+    char text[32];
+    sl_verify_report_add(r, name, STATUSLIST_FAIL, section,
+                         "%s lies %" PRId64 " s in the future; clocks may differ by %u s (the skew)",
+                         time_text(at, text), at - e->now, e->skew);
+}
+
 /* The last word on a number that is right but for its form. */
 static void pass_number(struct statuslist_report *r, const char *name, const struct sl_number *n,
                         const char *detail)
@@ -92,16 +102,19 @@ static void pass_number(struct statuslist_report *r, const char *name, const str
 static void check_iat(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e)
 {
     char text[32];
-    if (p->nbf.kind != SL_NO_NUMBER && check_number(r, p, "nbf", &p->nbf, STATUSLIST_FAIL))
-        sl_verify_report_add(r, "nbf", p->nbf.value > e->now + e->skew ? STATUSLIST_FAIL : STATUSLIST_PASS,
-                             "RFC 7519 section 4.1.5", "%s", time_text(p->nbf.value, text));
+    if (p->nbf.kind != SL_NO_NUMBER && check_number(r, p, "nbf", &p->nbf, STATUSLIST_FAIL)) {
+        if (p->nbf.value > e->now + e->skew)
+            refuse_future(r, "nbf", "RFC 7519 section 4.1.5", p->nbf.value, e);
+        else
+            sl_verify_report_add(r, "nbf", STATUSLIST_PASS, "RFC 7519 section 4.1.5", "%s",
+                                 time_text(p->nbf.value, text));
+    }
     if (!check_number(r, p, "iat", &p->iat, STATUSLIST_FAIL))
         return;
     r->claims.has_iat = true;
     r->claims.iat = p->iat.value;
     if (p->iat.value > e->now + e->skew)
-        sl_verify_report_add(r, "iat", STATUSLIST_FAIL, token_section(p), "%s lies in the future",
-                             time_text(p->iat.value, text));
+        refuse_future(r, "iat", token_section(p), p->iat.value, e);
     else
         pass_number(r, "iat", &p->iat, time_text(p->iat.value, text));
 }
@@ -114,8 +127,9 @@ static void check_exp(struct statuslist_report *r, const struct sl_parts *p, con
     r->claims.has_exp = true;
     r->claims.exp = p->exp.value;
     if (p->exp.value <= e->now - e->skew)
-        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, RULES, "expired at %s",
-                             time_text(p->exp.value, text));
+        sl_verify_report_add(r, "exp", STATUSLIST_FAIL, RULES,
+                             "expired at %s, %" PRId64 " s ago; clocks may differ by %u s (the skew)",
+                             time_text(p->exp.value, text), e->now - p->exp.value, e->skew);
     else if (r->claims.has_iat && p->exp.value <= r->claims.iat)
         sl_verify_report_add(r, "exp", STATUSLIST_FAIL, token_section(p), "%s is not after iat",
                              time_text(p->exp.value, text));
@@ -152,6 +166,14 @@ static bool check_bits(struct statuslist_report *r, const struct sl_parts *p)
     return false;
 }
 
+/* What a stream that is no zlib stream is, where its first bytes tell. */
+static const char *stream_kind(struct sl_span lst)
+{
+    if (lst.len >= 2 && memcmp(lst.at, "\x1f\x8b", 2) == 0)
+        return "gzip (RFC 1952), and not ";
+    return "";
+}
+
 static void inflate_list(struct statuslist_report *r, const struct sl_parts *p, size_t limit)
 {
     uint8_t *list;
@@ -164,8 +186,8 @@ static void inflate_list(struct statuslist_report *r, const struct sl_parts *p, 
         sl_verify_report_add(r, "inflate-limit", STATUSLIST_FAIL, SL_SECTION_BYTES,
                              "inflates to more than %zu bytes", limit);
     } else if (result != STATUSLIST_OK) {
-        sl_verify_report_add(r, "zlib", STATUSLIST_FAIL, SL_SECTION_BYTES, "lst: %s (RFC 1950)",
-                             statuslist_result_text(result));
+        sl_verify_report_add(r, "zlib", STATUSLIST_FAIL, SL_SECTION_BYTES, "lst: %s%s (zlib, RFC 1950)",
+                             stream_kind(p->lst), statuslist_result_text(result));
     } else {
         sl_verify_report_own(r, list);
         r->claims.list = list;

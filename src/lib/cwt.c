@@ -9,6 +9,8 @@
 enum { TAG_SIGN1 = 18, TAG_CWT = 61 };
 /* RFC 9052 section 3.1, RFC 9596, RFC 9360. */
 enum { HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16, HEADER_X5CHAIN = 33 };
+/* application/statuslist+cwt as a CoAP Content-Format, which header 16 may be instead (RFC 9596). */
+enum { CONTENT_FORMAT = 279 };
 /* RFC 8392 section 4 and the draft's own two. */
 enum { ISS = 1, SUB = 2, EXP = 4, NBF = 5, IAT = 6, STATUS_LIST = 65533, TTL = 65534 };
 
@@ -79,7 +81,7 @@ static bool read_cwt_chain(struct sl_cbor_in *in, struct sl_parts *p)
     struct sl_cbor_count count = sl_cbor_count(&v);
     bool ok = true;
     while (sl_cbor_each(in, &count, &c)) {
-        ok = ok && c.type == SL_IN_BYTES && p->chain_len < SL_CHAIN_MAX;
+        ok = ok && c.type == SL_IN_BYTES && !c.indefinite && p->chain_len < SL_CHAIN_MAX;
         if (ok)
             p->chain[p->chain_len++] = c.text;
         sl_cbor_skip(in, &c);
@@ -94,17 +96,33 @@ struct header {
     int64_t alg;
     bool alg_wrong;
     struct sl_string typ;
+    bool typ_is_number; /* then it is not a string */
+    int64_t typ_number;
+    struct sl_cbor_keys keys;
 };
+
+static void read_cwt_typ(struct statuslist_report *r, struct sl_cbor_in *in, struct header *h)
+{
+    struct sl_cbor_item v;
+    h->typ.kind = SL_STRING_WRONG;
+    if (!sl_cbor_next(in, &v))
+        return;
+    sl_cbor_skip(in, &v);
+    h->typ_is_number = sl_cbor_number(&v, &h->typ_number);
+    if (v.type == SL_IN_TEXT) {
+        h->typ.kind = SL_STRING;
+        h->typ.at = sl_verify_report_keep(r, v.text);
+    }
+}
 
 /* Reads one of the two maps of a header. */
 static void header_map(struct statuslist_report *r, struct sl_cbor_in *in, const struct sl_cbor_item *map,
                        struct sl_parts *p, struct header *h)
 {
-    struct sl_cbor_keys keys = {.count = 0};
     struct sl_cbor_count count = sl_cbor_count(map);
     struct sl_cbor_item key, v;
     int64_t k;
-    while (sl_cbor_key(in, &count, &keys, &key)) {
+    while (sl_cbor_key(in, &count, &h->keys, &key)) {
         if (!sl_cbor_number(&key, &k))
             k = 0;
         if (k == HEADER_ALG) {
@@ -113,13 +131,13 @@ static void header_map(struct statuslist_report *r, struct sl_cbor_in *in, const
             h->alg_wrong = alg.kind != SL_WHOLE;
             h->alg = alg.value;
         } else if (k == HEADER_TYP) {
-            h->typ = read_cbor_text(r, in);
+            read_cwt_typ(r, in, h);
         } else if (k == HEADER_KID) {
             read_cwt_kid(r, in);
         } else if (k == HEADER_X5CHAIN) {
             h->has_chain = true;
             h->lone = read_cwt_chain(in, p);
-        } else if (sl_cbor_next(in, &v)) {
+        } else if (sl_cbor_value(in, &v)) {
             h->has_crit = h->has_crit || k == HEADER_CRIT;
             sl_cbor_skip(in, &v);
         }
@@ -133,9 +151,9 @@ static void check_alg(struct statuslist_report *r, const struct header *h, const
     if (h->has_alg && !h->alg_wrong) {
         p->alg = sl_alg_of_cose(h->alg);
         snprintf(name, sizeof name, "%lld", (long long)h->alg);
-        r->claims.alg = p->alg != NULL ? p->alg->jose : sl_verify_report_keep(r, sl_span(name, strlen(name)));
+        r->claims.alg = p->alg != NULL ? p->alg->name : sl_verify_report_keep(r, sl_span(name, strlen(name)));
         if (p->alg != NULL)
-            sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->jose);
+            sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_CWT, "%s", p->alg->name);
         else if (h->alg >= 4 && h->alg <= 7)
             sl_verify_report_add(r, "alg", STATUSLIST_FAIL, SL_SECTION_CWT,
                                  "%s is a MAC: everyone who can verify it can also make it", name);
@@ -149,27 +167,72 @@ static void check_alg(struct statuslist_report *r, const struct header *h, const
     }
 }
 
+static void check_cwt_typ(struct statuslist_report *r, const struct header *h, const struct header *open)
+{
+    char number[24];
+    r->claims.typ = h->typ.at;
+    if (h->typ_is_number) {
+        snprintf(number, sizeof number, "%lld", (long long)h->typ_number);
+        r->claims.typ = sl_verify_report_keep(r, sl_span(number, strlen(number)));
+    }
+    if (h->typ_is_number && h->typ_number == CONTENT_FORMAT)
+        sl_verify_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT,
+                             "%d, the registered number of application/statuslist+cwt", CONTENT_FORMAT);
+    else if (h->typ.at != NULL && strcmp(h->typ.at, "application/statuslist+cwt") == 0)
+        sl_verify_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT, "\"%s\"", h->typ.at);
+    else if (open->typ.kind != SL_NO_STRING && h->typ.kind == SL_NO_STRING)
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "header 16 is not in the protected header");
+    else if (h->typ_is_number)
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "%s is not %d, the number of application/statuslist+cwt", number,
+                             CONTENT_FORMAT);
+    else if (h->typ.kind == SL_NO_STRING)
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT, "header 16 is missing");
+    else if (h->typ.at == NULL)
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "header 16 is neither a text nor a number");
+    else
+        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
+                             "\"%s\" is not \"application/statuslist+cwt\"", h->typ.at);
+}
+
+/* What stands in both maps has two values, and readers choose differently (RFC 9052 section 3). */
+static bool header_shared(const struct header *h, const struct header *open, char ret[static 80])
+{
+    for (unsigned i = 0; i < h->keys.count; i++) {
+        for (unsigned j = 0; j < open->keys.count; j++) {
+            const struct sl_cbor_item *key = &open->keys.seen[j];
+            int64_t number;
+            if (!sl_cbor_same_key(&h->keys.seen[i], key))
+                continue;
+            if (sl_cbor_number(key, &number))
+                snprintf(ret, 80, "header %lld", (long long)number);
+            else
+                snprintf(ret, 80, "header \"%.*s\"", (int)(key->text.len < 60 ? key->text.len : 60),
+                         key->text.at);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_header(struct statuslist_report *r, const struct header *h, const struct header *open,
                          struct sl_parts *p)
 {
+    char label[80];
     p->header_read = true;
     if (h->has_crit || open->has_crit)
         sl_verify_report_add(
             r, "header", STATUSLIST_FAIL, SL_SECTION_CWT,
             "header 2 (crit) names extensions that a reader must understand; this reader knows none");
+    else if (header_shared(h, open, label))
+        sl_verify_report_add(r, "header", STATUSLIST_FAIL, "RFC 9052 section 3",
+                             "%s stands in the protected map and in the unprotected one", label);
     else
         sl_verify_report_add(r, "header", STATUSLIST_PASS, SL_SECTION_CWT,
                              "a protected map and an unprotected one");
-    r->claims.typ = h->typ.at;
-    if (h->typ.at != NULL && strcmp(h->typ.at, "application/statuslist+cwt") == 0)
-        sl_verify_report_add(r, "typ", STATUSLIST_PASS, SL_SECTION_CWT, "\"%s\"", h->typ.at);
-    else if (open->typ.kind != SL_NO_STRING && h->typ.kind == SL_NO_STRING)
-        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
-                             "header 16 is not in the protected header");
-    else
-        sl_verify_report_add(r, "typ", STATUSLIST_FAIL, SL_SECTION_CWT,
-                             "\"%s\" is not \"application/statuslist+cwt\"",
-                             h->typ.at != NULL ? h->typ.at : "");
+    check_cwt_typ(r, h, open);
     check_alg(r, h, open, p);
     if (p->chain_wrong) {
         p->chain_len = 0;
@@ -187,6 +250,32 @@ static void check_header(struct statuslist_report *r, const struct header *h, co
             r, "x5chain", STATUSLIST_WARN, SL_SECTION_CWT,
             "header 33 is unprotected: some verifiers look for it in the protected header only");
     }
+}
+
+/* The byte string of `lst`, in one piece or in chunks, which are joined: they cannot be more than the token.
+ */
+static void read_cwt_lst(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_parts *p)
+{
+    struct sl_cbor_item v;
+    struct sl_span chunk;
+    size_t n = 0;
+    p->lst_kind = SL_LST_WRONG;
+    if (!sl_cbor_value(in, &v))
+        return;
+    if (v.type != SL_IN_BYTES || !v.indefinite) {
+        sl_cbor_skip(in, &v);
+        p->lst_kind = v.type == SL_IN_BYTES ? SL_LST : SL_LST_WRONG;
+        p->lst = v.type == SL_IN_BYTES ? v.text : p->lst;
+        return;
+    }
+    char *joined = sl_verify_report_alloc(r, (size_t)(in->end - in->at));
+    while (joined != NULL && sl_cbor_chunk(in, &v, &chunk)) {
+        if (chunk.len > 0)
+            memcpy(joined + n, chunk.at, chunk.len);
+        n += chunk.len;
+    }
+    p->lst_kind = SL_LST;
+    p->lst = sl_span(joined, joined != NULL ? n : 0);
 }
 
 static void status_list(struct statuslist_report *r, struct sl_cbor_in *in, struct sl_parts *p)
@@ -207,12 +296,10 @@ static void status_list(struct statuslist_report *r, struct sl_cbor_in *in, stru
             p->bits = read_cbor_number(in);
         } else if (named && sl_span_eq(key.text, SL_SPAN("aggregation_uri"))) {
             p->aggregation_uri = read_cbor_text(r, in);
-        } else if (sl_cbor_next(in, &v)) {
+        } else if (named && sl_span_eq(key.text, SL_SPAN("lst"))) {
+            read_cwt_lst(r, in, p);
+        } else if (sl_cbor_value(in, &v)) {
             sl_cbor_skip(in, &v);
-            if (named && sl_span_eq(key.text, SL_SPAN("lst"))) {
-                p->lst_kind = v.type == SL_IN_BYTES ? SL_LST : SL_LST_WRONG;
-                p->lst = v.type == SL_IN_BYTES ? v.text : p->lst;
-            }
         }
     }
 }
@@ -244,7 +331,7 @@ static void read_cwt_claim(struct statuslist_report *r, struct sl_cbor_in *in, i
         status_list(r, in, p);
         break;
     default:
-        if (sl_cbor_next(in, &v))
+        if (sl_cbor_value(in, &v))
             sl_cbor_skip(in, &v);
     }
 }

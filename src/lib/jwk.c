@@ -99,20 +99,47 @@ static EVP_PKEY *rsa(const json_t *jwk, char why[STATUSLIST_WHY])
     return key;
 }
 
-EVP_PKEY *sl_jwk_read(const void *json, char why[STATUSLIST_WHY])
+/* RFC 7517 sections 4.2 and 4.3: what the key is for, where it says so. */
+static bool may_verify(const json_t *jwk, char why[STATUSLIST_WHY])
+{
+    const json_t *use = json_object_get(jwk, "use"), *operations = json_object_get(jwk, "key_ops");
+    if (use != NULL && (!json_is_string(use) || strcmp(json_string_value(use), "sig") != 0)) {
+        snprintf(why, STATUSLIST_WHY, "the JWK is not for signatures (use is not sig)");
+        return false;
+    }
+    bool found = operations == NULL;
+    for (size_t i = 0; i < json_array_size(operations); i++) {
+        const char *operation = json_string_value(json_array_get(operations, i));
+        found = found || (operation != NULL && strcmp(operation, "verify") == 0);
+    }
+    if (!found)
+        snprintf(why, STATUSLIST_WHY, "the JWK is not for verifying (key_ops has no verify)");
+    return found;
+}
+
+/* RFC 7517 section 4.4: a JWK with an alg is for that algorithm alone. *ret: NULL: it has none. */
+static bool named_alg(const json_t *jwk, const EVP_PKEY *key, const struct sl_alg **ret,
+                      char why[STATUSLIST_WHY])
+{
+    const json_t *name = json_object_get(jwk, "alg");
+    const struct sl_alg *alg = json_is_string(name) ? sl_alg_of_jose(json_string_value(name)) : NULL;
+    if (name != NULL && (alg == NULL || !sl_alg_fits(alg, key))) {
+        snprintf(why, STATUSLIST_WHY, "the JWK's alg is not a signature algorithm of its kind of key");
+        return false;
+    }
+    *ret = alg;
+    return true;
+}
+
+EVP_PKEY *sl_jwk_read(const void *json, const struct sl_alg **ret_alg, char why[STATUSLIST_WHY])
 {
     const json_t *jwk = json;
     const char *kty = json_string_value(json_object_get(jwk, "kty"));
     const char *crv = json_string_value(json_object_get(jwk, "crv"));
-    const char *use = json_string_value(json_object_get(jwk, "use"));
     EVP_PKEY *key = NULL;
     snprintf(why, STATUSLIST_WHY, "not a JWK with kty EC, OKP or RSA (RFC 7517)");
-    if (kty == NULL)
+    if (kty == NULL || !may_verify(jwk, why))
         return NULL;
-    if (use != NULL && strcmp(use, "sig") != 0) {
-        snprintf(why, STATUSLIST_WHY, "the JWK is not for signatures (use is not sig)");
-        return NULL;
-    }
     ERR_set_mark();
     if (strcmp(kty, "EC") == 0)
         key = ec(jwk, crv != NULL ? crv : "", why);
@@ -120,6 +147,10 @@ EVP_PKEY *sl_jwk_read(const void *json, char why[STATUSLIST_WHY])
         key = okp(jwk, crv != NULL ? crv : "", why);
     else if (strcmp(kty, "RSA") == 0)
         key = rsa(jwk, why);
+    if (key != NULL && !named_alg(jwk, key, ret_alg, why)) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
     ERR_pop_to_mark();
     return key;
 }

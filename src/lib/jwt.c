@@ -22,9 +22,15 @@ static bool split_parts(struct statuslist_report *r, struct sl_span token, struc
     const char *end = token.at + token.len;
     const char *first = memchr(token.at, '.', token.len);
     const char *second = first != NULL ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-    if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) {
-        sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT,
-                             "not three parts between two dots (RFC 7515 section 7.1)");
+    const char *wrong = NULL;
+    if (token.len >= 2 && memcmp(token.at, "\x1f\x8b", 2) == 0)
+        wrong = "gzip (RFC 1952): undo its Content-Encoding first";
+    else if (memchr(token.at, '~', token.len) != NULL)
+        wrong = "a ~, as in an SD-JWT: a Status List Token is a JWT without one";
+    else if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL)
+        wrong = "not three parts between two dots (RFC 7515 section 7.1)";
+    if (wrong != NULL) {
+        sl_verify_report_add(r, "encoding", STATUSLIST_FAIL, SL_SECTION_JWT, "%s", wrong);
         return false;
     }
     p->signed_bytes = sl_span(token.at, (size_t)(second - token.at));
@@ -117,7 +123,7 @@ static void read_jwt_jwk(struct statuslist_report *r, const json_t *o, struct sl
 {
     char why[STATUSLIST_WHY];
     const json_t *v = json_object_get(o, "jwk");
-    if (v != NULL && (p->jwk = sl_jwk_read(v, why)) == NULL)
+    if (v != NULL && (p->jwk = sl_jwk_read(v, &p->jwk_alg, why)) == NULL)
         sl_verify_report_add(r, "jwk", STATUSLIST_FAIL, SL_SECTION_JWT, "%s", why);
 }
 
@@ -142,7 +148,7 @@ static void read_jwt_header(struct statuslist_report *r, const json_t *o, struct
                              typ.at != NULL ? typ.at : "");
     p->alg = alg.at != NULL ? sl_alg_of_jose(alg.at) : NULL;
     if (p->alg != NULL)
-        sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_JWT, "%s", p->alg->jose);
+        sl_verify_report_add(r, "alg", STATUSLIST_PASS, SL_SECTION_JWT, "%s", p->alg->name);
     else
         sl_alg_refuse(r, SL_SECTION_JWT, alg.at != NULL ? alg.at : "");
     read_jwt_chain(r, json_object_get(o, "x5c"), p);

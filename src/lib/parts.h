@@ -6,17 +6,20 @@
 
 /* A signature algorithm that a token may have; MACs and "none" are not among them. */
 struct sl_alg {
-    const char *jose;
+    const char *name;
     int64_t cose;
     const char *key;   /* "EC", "RSA" or "ED25519", as OpenSSL calls the type */
     const char *group; /* of an EC key */
     const char *digest;
     size_t half; /* bytes of r and of s */
     bool pss;
+    bool cose_only; /* JOSE has no such name */
 };
 /* NULL: unknown. */
 const struct sl_alg *sl_alg_of_jose(const char *name);
 const struct sl_alg *sl_alg_of_cose(int64_t id);
+/* Whether they are two names of one kind of signature, like EdDSA and Ed25519. */
+bool sl_alg_alike(const struct sl_alg *one, const struct sl_alg *other);
 
 struct sl_number {
     enum { SL_NO_NUMBER, SL_NUMBER_WRONG, SL_WHOLE, SL_FRACTION } kind;
@@ -41,7 +44,8 @@ struct sl_parts {
     struct sl_span chain[SL_CHAIN_MAX]; /* certificates in DER, leaf first */
     unsigned chain_len;
     bool chain_wrong;
-    EVP_PKEY *jwk; /* owned */
+    EVP_PKEY *jwk;                /* owned */
+    const struct sl_alg *jwk_alg; /* that this JWK names; NULL: none */
 
     bool claims_read;
     struct sl_string sub, iss, aggregation_uri;
@@ -71,7 +75,8 @@ struct sl_expected {
 };
 void sl_check_claims(struct statuslist_report *r, const struct sl_parts *p, const struct sl_expected *e);
 
-/* A public key from a JWK (RFC 7517; EC, OKP with Ed25519, RSA). NULL, with a sentence. `jwk`: a json_t *. */
-EVP_PKEY *sl_jwk_read(const void *jwk, char why[STATUSLIST_WHY]);
+/* A public key from a JWK (RFC 7517; EC, OKP with Ed25519, RSA) that may verify signatures. NULL, with a
+ * sentence. `jwk`: a json_t *. *ret_alg: the only algorithm that it is for; NULL: any that fits. */
+EVP_PKEY *sl_jwk_read(const void *jwk, const struct sl_alg **ret_alg, char why[STATUSLIST_WHY]);
 /* Whether the key can have made a signature of this kind. */
 bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key);

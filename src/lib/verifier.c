@@ -5,6 +5,8 @@
  * and a failed one does not stop the next, so that the report names everything that is wrong at once. */
 #include "lib/verifier_int.h"
 
+#include "lib/certificate.h"
+
 #include <jansson.h>
 #include <limits.h>
 #include <openssl/err.h>
@@ -14,23 +16,36 @@
 #include <stdlib.h>
 
 #define INFLATE_LIMIT (16u << 20)
+/* Clocks that follow NTP differ by far less; without any allowance a token that was just signed is refused by
+ * a clock that is a second behind. */
+#define SKEW_S 5
 
 struct statuslist_verifier *statuslist_verifier_new(void)
 {
     struct statuslist_verifier *v = calloc(1, sizeof *v);
-    if (v != NULL)
+    if (v != NULL) {
         v->inflate_limit = INFLATE_LIMIT;
+        v->skew = SKEW_S;
+    }
     return v;
+}
+
+static void drop_keys(struct statuslist_verifier *v, size_t keep)
+{
+    while (v->key_count > keep) {
+        struct sl_trusted_key *last = &v->keys[--v->key_count];
+        EVP_PKEY_free(last->key);
+        X509_free(last->certificate);
+    }
 }
 
 void statuslist_verifier_free(struct statuslist_verifier *v)
 {
     if (v == NULL)
         return;
-    for (size_t i = 0; i < v->key_count; i++) {
-        EVP_PKEY_free(v->keys[i].key);
-        X509_free(v->keys[i].certificate);
-    }
+    drop_keys(v, 0);
+    for (size_t i = 0; i < v->signer_count; i++)
+        free(v->signers[i]);
     X509_STORE_free(v->anchors);
     free(v);
 }
@@ -45,6 +60,27 @@ void statuslist_verifier_set_format(struct statuslist_verifier *v, enum statusli
     v->format = format;
 }
 
+void statuslist_verifier_set_profile(struct statuslist_verifier *v, enum statuslist_profile profile)
+{
+    v->profile = profile;
+}
+
+bool statuslist_verifier_expect_signer(struct statuslist_verifier *v, const char *name,
+                                       char why[STATUSLIST_WHY])
+{
+    if (!sl_certificate_name_is_one(name)) {
+        snprintf(why, STATUSLIST_WHY, "not a name of the form dns:NAME, uri:URI or subject:NAME");
+        return false;
+    }
+    char *copy = v->signer_count < SL_SIGNERS_MAX ? strdup(name) : NULL;
+    if (copy == NULL) {
+        snprintf(why, STATUSLIST_WHY, "more than %d names, or no memory", SL_SIGNERS_MAX);
+        return false;
+    }
+    v->signers[v->signer_count++] = copy;
+    return true;
+}
+
 void statuslist_verifier_set_skew(struct statuslist_verifier *v, unsigned seconds)
 {
     v->skew = seconds;
@@ -55,24 +91,56 @@ void statuslist_verifier_set_inflate_limit(struct statuslist_verifier *v, size_t
     v->inflate_limit = bytes;
 }
 
-/* Takes both over. */
-static bool add_trusted_key(struct statuslist_verifier *v, EVP_PKEY *key, X509 *certificate,
+/* Takes what it refers to over. */
+static bool add_trusted_key(struct statuslist_verifier *v, struct sl_trusted_key key,
                             char why[STATUSLIST_WHY])
 {
-    if (key != NULL && v->key_count < SL_KEYS_MAX) {
-        v->keys[v->key_count++] = (struct sl_trusted_key){key, certificate};
+    if (key.key != NULL && v->key_count < SL_KEYS_MAX) {
+        v->keys[v->key_count++] = key;
         return true;
     }
-    snprintf(why, STATUSLIST_WHY, key == NULL ? "a key of an unknown kind" : "more than %d keys",
+    snprintf(why, STATUSLIST_WHY, key.key == NULL ? "a key of an unknown kind" : "more than %d keys",
              SL_KEYS_MAX);
-    EVP_PKEY_free(key);
-    X509_free(certificate);
+    EVP_PKEY_free(key.key);
+    X509_free(key.certificate);
     return false;
 }
 
 static bool add_certificate(struct statuslist_verifier *v, X509 *x, char why[STATUSLIST_WHY])
 {
-    return add_trusted_key(v, X509_get_pubkey(x), x, why);
+    return add_trusted_key(v, (struct sl_trusted_key){.key = X509_get_pubkey(x), .certificate = x}, why);
+}
+
+static bool add_jwk(struct statuslist_verifier *v, const json_t *jwk, char why[STATUSLIST_WHY])
+{
+    struct sl_trusted_key key = {.certificate = NULL};
+    key.key = sl_jwk_read(jwk, &key.alg, why);
+    return key.key != NULL && add_trusted_key(v, key, why);
+}
+
+/* A set has keys for other purposes, and of kinds that are not known here: those are left out (RFC 7517
+ * section 5), and count only if nothing is left. */
+static bool add_jwk_set(struct statuslist_verifier *v, const json_t *set, char why[STATUSLIST_WHY])
+{
+    size_t before = v->key_count, n = json_array_size(set);
+    char one[STATUSLIST_WHY] = "";
+    if (n == 0) {
+        snprintf(why, STATUSLIST_WHY, "the JWK set has no key");
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct sl_trusted_key key = {.certificate = NULL};
+        key.key = sl_jwk_read(json_array_get(set, i), &key.alg, one);
+        if (key.key == NULL && v->left_out++ == 0)
+            memcpy(v->left_why, one, sizeof v->left_why);
+        if (key.key != NULL && !add_trusted_key(v, key, why)) {
+            drop_keys(v, before);
+            return false;
+        }
+    }
+    if (v->key_count == before)
+        snprintf(why, STATUSLIST_WHY, "no key of the JWK set can be used; the last: %.100s", one);
+    return v->key_count > before;
 }
 
 static bool add_json(struct statuslist_verifier *v, const char *text, size_t len, char why[STATUSLIST_WHY])
@@ -84,14 +152,7 @@ static bool add_json(struct statuslist_verifier *v, const char *text, size_t len
         return false;
     }
     const json_t *set = json_object_get(root, "keys");
-    size_t n = set != NULL ? json_array_size(set) : 1;
-    bool ok = n > 0;
-    if (!ok)
-        snprintf(why, STATUSLIST_WHY, "the JWK set has no key");
-    for (size_t i = 0; i < n && ok; i++) {
-        EVP_PKEY *key = sl_jwk_read(set != NULL ? json_array_get(set, i) : root, why);
-        ok = key != NULL && add_trusted_key(v, key, NULL, why);
-    }
+    bool ok = set != NULL ? add_jwk_set(v, set, why) : add_jwk(v, root, why);
     json_decref(root);
     return ok;
 }
@@ -115,7 +176,7 @@ static bool add_pem(struct statuslist_verifier *v, const void *bytes, size_t len
     if (x != NULL)
         return add_certificate(v, x, why);
     if (key != NULL)
-        return add_trusted_key(v, key, NULL, why);
+        return add_trusted_key(v, (struct sl_trusted_key){.key = key}, why);
     snprintf(why, STATUSLIST_WHY, "the PEM has no certificate and no public key");
     return false;
 }
@@ -234,6 +295,11 @@ struct statuslist_report *statuslist_verify(const struct statuslist_verifier *v,
     if (p.header_read)
         sl_check_signature(v, r, &p, now);
     sl_check_claims(r, &p, &expected);
+    if (p.header_read) {
+        ERR_set_mark();
+        sl_check_profile(v, r, &p);
+        ERR_pop_to_mark();
+    }
     EVP_PKEY_free(p.jwk);
     if (r->no_memory) {
         statuslist_report_free(r);

@@ -26,12 +26,14 @@ def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def certificate(key, subject="peer", issuer="peer", signer=None):
+def certificate(key, subject="peer", issuer="peer", signer=None, extension=None):
     def name(text):
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
     now = datetime.datetime.utcnow()
     made = x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name(issuer)).public_key(key.public_key())
     made = made.serial_number(1).not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+    if extension is not None:
+        made = made.add_extension(extension, critical=True)
     return made.sign(signer or key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
@@ -40,7 +42,13 @@ class Maker:
 
     def __init__(self):
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = certificate(self.key)
+        ca = ec.generate_private_key(ec.SECP256R1())
+        usage = x509.KeyUsage(False, False, True, False, False, False, False, False, False)
+        purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+        self.certificates = {
+            "issued": certificate(self.key, issuer="peers", signer=ca), "self-signed": certificate(self.key),
+            "encipherment": certificate(self.key, issuer="peers", signer=ca, extension=usage),
+            "tls": certificate(self.key, issuer="peers", signer=ca, extension=purpose)}
 
     def sign(self, data):
         r, s = utils.decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
@@ -48,7 +56,7 @@ class Maker:
 
     def jwt(self, uri, aggregation, change):
         now = int(time.time())
-        header = {"alg": "ES256", "typ": "statuslist+jwt", "x5c": [base64.b64encode(self.certificate).decode()]}
+        header = {"alg": "ES256", "typ": "statuslist+jwt", "x5c": [base64.b64encode(self.certificates[change("certificate", "issued")]).decode()]}
         claims = {"sub": uri, "iss": "https://peer.example", "iat": now - 5, "exp": now + 3600, "ttl": 60,
                   "status_list": {"bits": 1, "lst": b64(zlib.compress(RAW, 9)), "aggregation_uri": aggregation}}
         header, claims = change("jwt_header", header), change("jwt_claims", change("claims", claims))
@@ -58,7 +66,7 @@ class Maker:
 
     def cwt(self, uri, aggregation, change):
         now = int(time.time())
-        header = {1: -7, 16: CWT, 33: self.certificate}
+        header = {1: -7, 16: CWT, 33: self.certificates[change("certificate", "issued")]}
         claims = {2: uri, 1: "https://peer.example", 6: now - 5, 4: now + 3600, 65534: 60,
                   65533: {"bits": 1, "lst": zlib.compress(RAW, 9), "aggregation_uri": aggregation}}
         header, claims, outside = change("cwt_header", (header, claims, {}))

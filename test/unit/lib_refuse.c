@@ -25,6 +25,8 @@ static const struct {
     {"alg", NULL, "{\"alg\":\"HS256\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", CLAIMS},
     {"alg", NULL, "{\"alg\":\"es256\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", CLAIMS},
     {"key", NULL, "{\"alg\":\"ES384\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", CLAIMS},
+    {"key", NULL, "{\"alg\":\"Ed25519\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", CLAIMS},
+    {"alg", NULL, "{\"alg\":\"ESP256\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", CLAIMS}, /* COSE's */
     {"header", NULL, "{\"alg\":\"ES256\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\",\"crit\":[\"x\"]}", CLAIMS},
     {"header", NULL, "{\"alg\":\"ES256\",\"alg\":\"ES256\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}",
      CLAIMS},
@@ -47,13 +49,15 @@ static const struct {
     {"iss", NULL, HEADER, "{\"iss\":[],\"sub\":\"" URI "\"," TIMES "," LIST "}"},
     {"iat", NULL, HEADER, WITH_TIMES("\"exp\":1700003590,\"ttl\":60")},
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":\"1699999990\",\"exp\":1700003590,\"ttl\":60")},
-    {"iat", NULL, HEADER, WITH_TIMES("\"iat\":1700000001,\"exp\":1700003590,\"ttl\":60")},
+    {"iat", NULL, HEADER, WITH_TIMES("\"iat\":1700000006,\"exp\":1700003590,\"ttl\":60")},
+    {NULL, NULL, HEADER, WITH_TIMES("\"iat\":1700000005,\"exp\":1700003590,\"ttl\":60")},
     {NULL, "iat", HEADER, WITH_TIMES("\"iat\":1699999990.5,\"exp\":1700003590,\"ttl\":60")},
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":-9223372036854775807,\"exp\":1700003590,\"ttl\":60")},
     {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":9223372036854775807,\"ttl\":60")},
     {"iat", NULL, HEADER, WITH_TIMES("\"iat\":1e30,\"exp\":1700003590,\"ttl\":60")},
     {NULL, "exp", HEADER, WITH_TIMES("\"iat\":1699999990,\"ttl\":60")},
-    {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":1700000000,\"ttl\":60")},
+    {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":1699999995,\"ttl\":60")},
+    {NULL, NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":1699999996,\"ttl\":60")},
     {"exp", NULL, HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":null,\"ttl\":60")},
     {"nbf", NULL, HEADER, WITH_TIMES(TIMES ",\"nbf\":1700000100")},
     {NULL, "ttl", HEADER, WITH_TIMES("\"iat\":1699999990,\"exp\":1700003590")},
@@ -130,6 +134,33 @@ static void test_jwt_around(void **state)
     EVP_PKEY_free(key);
 }
 
+/* What is wrong has a name where it is a known mistake. */
+static void test_mistakes_have_names(void **state)
+{
+    (void)state;
+    EVP_PKEY *key = new_key("P-256");
+    struct statuslist_verifier *v = verifier_of(key);
+    char *gzip = make_jwt(key, HEADER, WITH_LIST("{\"bits\":1,\"lst\":\"H4sIAAAAAAAA_wMAAAAAAAAAAAA\"}")),
+         *late = make_jwt(key, HEADER, WITH_TIMES("\"iat\":1700000007,\"exp\":1700003590,\"ttl\":60")), *sd;
+    assert_true(asprintf(&sd, "%s~", gzip) > 0);
+    const struct {
+        const char *token, *check, *word;
+    } rows[] = {{gzip, "zlib", "gzip"},
+                {sd, "encoding", "SD-JWT"},
+                {"\x1f\x8b\x08\x01", "encoding", "gzip"},
+                {late, "iat", "lies 7 s in the future; clocks may differ by 5 s"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct statuslist_report *r =
+            statuslist_verify(v, rows[i].token, strlen(rows[i].token), URI, NULL, NOW_S);
+        only_failure(r, rows[i].check, rows[i].word);
+        assert_non_null(strstr(statuslist_report_find(r, rows[i].check)->detail, rows[i].word));
+        statuslist_report_free(r);
+    }
+    free(gzip), free(late), free(sd);
+    statuslist_verifier_free(v);
+    EVP_PKEY_free(key);
+}
+
 static void test_rules(void **state)
 {
     (void)state;
@@ -190,15 +221,33 @@ static const struct {
     {"tag", NULL, TAGS, 0, "c1d2"},
     {"typ", NULL, PROTECTED, 1, NULL},
     {"typ", NULL, PROTECTED, 1, "106e7374617475736c6973742b637774"},
+    {NULL, NULL, PROTECTED, 1, "10190117"}, /* 279, the registered number */
+    {"typ", NULL, PROTECTED, 1, "10190118"},
+    {"typ", NULL, PROTECTED, 1, "1020"},
+    {"typ", NULL, PROTECTED, 1, "1063323739"}, /* "279" */
+    {"typ", NULL, PROTECTED, 1, "10fa438b8000"},
+    {"typ", NULL, PROTECTED, 1, "1081190117"},
+    {"header", NULL, PROTECTED, -1, "10190117"}, /* both */
+    {"header", NULL, UNPROTECTED, -1, "10190117"},
+    {"header", NULL, UNPROTECTED, -1, "04413a"},
+    {"header", NULL, UNPROTECTED, -1, "0126"},
+    {NULL, NULL, UNPROTECTED, -1, "05413a"},
     {"alg", NULL, PROTECTED, 0, NULL},
     {"alg", NULL, PROTECTED, 0, "0105"},
     {"alg", NULL, PROTECTED, 0, "01654553323536"},
     {"key", NULL, PROTECTED, 0, "013822"},
+    {NULL, NULL, PROTECTED, 0, "0128"}, /* ESP256, ESP384, ESP512, Ed25519 */
+    {"key", NULL, PROTECTED, 0, "013832"},
+    {"key", NULL, PROTECTED, 0, "013833"},
+    {"key", NULL, PROTECTED, 0, "0132"},
+    {"alg", NULL, PROTECTED, 0, "0129"},
     {"header", NULL, PROTECTED, -1, "028118ff"},
     {"header", NULL, PROTECTED, -1, "0126"},
     {"header", NULL, PROTECTED, -1, "180126"},
     {"x5chain", NULL, PROTECTED, -1, "182101"},
     {"x5chain", NULL, PROTECTED, -1, "182180"},
+    {"header", NULL, PROTECTED, -1, "18215f4100ff"},
+    {"x5chain", NULL, PROTECTED, -1, "1821815f4100ff"},
     {NULL, "x5chain", PROTECTED, -1, "1821814100"},
     {NULL, "x5chain", UNPROTECTED, -1, "18214100"},
     {NULL, "key-hint", PROTECTED, 2, NULL},
@@ -231,6 +280,17 @@ static const struct {
     {"zlib", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73744a78dadbb918000217015e"},
     {"zlib", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73744b78dadbb918000217015d00"},
     {"claims", NULL, CLAIMS_MAP, 4, "19fffda3646269747301646269747301636c73744a78dadbb918000217015d"},
+    {NULL, "integers", CLAIMS_MAP, 4, "19fffda2646269747301636c73745f4478dadbb94046 18000217015dff"},
+    {"zlib", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745fff"},
+    {"claims", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745f5f4478dadbb9ff4618000217015dff"},
+    {"claims", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745f4478dadbb96161ff"},
+    {"claims", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745f4478dadbb901ff"},
+    {"claims", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745f4478dadbb9"},
+    {"claims", NULL, CLAIMS_MAP, 4, "19fffda2646269747301636c73745f5affffffff78ff"},
+    {"claims", NULL, CLAIMS_MAP, 0, "027f6161ff"},
+    {NULL, "integers", CLAIMS_MAP, -1, "18647f61616162ff"}, /* a claim that nobody reads */
+    {"claims", NULL, CLAIMS_MAP, -1, "18647f614161ff"},
+    {"claims", NULL, CLAIMS_MAP, -1, "7f6161ff01"},
     {"aggregation_uri", NULL, CLAIMS_MAP, 4,
      "19fffda3646269747301636c73744a78dadbb918000217015d6f6167677265676174696f6e5f75726901"},
 };
@@ -314,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jwt),
         cmocka_unit_test(test_jwt_around),
+        cmocka_unit_test(test_mistakes_have_names),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_cwt),
     };

@@ -2,8 +2,7 @@
 #include "lib_help.h"
 
 #define LIST "\"status_list\":{\"bits\":1,\"lst\":\"eNrbuRgAAhcBXQ\"}"
-#define CLAIMS                                                                                               \
-    "{\"sub\":\"" URI "\",\"iss\":\"i\",\"iat\":1699999990,\"exp\":1700003590,\"ttl\":60," LIST "}"
+#define CLAIMS "{\"sub\":\"" URI "\",\"iss\":\"i\",\"iat\":1699999990,\"exp\":1700003590,\"ttl\":60," LIST "}"
 
 /* --- JWKs --- */
 
@@ -16,8 +15,8 @@ static char *jwk_of(EVP_PKEY *key, const char *more)
     assert_int_equal(EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof point, &n), 1);
     assert_int_equal(n, 65);
     char *x = statuslist_base64url(point + 1, 32), *y = statuslist_base64url(point + 33, 32);
-    assert_true(asprintf(&text, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"%s}", x, y, more) >
-                0);
+    assert_true(
+        asprintf(&text, "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"%s}", x, y, more) > 0);
     free(x), free(y);
     return text;
 }
@@ -128,8 +127,8 @@ static void test_names_of_one_algorithm(void **state)
         char *jwk, *header, *input, *token;
         assert_true(asprintf(&jwk, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\",\"alg\":\"%s\"}", x,
                              names[i % 2]) > 0);
-        assert_true(asprintf(&header, "{\"alg\":\"%s\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}",
-                             names[i / 2]) > 0);
+        assert_true(
+            asprintf(&header, "{\"alg\":\"%s\",\"typ\":\"statuslist+jwt\",\"kid\":\"1\"}", names[i / 2]) > 0);
         char *h = statuslist_base64url(header, strlen(header)),
              *c = statuslist_base64url(CLAIMS, strlen(CLAIMS));
         assert_true(asprintf(&input, "%s.%s", h, c) > 0);
@@ -339,30 +338,6 @@ static void test_given_certificates(void **state)
     }
 }
 
-static void test_damaged_bundles_of_anchors(void **state)
-{
-    const struct made *m = *state;
-    char why[STATUSLIST_WHY], *pem, *text;
-    BIO *bio = BIO_new(BIO_s_mem());
-    assert_int_equal(PEM_write_bio_X509(bio, m->ca), 1);
-    long n = BIO_get_mem_data(bio, &pem);
-    static const struct {
-        const char *between;
-        bool right;
-    } rows[] = {{"\n# the same again\n", true},
-                {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", false}};
-    for (int i = 0; i < 2; i++) {
-        struct statuslist_verifier *v = statuslist_verifier_new();
-        assert_true(asprintf(&text, "%.*s%s%.*s", (int)n, pem, rows[i].between, (int)n, pem) > 0);
-        assert_int_equal(statuslist_verifier_add_anchor(v, text, strlen(text), why), rows[i].right);
-        if (!rows[i].right)
-            assert_non_null(strstr(why, "certificate 2 of the file"));
-        free(text);
-        statuslist_verifier_free(v);
-    }
-    BIO_free(bio);
-}
-
 /* --- profiles --- */
 
 #define NO_TTL "{\"sub\":\"" URI "\",\"iss\":\"i\",\"iat\":1699999990,\"exp\":1700003590," LIST "}"
@@ -503,7 +478,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_chains, make, unmake),
         cmocka_unit_test_setup_teardown(test_one_of_several_names, make, unmake),
         cmocka_unit_test_setup_teardown(test_given_certificates, make, unmake),
-        cmocka_unit_test_setup_teardown(test_damaged_bundles_of_anchors, make, unmake),
         cmocka_unit_test_setup_teardown(test_haip, make, unmake),
         cmocka_unit_test_setup_teardown(test_iso_mdoc, make, unmake),
     };

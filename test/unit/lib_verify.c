@@ -79,11 +79,12 @@ static void both(const struct statuslist_verifier *v, const struct sl_token *t, 
 static void test_claims(void **state)
 {
     struct fixture *f = *state;
-    EVP_PKEY *pkey = new_key("P-256");
+    EVP_PKEY *pkey = new_key("P-256"), *root = new_key("P-256");
     struct sl_key *key =
-        key_with_chain(f, pkey, new_certificate("leaf", pkey, "leaf", pkey, -10, 100), NULL, NULL);
+        key_with_chain(f, pkey, new_certificate("leaf", pkey, "root", root, -10, 100), NULL, NULL);
     struct sl_token *t = token_of(f, key);
     struct statuslist_verifier *v = verifier_of(pkey);
+    EVP_PKEY_free(root);
     for (int i = 0; i < 2; i++) {
         struct sl_span bytes = t->body[variants[i]].bytes;
         struct statuslist_report *r = statuslist_verify(v, bytes.at, bytes.len, URI, NULL, NOW_S);
