@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """plant.py NAME FILE OUT: a copy of a source file with a bug planted in it, for a program that only the checker's tests run.
-plant.py NAME --files: which files those are. The product's own files are never touched; a plant whose place is gone is an error."""
+plant.py NAME --files: which files those are. The product's own files are never touched; a plant whose place is gone is an error:
+plant.py --check finds all of those."""
 import pathlib
 import sys
 
@@ -86,7 +87,11 @@ def planted(name, file):
 
 
 if __name__ == "__main__":
-    if sys.argv[2] == "--files":
+    if sys.argv[1] == "--check":
+        for plant, files in PLANTS.items():
+            for path in files:
+                planted(plant, path)
+    elif sys.argv[2] == "--files":
         print(";".join(PLANTS[sys.argv[1]]))
     else:
         pathlib.Path(sys.argv[3]).write_text(planted(*sys.argv[1:3]))
