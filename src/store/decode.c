@@ -137,10 +137,10 @@ static bool decode_drawn(const struct redisReply *reply, enum sl_drawn *ret)
 static bool decode_history(struct redisReply *const *part, struct sl_pool_opened *ret)
 {
     uint64_t fork;
-    if (!decode_text(part[0], 1, SL_REPLID_MAX, &ret->run_id) || !decode_lineage(part[1], &ret->lineage) ||
-        !decode_drawn(part[2], &ret->drawn) || !decode_count(part[3], 1, &fork) ||
-        !decode_count(part[4], LARGEST, &ret->begun) || !decode_lineage(part[5], &ret->parent) ||
-        !decode_count(part[6], LARGEST, &ret->parent_end) || !decode_count(part[7], LARGEST, &ret->marks_ms))
+    if (!decode_lineage(part[0], &ret->lineage) || !decode_drawn(part[1], &ret->drawn) ||
+        !decode_count(part[2], 1, &fork) || !decode_count(part[3], LARGEST, &ret->begun) ||
+        !decode_lineage(part[4], &ret->parent) || !decode_count(part[5], LARGEST, &ret->parent_end) ||
+        !decode_count(part[6], LARGEST, &ret->marks_ms))
         return false;
     ret->fork = fork != 0;
     return true;
@@ -150,13 +150,13 @@ bool sl_decode_pool(const struct redisReply *reply, struct sl_pool_opened *ret)
 {
     struct sl_pool_opened opened = {0};
     uint64_t bits;
-    if (!is_array(reply, 15) || !decode_count32(reply->element[0], &opened.size) ||
+    if (!is_array(reply, 13) || !decode_count32(reply->element[0], &opened.size) ||
         !decode_count(reply->element[1], UINT8_MAX, &bits) ||
         !decode_count(reply->element[2], LARGEST, &opened.lists) ||
-        !decode_count(reply->element[3], LARGEST, &opened.taken) ||
-        !decode_count(reply->element[4], LARGEST, &opened.change) ||
-        !decode_text(reply->element[5], 1, SL_REPLID_MAX, &opened.replid) ||
-        !decode_count32(reply->element[6], &opened.foreign) || !decode_history(reply->element + 7, &opened))
+        !decode_count(reply->element[3], LARGEST, &opened.change) ||
+        !decode_text(reply->element[4], 1, SL_REPLID_MAX, &opened.replid) ||
+        !decode_text(reply->element[5], 1, SL_REPLID_MAX, &opened.run_id) ||
+        !decode_history(reply->element + 6, &opened))
         return false;
     opened.bits = (uint8_t)bits;
     *ret = opened;

@@ -186,12 +186,10 @@ enum sl_drawn {
 struct sl_pool_opened {
     uint32_t size; /* size and bits that the pool has */
     uint8_t bits;
-    uint64_t lists;        /* how many lists it has */
-    uint64_t taken;        /* its take counter */
-    uint64_t change;       /* the number of its last change */
-    struct sl_span replid; /* Redis' replication id */
-    uint32_t foreign;      /* open lists of other epochs: the next take seals them, unless they are adopted */
-    struct sl_span run_id; /* of the server's process */
+    uint64_t lists;            /* how many lists it has */
+    uint64_t change;           /* the number of its last change */
+    struct sl_span replid;     /* Redis' replication id */
+    struct sl_span run_id;     /* of the server's process */
     struct sl_lineage lineage; /* in which the pool's lists are written from now on; {0, 0}: it has none */
     enum sl_drawn drawn;
     /* Since the process' own lineage at least one was begun because the data may have gone back, so every

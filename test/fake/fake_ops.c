@@ -54,8 +54,7 @@ enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t si
                                                   .replid = fake_replid(s->f, op->text),
                                                   .lineage = p->now.lineage,
                                                   .lists = p->now.lists,
-                                                  .run_id = sl_span(s->server.run_id, SL_REPLID_MAX),
-                                                  .taken = p->now.taken};
+                                                  .run_id = sl_span(s->server.run_id, SL_REPLID_MAX)};
         fake_open(s->f, p, known, &op->result.pool);
     }
     return fake_op_sent(s, op);
@@ -105,14 +104,15 @@ enum sl_err sl_store_take(struct sl_store *s, const char *pool, uint32_t want,
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_TAKE, arg, give_take, &execute);
+    (void)pool; /* the ids say */
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.take = done;
     op->blocks = sl_xcalloc(n + 1, sizeof *op->blocks);
     op->bytes = sl_xcalloc(n + 1, sizeof(struct sl_uuid));
     if (execute)
-        op->block_count = fake_take(s->f, fake_pool(s->f, pool), s->setup.identity->run, want, lists, n,
-                                    &op->result.taken, op->blocks, op->bytes);
+        op->block_count =
+            fake_take(s->f, s->setup.identity->run, want, lists, n, &op->result.taken, op->blocks, op->bytes);
     return fake_op_sent(s, op);
 }
 

@@ -52,7 +52,7 @@ struct fake_list {
 #define FAKE_FOLDED 64
 
 struct fake_counters {
-    uint64_t taken, change;
+    uint64_t change;
     uint32_t lists;
     int64_t watched_ms, looked_ms;
     /* The history: the present lineage, the number of changes with which it began, the epoch in which that
@@ -173,9 +173,8 @@ uint32_t fake_spares(struct fake_redis *f, const struct fake_pool *p);
 void fake_open(struct fake_redis *f, struct fake_pool *p, const struct sl_pool_known *known,
                struct sl_pool_opened *ret);
 /* `blocks` has room for `n`; what it points to is the caller's to free. */
-uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, uint32_t want,
-                   const struct sl_position *lists, uint32_t n, struct sl_taken *ret, struct sl_block *blocks,
-                   struct sl_uuid *over);
+uint32_t fake_take(struct fake_redis *f, const char *run, uint32_t want, const struct sl_position *lists,
+                   uint32_t n, struct sl_taken *ret, struct sl_block *blocks, struct sl_uuid *over);
 uint32_t fake_inherit(struct fake_redis *f, const char *ended, const char *heir,
                       const struct sl_position *lists, uint32_t n, struct sl_block *blocks);
 uint32_t fake_give_back(struct fake_list *l, const char *run, const uint32_t *indices, uint32_t n);

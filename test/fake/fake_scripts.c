@@ -112,9 +112,8 @@ static bool take_from(struct fake_list *l, uint32_t position, uint32_t want, str
     return true;
 }
 
-uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, uint32_t want,
-                   const struct sl_position *lists, uint32_t n, struct sl_taken *ret, struct sl_block *blocks,
-                   struct sl_uuid *over)
+uint32_t fake_take(struct fake_redis *f, const char *run, uint32_t want, const struct sl_position *lists,
+                   uint32_t n, struct sl_taken *ret, struct sl_block *blocks, struct sl_uuid *over)
 {
     uint32_t used = 0, got = 0, given_up = 0;
     for (uint32_t i = 0; i < n && got < want; i++) {
@@ -125,7 +124,6 @@ uint32_t fake_take(struct fake_redis *f, struct fake_pool *p, const char *run, u
         else
             over[given_up++] = lists[i].list;
     }
-    p->now.taken += got;
     *ret = (struct sl_taken){.over = over, .over_count = given_up, .blocks = blocks, .block_count = used};
     return used;
 }

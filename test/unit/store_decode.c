@@ -21,10 +21,9 @@
 #define LATER "000000000002-0000000000000bb1"
 
 #define TIME "*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n"
-#define POOL_FIRST(size) "\r\n" size "\r\n:1\r\n:2\r\n:30\r\n:4\r\n$3\r\nabc\r\n:1\r\n"
-#define POOL_REST(lineage, why)                                                                              \
-    "$3\r\ndef\r\n" lineage "\r\n" why "\r\n:1\r\n:3\r\n$29\r\n" EARLIER "\r\n:2\r\n:3600000\r\n"
-#define POOL_REPLY(lineage, why) "*15" POOL_FIRST(":80") POOL_REST(lineage, why)
+#define POOL_FIRST(size) "\r\n" size "\r\n:1\r\n:2\r\n:4\r\n$3\r\nabc\r\n$3\r\ndef\r\n"
+#define POOL_REST(lineage, why) lineage "\r\n" why "\r\n:1\r\n:3\r\n$29\r\n" EARLIER "\r\n:2\r\n:3600000\r\n"
+#define POOL_REPLY(lineage, why) "*13" POOL_FIRST(":80") POOL_REST(lineage, why)
 
 static redisReply *reply(const char *text, size_t n)
 {
@@ -193,7 +192,7 @@ static const struct {
     {RECORD_,
      "*12\r\n$36\r\n" ID "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nopen"
      "\r\n:10\r\n:3\r\n:7\r\n$0\r\n\r\n$0\r\n\r\n$1\r\n1\r\n"}, /* cut */
-    {POOL, "*15" POOL_FIRST(":-1") POOL_REST("$29\r\n" LATER, "$5\r\nfirst")},
+    {POOL, "*13" POOL_FIRST(":-1") POOL_REST("$29\r\n" LATER, "$5\r\nfirst")},
     {POOL, POOL_REPLY("$29\r\n" LATER, "$4\r\nlast")},
     {POOL, POOL_REPLY("$28\r\n00000000002-0000000000000bb1", "$4\r\nback")},
     {INTEGER, ":101\r\n"},

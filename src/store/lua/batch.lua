@@ -6,6 +6,7 @@
 -- @part/lineage.lua@
 -- @part/fence.lua@
 -- @part/statuses.lua@
+-- @part/marks.lua@
 local channel, final, lineage, least, marks, record_id, fingerprint, keep = unpack(ARGV, 1, 8) -- the last two only with a record
 final = tonumber(final)
 local lists, order = {}, {}

@@ -1,12 +1,14 @@
 -- ARGV: channel, list id, uri, size, bits, version, created, backup id, raise (1 or 0), bytes; then the lineage of the version, the
 -- line before it and what fell out of that, all '' in a backup from before there were lineages.
 -- Puts a list of a backup into Redis, sealed: which indices were given out after the backup is not known. Answers {what, version}:
--- 'C' Redis has that version, a later one, or changes that the backup does not have, 'W' created, 'U' raised, 'A' this backup was imported before, 'P' the list exists and
--- may not be raised, 'S' the pool or the list has another shape, 'T' it is or was retired.
+-- 'C' Redis has that version, a later one, or changes that the backup does not have, 'W' created, 'U' raised, 'A' this backup was
+-- imported before, 'P' the list exists and may not be raised, 'S' the pool or the list has another shape, 'T' it is or was retired.
 -- @part/lists.lua@
 -- @part/put_back.lua@
+-- @part/lineage.lua@
+-- @part/fence.lua@
 local channel, id, uri, size, bits, version, created, backup, raise, bytes, lineage, line, cut = unpack(ARGV)
-local KEEP = 600000 -- ms in which an instance that has published more may mend the list
+local KEEP = 600000 -- ms in which an instance that has published more may mend the list, from the copy of its statuses
 version = tonumber(version)
 local pool_size, pool_bits = pool_fields('size', 'bits')
 local present, its_backup, its_size, its_bits, mended, mended_at, its_uri, state, its_lineage, its_line =
@@ -52,5 +54,11 @@ if lineage ~= '' then
         redis.call('HSET', list_key(id), 'cut', cut)
     end
 end
-put_back(id, bytes, version, at, KEEP, channel)
+redis.call('SET', data_key(id), bytes)
+redis.call('HSET', list_key(id), 'version', at, 'state', 'sealed', 'mended', version, 'mended_at', at)
+redis.call('COPY', data_key(id), base_key(id), 'REPLACE')
+redis.call('PEXPIRE', base_key(id), KEEP)
+redis.call('ZREM', POOL .. 'open', id)
+redis.call('DEL', returned_key(id))
+announce(redis.call('HINCRBY', KEYS[1], 'change', 1), id, at, channel)
 return {what, at}

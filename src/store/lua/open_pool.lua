@@ -3,9 +3,9 @@
 -- number of the newest change that it has seen in it, and the number with which it began; that lineage's parent and the number
 -- with which that ended; the highest lineage it knows; 16 random hex digits.
 -- Fixes size and bits when the pool is first opened, and begins a new lineage where the data may not be what the process takes
--- them for. Answers {size, bits, lists, taken, change, replid, 0, run id, lineage or '', why it was begun
--- now ('': it was not), whether one of those since the process' own was begun because the data may have gone back, the number with
--- which it began, its parent or '', the number with which that ended, ms for which indices are still to be marked}.
+-- them for. Answers {size, bits, lists, change, replid, run id, lineage or '', why it was begun now ('': it was not), whether one of
+-- those since the process' own was begun because the data may have gone back, the number with which it began, its parent or '', the
+-- number with which that ended, ms for which indices are still to be marked}.
 -- @part/lists.lua@
 -- @part/lineage.lua@
 local name, size, bits, first, back, mine, least, begun, parent, parent_end, highest, random = unpack(ARGV)
@@ -14,8 +14,8 @@ redis.call('HSETNX', KEYS[1], 'bits', bits)
 redis.call('HSETNX', KEYS[1], 'change', 0)
 redis.call('HSETNX', KEYS[1], 'taken', 0)
 redis.call('SADD', KEYS[2], name)
-local pool_size, pool_bits, taken, change, present, parents, folded, began, noted =
-    pool_fields('size', 'bits', 'taken', 'change', 'lineage', 'lineages', 'folded', 'begun', 'replid')
+local pool_size, pool_bits, change, present, parents, folded, began, noted =
+    pool_fields('size', 'bits', 'change', 'lineage', 'lineages', 'folded', 'begun', 'replid')
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')
 local replid, run = string.match(info, 'master_replid:(%x+)'), string.match(info, 'run_id:(%x+)')
 parents, folded = parents or '', folded or ''
@@ -95,5 +95,4 @@ if present then
     -- With a margin of ten minutes, in which the clock of Redis may go back; but never for longer than that from now on.
     keep = math.max(0, math.min(marks_end(present) - now_ms(), marks_window(present)) + 600000)
 end
-return {tonumber(pool_size), tonumber(pool_bits), redis.call('SCARD', POOL .. 'lists'), tonumber(taken), change, replid, 0, run,
-        present or '', why, forked, began, last or '', tonumber(ended or 0), keep}
+return {tonumber(pool_size), tonumber(pool_bits), redis.call('SCARD', POOL .. 'lists'), change, replid, run, present or '', why, forked, began, last or '', tonumber(ended or 0), keep}

@@ -9,10 +9,27 @@ local number = next_change(lineage, tonumber(least))
 if not number or not is_present(lineage) then
     return refuse(number)
 end
+
+-- Makes a list from a draft, for the process `run` alone: it is not in `open`, and has no epoch, so processes of versions
+-- without owners neither take from it nor seal it. False when the pool has it, or had it.
+local function create(id, uri, seed, n)
+    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or was_retired(id) then
+        return false
+    end
+    local size, bits = pool_fields('size', 'bits')
+    local now = now_ms()
+    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = '', state = 'open',
+                    created = decimal(now), number = n})
+    redis.call('HSET', list_key(id), 'owner', run, 'owned', decimal(now + DAY))
+    announce(n, id, 0, channel)
+    return true
+end
+
 local mine = {}
 for d = 5, #ARGV - 2, 3 do
     local id, uri, seed = unpack(ARGV, d, d + 2)
-    local made = create(id, uri, seed, run, channel, number)
+    number = number or redis.call('HINCRBY', KEYS[1], 'change', 1) -- each list has one of its own
+    local made = create(id, uri, seed, number)
     number = not made and number or nil
     local owner, state = ownership(id)
     if owner == run and state == 'open' then

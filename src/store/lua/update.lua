@@ -42,7 +42,7 @@ if final < 0 then
             local bit = index * bits
             text[value] = text[value] or tostring(value)
             args[count + 1], args[count + 2], args[count + 4] = 'SET', kind, text[value]
-            args[count + 3] = string.format('%d', bit + 8 - bits - 2 * (bit % 8)) -- a third of the time of %.17g
+            args[count + 3] = string.format('%d', bit + 8 - bits - 2 * (bit % 8)) -- as in part/statuses.lua
             count = count + 4
         end
         for k, present in ipairs(redis.call('BITFIELD', data_key(id), unpack(args))) do
@@ -100,6 +100,7 @@ else
     if marks == '1' then
         -- @part/lineage.lua@
         -- @part/fence.lua@
+        -- @part/marks.lua@
         indices = {}
         for _, i in ipairs(inside) do
             if results[(i + 1) / 2] ~= 'F' then

@@ -78,25 +78,3 @@ local function announce(n, id, version, channel)
     redis.call('ZADD', POOL .. 'changes', n, id)
     redis.call('PUBLISH', channel, id .. ' ' .. version)
 end
-
--- Marks `indices`, as a list of one bit each. Answers whether one of them was not marked before.
-local function mark(id, lineage, indices)
-    local key, fresh = marks_key(id, lineage), false
-    if #indices == 1 then
-        local index = indices[1]
-        return redis.call('SETBIT', key, string.format('%d', index + 7 - 2 * (index % 8)), 1) == 0
-    end
-    for first = 1, #indices, OPS do
-        local args, n = {}, 0
-        for i = first, math.min(first + OPS - 1, #indices) do
-            local index = indices[i]
-            args[n + 1], args[n + 2], args[n + 4] = 'SET', 'u1', '1'
-            args[n + 3] = string.format('%d', index + 7 - 2 * (index % 8))
-            n = n + 4
-        end
-        for _, before in ipairs(redis.call('BITFIELD', key, unpack(args))) do
-            fresh = fresh or before == 0
-        end
-    end
-    return fresh
-end

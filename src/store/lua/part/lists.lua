@@ -3,14 +3,6 @@ local function returned_key(id)
     return POOL .. 'list:' .. id .. ':returned'
 end
 
--- Tells the subscribers of a change, and numbers it unless it has a number. Answers the number.
-local function changed(id, version, channel, number)
-    local n = number or redis.call('HINCRBY', KEYS[1], 'change', 1)
-    redis.call('ZADD', POOL .. 'changes', n, id)
-    redis.call('PUBLISH', channel, id .. ' ' .. version)
-    return n
-end
-
 -- Fields of the pool: `local size, bits = pool_fields('size', 'bits')`.
 local function pool_fields(...)
     return unpack(redis.call('HMGET', KEYS[1], ...))
@@ -75,17 +67,3 @@ end
 
 -- Until when a list counts as its owner's, counted from now: then anybody may seal it.
 local DAY = 86400000 -- ms
-
--- Makes a list from a draft, for the process `run` alone: it is not in `open`, and has no epoch, so processes of versions
--- without owners neither take from it nor seal it. False when the pool has it, or had it.
-local function create(id, uri, seed, run, channel, number)
-    if redis.call('SISMEMBER', POOL .. 'lists', id) == 1 or was_retired(id) then
-        return false
-    end
-    local size, bits = pool_fields('size', 'bits')
-    local n, now = changed(id, 0, channel, number), now_ms()
-    add_record(id, {uri = uri, size = size, bits = bits, seed = seed, cursor = 0, epoch = '', state = 'open',
-                    created = decimal(now), number = n})
-    redis.call('HSET', list_key(id), 'owner', run, 'owned', decimal(now + DAY))
-    return true
-end

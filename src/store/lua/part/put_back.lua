@@ -13,17 +13,3 @@ local function add_sealed_record(id, uri, size, bits, created)
     add_record(id, {uri = uri, size = size, bits = bits, seed = string.rep('\0', 32), cursor = size, epoch = '', state = 'sealed',
                     created = created, number = 0})
 end
-
--- Seals a list after Redis went back, or out of a backup, and gives it the version `at` and the statuses `bytes` (nil: it keeps
--- those that it has), which are of version `from`. A copy of the statuses is kept for `keep` ms.
-local function put_back(id, bytes, from, at, keep, channel)
-    if bytes then
-        redis.call('SET', data_key(id), bytes)
-    end
-    redis.call('HSET', list_key(id), 'version', at, 'state', 'sealed', 'mended', from, 'mended_at', at)
-    redis.call('COPY', data_key(id), base_key(id), 'REPLACE')
-    redis.call('PEXPIRE', base_key(id), keep)
-    redis.call('ZREM', POOL .. 'open', id)
-    redis.call('DEL', returned_key(id))
-    changed(id, at, channel)
-end
