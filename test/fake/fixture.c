@@ -526,6 +526,12 @@ static void remove_tree(const char *path)
     rmdir(path);
 }
 
+int fixture_teardown(void **state)
+{
+    fixture_end(*state);
+    return 0;
+}
+
 void fixture_end(struct fixture *f)
 {
     stop_all(f);

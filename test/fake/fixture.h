@@ -82,6 +82,7 @@ struct fixture {
 struct fixture *fixture_new(const struct fixture_setup *setup);
 /* Ends everything as the daemon does; what the rings hold goes back to the store, if that is up. */
 void fixture_end(struct fixture *f);
+int fixture_teardown(void **state); /* ends *state, of a test whose setup has put it there */
 /* Ends it, but keeps storage and redis for a later fixture, whose end frees them. */
 struct fixture_estate {
     char storage[64], runtime[64];

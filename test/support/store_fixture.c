@@ -157,6 +157,19 @@ void fixture_end(struct fixture *f)
     remove_directory(f->server.dir);
 }
 
+int fixture_setup(void **state)
+{
+    fixture_begin(*state, NULL);
+    fixture_up(*state);
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_end(*state);
+    return 0;
+}
+
 void mark_done(enum sl_err err)
 {
     assert_false(got.done);

@@ -60,6 +60,11 @@ void fixture_up(struct fixture *f);
 void fixture_begin(struct fixture *f, const char *const *extra);
 void remove_directory(const char *dir);
 void fixture_end(struct fixture *f);
+/* A test with a fixture `f` of its own: `setup` (fixture_setup, or one that does more) finds it in *state. */
+#define FIXTURE_TEST(test, setup, f)                                                                         \
+    cmocka_unit_test_prestate_setup_teardown(test, setup, fixture_teardown, f)
+int fixture_setup(void **state); /* its store is UP */
+int fixture_teardown(void **state);
 
 /* ---- operations, awaited ---- */
 

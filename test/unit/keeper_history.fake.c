@@ -18,17 +18,9 @@ static struct fixture *f;
 
 static int begin(void **state)
 {
-    (void)state;
-    f = fixture_new(&(struct fixture_setup){0});
+    *state = f = fixture_new(&(struct fixture_setup){0});
     assert_null(sl_pool_history(&f->shared.pools[0]));
     fixture_start(f);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(f);
     return 0;
 }
 
@@ -305,7 +297,7 @@ static void a_worker_is_answered_when_the_opening_takes_too_long(void **state)
     sl_mailbox_close(&box);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, fixture_teardown)
 
 int main(void)
 {

@@ -21,16 +21,8 @@ static enum sl_err answer;
 
 static int begin(void **state)
 {
-    (void)state;
-    f = fixture_new(&(struct fixture_setup){0});
+    *state = f = fixture_new(&(struct fixture_setup){0});
     fixture_start(f);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(f);
     return 0;
 }
 
@@ -323,9 +315,8 @@ static bool all_mended(struct fixture *fixture, void *arg)
 /* More lists than lines of one kind that the log takes at once. */
 static void the_log_names_every_list(void **state)
 {
-    (void)state;
     fixture_end(f);
-    f = fixture_new(&(struct fixture_setup){.configure = many_spares});
+    *state = f = fixture_new(&(struct fixture_setup){.configure = many_spares});
     assert_true(fixture_until(f, all_shown, NULL, 5000));
     fake_save(f->redis);
     first_pool()->saved.lists = 0;
@@ -360,9 +351,8 @@ static bool has_tried_twice(struct fixture *fixture, void *arg)
 
 static void a_pool_that_cannot_be_mended_holds_up_no_other(void **state)
 {
-    (void)state;
     fixture_end(f);
-    f = fixture_new(&(struct fixture_setup){.pools = 2});
+    *state = f = fixture_new(&(struct fixture_setup){.pools = 2});
     fixture_start(f);
     fake_save(f->redis);
     fake_change(f->redis, &first()->list.id, 2, 1);
@@ -423,7 +413,7 @@ static void writes_wait_until_redis_is_mended(void **state)
     assert_int_equal(atomic_load(&f->shared.workers_down), 0);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define T(test) cmocka_unit_test_setup_teardown(test, begin, fixture_teardown)
 
 int main(void)
 {

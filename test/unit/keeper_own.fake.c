@@ -6,15 +6,25 @@
 
 #include "keeper_refill.h"
 
+/* A keeper of which all that was ready has been handed out: `slots`, *ret_n of them (NULL: not asked for). */
+static struct fixture *used(struct fixture_setup setup, uint64_t *slots, uint32_t *ret_n)
+{
+    struct fixture *f = fixture_new(&setup);
+    fixture_start(f);
+    uint32_t n = take_all(f, slots);
+    if (ret_n != NULL)
+        *ret_n = n;
+    return f;
+}
+
 /* ---- positions ---- */
 
 static void a_restart_of_redis_costs_nothing(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t old[64], slots[64];
-    fixture_start(f);
-    uint32_t n = take_all(f, old);
+    uint32_t n;
+    struct fixture *f = used((struct fixture_setup){0}, old, &n);
     ask_refill(f);
     assert_true(fixture_until(f, ring_full, NULL, 3000));
     fake_set_up(f->redis, false);
@@ -64,10 +74,8 @@ static void a_redis_that_went_back_gives_no_index_twice(void **state)
 static void a_list_that_is_not_ours_any_more_is_left(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
+    struct fixture *f = used((struct fixture_setup){0}, slots, NULL);
     struct sl_uuid id = list_of(f, slots[0])->id;
     struct fake_fields *list = &fake_find(f->redis, &id)->now;
     uint32_t cursor = list->cursor;
@@ -83,10 +91,8 @@ static void a_list_that_is_not_ours_any_more_is_left(void **state)
 static void indices_that_redis_gives_twice_are_not_used(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
+    struct fixture *f = used((struct fixture_setup){0}, slots, NULL);
     struct sl_klist *t = sl_klist_of(list_of(f, slots[0]));
     uint32_t position = sl_keeper_position(t).position;
     assert_false(sl_keeper_note_taken(t, position - 1, 2));
@@ -178,10 +184,9 @@ static void expect_one_after_the_other(struct fixture *f, const struct sl_uuid *
 static void a_list_is_handed_over_with_its_position(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t slots[128];
-    fixture_start(f);
-    uint32_t n = take_all(f, slots);
+    uint32_t n;
+    struct fixture *f = used((struct fixture_setup){0}, slots, &n);
     struct sl_uuid id = list_of(f, slots[0])->id;
     fake_save(f->redis);
     ask_refill(f);
@@ -223,10 +228,9 @@ static void inheriting_is_tried_again(void **state)
     (void)state;
     static const enum sl_err errors[] = {SL_ERR_UNAVAILABLE, SL_ERR_OUTCOME_UNKNOWN};
     for (unsigned i = 0; i < 3; i++) {
-        struct fixture *f = fixture_new(&(struct fixture_setup){.seed = i});
         uint64_t slots[64];
-        fixture_start(f);
-        uint32_t n = take_all(f, slots);
+        uint32_t n;
+        struct fixture *f = used((struct fixture_setup){.seed = i}, slots, &n);
         struct sl_uuid id = list_of(f, slots[0])->id;
         struct fixture_estate estate = fixture_die(f);
         if (i < 2)
@@ -244,10 +248,9 @@ static void inheriting_is_tried_again(void **state)
 static void what_was_not_inherited_is_handed_on(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t slots[64];
-    fixture_start(f);
-    uint32_t n = take_all(f, slots);
+    uint32_t n;
+    struct fixture *f = used((struct fixture_setup){0}, slots, &n);
     struct sl_uuid id = list_of(f, slots[0])->id;
     fake_set_up(f->redis, false);
     fixture_for(f, 5);
@@ -264,10 +267,8 @@ static void what_was_not_inherited_is_handed_on(void **state)
 static void a_list_of_somebody_else_is_not_inherited(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){0});
     uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
+    struct fixture *f = used((struct fixture_setup){0}, slots, NULL);
     struct sl_uuid id = list_of(f, slots[0])->id;
     struct fixture_estate estate = fixture_die(f);
     struct fake_fields *list = &fake_find(estate.redis, &id)->now;
@@ -282,10 +283,8 @@ static void a_list_of_somebody_else_is_not_inherited(void **state)
 static void without_a_file_each_process_begins_lists(void **state)
 {
     (void)state;
-    struct fixture *f = fixture_new(&(struct fixture_setup){.no_runtime = true});
     uint64_t slots[64];
-    fixture_start(f);
-    take_all(f, slots);
+    struct fixture *f = used((struct fixture_setup){.no_runtime = true}, slots, NULL);
     struct sl_uuid id = list_of(f, slots[0])->id;
     struct fixture_estate estate = fixture_die(f);
     f = fixture_new(&(struct fixture_setup){.estate = &estate, .seed = 3, .no_runtime = true});

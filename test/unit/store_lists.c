@@ -5,21 +5,6 @@
 
 static struct fixture f;
 
-static int begin(void **state)
-{
-    (void)state;
-    fixture_begin(&f, NULL);
-    fixture_up(&f);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(&f);
-    return 0;
-}
-
 /* What an owner remembers of its lists. */
 static struct {
     struct sl_position lists[16];
@@ -519,7 +504,7 @@ static void describing_what_is_and_what_is_not(void **state)
     assert_true(got.none);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) FIXTURE_TEST(name, fixture_setup, &f)
 
 int main(void)
 {

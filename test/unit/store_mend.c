@@ -414,17 +414,8 @@ static void a_state_of_a_later_lineage_asks_for_a_new_one(void **state)
 
 static int begin(void **state)
 {
-    (void)state;
-    fixture_begin(&f, NULL);
-    fixture_up(&f);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(&f);
-    return 0;
+    *state = &f;
+    return fixture_setup(state);
 }
 
 int main(void)
@@ -438,5 +429,5 @@ int main(void)
         cmocka_unit_test(what_fell_out_of_a_line_is_too_late),
         cmocka_unit_test(a_state_of_a_later_lineage_asks_for_a_new_one),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, fixture_teardown);
 }

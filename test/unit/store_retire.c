@@ -30,19 +30,10 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *r)
 /* A list of 64 entries, all of them taken. */
 static int begin(void **state)
 {
-    (void)state;
-    fixture_begin(&f, NULL);
-    fixture_up(&f);
+    fixture_setup(state);
     list = fixture_list(&f, "me", 64, 4);
     fixture_take(&f, "me", &list, 0, 64);
     assert_int_equal(got.taken.block_count, 1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(&f);
     return 0;
 }
 
@@ -381,20 +372,22 @@ static void what_is_gone_never_comes_again(void **state)
     assert_string_equal(cli(&f.server, "%s", command), "");
 }
 
+#define T(name) FIXTURE_TEST(name, begin, &f)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(times_of_a_clock_that_was_wrong_are_put_right, begin, end),
-        cmocka_unit_test_setup_teardown(a_step_ahead_retires_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(open_lists_are_not_retired, begin, end),
-        cmocka_unit_test_setup_teardown(what_nobody_owns_is_sealed_after_a_day, begin, end),
-        cmocka_unit_test_setup_teardown(what_somebody_holds_is_not_retired, begin, end),
-        cmocka_unit_test_setup_teardown(handing_out_again_makes_the_time_unknown, begin, end),
-        cmocka_unit_test_setup_teardown(after_a_gap_lists_count_anew, begin, end),
-        cmocka_unit_test_setup_teardown(nobody_looked_for_less_than_a_lease, begin, end),
-        cmocka_unit_test_setup_teardown(who_has_another_history_retires_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(nothing_changes_in_a_retired_list, begin, end),
-        cmocka_unit_test_setup_teardown(what_is_gone_never_comes_again, begin, end),
+        T(times_of_a_clock_that_was_wrong_are_put_right),
+        T(a_step_ahead_retires_nothing),
+        T(open_lists_are_not_retired),
+        T(what_nobody_owns_is_sealed_after_a_day),
+        T(what_somebody_holds_is_not_retired),
+        T(handing_out_again_makes_the_time_unknown),
+        T(after_a_gap_lists_count_anew),
+        T(nobody_looked_for_less_than_a_lease),
+        T(who_has_another_history_retires_nothing),
+        T(nothing_changes_in_a_retired_list),
+        T(what_is_gone_never_comes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

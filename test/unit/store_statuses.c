@@ -5,21 +5,6 @@
 
 static struct fixture f;
 
-static int begin(void **state)
-{
-    (void)state;
-    fixture_begin(&f, NULL);
-    fixture_up(&f);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(&f);
-    return 0;
-}
-
 static void update(const char *pool, const struct sl_uuid *id, int final, const struct sl_change *c,
                    uint32_t n)
 {
@@ -398,7 +383,7 @@ static void the_status_as_redis_has_it(void **state)
     assert_true(sl_store_rtt_ns(f.store) > 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) FIXTURE_TEST(name, fixture_setup, &f)
 
 int main(void)
 {

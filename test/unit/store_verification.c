@@ -5,15 +5,7 @@ static struct fixture f;
 
 static int begin(void **state)
 {
-    (void)state;
-    fixture_begin(&f, NULL);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    fixture_end(&f);
+    fixture_begin(*state, NULL);
     return 0;
 }
 
@@ -329,7 +321,7 @@ static void the_documented_rules_suffice(void **state)
     assert_string_equal(cli(&f.server, "info errorstats | grep -c NOPERM"), "0");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define T(name) FIXTURE_TEST(name, begin, &f)
 
 int main(void)
 {

@@ -156,6 +156,15 @@ static void status(void)
     sent++;
 }
 
+/* One request of each kind, which make the worker ask the keeper. */
+static void send_each(void)
+{
+    update();
+    batch();
+    status();
+    assert_true(fixture_until(f, was_asked, NULL, SOON));
+}
+
 static bool answered(struct fixture *fixture, void *arg)
 {
     (void)fixture;
@@ -232,10 +241,7 @@ static void a_second_refusal_is_told(void **state)
 {
     (void)state;
     draw();
-    update();
-    batch();
-    status();
-    assert_true(fixture_until(f, was_asked, NULL, SOON));
+    send_each();
     fixture_for(f, 10);
     answer(true);
     draw(); /* before they come again */
@@ -272,10 +278,7 @@ static void while_the_pool_is_opened_requests_wait(void **state)
 {
     (void)state;
     fixture_hide_history(f, 0);
-    update();
-    batch();
-    status();
-    assert_true(fixture_until(f, was_asked, NULL, SOON));
+    send_each();
     fixture_for(f, 20);
     assert_int_equal(all[0].answered + all[1].answered + all[2].answered, 0);
     answer(true);
@@ -288,10 +291,7 @@ static void what_takes_too_long_is_refused(void **state)
 {
     (void)state;
     fixture_hide_history(f, 0);
-    update();
-    batch();
-    status();
-    assert_true(fixture_until(f, was_asked, NULL, SOON));
+    send_each();
     answer(false);
     expect(SL_ERR_UNAVAILABLE);
     assert_int_equal(fake_version(f->redis, &list.id), 0);
@@ -410,10 +410,7 @@ static void what_is_held_when_the_connection_breaks_is_refused(void **state)
 {
     (void)state;
     fixture_hide_history(f, 0);
-    update();
-    batch();
-    status();
-    assert_true(fixture_until(f, was_asked, NULL, SOON));
+    send_each();
     fake_set_up(f->redis, false);
     assert_true(fixture_until(f, is_gone, NULL, SOON));
     expect(SL_ERR_UNAVAILABLE);
@@ -433,10 +430,7 @@ static void the_end_ends_what_is_held(void **state)
 {
     (void)state;
     fixture_hide_history(f, 0);
-    update();
-    batch();
-    status();
-    assert_true(fixture_until(f, was_asked, NULL, SOON));
+    send_each();
     assert_false(sl_pool_worker_idle(w));
     sl_pool_worker_drain(w);
     answer(false);
