@@ -3,7 +3,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import stat
 import struct
 import subprocess
@@ -241,10 +240,10 @@ def test_a_living_instance_knows_more(fixture):
         ctl(redis, "export", "tests", backup)
         c.update(uri, second, 2)
         until(lambda: fetch_token(c, uri).nonzero() == {first: 1, second: 2}, 10, "both in the token")
-    os.kill(service.process.pid, signal.SIGSTOP)
+    service.pause()
     emptied(redis)
     ctl(redis, "import", backup)
-    os.kill(service.process.pid, signal.SIGCONT)
+    service.resume()
     until(lambda: service.metric("lists_mended_total") >= 1, 30, "a mended list")
     service.wait_ready()
     with service.client() as c:

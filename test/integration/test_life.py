@@ -1,9 +1,5 @@
 """The life of a list: retired some time after its last reservation, served until its token expires, then unknown for ever."""
-import os
-import signal
 import time
-
-import pytest
 
 from client import until
 from tokens import fetch_token
@@ -40,16 +36,7 @@ def waiting(redis, given):
     return [u for u in lists if state(redis, u) == "full" and sum(g == u for g, _ in given) < POOL["size"]]
 
 
-@pytest.fixture
-def frozen():
-    """Processes that the test has stopped; they are continued at its end, also when it fails."""
-    pids = []
-    yield pids
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
-
-
-def test_the_life_of_a_list(fixture, frozen):
+def test_the_life_of_a_list(fixture):
     redis = fixture.redis()
     service = fixture.service(redis, {"tests": dict(POOL)}).start()
     other = fixture.service(redis, {"tests": dict(POOL)}, public_url=service.config["public-url"]).start()
@@ -62,8 +49,7 @@ def test_the_life_of_a_list(fixture, frozen):
         held_elsewhere = {f"{service.config['public-url']}/{id.decode()}" for id in redis.client.smembers("statuslist:{tests}:lists")}
         while not (full := [u for u in waiting(redis, given) if u not in held_elsewhere]):
             given += c.reserve()
-        frozen.append(other.process.pid)
-        os.kill(other.process.pid, signal.SIGSTOP)  # it learns nothing of what follows
+        other.pause()  # it learns nothing of what follows
 
         until(lambda: state(redis, uri) == "retired", LONG, "the end of the list")
         assert time.monotonic() - last > AFTER
@@ -92,7 +78,7 @@ def test_the_life_of_a_list(fixture, frozen):
         # Who comes back knows the list as one of others, and finds that Redis was restarted: it makes it again, or would.
         redis.restart()
         far.close()
-        os.kill(other.process.pid, signal.SIGCONT)
+        other.resume()
         until(lambda: far.fetch(uri).status == 404, LONG, "404 at the instance that was away")
         for s in (service, other):
             s.wait_ready()

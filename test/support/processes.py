@@ -48,6 +48,17 @@ def free_port():
                 continue
 
 
+def threads_of(pid):
+    """The states of a process' threads, each once."""
+    states = set()
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            states.add((task / "stat").read_text().rpartition(")")[2].split()[0])
+        except OSError:
+            pass  # it has ended
+    return states
+
+
 class Process:
     """A process, its directory and its log. A process that is started again goes on in the same log."""
     running = []  # those of all fixtures, also a process that was started and never became ready
@@ -87,8 +98,10 @@ class Process:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def pause(self):
+        """Nothing of it runs any more. The signal goes to one thread, and the others run on until that one has been given a processor."""
         self.paused = True
         os.kill(self.pid, signal.SIGSTOP)
+        until(lambda: threads_of(self.pid) == {"T"}, 10, "every thread stopped", 0.001)
 
     def resume(self):
         self.paused = False
