@@ -4,7 +4,6 @@ import contextlib
 import pathlib
 import shutil
 import subprocess
-import time
 
 import pytest
 
@@ -86,6 +85,28 @@ def go_back(redis, backup):
     redis.start()
 
 
+def sweep(*services):
+    """Each reads the pool's changes twice from now on: what the first reading found is done when the second begins."""
+    before = {s: readings(s) for s in services}
+    for s, n in before.items():
+        until(lambda s=s, n=n: readings(s) >= n + 2, 20, "two sweeps")
+
+
+def readings(service):
+    return service.metric("store_operations_total", pool=None, operation="changes")
+
+
+def connections_of(service):
+    return service.log().count('msg="connected" role="worker-')
+
+
+def lead_workers(service, proxy, count):
+    """Their connections end, and they are connected again, by the proxy's ways."""
+    before = connections_of(service)
+    proxy.cut("worker")
+    until(lambda: connections_of(service) >= before + count, 10, "the workers' connections")
+
+
 def ones(*indices):
     return {i: 1 for i in indices}
 
@@ -94,7 +115,7 @@ def at_rest(readers, expected, client=None, uri=None):
     """All show that, and go on showing it; and so says Redis."""
     for r in readers:
         r.shows(expected, 15)
-    time.sleep(2.5)  # a sweep of each, which may not find anything else
+    sweep(*(r.service for r in readers))  # which may not find anything else
     for r in readers:
         r.shows(expected)
         assert r.back == [], r.back
@@ -150,8 +171,7 @@ def test_workers_are_led_to_another_server_than_the_keeper(fixture, world, updat
         set_all(a, uri, (4, 5))
         reader.shows(ones(1, 2, 3, 4, 5))
         proxy.ways = {"worker": second.socket}
-        proxy.cut("worker")
-        time.sleep(0.3)
+        lead_workers(w.services[0], proxy, 2)
         try_all(range(500, 500 + updates))
         first.kill()
         proxy.ways, proxy.target = {}, second.socket
@@ -192,12 +212,10 @@ def test_two_servers_and_a_number_twice(fixture, world):
             r.shows(ones(1, 2))
         until(lambda: second.client.info("replication")["master_repl_offset"]
               == first.client.info("replication")["master_repl_offset"], 10, "a replica in step")
-        time.sleep(2.2)  # a sweep of each
+        sweep(*w.services)
         second.client.execute_command("REPLICAOF", "NO", "ONE")
         w.proxies[0].ways = {"worker": second.socket}
-        w.proxies[0].cut("worker")
-        until(lambda: any(c["name"].endswith(":worker-0") for c in second.client.client_list()), 10, "a worker there")
-        time.sleep(0.2)
+        lead_workers(w.services[0], w.proxies[0], 2)
         b.update(uri, 10, 1)
         until(lambda: shown_by_a.last[0] == ones(1, 2, 10), 5, "the other's change", 0.001)
         acknowledged = ones(500) if a.try_update(uri, 500, 1).status == 204 else {}
@@ -235,12 +253,9 @@ def test_failover_and_back_on_open_connections(fixture, world):
         until(lambda: (i := first.client.info("replication"))["master_link_status"] == "up" and not i["master_sync_in_progress"],
               20, "a replica in step", 0.001)
         first.client.execute_command("REPLICAOF", "NO", "ONE")
-        began = time.monotonic()
         until(lambda: a.try_status(uri, 2).status == 200 and a.status(uri, 2) == 1, 10, "what was shown is there again")
-        took = time.monotonic() - began
         second.kill()
         at_rest([reader], ones(1, 2, 3, *range(500, 505)), a, uri)
-        assert took <= 2.5, f"{took:.2f} s"
         assert before  # there were connections to stay open
     assert w.services[0].log().count("a new history of the pool begins") >= 1
 
@@ -300,8 +315,8 @@ def test_two_lost_branches(fixture, world, order):
         go_back(w.redis, backup)
         for n in order:
             w.services[n].resume()
+            sweep(w.services[n])
             w.services[n].wait_ready()
-            time.sleep(2.5)
         at_rest(shown, ones(1, 10, 20), a, uri)
         assert b.status(uri, 30) == 0
 
@@ -357,7 +372,7 @@ def test_starts_of_others_cost_nothing(world):
             getattr(w.services[1], "stop" if n % 2 else "kill")()
             w.services[1].start()
             assert a.reserve()
-        time.sleep(2.5)
+        sweep(*w.services)
         assert a.fetch(uri)["etag"] == etag
         assert (w.services[0].metric("signings_total"), w.services[0].log().count("level=warn")) == before
         assert reader.back == []
@@ -385,7 +400,7 @@ def test_nothing_is_sealed(fixture, world, event):
                 second.client.execute_command("REPLICAOF", "NO", "ONE")
                 w.proxies[0].target, w.redis = second.socket, second
                 w.proxies[0].closed = False
-        time.sleep(2.5)
+        sweep(w.services[0])
         w.services[0].wait_ready()
         assert {u for u, _ in a.reserve(10) + a.reserve(10) + a.reserve(10)} == {uri}
         a.update(uri, 10 + n, 1)
