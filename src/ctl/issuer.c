@@ -224,6 +224,22 @@ static bool read_index_word(const char *text, uint64_t *ret)
     return false;
 }
 
+/* What was set, and the version of the list that has it, with its history; these as far as the answer names
+ * them. */
+static void show_set(const struct sl_ctl *c, uint64_t index, uint64_t value, struct sl_answer *a)
+{
+    json_t *j = json_pack("{s:s, s:I, s:I}", "uri", c->words[0], "index", (json_int_t)index, "value",
+                          (json_int_t)value);
+    uint64_t version;
+    if (sl_read_number(sl_answer_field(a, "status-list-version"), INT64_MAX, &version))
+        json_object_set_new(j, "version", json_integer((json_int_t)version));
+    const char *history = sl_answer_field(a, "status-list-history");
+    size_t n = strlen(history);
+    if (n > 2 && history[0] == '"' && history[n - 1] == '"') /* "" for a version older than histories */
+        json_object_set_new(j, "history", json_stringn(history + 1, n - 2));
+    sl_print_json(j);
+}
+
 int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
 {
     uint64_t index, value;
@@ -240,8 +256,7 @@ int sl_run_set(const struct sl_ctl *c, struct sl_web *web)
     struct sl_answer a;
     int code = send_request(c, web, "PATCH", "/status-lists/update", text, 204, &a);
     if (code == SL_EXIT_OK && c->json)
-        sl_print_json(json_pack("{s:s, s:I, s:I}", "uri", c->words[0], "index", (json_int_t)index, "value",
-                                (json_int_t)value));
+        show_set(c, index, value, &a);
     free(text);
     sl_answer_free(&a);
     return code;

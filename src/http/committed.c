@@ -29,6 +29,25 @@ static void add_versions(const struct sl_call *c, const struct sl_head *heads, u
     add_field(c, H2O_STRLIT("status-list-version"), sl_span(text, (size_t)(at - text)));
 }
 
+/* A List of Strings: in which history each of the versions is; "" where it is older than histories. */
+static void add_histories(const struct sl_call *c, const struct sl_head *heads, uint32_t n)
+{
+    if (n > VERSIONS_SHOWN)
+        return;
+    char *text = sl_call_alloc(c, n * (SL_LINEAGE_TEXT + sizeof ", \"\"")), *at = text;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0) {
+            *at++ = ',';
+            *at++ = ' ';
+        }
+        *at++ = '"';
+        if (!sl_lineage_none(heads[i].at))
+            at += sl_lineage_print(heads[i].at, at);
+        *at++ = '"';
+    }
+    add_field(c, H2O_STRLIT("status-list-history"), sl_span(text, (size_t)(at - text)));
+}
+
 static void add_visible_by(const struct sl_call *c, int64_t second)
 {
     char *text = sl_call_alloc(c, SL_HTTP_DATE);
@@ -54,6 +73,7 @@ static int64_t visible_by(const struct sl_call *c, struct sl_list *const *lists,
 static void respond_now(const struct sl_call *c, const struct sl_head *heads, uint32_t n, int64_t by)
 {
     add_versions(c, heads, n);
+    add_histories(c, heads, n);
     if (by != 0)
         add_visible_by(c, by);
     sl_respond_empty(c, 204);

@@ -1,4 +1,5 @@
-/* The end of an update: Status-List-Version, Status-Visible-By, and Prefer: wait (RFC 7240). */
+/* The end of an update: Status-List-Version, Status-List-History, Status-Visible-By, and Prefer: wait (RFC
+ * 7240). */
 #pragma once
 #include "http/pending.h"
 

@@ -79,9 +79,9 @@ def test_set_and_get(ctl):
     for word, shown in (("invalid", "1 INVALID"), ("suspended", "2 SUSPENDED"), ("3", "3 APPLICATION_SPECIFIC"), ("valid", "0 VALID")):
         assert ctl("set", uri, index, word).stdout == ""
         assert ctl("get", uri, index).stdout == shown + "\n"
-    assert ctl.json("set", uri, index, 1) == {"uri": uri, "index": index, "value": 1}
-    got = ctl.json("get", uri, index)
-    assert (got["uri"], got["index"], got["value"]) == (uri, index, 1)
+    done, now = ctl.json("set", uri, index, 1), ctl.json("get", uri, index)
+    assert done == {"uri": uri, "index": index, "value": 1, "version": now["version"], "history": now["history"]}
+    assert (now["uri"], now["index"], now["value"]) == (uri, index, 1)
 
 
 @pytest.mark.parametrize("how", ["cert", "jwk", "anchors"])

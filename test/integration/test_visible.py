@@ -93,6 +93,7 @@ def test_after_the_promised_time_everybody_sees_it(service, pool):
             r = update(c, reference, 1 + n % 15)
             by = promised(r)
             assert int(r["status-list-version"]) == version(c, reference)
+            assert r["status-list-history"] == f'"{c.try_status(*reference).json()["history"]}"'
             assert time.time() + ttl - 1 <= by <= time.time() + ttl + 60
             promises.append((by, reference, 1 + n % 15))
             time.sleep(0.13)
@@ -148,6 +149,8 @@ def test_batch(service):
         order = list(dict.fromkeys(u for u, _ in references[::-3]))
         at = {u: i for u, i in references}
         assert [int(v) for v in r["status-list-version"].split(", ")] == [version(c, (u, at[u])) for u in order]
+        histories = [c.try_status(u, at[u]).json()["history"] for u in order]
+        assert r["status-list-history"] == ", ".join(f'"{h}"' for h in histories)
         assert promised(r) > time.time()
         r = batch(c, references[::3], 6, "wait=8")
         assert r["preference-applied"] == "wait=8"
@@ -156,6 +159,7 @@ def test_batch(service):
             assert all(t.status(i) == 6 for u, i in references[::3] if u == uri)
         r = call(c, "batch-update", {"statusListReferences": []}, "wait=8")
         assert r.status == 204 and r["status-list-version"] is None and r["status-visible-by"] is None
+        assert r["status-list-history"] is None
 
 
 def test_a_repeated_batch_tells_its_versions(service):
@@ -165,7 +169,8 @@ def test_a_repeated_batch_tells_its_versions(service):
         first = call(c, "batch-update", body, **{"Idempotency-Key": "visible-1"})
         update(c, references[0], 4)
         again = call(c, "batch-update", body, "wait=8", **{"Idempotency-Key": "visible-1"})
-        assert first["status-list-version"] == again["status-list-version"] and again["preference-applied"] == "wait=8"
+        assert all(first[name] is not None and first[name] == again[name] for name in ("status-list-version", "status-list-history"))
+        assert again["preference-applied"] == "wait=8"
         assert c.status(*references[0]) == 4
 
 
