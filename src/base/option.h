@@ -31,6 +31,7 @@ enum sl_option_flag {
     SL_OPT_SECONDS = 4,       /* a duration of whole seconds */
     SL_OPT_WORD_AS_MAP = 8,   /* `key: word` may also be written `key: {word: true}` */
     SL_OPT_SHARED = 16,       /* all instances of a pool must have the same value */
+    SL_OPT_FIXED = 64,        /* cannot change once it is in use: another value needs another pool */
     SL_OPT_WORD_IS_MOST = 32, /* of UINT: the word is stored as UINT32_MAX; without this as 0 */
 };
 

@@ -14,23 +14,8 @@ struct follow {
     struct sl_config *next;
     const struct sl_config *now;
     struct sl_config_report warnings;
-    struct sl_buf *changed;
     bool moved[SL_TLS_LISTENERS]; /* listeners whose address is another one in the file */
 };
-
-/* `section.key`, after what was noted before; where there is no room for more, dots. */
-static void note(struct sl_buf *changed, const char *section, const char *key)
-{
-    static const char more[] = ", ...";
-    size_t want = strlen(section) + strlen(key) + 3;
-    if (changed->failed || changed->len + want + sizeof more > changed->max) {
-        bool told = changed->len >= strlen(more) &&
-                    memcmp(changed->data + changed->len - strlen(more), more, strlen(more)) == 0;
-        sl_buf_puts(changed, told ? "" : more);
-        return;
-    }
-    sl_buf_printf(changed, "%s%s.%s", changed->len > 0 ? ", " : "", section, key);
-}
 
 /* The old value stays in effect; it is copied because all threads read the new configuration. */
 static void keep(struct follow *f, const struct sl_section *to, const struct sl_section *from, size_t i,
@@ -43,9 +28,16 @@ static void keep(struct follow *f, const struct sl_section *to, const struct sl_
     sl_buf_over(&shown, mem, sizeof mem);
     sl_option_show(row.option, had, &shown);
     snprintf(path, sizeof path, "%.250s.%.250s", to->path, key);
-    sl_config_report_add(&f->warnings, to->origins[i].line ? to->origins[i].line : to->line, path,
-                         "takes effect only at the next start; until then the value stays %s",
-                         sl_option_absent(row.option, had) ? "absent" : sl_buf_cstr(&shown));
+    const char *value = sl_option_absent(row.option, had) ? "absent" : sl_buf_cstr(&shown);
+    unsigned line = to->origins[i].line ? to->origins[i].line : to->line;
+    if (row.option->flags & SL_OPT_FIXED)
+        sl_config_report_add(&f->warnings, line, path,
+                             "cannot change while the pool has lists, so the next start would not open the "
+                             "pool; the value stays %s; expected that value, or a pool of another name",
+                             value);
+    else
+        sl_config_report_add(&f->warnings, line, path,
+                             "takes effect only at the next start; until then the value stays %s", value);
     sl_option_copy(row.option, had, sl_section_options(to, row));
 }
 
@@ -78,9 +70,7 @@ static void follow_section(struct follow *f, const struct sl_section *to, const 
         struct sl_buf path;
         sl_buf_over(&path, key, sizeof key);
         sl_row_path(row, &path);
-        if ((row.option->flags & SL_OPT_RELOAD) && !waits_for_address(f, key))
-            note(f->changed, to->path, key);
-        else
+        if (!(row.option->flags & SL_OPT_RELOAD) || waits_for_address(f, key))
             keep(f, to, from, i, key);
     }
 }
@@ -146,8 +136,6 @@ static void take_pool(struct follow *f, struct pools *p, size_t i, size_t at)
     next->keys[at] = (struct sl_key_options){0};
     follow_section(f, &to, &from);
     share_credentials(p, i, next->credentials->pools[at]);
-    if (!sl_pool_credentials_same(p->credentials->pools[i], now->credentials->pools[i]))
-        note(f->changed, path, "(credentials)");
 }
 
 /* What is left of the new configuration's own pools is not in force. */
@@ -197,10 +185,9 @@ static void follow_pools(struct follow *f)
     next->pool_count = n;
 }
 
-void sl_config_follow(struct sl_config *next, const struct sl_config *now, struct sl_buf *warnings,
-                      struct sl_buf *changed)
+void sl_config_follow(struct sl_config *next, const struct sl_config *now, struct sl_buf *warnings)
 {
-    struct follow f = {.next = next, .now = now, .changed = changed};
+    struct follow f = {.next = next, .now = now};
     struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)now}};
     struct sl_section to = {
         .scope = &sl_app_scope, .objects = {next}, .origins = next->app_origins, .path = "app"};
@@ -208,4 +195,87 @@ void sl_config_follow(struct sl_config *next, const struct sl_config *now, struc
     follow_section(&f, &to, &from);
     follow_pools(&f);
     sl_config_report_flush(&f.warnings, next->path, warnings);
+}
+
+/* ---- taking values back that cannot come into force */
+
+static void keep_rows(const struct sl_scope *scope, const struct sl_section *from,
+                      const struct sl_section *to, unsigned flag, const char *prefix)
+{
+    for (size_t i = 0; i < sl_scope_size(scope); i++) {
+        struct sl_row row = sl_scope_row(scope, i);
+        char mem[256];
+        struct sl_buf path;
+        sl_buf_over(&path, mem, sizeof mem);
+        sl_row_path(row, &path);
+        if ((flag == 0 || (row.option->flags & flag)) && strncmp(mem, prefix, strlen(prefix)) == 0)
+            sl_option_copy(row.option, sl_section_options(from, row), sl_section_options(to, row));
+    }
+}
+
+void sl_config_keep_shared(struct sl_config *next, const struct sl_config *now, size_t pool)
+{
+    struct sl_section from = {.scope = &sl_pool_scope, .objects = {&now->pools[pool], &now->keys[pool]}};
+    struct sl_section to = {.scope = &sl_pool_scope, .objects = {&next->pools[pool], &next->keys[pool]}};
+    keep_rows(&sl_pool_scope, &from, &to, SL_OPT_SHARED, "");
+}
+
+void sl_config_keep_signer(struct sl_config *next, const struct sl_config *now, size_t pool)
+{
+    struct sl_section from = {.scope = &sl_pool_scope, .objects = {&now->pools[pool], &now->keys[pool]}};
+    struct sl_section to = {.scope = &sl_pool_scope, .objects = {&next->pools[pool], &next->keys[pool]}};
+    keep_rows(&sl_pool_scope, &from, &to, 0, "signer.");
+}
+
+void sl_config_keep_map(struct sl_config *next, const struct sl_config *now, const char *map)
+{
+    struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)now}};
+    struct sl_section to = {.scope = &sl_app_scope, .objects = {next}};
+    keep_rows(&sl_app_scope, &from, &to, 0, map);
+}
+
+/* ---- what has changed */
+
+void sl_config_note(struct sl_buf *changed, const char *section, const char *key)
+{
+    static const char more[] = ", ...";
+    size_t want = strlen(section) + strlen(key) + 3;
+    if (changed->failed || changed->len + want + sizeof more > changed->max) {
+        bool told = changed->len >= strlen(more) &&
+                    memcmp(changed->data + changed->len - strlen(more), more, strlen(more)) == 0;
+        sl_buf_puts(changed, told ? "" : more);
+        return;
+    }
+    sl_buf_printf(changed, "%s%s.%s", changed->len > 0 ? ", " : "", section, key);
+}
+
+static void note_section(const struct sl_section *from, const struct sl_section *to, struct sl_buf *changed)
+{
+    for (size_t i = 0; i < sl_scope_size(to->scope); i++) {
+        struct sl_row row = sl_scope_row(to->scope, i);
+        char key[256];
+        struct sl_buf path;
+        if (sl_option_same(row.option, sl_section_options(from, row), sl_section_options(to, row)))
+            continue;
+        sl_buf_over(&path, key, sizeof key);
+        sl_row_path(row, &path);
+        sl_config_note(changed, to->path, key);
+    }
+}
+
+void sl_config_changes(const struct sl_config *now, const struct sl_config *next, struct sl_buf *changed)
+{
+    struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)now}};
+    struct sl_section to = {.scope = &sl_app_scope, .objects = {(void *)next}, .path = "app"};
+    note_section(&from, &to, changed);
+    for (size_t i = 0; i < now->pool_count; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "app.status-list-pools.%.64s", now->pools[i].name);
+        from = (struct sl_section){.scope = &sl_pool_scope, .objects = {&now->pools[i], &now->keys[i]}};
+        to = (struct sl_section){
+            .scope = &sl_pool_scope, .objects = {&next->pools[i], &next->keys[i]}, .path = path};
+        note_section(&from, &to, changed);
+        if (!sl_pool_credentials_same(now->credentials->pools[i], next->credentials->pools[i]))
+            sl_config_note(changed, path, "(credentials)");
+    }
 }

@@ -8,7 +8,7 @@
 
 struct sl_loading {
     struct sl_config *config;
-    struct sl_config_report errors, warnings;
+    struct sl_config_report errors, warnings, faults;
     struct sl_section app;
     struct sl_section *pools; /* config->pool_count of them */
     struct sl_node *pools_node;
@@ -43,6 +43,7 @@ void sl_config_jwt(struct sl_loading *l, size_t pool);
  * can read it. */
 const char *sl_config_read_line(const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len,
                                 bool *ret_exposed);
-/* The secret in the file that `key` names; the caller wipes it. False after a report. */
+/* The secret in the file that `key` names; the caller wipes it. False after a report: a fault where it is a
+ * pool's, else an error. */
 bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, const char *key,
                            const char *path, char text[static SL_LINE_MAX + 1], size_t *ret_len);

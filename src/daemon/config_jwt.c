@@ -22,7 +22,7 @@ static void refuse_key_file(struct key_file *f, const char *why)
     struct sl_buf b;
     sl_buf_over(&b, mem, sizeof mem);
     sl_option_echo(sl_span(f->path, strlen(f->path)), &b);
-    sl_config_refuse(f->l, f->s, KEYS, "%s: %s", sl_buf_cstr(&b), why);
+    sl_config_fault(f->l, f->s, KEYS, "%s: %s", sl_buf_cstr(&b), why);
 }
 
 static bool is_hmac(int alg)

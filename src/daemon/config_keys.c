@@ -7,6 +7,12 @@
 
 #define WEAK_KEY 8 /* bytes; a shorter one can be guessed over the network */
 
+/* A mistake in a file costs that file, one in the configuration everything. */
+#define REFUSE(k, key, ...)                                                                                  \
+    (strcmp((key), "api-key-file") == 0                                                                      \
+         ? sl_config_fault((k)->l, &(k)->l->pools[(k)->pool], (key), __VA_ARGS__)                            \
+         : sl_config_refuse((k)->l, &(k)->l->pools[(k)->pool], (key), __VA_ARGS__))
+
 struct keyring {
     struct sl_loading *l;
     struct sl_hasher *hasher;
@@ -18,8 +24,7 @@ static void add_hash(struct keyring *k, const char *key, const uint8_t hash[stat
     struct sl_pool_credentials *p = k->l->config->credentials->pools[k->pool];
     for (size_t i = 0; i < p->hash_count; i++) {
         if (sl_equal_constant_time(p->hashes[i], hash, SL_SHA256)) {
-            sl_config_refuse(k->l, &k->l->pools[k->pool], key,
-                             "the same API key twice in one pool; expected it once");
+            REFUSE(k, key, "the same API key twice in one pool; expected it once");
             return;
         }
     }
@@ -33,15 +38,14 @@ static void add_key(struct keyring *k, const char *key, struct sl_span text)
     const struct sl_section *s = &k->l->pools[k->pool];
     for (size_t i = 0; i < text.len; i++) {
         if (text.at[i] <= 0x20 || text.at[i] >= 0x7f) {
-            sl_config_refuse(k->l, s, key,
-                             "the key (not shown) cannot be sent in a header; expected visible ASCII "
-                             "characters without spaces");
+            REFUSE(k, key,
+                   "the key (not shown) cannot be sent in a header; expected visible ASCII "
+                   "characters without spaces");
             return;
         }
     }
     if (sl_span_eq(text, SL_SPAN("***"))) {
-        sl_config_refuse(k->l, s, key,
-                         "*** is what --print-config shows instead of a key; expected the key itself");
+        REFUSE(k, key, "*** is what --print-config shows instead of a key; expected the key itself");
         return;
     }
     if (text.len < WEAK_KEY)

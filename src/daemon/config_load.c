@@ -162,6 +162,18 @@ static struct sl_config *new_config(const char *path)
     return c;
 }
 
+/* Beside errors they are errors like any. */
+static void take_faults(struct sl_loading *l)
+{
+    struct sl_buf lines;
+    if (l->faults.count == 0)
+        return;
+    sl_buf_init(&lines, 4u << 20);
+    sl_config_report_flush(&l->faults, l->config->path, &lines);
+    l->config->faults = sl_xstrdup(sl_buf_cstr(&lines));
+    sl_buf_free(&lines);
+}
+
 bool sl_config_load(const char *path, struct sl_buf *errors, struct sl_buf *warnings, struct sl_config **ret)
 {
     struct sl_config *c = new_config(path);
@@ -182,8 +194,11 @@ bool sl_config_load(const char *path, struct sl_buf *errors, struct sl_buf *warn
         free((char *)l.pools[i].path);
     free(l.pools);
     bool ok = l.errors.count == 0;
+    take_faults(&l);
     sl_config_report_flush(&l.errors, path, errors);
     sl_config_report_flush(&l.warnings, path, warnings);
+    if (!ok && c->faults != NULL)
+        sl_buf_puts(errors, c->faults);
     if (ok)
         *ret = c;
     else
@@ -208,6 +223,7 @@ void sl_config_free(struct sl_config *c)
     free(c->departed);
     free(c->pool_origins);
     free(c->app_origins);
+    free(c->faults);
     free(c->path);
     free(c);
 }

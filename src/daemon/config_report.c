@@ -81,30 +81,40 @@ void sl_config_report_flush(struct sl_config_report *r, const char *file, struct
     *r = (struct sl_config_report){0};
 }
 
+static void report_key(struct sl_config_report *r, const struct sl_section *s, const char *key,
+                       const char *what, va_list args)
+{
+    char why[1024], path[512];
+    vsnprintf(why, sizeof why, what, args);
+    const struct sl_origin *origin = sl_section_origin(s, key);
+    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
+    sl_config_report_add(r, origin->line ? origin->line : s->line, path, "%s", why);
+}
+
 void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
                       ...)
 {
-    char why[1024], path[512];
     va_list args;
     va_start(args, what);
-    vsnprintf(why, sizeof why, what, args);
+    report_key(&l->errors, s, key, what, args);
     va_end(args);
-    struct sl_origin *origin = sl_section_origin(s, key);
-    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
-    sl_config_report_add(&l->errors, origin->line ? origin->line : s->line, path, "%s", why);
-    origin->bad = true;
+    sl_section_origin(s, key)->bad = true;
+}
+
+void sl_config_fault(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
+{
+    va_list args;
+    va_start(args, what);
+    report_key(&l->faults, s, key, what, args);
+    va_end(args);
 }
 
 void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
 {
-    char why[1024], path[512];
     va_list args;
     va_start(args, what);
-    vsnprintf(why, sizeof why, what, args);
+    report_key(&l->warnings, s, key, what, args);
     va_end(args);
-    const struct sl_origin *origin = sl_section_origin(s, key);
-    snprintf(path, sizeof path, "%.250s.%s", s->path, key);
-    sl_config_report_add(&l->warnings, origin->line ? origin->line : s->line, path, "%s", why);
 }
 
 bool sl_config_given(const struct sl_section *s, const char *key)

@@ -47,9 +47,11 @@ bool sl_config_load_secret(struct sl_loading *l, const struct sl_section *s, con
     struct sl_buf b;
     sl_buf_over(&b, mem, sizeof mem);
     sl_option_echo(sl_span(path, strlen(path)), &b);
-    sl_config_refuse(l, s, key,
-                     "%s cannot be used (%s); expected a readable file with the secret in one line",
-                     sl_buf_cstr(&b), error);
+    static const char what[] = "%s cannot be used (%s); expected a readable file with the secret in one line";
+    if (s == &l->app)
+        sl_config_refuse(l, s, key, what, sl_buf_cstr(&b), error);
+    else
+        sl_config_fault(l, s, key, what, sl_buf_cstr(&b), error);
     return false;
 }
 

@@ -53,10 +53,16 @@ static void reload_keys(struct sl_daemon *d, struct sl_mail *m)
     sl_mailbox_send(&d->mail, m);
 }
 
-static void on_options_checked(void *arg, const char *why)
+static void on_options_differ(void *arg, unsigned pool, const char *why)
 {
     struct sl_daemon *d = arg;
-    snprintf(d->reload.why_not, sizeof d->reload.why_not, "%s", why);
+    free(d->reload.why_not[pool]);
+    d->reload.why_not[pool] = sl_xstrdup(why);
+}
+
+static void on_options_checked(void *arg)
+{
+    struct sl_daemon *d = arg;
     sl_mailbox_send(&d->mail, &d->reload.check);
 }
 
@@ -71,7 +77,8 @@ static void on_mail(void *arg, struct sl_mail *m)
         sl_keeper_give_back(d->keeper.keeper, d->config->shutdown_deadline_ms * SL_NS_PER_MS, on_gave_back,
                             d);
     else if (m->kind == SL_DAEMON_CHECK_OPTIONS)
-        sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_options_checked, d);
+        sl_keeper_check_options(d->keeper.keeper, d->reload.next.config->pools, on_options_differ,
+                                on_options_checked, d);
     else if (m->kind == SL_DAEMON_RELOAD)
         reload_keys(d, m);
     else

@@ -68,9 +68,9 @@ bool sl_keys_check(const struct sl_config *c)
     return ok;
 }
 
-bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struct sl_key **ret)
+void sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struct sl_key **ret,
+                  bool *ret_kept)
 {
-    bool ok = true;
     for (size_t i = 0; i < c->pool_count; i++) {
         char text[512];
         struct sl_buf why;
@@ -81,14 +81,18 @@ bool sl_keys_read(const struct sl_config *c, struct sl_key *const *before, struc
                                 &ret[i])) {
             /* A site of its own, so that the line of no pool is suppressed. */
             struct sl_log_site site = {0};
-            const struct sl_log_field fields[] = {SL_KS("pool", c->pools[i].name), {.key = NULL}};
+            bool has = before != NULL && sl_key_why_absent(before[i]) == NULL;
+            const struct sl_log_field fields[] = {
+                SL_KS("pool", c->pools[i].name),
+                SL_KS("effect", has ? "the pool keeps the key that it has" : "the pool signs nothing"),
+                {.key = NULL}};
             sl_log_write(&site, SL_ERROR, "signer", sl_buf_cstr(&why), fields);
-            ok = false;
+            ret[i] = has ? sl_key_ref(before[i]) : sl_key_absent(sl_buf_cstr(&why));
+            ret_kept[i] = true;
         } else if (before == NULL || !sl_key_same(before[i], ret[i])) {
             tell_trust(c, i, ret[i]);
         }
     }
-    return ok;
 }
 
 bool sl_keys_load(struct sl_daemon *d)
@@ -98,8 +102,14 @@ bool sl_keys_load(struct sl_daemon *d)
     d->shared.pools = sl_must(aligned_alloc(64, n * sizeof *d->shared.pools));
     memset(d->shared.pools, 0, n * sizeof *d->shared.pools);
     d->reload.now.keys = sl_xcalloc(n, sizeof(struct sl_key *));
-    if (!sl_keys_read(d->config, NULL, d->reload.now.keys))
-        return false;
+    d->reload.now.key_count = n;
+    bool *absent = sl_xcalloc(n, sizeof *absent), usable = false;
+    sl_keys_read(d->config, NULL, d->reload.now.keys, absent);
+    for (size_t i = 0; i < n; i++)
+        usable = usable || !absent[i];
+    free(absent);
+    if (!usable)
+        sl_log(SL_ERROR, "signer", "refusing to start: no pool has a key that can be used");
     for (unsigned i = 0; i < n; i++) {
         struct sl_pool *p = &d->shared.pools[i];
         const struct sl_pool_options *o = &d->config->pools[i];
@@ -109,7 +119,7 @@ bool sl_keys_load(struct sl_daemon *d)
         p->ring = sl_must(sl_ring_new(o->capacity));
         p->key = sl_key_ref(d->reload.now.keys[i]);
     }
-    return true;
+    return usable;
 }
 
 void sl_keys_free(struct sl_daemon *d)

@@ -107,6 +107,8 @@ static struct sl_config *load_config(const char *path)
     bool ok = sl_config_load(path, &errors, &warnings, &c);
     print_text(&warnings, stderr);
     print_text(&errors, stderr);
+    if (ok && c->faults != NULL)
+        fputs(c->faults, stderr);
     sl_buf_free(&errors);
     sl_buf_free(&warnings);
     return ok ? c : NULL;
@@ -126,7 +128,7 @@ static int print_config(const struct sl_config *c)
 static bool check_config(const struct sl_config *c)
 {
     bool keys = sl_keys_check(c), tls = sl_tls_check(c);
-    return keys && tls;
+    return c->faults == NULL && keys && tls;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 #include "daemon/metrics.h"
 
-static const char *const sl_reload_results[] = {"done", "refused", NULL};
+static const char *const sl_reload_results[] = {"done", "partly", "refused", NULL};
 
 static const struct sl_metric_def defs[] = {
 #define X(id, name, type, help, label, values, bounds, scale)                                                \

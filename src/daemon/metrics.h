@@ -2,12 +2,13 @@
 #pragma once
 #include "base/metric.h"
 
-enum sl_reload_result { SL_RELOAD_DONE, SL_RELOAD_REFUSED };
+enum sl_reload_result { SL_RELOAD_DONE, SL_RELOAD_PARTLY, SL_RELOAD_REFUSED };
 
 #define SL_DAEMON_METRICS(X)                                                                                 \
     X(RELOADS, "reloads_total", SL_COUNTER,                                                                  \
-      "Reloads of the configuration (SIGHUP): done, or refused because of a mistake in it.", "result",       \
-      sl_reload_results, NULL, 0)                                                                            \
+      "Reloads of the configuration (SIGHUP): done, done but for files or pools with a mistake, or refused " \
+      "because of a mistake in the configuration itself.",                                                   \
+      "result", sl_reload_results, NULL, 0)                                                                  \
     X(CONFIG_SINCE, "configuration_since_seconds", SL_GAUGE,                                                 \
       "When the current configuration took effect, in seconds since 1970.", NULL, NULL, NULL, 0)             \
     X(REDIS_NOT_AFTER, "redis_certificate_not_after_seconds", SL_GAUGE,                                      \

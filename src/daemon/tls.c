@@ -28,37 +28,53 @@ static void refuse_file(const struct sl_config *c, const char *path, const struc
                   why->data);
 }
 
-static bool read_redis(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *set)
+const char *sl_tls_map(unsigned i, char text[static 32])
+{
+    if (i == SL_TLS_REDIS)
+        return "redis.tls.";
+    snprintf(text, 32, "tls.%s.", sl_tls_listener_names[i]);
+    return text;
+}
+
+/* True where there is nothing to be read. */
+static bool read_one(const struct sl_config *c, unsigned i, const struct sl_clock *clock, struct sl_buf *why,
+                     const char **ret_key, struct sl_tls_set *set)
 {
     const struct sl_redis_tls_options *o = &c->redis.tls;
     const struct sl_tls_client_files files = {
         .ca = o->ca, .certificate = o->certificate, .key = o->key, .password = o->password_file};
-    char text[512], path[64];
-    const char *key;
-    struct sl_buf why;
-    sl_buf_over(&why, text, sizeof text);
-    if (!o->enabled || sl_tls_client_load(&files, &sl_clock_system, &why, &key, &set->redis))
-        return true;
-    snprintf(path, sizeof path, "redis.tls.%s", key);
-    refuse_file(c, path, &why, errors);
-    return false;
+    if (i == SL_TLS_REDIS)
+        return !o->enabled || sl_tls_client_load(&files, clock, why, ret_key, &set->redis);
+    return c->http.tls[i].key_file == NULL || sl_tls_load(&c->http.tls[i], clock, why, ret_key, &set->of[i]);
 }
 
-bool sl_tls_read(const struct sl_config *c, struct sl_buf *errors, struct sl_tls_set *ret)
+static void keep_one(unsigned i, struct sl_tls_reading *how, struct sl_tls_set *set)
+{
+    how->kept[i] = true;
+    if (i == SL_TLS_REDIS)
+        set->redis = sl_tls_client_ref(how->before->redis);
+    else
+        set->of[i] = sl_tls_ref(how->before->of[i]);
+}
+
+bool sl_tls_read(const struct sl_config *c, struct sl_tls_reading *how, struct sl_buf *errors,
+                 struct sl_tls_set *ret)
 {
     struct sl_tls_set set = {0};
-    bool ok = read_redis(c, errors, &set);
-    for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
-        char text[512], path[64];
+    bool ok = true;
+    for (unsigned i = 0; i <= SL_TLS_REDIS; i++) {
+        char text[512], path[64], map[32];
         const char *key;
         struct sl_buf why;
         sl_buf_over(&why, text, sizeof text);
-        if (c->http.tls[i].key_file == NULL ||
-            sl_tls_load(&c->http.tls[i], &sl_clock_system, &why, &key, &set.of[i]))
+        if (read_one(c, i, how->clock, &why, &key, &set))
             continue;
-        snprintf(path, sizeof path, "tls.%s.%s", sl_tls_listener_names[i], key);
+        snprintf(path, sizeof path, "%s%s", sl_tls_map(i, map), key);
         refuse_file(c, path, &why, errors);
-        ok = false;
+        if (how->before != NULL)
+            keep_one(i, how, &set);
+        else
+            ok = false;
     }
     if (ok)
         *ret = set;
@@ -94,8 +110,9 @@ bool sl_tls_check(const struct sl_config *c)
 {
     struct sl_buf errors;
     struct sl_tls_set set = {0};
+    struct sl_tls_reading how = {.clock = &sl_clock_system};
     sl_buf_init(&errors, 1u << 20);
-    bool ok = sl_tls_read(c, &errors, &set);
+    bool ok = sl_tls_read(c, &how, &errors, &set);
     if (ok)
         check_ends(c, &set);
     else
@@ -162,14 +179,21 @@ static void on_renewal(void *arg)
 bool sl_tls_start(struct sl_daemon *d)
 {
     struct sl_buf errors;
+    struct sl_tls_reading how = {.clock = &sl_clock_system}, lenient = {.clock = NULL};
     sl_buf_init(&errors, 1u << 20);
-    bool ok = sl_tls_read(d->config, &errors, &d->tls);
+    bool ok = sl_tls_read(d->config, &how, &errors, &d->tls);
     for (const char *line = errors.data, *end = line + errors.len; line < end;) {
         const char *next = memchr(line, '\n', (size_t)(end - line));
         char text[1024];
         snprintf(text, sizeof text, "%.*s", (int)(next - line), line);
         sl_log(SL_ERROR, "tls", text);
         line = next + 1;
+    }
+    errors.len = 0;
+    if (!ok && sl_tls_read(d->config, &lenient, &errors, &d->tls)) {
+        sl_log(SL_ERROR, "tls",
+               "starting with a certificate that is not valid now: its clients will refuse it");
+        ok = true;
     }
     sl_buf_free(&errors);
     sl_timer_init(&d->tls_watch, on_watch, d);

@@ -169,7 +169,7 @@ void sl_call_aggregation(struct sl_call *c)
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
         return;
     }
-    if (!atomic_load_explicit(&shared->authoritative, memory_order_acquire)) {
+    if (!atomic_load_explicit(&pool->enumerated, memory_order_acquire)) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "Not all lists of the pool are known yet: try again shortly");
         return;
     }

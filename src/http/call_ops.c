@@ -41,26 +41,46 @@ static void put_detail(const struct sl_call *c, struct sl_buf *out)
     sl_buf_free(&detail);
 }
 
+/* False: answered. */
+static bool read_question(const struct sl_call *c, struct sl_ready_question *ret)
+{
+    struct sl_span who, name;
+    enum sl_err asked = sl_query_get(c->query, "for", &who), named = sl_query_get(c->query, "pool", &name);
+    *ret = (struct sl_ready_question){.issuer = asked == SL_OK};
+    if ((asked != SL_ERR_NOT_FOUND && (asked != SL_OK || !sl_span_eq(who, SL_SPAN("issuer")))) ||
+        (named != SL_ERR_NOT_FOUND && named != SL_OK)) {
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST,
+                         "Use /readyz or /readyz?for=issuer, with pool=NAME for one pool");
+        return false;
+    }
+    ret->pool = named == SL_OK ? sl_pool_named(c->t->http->shared, name) : NULL;
+    if (named == SL_OK && ret->pool == NULL) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
+        return false;
+    }
+    return true;
+}
+
 static void respond_readyz(struct sl_call *c)
 {
-    struct sl_span who;
-    enum sl_err err = sl_query_get(c->query, "for", &who);
-    if (err != SL_ERR_NOT_FOUND && (err != SL_OK || !sl_span_eq(who, SL_SPAN("issuer")))) {
-        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST, "Use /readyz or /readyz?for=issuer");
+    struct sl_ready_question q;
+    if (!read_question(c, &q))
         return;
-    }
-    struct sl_buf why, out;
-    sl_buf_init(&why, 1024);
-    sl_buf_init(&out, 8192);
-    bool ready = err == SL_OK ? sl_keeper_ready_issuer(c->t->keeper, &why) && can_record(c, &why)
-                              : sl_keeper_ready_fetch(c->t->keeper, &why);
+    struct sl_buf why, pools, out;
+    sl_buf_init(&why, 8192);
+    sl_buf_init(&pools, 1u << 18);
+    sl_buf_init(&out, 1u << 19);
+    bool ready = sl_keeper_ready(c->t->keeper, &q, &why, &pools) && (!q.issuer || can_record(c, &why));
     sl_buf_puts(&out, ready ? "{\"ready\":true" : "{\"ready\":false,\"reason\":");
     if (!ready)
         sl_buf_json(&out, sl_span(why.data, why.len));
+    if (pools.len > 0)
+        sl_buf_printf(&out, ",\"pools\":{%.*s}", (int)pools.len, pools.data);
     put_detail(c, &out);
     sl_buf_puts(&out, "}\n");
     respond_no_store(c, ready ? 200 : 503, "application/json", &out);
     sl_buf_free(&why);
+    sl_buf_free(&pools);
     sl_buf_free(&out);
 }
 

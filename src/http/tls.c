@@ -142,6 +142,16 @@ SSL_CTX *sl_tls_context(const struct sl_tls *t)
     return t->ctx;
 }
 
+bool sl_tls_shows_same(const struct sl_tls *one, const struct sl_tls *other)
+{
+    return sl_pem_same(one != NULL ? one->pair.chain : NULL, other != NULL ? other->pair.chain : NULL);
+}
+
+bool sl_tls_trusts_same(const struct sl_tls *one, const struct sl_tls *other)
+{
+    return sl_pem_same(one != NULL ? one->anchors : NULL, other != NULL ? other->anchors : NULL);
+}
+
 int64_t sl_tls_not_after(const struct sl_tls *t)
 {
     return t->pair.not_after;

@@ -13,8 +13,9 @@
 struct sl_tls;
 struct ssl_ctx_st; /* SSL_CTX */
 
-/* From options in which TLS is on. False: `why` gets a sentence (what is wrong and what would be right), and
- * *ret_key is the key of the listener's map that has to change. */
+/* From options in which TLS is on. `clock` NULL: certificates that have expired are taken. False: `why` gets
+ * a sentence (what is wrong and what would be right), and *ret_key is the key of the listener's map that has
+ * to change. */
 SL_CHECKED bool sl_tls_load(const struct sl_tls_options *options, const struct sl_clock *clock,
                             struct sl_buf *why, const char **ret_key, struct sl_tls **ret);
 /* The same certificate, key and rules with other ticket keys; NULL when memory is short. */
@@ -22,6 +23,10 @@ struct sl_tls *sl_tls_renew(const struct sl_tls *t);
 struct sl_tls *sl_tls_ref(struct sl_tls *t); /* NULL ok; returns its argument */
 void sl_tls_unref(struct sl_tls *t);         /* NULL ok */
 struct ssl_ctx_st *sl_tls_context(const struct sl_tls *t);
+
+/* Whether they show the same certificates; whether they trust the same ones of clients. NULL: no TLS. */
+bool sl_tls_shows_same(const struct sl_tls *one, const struct sl_tls *other);
+bool sl_tls_trusts_same(const struct sl_tls *one, const struct sl_tls *other);
 
 /* The end of the certificate, or of one of its chain, in seconds since 1970. */
 int64_t sl_tls_not_after(const struct sl_tls *t);

@@ -9,8 +9,10 @@
 #include "core/siphash.h"
 #include "keeper/keeper_int.h"
 
-/* Before the first agreement a pool is not opened, and a difference ends the process. Later a difference is
- * only logged and shown: both instances serve the same lists already. */
+/* Before the first agreement a pool is not opened; each sweep asks again, until the other instance is gone or
+ * has other options. Later a difference is only logged and shown: both instances serve the same lists
+ * already.
+ */
 
 static const char url_key[] = "public-url";
 
@@ -136,12 +138,15 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed
             k->hooks.agreed(p);
         return;
     }
-    agreement->due = agreement->agreed;
-    if (k->started && strcmp(why, agreement->difference) != 0)
-        sl_log(SL_ERROR, "pool", "instances of a pool differ", SL_KS("difference", why));
+    agreement->due = true; /* each sweep asks again */
+    if (strcmp(why, agreement->difference) != 0)
+        sl_log(SL_ERROR, "pool",
+               agreement->agreed ? "instances of a pool differ"
+                                 : "a pool is not opened: instances of it differ",
+               SL_KS("pool", p->shared->name), SL_KS("difference", why));
     memcpy(agreement->difference, why, sizeof why);
-    if (!k->started)
-        k->setup.on_fatal(k->setup.arg, why);
+    if (!agreement->agreed)
+        k->hooks.refused(p);
 }
 
 static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *options)
@@ -196,7 +201,20 @@ bool sl_keeper_has_agreed(const struct sl_kpool *p)
 
 const char *sl_keeper_difference(const struct sl_kpool *p)
 {
-    return p->agreement.difference;
+    return p->agreement.difference[0] != '\0' ? p->agreement.difference : p->agreement.misfit;
+}
+
+void sl_keeper_note_misfit(struct sl_kpool *p, const char *why)
+{
+    char *misfit = p->agreement.misfit;
+    if (why[0] != '\0' && strcmp(why, misfit) != 0)
+        sl_log(SL_ERROR, "pool", why);
+    snprintf(misfit, sizeof p->agreement.misfit, "%s", why);
+}
+
+const char *sl_keeper_refusal(const struct sl_kpool *p)
+{
+    return sl_keeper_was_synced(p) ? "" : sl_keeper_difference(p);
 }
 
 void sl_keeper_agreements_init(struct sl_keeper *k)
@@ -228,7 +246,7 @@ static void free_question(struct options_question *question)
 static void question_answered(struct sl_keeper *k)
 {
     if (--k->agreements.question.awaited == 0)
-        k->agreements.question.done(k->agreements.question.arg, k->agreements.question.why);
+        k->agreements.question.done(k->agreements.question.arg);
 }
 
 static void on_options_checked(void *arg, enum sl_err err, const struct sl_agreed *agreed)
@@ -237,18 +255,18 @@ static void on_options_checked(void *arg, enum sl_err err, const struct sl_agree
     struct sl_keeper *k = question->pool->keeper;
     char why[SL_KEEPER_WHY];
     if (err == SL_OK && find_difference(question->pool, agreed, &question->text, question->options, why))
-        memcpy(k->agreements.question.why, why, sizeof why);
+        k->agreements.question.differs(k->agreements.question.arg, question->pool->shared->number, why);
     free_question(question);
     question_answered(k);
 }
 
 void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *options,
-                             sl_keeper_checked_cb *done, void *arg)
+                             sl_keeper_differs_cb *differs, sl_keeper_checked_cb *done, void *arg)
 {
     sl_assert(k->agreements.question.awaited == 0);
+    k->agreements.question.differs = differs;
     k->agreements.question.done = done;
     k->agreements.question.arg = arg;
-    k->agreements.question.why[0] = '\0';
     k->agreements.question.awaited = 1; /* held until every pool was asked */
     SL_EACH_KPOOL (p, k) {
         struct options_question *question = sl_xcalloc(1, sizeof *question);

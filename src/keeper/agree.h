@@ -15,6 +15,7 @@ struct sl_agreement {
     bool asking;                    /* a comparison is under way */
     bool due;                       /* compare again at the next sweep */
     char difference[SL_KEEPER_WHY]; /* "": none at present */
+    char misfit[SL_KEEPER_WHY];     /* how the pool in Redis has another size or bits; "": it has not */
 };
 
 /* Of the keeper. */
@@ -23,7 +24,7 @@ struct sl_agreements {
     /* The question of sl_keeper_check_options. */
     struct {
         unsigned awaited; /* answers of Redis */
-        char why[SL_KEEPER_WHY];
+        sl_keeper_differs_cb *differs;
         sl_keeper_checked_cb *done;
         void *arg;
     } question;
@@ -31,6 +32,8 @@ struct sl_agreements {
 
 /* The first comparison of a pool found no difference while the pool was closed. */
 typedef void(sl_keeper_agreed_cb)(struct sl_kpool *p);
+/* The options of a pool that was not opened yet differ from those of another instance. */
+typedef void(sl_keeper_refused_cb)(struct sl_kpool *p);
 
 void sl_keeper_agreements_init(struct sl_keeper *k);
 void sl_keeper_agreements_free(struct sl_keeper *k);
@@ -43,5 +46,10 @@ void sl_keeper_retry_agreement(struct sl_kpool *p);
 /* Of the shared options, by pool number; alive as long as the keeper. */
 const uint64_t *sl_keeper_fingerprints(const struct sl_keeper *k);
 bool sl_keeper_has_agreed(const struct sl_kpool *p);
+/* The pool in Redis turned out to have another size or bits when it was opened, as a sentence; "": it has
+ * not. Logged when it is new. */
+void sl_keeper_note_misfit(struct sl_kpool *p, const char *why);
 /* What differs now, as a sentence; "": nothing. */
 const char *sl_keeper_difference(const struct sl_kpool *p);
+/* Why the pool was never opened: what differs; "": it was opened, or nothing stands against it. */
+const char *sl_keeper_refusal(const struct sl_kpool *p);

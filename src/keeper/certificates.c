@@ -22,6 +22,12 @@ void sl_keeper_new_certificate(struct sl_kpool *p)
 
 static void announce_end(const struct sl_kpool *p, int64_t left)
 {
+    const char *absent = sl_key_why_absent(p->shared->key);
+    if (absent != NULL) {
+        sl_log(SL_ERROR, "signer", "there is no key: nothing is signed until one is loaded (SIGHUP)",
+               SL_KS("pool", p->shared->name), SL_KS("reason", absent));
+        return;
+    }
     char mem[64];
     struct sl_buf end;
     sl_buf_over(&end, mem, sizeof mem);

@@ -5,38 +5,34 @@
 #include "base/assert.h"
 #include "keeper/keeper_int.h"
 
-static bool signers_valid(struct sl_keeper *k, struct sl_buf *why)
+/* What was found out about the pools that were asked for. */
+struct verdict {
+    struct sl_buf *why;      /* of the first pool with a trouble */
+    struct sl_buf *pools;    /* JSON members; NULL: not wanted */
+    unsigned named, unnamed; /* pools with a trouble, in `pools` and beyond what it names */
+    bool usable;             /* some pool can be used */
+    bool beginning;          /* some pool is still being read or signed for the first time */
+};
+
+/* Lists of one pool without a token that can be shown. */
+struct pool_tokens {
+    uint32_t missing, expired;
+};
+
+static bool signs(const struct sl_kpool *p)
 {
-    SL_EACH_KPOOL (p, k) {
-        if (!sl_keeper_expired(p))
-            continue;
-        sl_buf_printf(why, "signer: the certificate of pool %s expired on ", p->shared->name);
-        sl_ending_put(sl_key_not_after(p->shared->key), why);
-        return false;
-    }
-    return true;
+    return !sl_keeper_expired(p);
 }
 
-static bool tokens_fresh(struct sl_keeper *k, struct sl_buf *why)
+static void put_signer(const struct sl_kpool *p, struct sl_buf *why)
 {
-    int64_t now = sl_wall_ms(k->clock) / 1000, latest = sl_keeper_latest_iat(k);
-    uint32_t missing = 0, expired = 0;
-    SL_EACH_KLIST (t, k) {
-        const struct sl_token *token = sl_list_token(&t->list);
-        if (sl_keeper_is_retired(t))
-            continue;
-        missing += token == NULL || token->iat > latest;
-        expired += token != NULL && token->exp <= now;
+    const char *absent = sl_key_why_absent(p->shared->key);
+    if (absent != NULL) {
+        sl_buf_printf(why, "signer: pool %s does not sign: %s", p->shared->name, absent);
+        return;
     }
-    if (missing + expired == 0)
-        return true;
-    sl_buf_printf(why, "tokens: %u lists are not signed yet, %u tokens have expired", missing, expired);
-    struct sl_buf signer;
-    sl_buf_init(&signer, 512);
-    if (!signers_valid(k, &signer))
-        sl_buf_printf(why, "; %.*s", (int)signer.len, signer.data);
-    sl_buf_free(&signer);
-    return false;
+    sl_buf_printf(why, "signer: the certificate of pool %s expired on ", p->shared->name);
+    sl_ending_put(sl_key_not_after(p->shared->key), why);
 }
 
 static void put_store_reason(struct sl_keeper *k, struct sl_buf *why)
@@ -46,25 +42,61 @@ static void put_store_reason(struct sl_keeper *k, struct sl_buf *why)
         sl_buf_printf(why, " (%s)", reason);
 }
 
-bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why)
+static struct pool_tokens *count_tokens(struct sl_keeper *k)
 {
-    if (k->leaving) {
-        sl_buf_puts(why, "shutdown: the service is shutting down");
-        return false;
+    struct pool_tokens *counts = sl_xcalloc(k->shared->pool_count, sizeof *counts);
+    int64_t now = sl_wall_ms(k->clock) / 1000, latest = sl_keeper_latest_iat(k);
+    SL_EACH_KLIST (t, k) {
+        const struct sl_token *token = sl_list_token(&t->list);
+        struct pool_tokens *own = &counts[t->pool->shared->number];
+        if (sl_keeper_is_retired(t))
+            continue;
+        own->missing += token == NULL || token->iat > latest;
+        own->expired += token != NULL && token->exp <= now;
     }
-    SL_EACH_KPOOL (p, k) {
-        if (!sl_keeper_was_synced(p)) {
-            sl_buf_printf(why, "pools: %s has not been read from Redis yet", p->shared->name);
-            put_store_reason(k, why);
-            return false;
-        }
-    }
-    return tokens_fresh(k, why);
+    return counts;
 }
 
-static bool pool_ready(struct sl_kpool *p, struct sl_buf *why)
+/* It is being read, or its lists are being signed for the first time. */
+static bool is_beginning(const struct sl_kpool *p, const struct pool_tokens *tokens)
+{
+    if (!sl_keeper_was_synced(p))
+        return sl_keeper_refusal(p)[0] == '\0';
+    return tokens->missing > 0 && !sl_keeper_was_shown(p) && signs(p);
+}
+
+/* False: readers cannot have all of its lists, and `why` says so. */
+static bool serves_readers(struct sl_kpool *p, const struct pool_tokens *tokens, struct sl_buf *why)
+{
+    const char *refusal = sl_keeper_refusal(p);
+    if (refusal[0] != '\0') {
+        sl_buf_printf(why, "pools: %s is not open: %s", p->shared->name, refusal);
+        return false;
+    }
+    if (!sl_keeper_was_synced(p)) {
+        sl_buf_printf(why, "pools: %s has not been read from Redis yet", p->shared->name);
+        put_store_reason(p->keeper, why);
+        return false;
+    }
+    if (tokens->missing + tokens->expired == 0)
+        return true;
+    sl_buf_printf(why, "tokens: %u lists are not signed yet, %u tokens have expired", tokens->missing,
+                  tokens->expired);
+    if (!signs(p)) {
+        sl_buf_puts(why, "; ");
+        put_signer(p, why);
+    }
+    return false;
+}
+
+/* The same for issuers. */
+static bool serves_issuers(struct sl_kpool *p, struct sl_buf *why)
 {
     const char *difference = sl_keeper_difference(p);
+    if (!signs(p)) {
+        put_signer(p, why);
+        return false;
+    }
     if (difference[0] != '\0') {
         sl_buf_puts(why, difference);
         return false;
@@ -80,10 +112,9 @@ static bool pool_ready(struct sl_kpool *p, struct sl_buf *why)
     return true;
 }
 
-bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
+/* False: issuers can do nothing at any pool. */
+static bool store_ready(struct sl_keeper *k, struct sl_buf *why)
 {
-    if (!sl_keeper_ready_fetch(k, why) || !signers_valid(k, why))
-        return false;
     enum sl_store_state state = sl_store_state(k->store);
     if (state != SL_STORE_UP) {
         sl_buf_printf(why, "store: redis is %s", sl_store_state_name(state));
@@ -96,15 +127,79 @@ bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why)
         return false;
     }
     uint32_t down = atomic_load_explicit(&k->shared->workers_down, memory_order_relaxed);
-    if (down > 0) {
+    if (down > 0)
         sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down,
                       k->setup.worker_count);
+    return down == 0;
+}
+
+static void name_pool(struct verdict *v, const struct sl_kpool *p, const struct sl_buf *trouble)
+{
+    if (v->named == SL_READY_NAMED) {
+        v->unnamed++;
+        return;
+    }
+    sl_buf_printf(v->pools, "%s\"%s\":", v->named++ > 0 ? "," : "", p->shared->name);
+    sl_buf_json(v->pools, sl_span(trouble->data, trouble->len));
+}
+
+static void judge_pool(struct sl_kpool *p, bool issuer, const struct pool_tokens *tokens, struct verdict *v)
+{
+    struct sl_buf trouble;
+    sl_buf_init(&trouble, 2 * SL_KEEPER_WHY);
+    bool fine = serves_readers(p, tokens, &trouble) && (!issuer || serves_issuers(p, &trouble));
+    if (!fine && is_beginning(p, tokens) && !v->beginning) {
+        v->beginning = true;
+        v->why->len = 0; /* that comes before what other pools lack */
+    }
+    if (!fine && v->why->len == 0)
+        sl_buf_put(v->why, trouble.data, trouble.len);
+    if (fine && !signs(p))
+        put_signer(p, &trouble); /* its tokens last for a while */
+    if (trouble.len > 0 && v->pools != NULL)
+        name_pool(v, p, &trouble);
+    v->usable = v->usable || fine;
+    sl_buf_free(&trouble);
+}
+
+/* What a pool lacks means nothing for the others. */
+static bool judge_pools(struct sl_keeper *k, const struct sl_ready_question *q,
+                        const struct pool_tokens *tokens, struct sl_buf *why, struct sl_buf *pools)
+{
+    struct verdict v = {.why = why, .pools = pools};
+    SL_EACH_KPOOL (p, k)
+        if (q->pool == NULL || q->pool == p->shared)
+            judge_pool(p, q->issuer, &tokens[p->shared->number], &v);
+    if (v.unnamed > 0)
+        sl_buf_printf(pools, ",\"...\":\"and %u more\"", v.unnamed);
+    bool ready = v.usable && !v.beginning;
+    if (ready)
+        why->len = 0;
+    return ready;
+}
+
+bool sl_keeper_ready(struct sl_keeper *k, const struct sl_ready_question *q, struct sl_buf *why,
+                     struct sl_buf *pools)
+{
+    struct sl_ready_question readers = {.pool = q->pool};
+    if (k->leaving) {
+        sl_buf_puts(why, "shutdown: the service is shutting down");
         return false;
     }
-    SL_EACH_KPOOL (p, k)
-        if (!pool_ready(p, why))
-            return false;
-    return true;
+    struct pool_tokens *tokens = count_tokens(k);
+    bool ready = judge_pools(k, &readers, tokens, why, q->issuer ? NULL : pools);
+    if (q->issuer) {
+        struct sl_buf pool_why;
+        sl_buf_init(&pool_why, 2 * SL_KEEPER_WHY);
+        bool pools_ready = judge_pools(k, q, tokens, &pool_why, pools);
+        ready = ready && store_ready(k, why);
+        if (ready && !pools_ready)
+            sl_buf_put(why, pool_why.data, pool_why.len);
+        ready = ready && pools_ready;
+        sl_buf_free(&pool_why);
+    }
+    free(tokens);
+    return ready;
 }
 
 void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out)

@@ -80,10 +80,16 @@ static void on_owns(struct sl_kpool *p, bool ok)
     sl_keeper_pump(p->keeper);
 }
 
+static void on_refused(struct sl_kpool *p)
+{
+    sl_keeper_judge_start(p->keeper);
+}
+
 static const struct sl_keeper_hooks hooks = {.publication_ended = on_publication_ended,
                                              .behind = sl_keeper_list_behind,
                                              .mended = sl_keeper_mending_ended,
                                              .agreed = sl_keeper_open,
+                                             .refused = on_refused,
                                              .owns = on_owns};
 
 /* ---- the sweep: whatever was missed is caught here */

@@ -5,11 +5,11 @@
  * Its parts, each a file with a header and a struct of its own, from the bottom up: what the keeper knows of
  * a pool's data (state), lists, tokens that wait to be freed (reclaim), the history that workers may write
  * under (history), certificates, how long publications
- * take (lag); when and how a list is published (schedule, sign, publish); learning a list record (learn),
- * references in stock, taking more of them (take); unknown ids (lookup), restoring what Redis lost (mend),
- * retirement (lease), options that instances share (agree); opening pools and reading changes (sync); reload,
- * drain, health; and the keeper itself, which puts them together (keeper_int.h) and passes mail and news to
- * them. Calls go down this list; news that has to go up does so through struct sl_keeper_hooks. */
+ * take (lag); when and how a list is published (schedule, sign, publish); options that instances share
+ * (agree), learning a list record (learn), references in stock, taking more of them (take); unknown ids
+ * (lookup), restoring what Redis lost (mend), retirement (lease); opening pools and reading changes (sync);
+ * reload, drain, health; and the keeper itself, which puts them together (keeper_int.h) and passes mail and
+ * news to them. Calls go down this list; news that has to go up does so through struct sl_keeper_hooks. */
 #pragma once
 #include "base/buf.h"
 #include "keeper/setup.h"
@@ -22,15 +22,24 @@ void sl_keeper_mail(struct sl_keeper *k, struct sl_mail *mail);
  * Lists whose tokens would now look different are signed again little by little. */
 void sl_keeper_reload(struct sl_keeper *k, struct sl_key *const *keys);
 
-/* Compares these options, by pool number, with those of the other living instances. `done` is called once, in
- * this call or later; `options` and `arg` outlive it. One question at a time. */
+/* Compares these options, by pool number, with those of the other living instances: `differs` for each pool
+ * where something differs (where Redis could not be asked nothing does), then `done`, in this call or later;
+ * `options` and `arg` outlive it. One question at a time. */
 void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *options,
-                             sl_keeper_checked_cb *done, void *arg);
+                             sl_keeper_differs_cb *differs, sl_keeper_checked_cb *done, void *arg);
 
-/* Readiness: false, and the first condition that fails as a sentence. For fetches: every pool known, no list
- * without a fresh token. For issuers also: store up, persistence as configured, references ready. */
-bool sl_keeper_ready_fetch(struct sl_keeper *k, struct sl_buf *why);
-bool sl_keeper_ready_issuer(struct sl_keeper *k, struct sl_buf *why);
+struct sl_ready_question {
+    bool issuer;                /* for reservations and updates, and not only for fetches */
+    const struct sl_pool *pool; /* NULL: the service */
+};
+#define SL_READY_NAMED 32 /* pools that an answer names */
+/* Readiness: false, and the first condition that fails as a sentence. The service is ready for fetches when
+ * every pool was read, or refused, and no list of some pool is without a fresh token; for issuers also: store
+ * up, persistence as configured, references of such a pool ready. One pool is ready when all of this holds
+ * for it. `pools` (or NULL) gets a JSON member for each pool that is not, or does not sign: its name and a
+ * sentence. */
+bool sl_keeper_ready(struct sl_keeper *k, const struct sl_ready_question *q, struct sl_buf *why,
+                     struct sl_buf *pools);
 /* What an operator should look at although it stops nothing; nothing: all is well. */
 void sl_keeper_put_detail(struct sl_keeper *k, struct sl_buf *out);
 /* Brings gauges up to date; before /metrics is rendered. */

@@ -83,6 +83,7 @@ struct sl_keeper_hooks {
     sl_list_behind_cb *behind;
     sl_keeper_mended_cb *mended;
     sl_keeper_agreed_cb *agreed;
+    sl_keeper_refused_cb *refused;
     sl_keeper_owns_cb *owns;
 };
 

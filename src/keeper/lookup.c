@@ -32,8 +32,10 @@ void sl_keeper_answer_early(struct sl_keeper *k, enum sl_err err)
     while (k->lookups.early != NULL) {
         struct sl_lookup_mail *mail = k->lookups.early;
         k->lookups.early = mail->next;
-        struct sl_list *list = err == SL_OK ? sl_table_find(k->shared->table, &mail->id) : NULL;
-        answer_lookup(mail, err != SL_OK ? err : list != NULL ? SL_OK : SL_ERR_NO_SUCH_LIST, list);
+        if (err != SL_OK)
+            answer_lookup(mail, err, NULL);
+        else
+            sl_keeper_lookup(k, mail); /* the table has it now, or Redis is asked where a pool is not open */
     }
 }
 
@@ -55,10 +57,11 @@ static void on_described(void *arg, enum sl_err err, const struct sl_described *
     struct lookup_question *question = arg;
     struct sl_keeper *k = question->pool->keeper;
     struct sl_lookup_mail *mail = question->mail;
-    if (err == SL_OK && found->list != NULL) {
+    bool refused = sl_keeper_refusal(question->pool)[0] != '\0'; /* its lists are not served here */
+    if (err == SL_OK && found->list != NULL && !refused) {
         struct sl_klist *t = sl_keeper_learn(question->pool, found->list);
         mail->list = t != NULL ? &t->list : NULL;
-    } else if (err == SL_OK && found->damaged != NULL) {
+    } else if (err == SL_OK && found->damaged != NULL && !refused) {
         sl_keeper_note_damaged(question->pool, found->damaged);
     }
     if (err != SL_OK || found->damaged != NULL || (found->list != NULL && mail->list == NULL))

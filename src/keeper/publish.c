@@ -57,10 +57,9 @@ static void enqueue_list(struct sl_klist *t)
     sl_timer_stop(k->loop, &publication->due);
     publication->queued_ns = sl_keeper_lag_queued(k, sl_queue_unfinished(k));
     publication->state = SL_PUBLISH_QUEUED;
-    if (publication->urgent) /* before all lists for which no request waits */
-        sl_queue_add(t, 0);
-    else
-        sl_queue_add(t, owes_change(t) ? sl_owed_since(t) : publication->queued_ns);
+    /* An urgent one before all lists for which no request waits. */
+    uint64_t waiting_ns = owes_change(t) ? sl_owed_since(t) : publication->queued_ns;
+    sl_queue_add(t, publication->urgent ? 0 : waiting_ns);
     note_work(t);
 }
 
@@ -163,6 +162,7 @@ void sl_keeper_stop_renewal(struct sl_klist *t)
     atomic_fetch_add_explicit(&t->pool->shared->ended, 1, memory_order_release);
     all->lists--;
     all->unpublished -= sl_list_token(&t->list) == NULL;
+    sl_keeper_note_shown(t->pool, all->unpublished);
 }
 
 void sl_keeper_note_dropped(struct sl_klist *t)
@@ -484,16 +484,16 @@ static bool publish_token(struct sl_klist *t, struct sl_token *token, uint64_t e
     publication->published_ns = now;
     publication->last_iat = token->iat;
     publication->edition = edition;
-    p->publications.token_bytes += token->memory;
+    p->publications.token_bytes += token->memory - (old != NULL ? old->memory : 0);
     uint64_t since = sl_owed_published(t, publication->committed > token->version);
     if (since != 0)
         sl_metric_observe(p->metrics, SL_KM_VISIBLE_SECONDS, now - since);
     publication->urgent = false;
     if (old != NULL) {
-        p->publications.token_bytes -= old->memory;
         sl_keeper_defer_free(p->keeper, t->list.number, old);
     } else {
         p->publications.unpublished -= !publication->retired;
+        sl_keeper_note_shown(p, p->publications.unpublished);
     }
     answer_cold(t, SL_OK);
     note_work(t);

@@ -15,8 +15,9 @@ extern const char *const sl_keeper_roles[SL_KEEPER_CONNECTIONS];
 typedef void(sl_keeper_started_cb)(void *arg);
 typedef void(sl_keeper_fatal_cb)(void *arg, const char *why);
 typedef void(sl_keeper_gave_back_cb)(void *arg);
-/* `why` names what differs; "": nothing does, or Redis could not be asked. */
-typedef void(sl_keeper_checked_cb)(void *arg, const char *why);
+/* The options that were asked about differ from those of other instances: `why` names what differs. */
+typedef void(sl_keeper_differs_cb)(void *arg, unsigned pool, const char *why);
+typedef void(sl_keeper_checked_cb)(void *arg);
 
 struct sl_keeper_setup {
     struct sl_loop *loop;

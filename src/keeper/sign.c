@@ -49,7 +49,8 @@ const char *sl_keeper_start_signing(struct sl_klist *t, struct sl_head head, con
     struct sl_validity validity = sl_schedule_validity(
         options, sl_wall_ms(k->clock) / 1000, sl_keeper_latest_iat(k), last_iat, sl_key_not_after(key));
     if (validity.exp <= validity.iat)
-        return "the signing certificate has expired";
+        return sl_key_why_absent(key) != NULL ? "there is no key to sign with"
+                                              : "the signing certificate has expired";
     struct sl_sign_job *j = calloc(1, sizeof *j + len + iss.len + aggregation.len);
     if (j == NULL)
         return "no memory to sign a list";

@@ -34,6 +34,16 @@ bool sl_keeper_was_synced(const struct sl_kpool *p)
     return p->state.was_synced;
 }
 
+void sl_keeper_note_shown(struct sl_kpool *p, uint32_t lacking)
+{
+    p->state.was_shown = p->state.was_shown || lacking == 0;
+}
+
+bool sl_keeper_was_shown(const struct sl_kpool *p)
+{
+    return p->state.was_shown;
+}
+
 bool sl_keeper_is_readable(const struct sl_kpool *p)
 {
     return p->state.now >= SL_POOL_LISTING;

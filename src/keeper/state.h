@@ -24,6 +24,7 @@ enum sl_pool_state {
 struct sl_kpool_state {
     enum sl_pool_state now;
     bool was_synced; /* at least once since the process started */
+    bool was_shown;  /* every list had a token at one time since then */
     /* Redis may have lost data: all lists are being read and compared with what this process knows. */
     bool checking;
     uint32_t reading; /* counts these readings */
@@ -33,6 +34,9 @@ struct sl_kpool_state {
 void sl_keeper_change_state(struct sl_kpool *p, enum sl_pool_state to);
 bool sl_keeper_is_synced(const struct sl_kpool *p);
 bool sl_keeper_was_synced(const struct sl_kpool *p);
+/* A list got a token, or needs none any more; `lacking`: lists that have none. */
+void sl_keeper_note_shown(struct sl_kpool *p, uint32_t lacking);
+bool sl_keeper_was_shown(const struct sl_kpool *p);
 /* Lists are known well enough for changes to be read: LISTING or later. */
 bool sl_keeper_is_readable(const struct sl_kpool *p);
 /* Nothing is loaded for publication while this holds: first Redis' data is compared, and restored. */

@@ -183,7 +183,7 @@ bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *reservation
     reservation->next = NULL;
     reservation->have = 0;
     p->stock.lacking += reservation->amount;
-    if (p->keeper->draining) {
+    if (p->keeper->draining || sl_keeper_refusal(p)[0] != '\0') {
         answer_waiter(p, reservation, SL_ERR_UNAVAILABLE);
         return false;
     }

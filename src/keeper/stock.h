@@ -36,7 +36,8 @@ void sl_keeper_stock_append(struct sl_kpool *p, struct sl_segment *segment);
 /* Hands on what can be handed on. A list that has no token yet is asked to be published first. */
 void sl_keeper_distribute(struct sl_kpool *p);
 
-/* The reservation joins the waiters; while draining it is answered UNAVAILABLE, and false is returned. */
+/* The reservation joins the waiters; while draining, and where the pool is not opened, it is answered
+ * UNAVAILABLE, and false is returned. */
 bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *reservation);
 /* Answers UNAVAILABLE: to all, or to those whose request has gone. */
 void sl_keeper_answer_waiters(struct sl_kpool *p, bool only_gone);

@@ -83,6 +83,28 @@ void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail)
         sl_keeper_reopen(p);
 }
 
+/* ---- the start */
+
+void sl_keeper_judge_start(struct sl_keeper *k)
+{
+    const char *why = "no pool has a key to sign with";
+    bool usable = false;
+    SL_EACH_KPOOL (p, k) {
+        const char *refusal = sl_keeper_refusal(p);
+        if (k->started || (!sl_keeper_was_synced(p) && refusal[0] == '\0'))
+            return; /* it is over, or this one is still to be read */
+        usable = usable || (sl_keeper_was_synced(p) && sl_key_why_absent(p->shared->key) == NULL);
+        why = refusal[0] != '\0' ? refusal : why;
+    }
+    if (!usable) {
+        k->setup.on_fatal(k->setup.arg, why);
+        return;
+    }
+    k->started = true;
+    sl_keeper_answer_early(k, SL_OK);
+    k->setup.on_started(k->setup.arg);
+}
+
 /* ---- synced */
 
 void sl_keeper_reopen(struct sl_kpool *p)
@@ -111,14 +133,7 @@ static void finish_sync(struct sl_kpool *p)
     sl_keeper_precreate(p);
     sl_keeper_refill(p);
     answer_synced(p);
-    SL_EACH_KPOOL (other, k)
-        if (!sl_keeper_was_synced(other))
-            return;
-    if (!k->started) {
-        k->started = true;
-        sl_keeper_answer_early(k, SL_OK);
-        k->setup.on_started(k->setup.arg);
-    }
+    sl_keeper_judge_start(k);
 }
 
 void sl_keeper_mending_ended(struct sl_kpool *p, bool other)
@@ -136,7 +151,9 @@ void sl_keeper_update_authority(struct sl_keeper *k)
     bool fed = sl_feed_state(k->feed) == SL_STORE_UP, all = fed;
     SL_EACH_KPOOL (p, k) {
         p->sync.caught_up = p->sync.caught_up && fed;
-        all = all && p->sync.caught_up && sl_keeper_was_synced(p);
+        bool known = p->sync.caught_up && sl_keeper_was_synced(p);
+        atomic_store_explicit(&p->shared->enumerated, known, memory_order_release);
+        all = all && known;
     }
     atomic_store_explicit(&k->shared->authoritative, all, memory_order_release);
 }
@@ -247,11 +264,11 @@ static void list_pool(struct sl_kpool *p)
     sl_keeper_read_changes(p);
 }
 
-/* Before the start it ends the process, afterwards each sweep tries again. */
+/* Each sweep tries again. */
 static void refuse_pool(struct sl_kpool *p, const struct sl_pool_opened *opened)
 {
     struct sl_keeper *k = p->keeper;
-    char why[256];
+    char why[SL_KEEPER_WHY];
     snprintf(why, sizeof why,
              "pool %s has %llu lists of size %u and bits %u in Redis; the configuration says size %u and "
              "bits %u. "
@@ -259,11 +276,8 @@ static void refuse_pool(struct sl_kpool *p, const struct sl_pool_opened *opened)
              p->shared->name, (unsigned long long)opened->lists, opened->size, opened->bits, p->options->size,
              p->options->bits);
     sl_keeper_change_state(p, SL_POOL_CLOSED);
-    if (!k->started)
-        k->setup.on_fatal(k->setup.arg, why);
-    else if (!p->sync.refused)
-        sl_log(SL_ERROR, "pool", why);
-    p->sync.refused = true;
+    sl_keeper_note_misfit(p, why);
+    sl_keeper_judge_start(k);
 }
 
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *opened)
@@ -277,7 +291,7 @@ static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *o
         refuse_pool(p, opened);
         return;
     }
-    p->sync.refused = false;
+    sl_keeper_note_misfit(p, "");
     if (sl_keeper_note_history(p, &p->sync.known, opened) || p->sync.distrust || p->sync.back)
         check_all(p);
     p->sync.distrust = p->sync.back = false;

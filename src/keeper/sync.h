@@ -21,7 +21,6 @@ struct sl_sync {
     struct sl_pool_known known; /* what the opening under way has told Redis */
     bool distrust;              /* a list has turned out to be behind: the next opening compares all */
     bool back;                  /* comparing has found lists behind: the next opening tells Redis */
-    bool refused;               /* size or bits are others than the configured ones; logged once */
     /* Workers whose changes were refused: those that wait for the pool to be opened again, and those for whom
      * it is being opened. */
     struct sl_reopen_mail *reopen_next, *reopen_opening;
@@ -36,6 +35,8 @@ struct sl_syncs {
 /* The connection for commands is up, or is not any more. */
 void sl_keeper_store_up(struct sl_keeper *k);
 void sl_keeper_store_down(struct sl_keeper *k);
+/* Once each pool has been opened or refused: the process has started, or none can be used and it must not. */
+void sl_keeper_judge_start(struct sl_keeper *k);
 /* After the instances have agreed on the options. */
 void sl_keeper_open(struct sl_kpool *p);
 /* Redis has turned out to have another history, or to lack something: the workers write no more, and the pool
@@ -49,8 +50,8 @@ void sl_keeper_mending_ended(struct sl_kpool *p, bool other);
 void sl_keeper_read_changes(struct sl_kpool *p);
 /* Every sweep: reads changes, or opens a closed pool. */
 void sl_keeper_sweep(struct sl_kpool *p);
-/* The feed is up or down, or a pool was read: tells the workers whether an unknown id is known not to exist.
- * While the feed was down, lists were made that only a reading shows. */
+/* The feed is up or down, or a pool was read: tells the workers which pools' lists are all known, and whether
+ * an unknown id is known not to exist. While the feed was down, lists were made that only a reading shows. */
 void sl_keeper_update_authority(struct sl_keeper *k);
 
 /* Redis has refused a worker's change, since its history is another one. */

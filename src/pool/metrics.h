@@ -148,8 +148,8 @@ enum sl_keyed_result {
       "no certificate. This minus time() is the time left.",                                                 \
       NULL, NULL, NULL, 0)                                                                                   \
     X(SIGNER_EXPIRED, "signer_expired", SL_GAUGE,                                                            \
-      "1 once a certificate of the signer's chain has expired: the instance signs nothing more and serves "  \
-      "the last tokens until they expire.",                                                                  \
+      "1 once a certificate of the signer's chain has expired, or where there is no key that can be used: "  \
+      "the instance signs nothing of the pool and serves the last tokens until they expire.",                \
       NULL, NULL, NULL, 0)
 
 #define SL_CLOCK_METRICS(X)                                                                                  \

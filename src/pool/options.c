@@ -26,7 +26,7 @@ const struct sl_option sl_pool_option_rows[] = {
      .min = 1,
      .max = 100000000,
      .fallback = "100000",
-     .flags = SL_OPT_SHARED,
+     .flags = SL_OPT_SHARED | SL_OPT_FIXED,
      .help = "Entries of one list. `size` times `bits` must be a multiple of 8. Cannot change once the pool "
              "has lists."},
     {.name = "bits",
@@ -36,7 +36,7 @@ const struct sl_option sl_pool_option_rows[] = {
      .max = 8,
      .words = bit_counts,
      .fallback = "1",
-     .flags = SL_OPT_SHARED,
+     .flags = SL_OPT_SHARED | SL_OPT_FIXED,
      .help = "Bits of one entry. Cannot change once the pool has lists."},
     {.name = "final-status",
      .type = SL_OPT_INT,

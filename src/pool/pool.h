@@ -34,6 +34,8 @@ struct sl_pool {
     /* Until when references that are ready may be handed out, by the monotonic clock; 0: for ever. A machine
      * that wakes from a suspend finds that the time is over. Written by the keeper (keeper/lease.c). */
     _Atomic uint64_t held_until_ns;
+    /* Every list of it is known: it was enumerated and the feed is up. Written by the keeper. */
+    _Atomic bool enumerated;
     /* How many of its lists were retired. */
     _Atomic uint32_t ended;
     /* Reservations in the keeper's queue: while there are any, new ones queue too. */

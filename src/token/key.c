@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "token/key_int.h"
 
 static const struct sl_key_type types[] = {
@@ -128,6 +129,19 @@ static bool load_key(struct sl_key *k, const struct sl_signer_options *o, const 
     return ok;
 }
 
+struct sl_key *sl_key_absent(const char *why)
+{
+    struct sl_key *k = sl_xcalloc(1, sizeof *k);
+    atomic_init(&k->refs, 1);
+    k->absent = sl_xstrdup(why);
+    return k;
+}
+
+const char *sl_key_why_absent(const struct sl_key *k)
+{
+    return k->absent;
+}
+
 static struct sl_key *load_new(const struct sl_signer_options *o, const struct sources *from,
                                const struct sl_clock *clock, struct sl_buf *why)
 {
@@ -188,6 +202,7 @@ void sl_key_free(struct sl_key *k)
         return;
     EVP_PKEY_free(k->pkey);
     EVP_MD_free(k->md);
+    free(k->absent);
     sl_buf_free(&k->header);
     sl_buf_free(&k->cose_header);
     free(k);
@@ -200,6 +215,8 @@ static bool same_bytes(const struct sl_buf *one, const struct sl_buf *other)
 
 bool sl_key_same(const struct sl_key *one, const struct sl_key *other)
 {
+    if (one->absent != NULL || other->absent != NULL)
+        return sl_same_text(one->absent, other->absent);
     return EVP_PKEY_eq(one->pkey, other->pkey) == 1 && one->not_after == other->not_after &&
            same_bytes(&one->header, &other->header) && same_bytes(&one->cose_header, &other->cose_header);
 }

@@ -32,9 +32,14 @@ char *sl_key_anchor_path(const char *storage, const char *pool);
  * `generate`; without a certificate there is no x5c. The caller owns a share. */
 SL_CHECKED bool sl_key_load(const struct sl_signer_options *o, const char *storage, const char *pool,
                             const struct sl_clock *clock, struct sl_buf *why, struct sl_key **ret);
-struct sl_key *sl_key_ref(struct sl_key *k); /* any thread: takes another share */
-void sl_key_free(struct sl_key *k);          /* any thread: releases a share, frees with the last; NULL ok */
-/* Whether tokens signed with either look alike: the same key, certificates and header parameters. */
+/* Stands in for a key that there is not: it has ended since 1970, so nothing is signed with it. `why` is the
+ * sentence that says what is wrong. */
+struct sl_key *sl_key_absent(const char *why);
+const char *sl_key_why_absent(const struct sl_key *k); /* NULL: it is a key */
+struct sl_key *sl_key_ref(struct sl_key *k);           /* any thread: takes another share */
+void sl_key_free(struct sl_key *k); /* any thread: releases a share, frees with the last; NULL ok */
+/* Whether tokens signed with either look alike: the same key, certificates and header parameters. Absent
+ * ones: for the same reason. */
 bool sl_key_same(const struct sl_key *one, const struct sl_key *other);
 
 /* The JOSE header of a Status List Token as JSON: alg, typ "statuslist+jwt", then kid (RFC 7638 thumbprint),

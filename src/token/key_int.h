@@ -18,6 +18,7 @@ struct sl_key_type {
 
 struct sl_key {
     _Atomic unsigned refs;
+    char *absent; /* why there is no key, and nothing below; NULL: there is one */
     EVP_PKEY *pkey;
     const struct sl_key_type *type;
     EVP_MD *md; /* fetched once; NULL for Ed25519 */
@@ -64,9 +65,10 @@ SL_CHECKED bool sl_key_read_certificates(const char *path, struct sl_buf *why, S
  * is left out. */
 SL_CHECKED bool sl_key_read_keystore(const char *path, const char *password_path, struct sl_buf *why,
                                      struct sl_key_material *ret);
+#define SL_ANY_TIME INT64_MIN
 /* The chain as it belongs into x5c: the first is the key's, each one signed by the next, all valid at `now`
- * (seconds), a trust anchor behind the first taken out. `path` is where it is from. The earliest end goes to
- * ret_not_after. */
+ * (seconds; SL_ANY_TIME: expired ones are taken), a trust anchor behind the first taken out. `path` is where
+ * it is from. The earliest end goes to ret_not_after. */
 SL_CHECKED bool sl_key_check_chain(const char *path, const struct sl_key_material *m, int64_t now,
                                    struct sl_buf *why, int64_t *ret_not_after);
 

@@ -4,6 +4,20 @@
 
 #include "token/key_int.h"
 
+static int64_t time_of(const struct sl_clock *clock)
+{
+    return clock != NULL ? sl_wall_ms(clock) / 1000 : SL_ANY_TIME;
+}
+
+bool sl_pem_same(const STACK_OF(X509) * one, const STACK_OF(X509) * other)
+{
+    int n = one != NULL ? sk_X509_num(one) : 0, m = other != NULL ? sk_X509_num(other) : 0;
+    bool same = n == m;
+    for (int i = 0; same && i < n; i++)
+        same = X509_cmp(sk_X509_value(one, i), sk_X509_value(other, i)) == 0;
+    return same;
+}
+
 bool sl_pem_pair_load(const char *key_path, const char *password_path, const char *certificate_path,
                       const struct sl_clock *clock, struct sl_buf *why, bool *ret_of_key,
                       struct sl_pem_pair *ret)
@@ -12,7 +26,7 @@ bool sl_pem_pair_load(const char *key_path, const char *password_path, const cha
     int64_t not_after;
     bool read = sl_key_read_private(key_path, password_path, why, &m.pkey);
     bool ok = read && sl_key_read_certificates(certificate_path, why, &m.chain) &&
-              sl_key_check_chain(certificate_path, &m, sl_wall_ms(clock) / 1000, why, &not_after);
+              sl_key_check_chain(certificate_path, &m, time_of(clock), why, &not_after);
     ERR_clear_error();
     if (!ok) {
         *ret_of_key = !read;
@@ -51,8 +65,8 @@ bool sl_pem_anchors_load(const char *path, const struct sl_clock *clock, struct 
                          STACK_OF(X509) * *ret)
 {
     STACK_OF(X509) *all = NULL;
-    bool ok =
-        sl_key_read_certificates(path, why, &all) && all_valid(path, all, sl_wall_ms(clock) / 1000, why);
+    bool ok = sl_key_read_certificates(path, why, &all) &&
+              (clock == NULL || all_valid(path, all, time_of(clock), why));
     ERR_clear_error();
     if (ok)
         *ret = all;

@@ -13,6 +13,7 @@
 struct sl_tls_client {
     _Atomic uint32_t refs;
     SSL_CTX *ctx;
+    STACK_OF(X509) * chain, *anchors; /* NULL: none; the system's */
     int64_t not_before, not_after;
 };
 
@@ -28,18 +29,18 @@ static SSL_CTX *new_client_context(void)
     return ctx;
 }
 
-static bool load_anchors(SSL_CTX *ctx, const char *ca, const struct sl_clock *clock, struct sl_buf *why)
+static bool load_anchors(struct sl_tls_client *t, const char *ca, const struct sl_clock *clock,
+                         struct sl_buf *why)
 {
-    STACK_OF(X509) *anchors = NULL;
+    SSL_CTX *ctx = t->ctx;
     if (ca == NULL) {
         int ok = SSL_CTX_set_default_verify_paths(ctx);
         sl_assert(ok == 1); /* it fails only without memory: a system without certificates is no failure */
         return true;
     }
-    if (!sl_pem_anchors_load(ca, clock, why, &anchors))
+    if (!sl_pem_anchors_load(ca, clock, why, &t->anchors))
         return false;
-    bool ok = sl_tls_trust(ctx, anchors);
-    sk_X509_pop_free(anchors, X509_free);
+    bool ok = sl_tls_trust(ctx, t->anchors);
     if (!ok)
         sl_buf_printf(why, "OpenSSL does not accept the certificates of %s", ca);
     return ok;
@@ -57,6 +58,8 @@ static bool use_certificate(struct sl_tls_client *t, const struct sl_tls_client_
     t->not_before = pair.not_before;
     t->not_after = pair.not_after;
     bool ok = sl_tls_show(t->ctx, &pair);
+    t->chain = pair.chain;
+    pair.chain = NULL;
     sl_pem_pair_release(&pair);
     if (!ok) {
         sl_tls_explain_show(why);
@@ -73,7 +76,7 @@ bool sl_tls_client_load(const struct sl_tls_client_files *files, const struct sl
     t->not_after = INT64_MAX;
     t->ctx = new_client_context();
     const char *key = "ca";
-    bool ok = load_anchors(t->ctx, files->ca, clock, why) &&
+    bool ok = load_anchors(t, files->ca, clock, why) &&
               (files->key == NULL || use_certificate(t, files, clock, why, &key));
     ERR_clear_error();
     if (!ok) {
@@ -97,12 +100,24 @@ void sl_tls_client_unref(struct sl_tls_client *t)
     if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(t->ctx);
+    sk_X509_pop_free(t->chain, X509_free);
+    sk_X509_pop_free(t->anchors, X509_free);
     free(t);
 }
 
 SSL_CTX *sl_tls_client_context(const struct sl_tls_client *t)
 {
     return t->ctx;
+}
+
+bool sl_tls_client_shows_same(const struct sl_tls_client *one, const struct sl_tls_client *other)
+{
+    return sl_pem_same(one != NULL ? one->chain : NULL, other != NULL ? other->chain : NULL);
+}
+
+bool sl_tls_client_trusts_same(const struct sl_tls_client *one, const struct sl_tls_client *other)
+{
+    return sl_pem_same(one != NULL ? one->anchors : NULL, other != NULL ? other->anchors : NULL);
 }
 
 int64_t sl_tls_client_not_after(const struct sl_tls_client *t)

@@ -1,5 +1,6 @@
 """SIGHUP: keys, certificates, API keys and options change while the service runs, and no request notices."""
 import calendar
+import contextlib
 import itertools
 import signal
 import subprocess
@@ -45,6 +46,16 @@ def refused(service, *said):
     log = service.log()[seen:]
     for text in (*said, "stays in effect"):
         assert text in log, log
+
+
+def in_part(service, *said):
+    """A reload that is put in force but for what the log names."""
+    seen = len(service.log())
+    reload(service, "partly")
+    log = service.log()[seen:]
+    for text in (*said, "but not all of it could be put in force"):
+        assert text in log, log
+    return log
 
 
 def signed_by(client, uri, signer):
@@ -231,41 +242,53 @@ def test_keys_of_bearer_tokens_roll_over(fixture):
     use(*paths)
     answers(200, 200)
     paths[0].write_bytes(paths[1].read_bytes())
-    refused(service, "jwt-auth.keys", "the same key twice in one pool")
-    answers(200, 200)
+    in_part(service, "jwt-auth.keys", "the same key twice in one pool")
+    answers(401, 200)  # the first has been taken away, whatever else is wrong
     paths[1].write_text("no key")
-    refused(service, "jwt-auth.keys", "it contains no PEM")
-    answers(200, 200)
+    in_part(service, "jwt-auth.keys", "it contains no PEM")
+    answers(401, 200)  # the first file has the second key
     use()
     answers(401, 401)
 
 
-def test_a_bad_file_changes_nothing(fixture):
+def test_a_bad_signer_changes_nothing_but_itself(fixture):
+    """The pool keeps its key; whatever else is in the file comes into force. Mistakes of the file itself refuse all of it."""
     good, other = Signer(fixture.directory / "good", "good"), Signer(fixture.directory / "other", "other")
     old = Signer(fixture.directory / "old", "old", ends=-10)
     early = Signer(fixture.directory / "early", "early", begins=3600)
     service = fixture.service(fixture.redis(), {"tests": {"signer": good.pem()}, "second": {}}).start()
-    options, key = service.options(), service.key("tests")
-    with service.client() as c:
+    options = service.options()
+    with contextlib.ExitStack() as mine:
+        c = mine.enter_context(service.client())
         uri, index = c.reserve()[0]
-        token = signed_by(c, uri, good)
+        signed_by(c, uri, good)
         mixed = {"pem": {"key": good.pem()["pem"]["key"], "certificate": other.pem()["pem"]["certificate"]}}
         wrong = other.keystore(b"right")
         other.put("signer.password", b"wrong")
         cases = [(mixed, "does not belong to the key"), (other.pem(file="open", mode=0o640), "(mode 0640): chmod 600"),
                  (old.pem(), "expired on"), (early.pem(), "is not valid before"), (wrong, "cannot be opened with the password"),
                  ({"pem": {"key": str(fixture.directory / "nowhere"), "certificate": "x"}}, "No such file")]
-        for signer, said in cases:
+        for n, (signer, said) in enumerate(cases):
             options["signer"] = signer
-            options["api-key"] = "never-in-force"  # the rest of the file is good, and not taken either
-            options["ttl"] = "77s"
-            refused(service, said, 'pool="tests"')
-        # Two pools wrong at once, and mistakes of the file itself: all are said.
+            options["api-key"] = f"key-{n}"
+            options["ttl"] = f"{30 + n}s"
+            log = in_part(service, said, 'pool="tests"', "the pool keeps the key that it has",
+                          'not-in-force="app.status-list-pools.tests.signer"')
+            assert "tests.ttl" in log and "tests.signer.(key)" not in log and "signer.pem" not in log.split("changed=")[1]
+            with service.client(key=f"key-{n}") as now, service.client(key=f"key-{n - 1}") as before:
+                now.reserve()
+                assert before.try_reserve().status == 401
+            t = until(lambda: (t := fetch_token(c, uri)).claims["ttl"] == 30 + n and t, PATIENCE, "the new claims")
+            assert t.chain == good.chain
+        c = mine.enter_context(service.client(key=f"key-{n}"))
+        # Two pools wrong at once: both are said.
         options["signer"] = mixed
         service.options("second")["signer"] = {"pem": {"key": "nowhere"}}
-        refused(service, 'pool="tests"', 'pool="second"')
+        in_part(service, 'pool="tests"', 'pool="second"')
         service.options("second")["signer"] = {"generate": True}
         options["signer"] = good.pem()
+        done = reloads(service)
+        options["api-key"] = "never-in-force"
         options["ttl"], options["bits"], service.config["nonsense"] = "2h", 3, 1
         refused(service, "ttl: 2h is more than a quarter", "bits: '3'", "nonsense: unknown key")
         del service.config["nonsense"]
@@ -278,12 +301,12 @@ def test_a_bad_file_changes_nothing(fixture):
             assert never.try_reserve().status == 401
         c.update(uri, index, 1)
         t = until(lambda: (t := fetch_token(c, uri)).status(index) == 1 and t, PATIENCE, "the update")
-        assert t.chain == token.chain and t.claims["ttl"] == token.claims["ttl"]
-        assert reloads(service) == 0
+        assert t.chain == good.chain and t.claims["ttl"] == 30 + n
+        assert reloads(service) == done
         # And what was wrong is no obstacle to the next.
-        options.update({"bits": 1, "ttl": "30s", "api-key": key, "signer": other.pem()})
+        options.update({"bits": 1, "ttl": "20s", "api-key": f"key-{n}", "signer": other.pem()})
         reload(service)
-        assert signed_by(c, uri, other).claims["ttl"] == 30
+        assert signed_by(c, uri, other).claims["ttl"] == 20
     assert "never-in-force" not in service.log()
 
 
@@ -307,7 +330,7 @@ def test_options(fixture):
         reload(service)
         log = service.log()[seen:]
         for line in ("app.workers: takes effect only at the next start; until then the value stays 2",
-                     "tests.size: takes effect only at the next start; until then the value stays 1000",
+                     "tests.size: cannot change while the pool has lists, so the next start would not open the pool; the value stays 1000",
                      "tests.final-status: takes effect only at the next start; until then the value stays absent",
                      "tests.prefetch.capacity: takes effect", "app.limits.connections: takes effect", "app.redis.command-timeout: takes effect",
                      "pools.gone: is gone from the file", "pools.new: is new"):
@@ -397,7 +420,7 @@ def test_tls_changes(fixture, tmp_path):
         assert second != first
         c.reserve()  # on the connection that was open
         service.config["tls"]["public"]["key"] = str(authority.issue("third")[1])
-        refused(service, "app.tls.public.certificate", "does not belong")
+        in_part(service, "app.tls.public.certificate", "does not belong", 'not-in-force="app.tls.public"')
         assert shown() == second
         c.reserve()
         del service.config["tls"]
@@ -449,7 +472,7 @@ def test_another_authority_of_client_certificates(fixture, tmp_path):
         assert stays.request("GET", "/x").status == 404
         service.config["tls"]["issuer"]["client-ca"] = str(new.path)
         reload(service)
-        assert "app.tls.issuer.client-ca" in service.log()
+        assert "app.tls.issuer.client-ca, app.tls.issuer.(client-ca)" in service.log()
         assert stays.request("GET", "/x").status == 404
         assert tls.refused(service.issuer, before)
         session = TlsConnection(service.issuer, before, session=stays.sock.session)

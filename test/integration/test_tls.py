@@ -328,8 +328,6 @@ def broken(authority):
     (other_key, "certificate", ["does not belong to the key", "put the certificate issued for this key first"]),
     (broken, "certificate", ["intact BEGIN CERTIFICATE"]),
     (lambda a: a.issue("open", mode=0o640), "key", ["open to other users (mode 0640)", "chmod 600"]),
-    (lambda a: a.issue("old", days=-1, before=past(days=9)), "certificate", ["expired on", "valid now"]),
-    (lambda a: a.issue("early", before=past(days=-2)), "certificate", ["is not valid before"]),
     (lambda a: a.issue("locked", password=b"open sesame"), "key", ["is encrypted", "password-file"]),
     (lambda a: (a.directory / "nothing", a.issue("half")[1]), "certificate", ["nothing cannot be opened", "No such file"]),
     (lambda a: (a.issue("half")[0], a.directory), "key", ["not a regular file"]),

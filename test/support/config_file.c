@@ -32,10 +32,14 @@ struct loaded load_path(const char *path)
     sl_buf_init(&l.errors, 1 << 20);
     sl_buf_init(&l.warnings, 1 << 20);
     l.ok = sl_config_load(path, &l.errors, &l.warnings, &l.config);
+    /* Faults of single pools are told like errors, though nothing else is refused for them. */
+    bool fault = l.ok && l.config->faults != NULL;
+    if (fault)
+        sl_buf_puts(&l.errors, l.config->faults);
     sl_buf_putc(&l.errors, '\0');
     sl_buf_putc(&l.warnings, '\0');
     assert_true(l.ok == (l.config != NULL));
-    assert_true(l.ok == (l.errors.len == 1));
+    assert_true((l.ok && !fault) == (l.errors.len == 1));
     return l;
 }
 

@@ -54,7 +54,8 @@ static struct followed follow(const char *before, const char *after, size_t room
     assert_true(f.before.ok && f.after.ok);
     sl_buf_init(&f.warnings, 1 << 20);
     sl_buf_init(&f.changed, room);
-    sl_config_follow(f.after.config, f.before.config, &f.warnings, &f.changed);
+    sl_config_follow(f.after.config, f.before.config, &f.warnings);
+    sl_config_changes(f.before.config, f.after.config, &f.changed);
     sl_buf_putc(&f.warnings, '\0');
     assert_true(f.changed.len <= room);
     return f;
@@ -96,7 +97,10 @@ static unsigned check_rows(struct followed *f, const struct sl_scope *scope, con
         differ++;
         if (mentions(&f->changed, full) != reloads)
             fail_msg("%s is %s said to have changed", full, reloads ? "not" : "wrongly");
-        snprintf(full, sizeof full, "%s.%s: takes effect only at the next start", path, key);
+        snprintf(full, sizeof full, "%s.%s: %s", path, key,
+                 row.option->flags & SL_OPT_FIXED
+                     ? "cannot change while the pool has lists, so the next start would not open"
+                     : "takes effect only at the next start");
         if (mentions(&f->warnings, full) == reloads)
             fail_msg("%s: the warning is %s", full, reloads ? "wrong" : "missing");
     }
@@ -164,7 +168,8 @@ static void from_one_to_the_next(void **state)
     struct sl_buf warnings, changed;
     sl_buf_init(&warnings, 1 << 20);
     sl_buf_init(&changed, 4096);
-    sl_config_follow(again.config, f.after.config, &warnings, &changed);
+    sl_config_follow(again.config, f.after.config, &warnings);
+    sl_config_changes(f.after.config, again.config, &changed);
     assert_false(again.config->departed[2]);
     assert_int_equal(warnings.len, 0); /* what was never put in force is as it was */
     assert_true(mentions(&changed, "app.status-list-pools.b.ttl"));

@@ -119,23 +119,31 @@ static void a_difference_while_running_is_told(void **state)
     fake_set_feed_up(f->redis, true);
     assert_true(fixture_until(f, differs, "intruder", 5000));
     sl_buf_over(&why, text, sizeof text);
-    assert_true(sl_keeper_ready_fetch(f->keeper, &why));
-    assert_false(sl_keeper_ready_issuer(f->keeper, &why));
+    assert_true(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = false}, &why, NULL));
+    assert_false(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL));
     assert_non_null(memmem(why.data, why.len, "https://other.example", 21));
     assert_string_equal(f->fatal, "");
     somebody(f, "");
     assert_true(fixture_until(f, agreed, NULL, 10000)); /* a sweep asks again */
     why.len = 0;
-    assert_true(sl_keeper_ready_issuer(f->keeper, &why));
+    assert_true(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL));
     fixture_end(f);
 }
 
 static char answer[SL_KEEPER_WHY];
 
-static void on_may(void *arg, const char *why)
+static unsigned differing;
+
+static void on_differs(void *arg, unsigned pool, const char *why)
+{
+    assert_int_equal(*(unsigned *)arg, 0);
+    differing |= 1u << pool;
+    snprintf(answer, sizeof answer, "%s", why);
+}
+
+static void on_may(void *arg)
 {
     ++*(unsigned *)arg;
-    snprintf(answer, sizeof answer, "%s", why);
 }
 
 static bool answered(struct fixture *f, void *arg)
@@ -147,7 +155,9 @@ static bool answered(struct fixture *f, void *arg)
 static void may(struct fixture *f, const struct sl_pool_options *o)
 {
     unsigned n = 0;
-    sl_keeper_check_options(f->keeper, o, on_may, &n);
+    answer[0] = '\0';
+    differing = 0;
+    sl_keeper_check_options(f->keeper, o, on_differs, on_may, &n);
     assert_true(fixture_until(f, answered, &n, 5000));
     fixture_for(f, 10);
     assert_int_equal(n, 1);
@@ -168,7 +178,8 @@ static void a_reload_is_asked_about_beforehand(void **state)
     somebody(f, "another");
     may(f, next);
     assert_non_null(strstr(answer, "this file says 17s"));
-    fake_set_up(f->redis, false); /* unknown for now: the options are compared when Redis is back */
+    assert_int_equal(differing, 1); /* the other pool may */
+    fake_set_up(f->redis, false);   /* unknown for now: the options are compared when Redis is back */
     fixture_for(f, 20);
     may(f, next);
     assert_string_equal(answer, "");

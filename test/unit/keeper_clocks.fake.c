@@ -202,7 +202,7 @@ static void a_request_waits_for_a_token_of_the_present(void **state)
     assert_int_equal(shown, 0);
     struct sl_buf why;
     sl_buf_init(&why, 1024);
-    assert_false(sl_keeper_ready_fetch(f->keeper, &why));
+    assert_false(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = false}, &why, NULL));
     sl_buf_free(&why);
     fake_release(f->redis);
     assert_true(fixture_until(f, was_shown, NULL, 5000));

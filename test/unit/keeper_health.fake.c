@@ -18,8 +18,7 @@ static void expect(struct fixture *f, const char *fetch, const char *issuer)
     for (unsigned i = 0; i < 2; i++) {
         struct sl_buf why;
         sl_buf_init(&why, 1024);
-        bool ready =
-            i == 0 ? sl_keeper_ready_fetch(f->keeper, &why) : sl_keeper_ready_issuer(f->keeper, &why);
+        bool ready = sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = i == 1}, &why, NULL);
         sl_buf_putc(&why, '\0');
         if (strcmp(why.data, wants[i]) != 0)
             fail_msg("%s: \"%s\", not \"%s\"", who[i], why.data, wants[i]);
@@ -43,7 +42,7 @@ static bool is_synced(struct fixture *f, void *arg)
     (void)arg;
     struct sl_buf why;
     sl_buf_init(&why, 1024);
-    bool ready = sl_keeper_ready_issuer(f->keeper, &why);
+    bool ready = sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL);
     sl_buf_free(&why);
     return ready;
 }
@@ -85,8 +84,9 @@ static void each_condition_has_its_name(void **state)
     wait_store(f, SL_STORE_DOWN);
     struct sl_buf why;
     sl_buf_init(&why, 1024);
-    assert_true(sl_keeper_ready_fetch(f->keeper, &why)); /* fetches go on */
-    assert_false(sl_keeper_ready_issuer(f->keeper, &why));
+    assert_true(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = false}, &why,
+                                NULL)); /* fetches go on */
+    assert_false(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL));
     assert_true(why.len > 20 && memcmp(why.data, "store: redis is down", 20) == 0);
     sl_buf_free(&why);
 
@@ -144,6 +144,58 @@ static void tokens_that_have_expired(void **state)
     fixture_end(f);
 }
 
+/* What a question about these pools is answered: ready or not, the reason, and the pools that are named. */
+static bool asked(struct fixture *f, bool issuer, int pool, char reason[static 512], char pools[static 512])
+{
+    struct sl_buf why, named;
+    struct sl_ready_question q = {.issuer = issuer, .pool = pool < 0 ? NULL : &f->shared.pools[pool]};
+    sl_buf_init(&why, 511);
+    sl_buf_init(&named, 511);
+    bool ready = sl_keeper_ready(f->keeper, &q, &why, &named);
+    snprintf(reason, 512, "%s", sl_buf_cstr(&why));
+    snprintf(pools, 512, "%s", sl_buf_cstr(&named));
+    sl_buf_free(&why);
+    sl_buf_free(&named);
+    return ready;
+}
+
+/* One pool has no key: the other is served, and each can be asked about alone. */
+static void a_pool_that_does_not_sign(void **state)
+{
+    (void)state;
+    char reason[512], pools[512];
+    struct fixture *f = fixture_new(&(struct fixture_setup){.pools = 2});
+    fixture_start(f);
+    assert_true(fixture_until(f, all_signed, NULL, 5000));
+    struct sl_key *keys[2] = {sl_key_ref(f->shared.pools[0].key), sl_key_absent("there is no file")};
+    sl_keeper_reload(f->keeper, keys);
+    sl_key_free(keys[0]);
+    sl_key_free(keys[1]);
+    /* Its tokens last for a while. */
+    static const char without[] = "\"pool1\":\"signer: pool pool1 does not sign: there is no file\"";
+    for (int issuer = 0; issuer < 2; issuer++) {
+        assert_true(asked(f, issuer, -1, reason, pools));
+        assert_string_equal(pools, without);
+        assert_true(asked(f, issuer, 0, reason, pools));
+        assert_string_equal(pools, "");
+        assert_int_equal(asked(f, issuer, 1, reason, pools), !issuer);
+    }
+    assert_string_equal(reason, "signer: pool pool1 does not sign: there is no file");
+    sl_keeper_gauges(f->keeper);
+    assert_int_equal(fixture_metric(f, 1, SL_KM_SIGNER_EXPIRED), 1);
+    assert_int_equal(fixture_metric(f, 1, SL_KM_NOT_AFTER), 0);
+    /* And then they do not: that is its trouble, and the other's are renewed. */
+    atomic_store(&f->wall_step_ms, 3600 * 1000 + 1000);
+    assert_false(asked(f, false, -1, reason, pools)); /* no pool can be served at this moment */
+    fixture_for(f, 4000);
+    assert_true(asked(f, false, -1, reason, pools));
+    assert_non_null(strstr(pools, "tokens have expired; signer: pool pool1 does not sign: there is no file"));
+    assert_null(strstr(pools, "pool0"));
+    assert_false(asked(f, false, 1, reason, pools));
+    assert_true(asked(f, true, 0, reason, pools));
+    fixture_end(f);
+}
+
 static void gauges(void **state)
 {
     (void)state;
@@ -182,6 +234,7 @@ int main(void)
         cmocka_unit_test(each_condition_has_its_name),
         cmocka_unit_test(redis_that_is_unfit),
         cmocka_unit_test(tokens_that_have_expired),
+        cmocka_unit_test(a_pool_that_does_not_sign),
         cmocka_unit_test(gauges),
     };
     return cmocka_run_group_tests_name("pool health", tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void a_lost_list_is_made_again(void **state)
     struct sl_buf why;
     sl_buf_init(&why, 256);
     fixture_for(f, 100);
-    assert_true(sl_keeper_ready_issuer(f->keeper, &why));
+    assert_true(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL));
     sl_buf_free(&why);
     assert_int_equal(fake_find(f->redis, &id)->now.state, SL_LIST_SEALED);
 }

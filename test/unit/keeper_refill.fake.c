@@ -44,7 +44,7 @@ static void start_opens_lists_precreates_and_refills_once(void **state)
     struct sl_buf why;
     char text[200];
     sl_buf_over(&why, text, sizeof text);
-    assert_true(sl_keeper_ready_issuer(f->keeper, &why));
+    assert_true(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL));
     fixture_end(f);
 }
 
@@ -230,7 +230,7 @@ static void who_leaves_is_unready_and_does_all_else(void **state)
     struct sl_buf why;
     char text[200];
     sl_buf_over(&why, text, sizeof text);
-    assert_false(sl_keeper_ready_fetch(f->keeper, &why));
+    assert_false(sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = false}, &why, NULL));
     for (unsigned i = 0; i < 3; i++) {
         take_all(f, slots);
         ask_refill(f);

@@ -217,7 +217,9 @@ static bool not_ready(struct fixture *f, const char *wanted, bool issuer)
     char text[1024];
     struct sl_buf why;
     sl_buf_over(&why, text, sizeof text - 1);
-    bool ready = issuer ? sl_keeper_ready_issuer(f->keeper, &why) : sl_keeper_ready_fetch(f->keeper, &why);
+    bool ready = issuer
+                     ? sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = true}, &why, NULL)
+                     : sl_keeper_ready(f->keeper, &(struct sl_ready_question){.issuer = false}, &why, NULL);
     text[why.len] = '\0';
     if (!ready && strstr(text, wanted) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", text, wanted);
