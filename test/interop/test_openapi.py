@@ -59,6 +59,7 @@ def wrong(walk, facts):
         walk.ops(target, headers={"X-A": "a" * 17000})
         walk.ask("GET", target)
     walk.ops("/readyz?for=wallet")
+    walk.ops("/readyz?pool=none")
     walk.ops("/readyz?for=issuer")
     walk.ops(facts["P"])
 
@@ -281,3 +282,11 @@ def test_the_check_can_fail(description, exchanges):
                    {"fields": [(k, "no-store" if k == "cache-control" else v) for k, v in fields]}):
         with pytest.raises(Exception):  # noqa: B017 - the library's or ours
             description.check(Exchange(PUBLIC, "GET", fetch.target, Other(**change)))
+    # What the schemas leave to this check.
+    for status, old, new in ((400, b"AMOUNT_OUT_OF_RANGE", b"NO_SUCH_LIST"), (400, b'"status":400', b'"status":404'),
+                             (200, b'"references":[', b'"references":[{"uri":"$U","index":1},{"uri":"$U","index":1},')):
+        e = next(e for e in exchanges if e.path == RESERVE and e.answer.status == status and old in e.answer.body)
+        fetch = e
+        uri = next(x.answer.json()["references"][0]["uri"] for x in exchanges if x.path == RESERVE and x.answer.status == 200)
+        with pytest.raises(AssertionError):
+            description.check(Exchange(PUBLIC, "POST", e.target, Other(body=e.answer.body.replace(old, new.replace(b"$U", uri.encode())))))

@@ -1,0 +1,2 @@
+/* The little of Node.js that run.ts needs. */
+declare const process: { argv: string[] };
