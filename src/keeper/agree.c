@@ -120,6 +120,32 @@ static bool find_difference(const struct sl_kpool *p, const struct sl_agreed *ag
     return true;
 }
 
+static struct sl_feed_shown *shown_of(const struct sl_kpool *p)
+{
+    return &p->keeper->agreements.shown[p->shared->number];
+}
+
+static bool same_shared(const struct sl_feed_shown *one, const struct sl_feed_shown *other)
+{
+    return one->fingerprint == other->fingerprint && one->ttl_ms == other->ttl_ms;
+}
+
+static void raise_to(_Atomic int64_t *latest, int64_t ms)
+{
+    if (ms > atomic_load_explicit(latest, memory_order_relaxed))
+        atomic_store_explicit(latest, ms, memory_order_release);
+}
+
+/* Another process, or this one before a reload, has given out tokens with a longer ttl. */
+static void note_replaced(struct sl_kpool *p, const struct sl_agreed *agreed)
+{
+    int64_t now_ms = sl_wall_ms(p->keeper->clock);
+    if (agreed->kept_ms > 0)
+        raise_to(&p->shared->kept_until_ms, now_ms + (int64_t)agreed->kept_ms);
+    if (agreed->cached_ms > 0)
+        raise_to(&p->shared->cached_until_ms, now_ms + (int64_t)agreed->cached_ms);
+}
+
 static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed)
 {
     struct sl_kpool *p = arg;
@@ -127,7 +153,9 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed
     struct sl_keeper *k = p->keeper;
     char why[SL_KEEPER_WHY];
     agreement->asking = false;
-    if (err != SL_OK || k->agreements.fingerprints[p->shared->number] != agreement->asked_fingerprint)
+    if (err == SL_OK)
+        note_replaced(p, agreed);
+    if (err != SL_OK || !same_shared(shown_of(p), &agreement->asked))
         return; /* the next sweep asks again */
     agreement->due = false;
     if (!find_difference(p, agreed, &agreement->text, p->options, why)) {
@@ -149,12 +177,24 @@ static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed
         k->hooks.refused(p);
 }
 
-static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *options)
+static uint32_t default_ttl_ms(void)
+{
+    struct sl_pool_options plain = {0};
+    sl_option_defaults(sl_pool_option_rows, &plain);
+    uint32_t ttl_ms = plain.ttl_ms;
+    sl_option_release(sl_pool_option_rows, &plain);
+    return ttl_ms;
+}
+
+static struct sl_shared_options options_of(const struct sl_buf *text, const struct sl_pool_options *options,
+                                           uint32_t ttl_ms)
 {
     return (struct sl_shared_options){.text = sl_span(text->data, text->len),
                                       .fingerprint = fingerprint_of(text),
                                       .size = options->size,
-                                      .bits = options->bits};
+                                      .bits = options->bits,
+                                      .ttl_ms = ttl_ms,
+                                      .default_ttl_ms = default_ttl_ms()};
 }
 
 void sl_keeper_check_agreement(struct sl_kpool *p)
@@ -164,34 +204,61 @@ void sl_keeper_check_agreement(struct sl_kpool *p)
     agreement->due = true;
     if (agreement->asking || k->feed == NULL || sl_feed_state(k->feed) != SL_STORE_UP)
         return; /* the others must see our fingerprint before we look for theirs */
-    struct sl_shared_options mine = options_of(&agreement->text, p->options);
-    agreement->asked_fingerprint = mine.fingerprint;
+    agreement->asked = *shown_of(p);
+    struct sl_shared_options mine = options_of(&agreement->text, p->options, agreement->asked.ttl_ms);
     agreement->asking = sl_store_agree(k->store, p->shared->name, &mine, true, on_agreed, p) == SL_OK;
+}
+
+/* `before` was shown. */
+static void show_again(struct sl_kpool *p, const struct sl_feed_shown *before)
+{
+    struct sl_keeper *k = p->keeper;
+    if (k->feed == NULL)
+        return;
+    sl_feed_show(k->feed, p->shared->number, before);
+    if (!same_shared(shown_of(p), before))
+        sl_keeper_check_agreement(p);
+}
+
+/* A reload has shortened the ttl: that of before is shown until no token has it any more. */
+static void watch_ttl(struct sl_kpool *p)
+{
+    struct sl_feed_shown *shown = shown_of(p), before = *shown;
+    uint32_t longest = p->options->ttl_ms;
+    if (shown->ttl_ms <= longest)
+        return;
+    SL_EACH_KLIST (t, p->keeper) {
+        const struct sl_token *token = sl_list_token(&t->list);
+        if (t->pool == p && token != NULL && token->ttl * 1000 > longest)
+            longest = (uint32_t)token->ttl * 1000;
+    }
+    shown->ttl_ms = longest;
+    show_again(p, &before);
 }
 
 void sl_keeper_retry_agreement(struct sl_kpool *p)
 {
+    watch_ttl(p);
     if (p->agreement.due)
         sl_keeper_check_agreement(p);
 }
 
 void sl_keeper_advertise_options(struct sl_kpool *p)
 {
-    struct sl_keeper *k = p->keeper;
-    uint64_t *fingerprint = &k->agreements.fingerprints[p->shared->number], before = *fingerprint;
+    struct sl_feed_shown *shown = shown_of(p), before = *shown;
     if (p->agreement.text.data == NULL)
         text_init(&p->agreement.text);
-    put_text(k, p->options, &p->agreement.text);
-    *fingerprint = fingerprint_of(&p->agreement.text);
-    if (k->feed == NULL || before == *fingerprint)
-        return;
-    sl_feed_show(k->feed, p->shared->number, before);
-    sl_keeper_check_agreement(p);
+    put_text(p->keeper, p->options, &p->agreement.text);
+    shown->fingerprint = fingerprint_of(&p->agreement.text);
+    shown->update_ms = p->options->update_interval_ms;
+    if (p->options->ttl_ms > shown->ttl_ms)
+        shown->ttl_ms = p->options->ttl_ms;
+    show_again(p, &before);
 }
 
-const uint64_t *sl_keeper_fingerprints(const struct sl_keeper *k)
+const struct sl_feed_shown *sl_keeper_shown(const struct sl_keeper *k)
 {
-    return k->agreements.fingerprints;
+    return k->agreements.shown;
 }
 
 bool sl_keeper_has_agreed(const struct sl_kpool *p)
@@ -219,14 +286,14 @@ const char *sl_keeper_refusal(const struct sl_kpool *p)
 
 void sl_keeper_agreements_init(struct sl_keeper *k)
 {
-    k->agreements.fingerprints = sl_xcalloc(k->shared->pool_count + 1, sizeof *k->agreements.fingerprints);
+    k->agreements.shown = sl_xcalloc(k->shared->pool_count + 1, sizeof *k->agreements.shown);
 }
 
 void sl_keeper_agreements_free(struct sl_keeper *k)
 {
     SL_EACH_KPOOL (p, k)
         free(p->agreement.text.data);
-    free(k->agreements.fingerprints);
+    free(k->agreements.shown);
 }
 
 /* ---- asking before a reload */
@@ -273,8 +340,9 @@ void sl_keeper_check_options(struct sl_keeper *k, const struct sl_pool_options *
         *question = (struct options_question){.pool = p, .options = &options[p->shared->number]};
         text_init(&question->text);
         put_text(k, question->options, &question->text);
-        struct sl_shared_options next = options_of(&question->text, question->options);
-        if (next.fingerprint != k->agreements.fingerprints[p->shared->number] &&
+        struct sl_shared_options next =
+            options_of(&question->text, question->options, question->options->ttl_ms);
+        if (next.fingerprint != shown_of(p)->fingerprint &&
             sl_store_agree(k->store, p->shared->name, &next, false, on_options_checked, question) == SL_OK)
             k->agreements.question.awaited++;
         else

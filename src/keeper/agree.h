@@ -2,6 +2,7 @@
  * opened, and again with every new subscription and every change of options. */
 #pragma once
 #include "base/buf.h"
+#include "store/feed.h"
 #include "keeper/setup.h"
 
 struct sl_keeper;
@@ -10,7 +11,7 @@ struct sl_kpool;
 /* Of one pool. */
 struct sl_agreement {
     struct sl_buf text;             /* the shared options of this process, a line each */
-    uint64_t asked_fingerprint;     /* of the text that is being compared */
+    struct sl_feed_shown asked;     /* what is being compared */
     bool agreed;                    /* was compared once without a difference: the pool may be opened */
     bool asking;                    /* a comparison is under way */
     bool due;                       /* compare again at the next sweep */
@@ -20,7 +21,7 @@ struct sl_agreement {
 
 /* Of the keeper. */
 struct sl_agreements {
-    uint64_t *fingerprints; /* by pool number, as the feed advertises them */
+    struct sl_feed_shown *shown; /* by pool number, by the feed */
     /* The question of sl_keeper_check_options. */
     struct {
         unsigned awaited; /* answers of Redis */
@@ -37,14 +38,14 @@ typedef void(sl_keeper_refused_cb)(struct sl_kpool *p);
 
 void sl_keeper_agreements_init(struct sl_keeper *k);
 void sl_keeper_agreements_free(struct sl_keeper *k);
-/* The pool's options are new: advertises their fingerprint, and compares them if it has changed. */
+/* The pool's options are new: shows them, and compares them if those have changed that must be shared. */
 void sl_keeper_advertise_options(struct sl_kpool *p);
 /* Compares with the options of the other instances, now or at the next sweep. */
 void sl_keeper_check_agreement(struct sl_kpool *p);
 /* Every sweep. */
 void sl_keeper_retry_agreement(struct sl_kpool *p);
-/* Of the shared options, by pool number; alive as long as the keeper. */
-const uint64_t *sl_keeper_fingerprints(const struct sl_keeper *k);
+/* What the feed shows, by pool number; alive as long as the keeper. */
+const struct sl_feed_shown *sl_keeper_shown(const struct sl_keeper *k);
 bool sl_keeper_has_agreed(const struct sl_kpool *p);
 /* The pool in Redis turned out to have another size or bits when it was opened, as a sentence; "": it has
  * not. Logged when it is new. */

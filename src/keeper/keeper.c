@@ -15,6 +15,7 @@ static void on_command_state(void *arg, enum sl_store_state state)
         sl_keeper_store_up(k);
     else
         sl_keeper_store_down(k);
+    sl_keeper_ask_tempos(k);
     sl_keeper_store_lag(k);
     if (state == SL_STORE_DOWN || state == SL_STORE_UP)
         k->store_failed = state == SL_STORE_DOWN;
@@ -37,8 +38,11 @@ static void on_feed_state(void *arg, enum sl_store_state state)
     if (k->feed == NULL)
         return; /* the feed is being made */
     sl_keeper_update_authority(k);
-    if (state != SL_STORE_UP)
+    if (state != SL_STORE_UP) {
+        sl_keeper_tempos_hidden(k);
         return;
+    }
+    sl_keeper_tempos_shown(k);
     /* While the feed was down, versions were committed and instances may have started. */
     SL_EACH_KPOOL (p, k) {
         sl_keeper_check_agreement(p);
@@ -102,6 +106,7 @@ static void on_sweep(void *arg)
     sl_keeper_watch_clocks(k);
     sl_keeper_watch_certificates(k);
     sl_keeper_watch_loader(k);
+    sl_keeper_ask_tempos(k);
     SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, true);
         sl_keeper_retry_agreement(p);
@@ -227,7 +232,7 @@ static void connect_all(struct sl_keeper *k)
     k->loader = sl_store_new(&setup);
     struct sl_feed_setup feed = {.connection = setup_of_connection(k, SL_KEEPER_FEED, on_feed_state),
                                  .pools = k->channels,
-                                 .fingerprints = sl_keeper_fingerprints(k),
+                                 .shown = sl_keeper_shown(k),
                                  .on_version = on_version,
                                  .arg = k};
     k->feed = sl_feed_new(&feed);

@@ -6,10 +6,11 @@
  * a pool's data (state), lists, tokens that wait to be freed (reclaim), the history that workers may write
  * under (history), certificates, how long publications
  * take (lag); when and how a list is published (schedule, sign, publish); options that instances share
- * (agree), learning a list record (learn), references in stock, taking more of them (take); unknown ids
- * (lookup), restoring what Redis lost (mend), retirement (lease); opening pools and reading changes (sync);
- * reload, drain, health; and the keeper itself, which puts them together (keeper_int.h) and passes mail and
- * news to them. Calls go down this list; news that has to go up does so through struct sl_keeper_hooks. */
+ * (agree), and what they do not share (tempos), learning a list record (learn), references in stock, taking
+ * more of them (take); unknown ids (lookup), restoring what Redis lost (mend), retirement (lease); opening
+ * pools and reading changes (sync); reload, drain, health; and the keeper itself, which puts them together
+ * (keeper_int.h) and passes mail and news to them. Calls go down this list; news that has to go up does so
+ * through struct sl_keeper_hooks. */
 #pragma once
 #include "base/buf.h"
 #include "keeper/setup.h"

@@ -19,6 +19,7 @@
 #include "keeper/mend.h"
 #include "keeper/owed.h"
 #include "keeper/own.h"
+#include "keeper/tempos.h"
 #include "keeper/publish.h"
 #include "keeper/queue.h"
 #include "keeper/reclaim.h"
@@ -66,6 +67,7 @@ struct sl_kpool {
     struct sl_pool_publications publications;
     struct sl_memories memories;
     struct sl_interval interval;
+    struct sl_pool_tempos tempos;
     struct sl_stock stock;
     struct sl_ownership own;
     struct sl_heir heir;
@@ -110,6 +112,7 @@ struct sl_keeper {
     struct sl_publications publications;
     struct sl_lookups lookups;
     struct sl_agreements agreements;
+    struct sl_tempos tempos;
     struct sl_syncs syncs;
     struct sl_giving_back giving_back;
 };

@@ -2,7 +2,8 @@
 
 #include "keeper/keeper_int.h"
 
-/* Every instance has heard of a change by then (SL_SWEEP_NS), even if its reading is late. */
+/* Every instance has heard of a change by then (SL_SWEEP_NS), even if its reading is late, and has seen what
+ * this one shows, or promises nothing (keeper/tempos.c). */
 #define RAISE_NS (4 * SL_SWEEP_NS)
 
 uint64_t sl_keeper_interval(const struct sl_kpool *p)
@@ -17,6 +18,18 @@ void sl_keeper_new_interval(struct sl_kpool *p, uint64_t before_ns)
     bool raised = p->options->update_interval_ms * SL_NS_PER_MS > before_ns;
     p->interval.before_ns = before_ns;
     p->interval.raise_ns = raised ? sl_mono_ns(p->keeper->clock) + RAISE_NS : 0;
+}
+
+void sl_keeper_hurry(struct sl_kpool *p)
+{
+    p->interval.most_ns = sl_keeper_interval(p);
+    p->interval.before_ns = 0;
+    p->interval.raise_ns = sl_mono_ns(p->keeper->clock) + RAISE_NS;
+}
+
+void sl_keeper_limit_interval(struct sl_kpool *p, uint64_t shortest_ns)
+{
+    p->interval.before_ns = shortest_ns < p->interval.most_ns ? shortest_ns : p->interval.most_ns;
 }
 
 void sl_owed_note(struct sl_klist *t, uint64_t when_ns, bool under_way)

@@ -18,6 +18,7 @@ struct sl_owed {
  */
 struct sl_interval {
     uint64_t before_ns, raise_ns;
+    uint64_t most_ns; /* what it was when sl_keeper_hurry came */
 };
 
 /* The update-interval for changes of which the keeper learns now. */
@@ -25,6 +26,11 @@ uint64_t sl_keeper_interval(const struct sl_kpool *p);
 /* The configured one may have changed; `before_ns` is what sl_keeper_interval gave before. A longer one is in
  * force a moment later: changes of which this instance has not heard yet were promised by the one before. */
 void sl_keeper_new_interval(struct sl_kpool *p, uint64_t before_ns);
+
+/* Other instances may not know of this one yet, so nothing waits for a moment; or, once their intervals are
+ * known, nothing waits longer than by the shortest of them. */
+void sl_keeper_hurry(struct sl_kpool *p);
+void sl_keeper_limit_interval(struct sl_kpool *p, uint64_t shortest_ns);
 
 /* The keeper learns of a change. */
 void sl_owed_note(struct sl_klist *t, uint64_t when_ns, bool under_way);

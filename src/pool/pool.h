@@ -40,6 +40,13 @@ struct sl_pool {
     _Atomic uint32_t ended;
     /* Reservations in the keeper's queue: while there are any, new ones queue too. */
     _Atomic uint32_t queued;
+    /* The longest update-interval of the other living instances, and until when that holds, by the monotonic
+     * clock; written by the keeper (keeper/tempos.c), which is to be read after the time. */
+    _Atomic uint32_t others_ms;
+    _Atomic uint64_t others_until_ns;
+    /* How long tokens may be used that had a longer ttl, and were given out by a process that has ended, as
+     * in struct sl_list. Written by the keeper. */
+    _Atomic int64_t kept_until_ms, cached_until_ms;
 };
 
 /* The options in force. A caller may use what it was given until its present loop turn ends, not across

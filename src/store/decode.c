@@ -167,10 +167,12 @@ bool sl_decode_agreed(const struct redisReply *reply, struct sl_agreed *ret)
 {
     struct sl_agreed agreed = {0};
     uint64_t bits;
-    if (!is_array(reply, 4) || !decode_count32(reply->element[0], &agreed.size) ||
+    if (!is_array(reply, 6) || !decode_count32(reply->element[0], &agreed.size) ||
         !decode_count(reply->element[1], UINT8_MAX, &bits) ||
         !decode_text(reply->element[2], 0, SL_SHARED_MAX, &agreed.text) ||
-        !decode_text(reply->element[3], 0, 64, &agreed.other))
+        !decode_text(reply->element[3], 0, 64, &agreed.other) ||
+        !decode_count(reply->element[4], LARGEST, &agreed.kept_ms) ||
+        !decode_count(reply->element[5], LARGEST, &agreed.cached_ms))
         return false;
     agreed.bits = (uint8_t)bits;
     *ret = agreed;
@@ -416,5 +418,49 @@ bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret,
             return false;
     *ret = all;
     *ret_n = reply->elements;
+    return true;
+}
+
+/* Takes the text up to `end` off the front of `rest`. */
+static bool cut_part(struct sl_span *rest, const char *end, struct sl_span *ret)
+{
+    size_t n = strlen(end);
+    const char *at = rest->len > 0 ? memmem(rest->at, rest->len, end, n) : NULL;
+    if (at == NULL)
+        return false;
+    *ret = sl_span(rest->at, (size_t)(at - rest->at));
+    *rest = sl_span(at + n, rest->len - ret->len - n);
+    return true;
+}
+
+static bool parse_tempo(struct sl_span name, struct sl_tempo *ret)
+{
+    struct sl_span before, update, ttl;
+    uint64_t update_ms, ttl_ms;
+    if (!cut_part(&name, ":{", &before) || !cut_part(&name, "}/3:", &ret->pool) ||
+        !cut_part(&name, ":", &update) || !cut_part(&name, ":", &ttl) ||
+        !sl_number_parse(update, UINT32_MAX, &update_ms) || !sl_number_parse(ttl, UINT32_MAX, &ttl_ms))
+        return false;
+    ret->instance = name;
+    ret->update_ms = (uint32_t)update_ms;
+    ret->ttl_ms = (uint32_t)ttl_ms;
+    return true;
+}
+
+bool sl_decode_tempos(const struct redisReply *reply, const char *me, const struct sl_tempo **ret,
+                      size_t *ret_n, struct sl_decoded *d)
+{
+    struct sl_span name, mine = sl_span(me, strlen(me));
+    size_t n = 0;
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return false;
+    struct sl_tempo *all = make_items(d, reply->elements, sizeof *all);
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (!decode_text(reply->element[i], 0, 8192, &name))
+            return false;
+        n += parse_tempo(name, &all[n]) && !sl_span_eq(all[n].instance, mine);
+    }
+    *ret = all;
+    *ret_n = n;
     return true;
 }

@@ -36,6 +36,9 @@ bool sl_decode_retired(const struct redisReply *reply, uint32_t asked, struct sl
                        struct sl_decoded *d);
 bool sl_decode_names(const struct redisReply *reply, const struct sl_span **ret, size_t *ret_n,
                      struct sl_decoded *d);
+/* Names of channels as sl_name_tempo makes them; those of `me`, and others, are left out. */
+bool sl_decode_tempos(const struct redisReply *reply, const char *me, const struct sl_tempo **ret,
+                      size_t *ret_n, struct sl_decoded *d);
 /* Turns letters into enum sl_result where they lie in the reply. `own`: the caller's lineage, which an empty
  * text stands for; here and below. */
 bool sl_decode_updated(const struct redisReply *reply, uint32_t n, struct sl_lineage own,

@@ -14,7 +14,7 @@
 struct sl_feed {
     struct sl_conn conn;
     const char *const *pools;
-    const uint64_t *fingerprints;
+    const struct sl_feed_shown *shown;
     sl_feed_version_cb *on_version;
     void *arg;
     unsigned awaited; /* subscriptions that are not confirmed */
@@ -66,11 +66,25 @@ static void on_subscribed(struct sl_conn *c, const struct redisReply *reply)
         sl_conn_up(c);
 }
 
-static void channel_of_fingerprint(const struct sl_feed *f, size_t pool, uint64_t fingerprint,
+static void channel_of_fingerprint(const struct sl_feed *f, size_t pool, const struct sl_feed_shown *shown,
                                    char name[static SL_NAME_MAX])
 {
     const struct sl_store_setup *s = &f->conn.setup;
-    sl_name_shown(s->options->database, f->pools[pool], fingerprint, s->identity->instance, name);
+    sl_name_shown(s->options->database, f->pools[pool], shown->fingerprint, s->identity->instance, name);
+}
+
+static void channel_of_tempo(const struct sl_feed *f, size_t pool, const struct sl_feed_shown *shown,
+                             char name[static SL_NAME_MAX])
+{
+    const struct sl_store_setup *s = &f->conn.setup;
+    sl_name_tempo(s->options->database, f->pools[pool], shown->update_ms, shown->ttl_ms,
+                  s->identity->instance, name);
+}
+
+static void subscribe(struct sl_feed *f, const char *name)
+{
+    f->awaited++;
+    sl_conn_ask(&f->conn, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
 }
 
 static void subscribe_channels(struct sl_conn *c)
@@ -79,16 +93,16 @@ static void subscribe_channels(struct sl_conn *c)
     char name[SL_NAME_MAX];
     f->awaited = 0;
     for (const char *const *p = f->pools; *p != NULL; p++) {
+        const struct sl_feed_shown *shown = &f->shown[p - f->pools];
         sl_name_channel(c->setup.options->database, *p, name);
-        f->awaited++;
-        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
+        subscribe(f, name);
         /* Before the options: who shows these, and not this, takes from lists without owners. */
         sl_name_knows_owners(c->setup.options->database, *p, c->setup.identity->instance, name);
-        f->awaited++;
-        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
-        channel_of_fingerprint(f, (size_t)(p - f->pools), f->fingerprints[p - f->pools], name);
-        f->awaited++;
-        sl_conn_ask(c, on_subscribed, (const char *const[]){"SUBSCRIBE", name, NULL});
+        subscribe(f, name);
+        channel_of_tempo(f, (size_t)(p - f->pools), shown, name);
+        subscribe(f, name);
+        channel_of_fingerprint(f, (size_t)(p - f->pools), shown, name);
+        subscribe(f, name);
     }
     if (f->awaited == 0)
         sl_conn_up(c);
@@ -123,7 +137,7 @@ struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup)
 {
     struct sl_feed *f = sl_xcalloc(1, sizeof *f);
     f->pools = setup->pools;
-    f->fingerprints = setup->fingerprints;
+    f->shown = setup->shown;
     f->on_version = setup->on_version;
     f->arg = setup->arg;
     sl_conn_init(&f->conn, &setup->connection, &hooks);
@@ -136,16 +150,25 @@ static void on_shown(struct sl_conn *c, const struct redisReply *reply)
         sl_conn_refused(c, "SUBSCRIBE", reply);
 }
 
-void sl_feed_show(struct sl_feed *f, size_t pool, uint64_t before)
+static void exchange_channels(struct sl_feed *f, const char *now, const char *before)
 {
-    struct sl_conn *c = &f->conn;
-    char name[SL_NAME_MAX];
-    if (c->state != SL_STORE_VERIFYING && c->state != SL_STORE_UP)
+    if (strcmp(now, before) == 0)
+        return;
+    sl_conn_ask(&f->conn, on_shown, (const char *const[]){"SUBSCRIBE", now, NULL});
+    sl_conn_ask(&f->conn, on_shown, (const char *const[]){"UNSUBSCRIBE", before, NULL});
+}
+
+void sl_feed_show(struct sl_feed *f, size_t pool, const struct sl_feed_shown *before)
+{
+    char now[SL_NAME_MAX], old[SL_NAME_MAX];
+    if (f->conn.state != SL_STORE_VERIFYING && f->conn.state != SL_STORE_UP)
         return; /* the next connection shows it */
-    channel_of_fingerprint(f, pool, f->fingerprints[pool], name);
-    sl_conn_ask(c, on_shown, (const char *const[]){"SUBSCRIBE", name, NULL});
-    channel_of_fingerprint(f, pool, before, name);
-    sl_conn_ask(c, on_shown, (const char *const[]){"UNSUBSCRIBE", name, NULL});
+    channel_of_tempo(f, pool, &f->shown[pool], now);
+    channel_of_tempo(f, pool, before, old);
+    exchange_channels(f, now, old);
+    channel_of_fingerprint(f, pool, &f->shown[pool], now);
+    channel_of_fingerprint(f, pool, before, old);
+    exchange_channels(f, now, old);
 }
 
 enum sl_store_state sl_feed_state(const struct sl_feed *f)

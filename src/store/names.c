@@ -87,3 +87,22 @@ size_t sl_name_knows_owners(unsigned database, const char *pool, const char *ins
     sl_buf_puts(&b, instance);
     return end_name(&b);
 }
+
+size_t sl_name_tempo(unsigned database, const char *pool, uint32_t update_ms, uint32_t ttl_ms,
+                     const char *instance, char out[static SL_NAME_MAX])
+{
+    struct sl_buf b;
+    begin_name(&b, out);
+    put_channel(&b, database, pool);
+    sl_buf_printf(&b, "/3:%u:%u:%s", update_ms, ttl_ms, instance);
+    return end_name(&b);
+}
+
+size_t sl_name_tempos(unsigned database, char out[static SL_NAME_MAX])
+{
+    struct sl_buf b;
+    begin_name(&b, out);
+    put_channel(&b, database, "*");
+    sl_buf_puts(&b, "/3:*");
+    return end_name(&b);
+}

@@ -20,3 +20,9 @@ size_t sl_name_knows_owners(unsigned database, const char *pool, const char *ins
 /* The channel by which a living instance shows the options that it has: <channel>:<fingerprint>:<instance> */
 size_t sl_name_shown(unsigned database, const char *pool, uint64_t fingerprint, const char *instance,
                      char out[static SL_NAME_MAX]);
+/* The channel by which a living instance shows how late verifiers may see a change because of it:
+ * <channel>/3:<update-interval>:<ttl>:<instance>, in ms. */
+size_t sl_name_tempo(unsigned database, const char *pool, uint32_t update_ms, uint32_t ttl_ms,
+                     const char *instance, char out[static SL_NAME_MAX]);
+/* The pattern of all those channels of the database. */
+size_t sl_name_tempos(unsigned database, char out[static SL_NAME_MAX]);

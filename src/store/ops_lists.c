@@ -15,7 +15,7 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
 {
     char fingerprint[17];
     sl_assert(mine->text.len <= SL_SHARED_MAX);
-    struct sl_operation *op = sl_op_begin(s, SL_OP_AGREE, pool, 7, give_agree, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_AGREE, pool, 9, give_agree, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.agree = done;
@@ -27,6 +27,8 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
     sl_wire_number(&op->wire, mine->size);
     sl_wire_number(&op->wire, mine->bits);
     sl_wire_number(&op->wire, write);
+    sl_wire_number(&op->wire, mine->ttl_ms);
+    sl_wire_number(&op->wire, mine->default_ttl_ms);
     return sl_op_send(op);
 }
 
@@ -84,6 +86,31 @@ enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void
     sl_wire_command(&op->wire, 2);
     sl_wire_text(&op->wire, "SMEMBERS");
     sl_wire_text(&op->wire, SL_NAME_POOLS);
+    return sl_op_send(op);
+}
+
+static void give_tempos(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
+{
+    const struct sl_tempo *tempos = NULL;
+    size_t n = 0;
+    if (err == SL_OK &&
+        !sl_decode_tempos(reply, op->store->conn.setup.identity->instance, &tempos, &n, &op->decoded))
+        err = sl_op_bad_shape(op);
+    op->done.tempos(op->arg, err, tempos, n);
+}
+
+enum sl_err sl_store_tempos(struct sl_store *s, sl_tempos_cb *done, void *arg)
+{
+    char pattern[SL_NAME_MAX];
+    struct sl_operation *op = sl_op_begin(s, SL_OP_TEMPOS, NULL, 0, give_tempos, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.tempos = done;
+    sl_name_tempos(s->conn.setup.options->database, pattern);
+    sl_wire_command(&op->wire, 3);
+    sl_wire_text(&op->wire, "PUBSUB");
+    sl_wire_text(&op->wire, "CHANNELS");
+    sl_wire_text(&op->wire, pattern);
     return sl_op_send(op);
 }
 

@@ -148,12 +148,17 @@ struct sl_shared_options {
     uint64_t fingerprint; /* its fingerprint */
     uint32_t size;        /* size and bits never change once the pool was opened */
     unsigned bits;
+    uint32_t ttl_ms;         /* the longest ttl of a token that the caller gives out, or would */
+    uint32_t default_ttl_ms; /* of a text that says none */
 };
 struct sl_agreed {
     uint32_t size; /* of the pool; 0: it was never opened */
     uint8_t bits;
     struct sl_span text;  /* as it was before; empty: none */
     struct sl_span other; /* a living instance with different options; empty: none */
+    /* Tokens with a longer ttl than any living instance has were given out: how long they may still be used,
+     * by who fetched one in the last moment, and by who got that one from a cache in its last moment. */
+    uint64_t kept_ms, cached_ms;
 };
 /* Compares; with `write`, stores the options unless `other`, size or bits forbid it. */
 typedef void(sl_agreed_cb)(void *arg, enum sl_err err, const struct sl_agreed *agreed);
@@ -209,6 +214,15 @@ SL_CHECKED enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, 
 /* All pool names that were ever opened in this database. */
 typedef void(sl_pool_names_cb)(void *arg, enum sl_err err, const struct sl_span *names, size_t n);
 SL_CHECKED enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void *arg);
+
+/* What the feeds of other living instances show (sl_feed_shown), of every pool of the database. An instance
+ * of a version that does not show it is not among them. */
+struct sl_tempo {
+    struct sl_span pool, instance;
+    uint32_t update_ms, ttl_ms;
+};
+typedef void(sl_tempos_cb)(void *arg, enum sl_err err, const struct sl_tempo *tempos, size_t n);
+SL_CHECKED enum sl_err sl_store_tempos(struct sl_store *s, sl_tempos_cb *done, void *arg);
 
 /* Lists have owners. Only the process that made a list takes from it, and it says from where: it remembers
  * how many reservations it has taken, so that nothing that happens to Redis gives an index twice. The owner

@@ -40,6 +40,39 @@ static int64_t end_without(const struct sl_shared *shared, const struct sl_list 
     return next_ms > end_ms ? next_ms : end_ms;
 }
 
+/* The longest of all living instances. False: not known. */
+static bool longest_interval(const struct sl_pool_worker *w, const struct sl_pool *p, uint64_t *ret_ms)
+{
+    uint32_t own_ms = sl_pool_options(p)->update_interval_ms, others_ms = 0;
+    if (!w->shared->alone) {
+        uint64_t until_ns = atomic_load_explicit(&p->others_until_ns, memory_order_acquire);
+        others_ms = atomic_load_explicit(&p->others_ms, memory_order_relaxed);
+        if (sl_mono_ns(sl_loop_clock(w->loop)) >= until_ns)
+            return false;
+    }
+    *ret_ms = own_ms > others_ms ? own_ms : others_ms;
+    return true;
+}
+
+static int64_t later(int64_t one, int64_t other)
+{
+    return one > other ? one : other;
+}
+
+/* When the last token with a longer ttl cannot be used any more that was given out in this process, and in
+ * one before. */
+static int64_t kept_until_ms(const struct sl_list *list, unsigned ttls)
+{
+    return atomic_load_explicit(ttls > 1 ? &list->cached_until_ms : &list->kept_until_ms,
+                                memory_order_acquire);
+}
+
+static int64_t kept_before_ms(const struct sl_list *list, unsigned ttls)
+{
+    return atomic_load_explicit(ttls > 1 ? &list->pool->cached_until_ms : &list->pool->kept_until_ms,
+                                memory_order_acquire);
+}
+
 int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, struct sl_head head,
                       uint32_t lists, unsigned ttls)
 {
@@ -49,7 +82,9 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
     /* Before the token: a publication that begins later loads this version. */
     bool under_way = atomic_load_explicit(&list->under_way, memory_order_acquire);
     const struct sl_token *token = sl_list_token(list);
-    if (publishing == 0 || atomic_load_explicit(&list->withheld, memory_order_acquire))
+    uint64_t interval_ms;
+    if (publishing == 0 || atomic_load_explicit(&list->withheld, memory_order_acquire) ||
+        !longest_interval(w, list->pool, &interval_ms))
         return 0;
     uint64_t ttl_ms = options->ttl_ms;
     if (token != NULL && token->ttl * UINT64_C(1000) > ttl_ms)
@@ -58,13 +93,10 @@ int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list
     bool everywhere = shared->alone && token != NULL && sl_token_covers(token, head);
     uint64_t wait_ms = TURN_MS;
     if (!everywhere)
-        wait_ms += SL_SWEEP_NS / SL_NS_PER_MS + options->update_interval_ms + publishing;
-    int64_t at_ms = now_ms + (int64_t)(wait_ms + ttl_ms * ttls),
-            kept_ms = atomic_load_explicit(ttls > 1 ? &list->cached_until_ms : &list->kept_until_ms,
-                                           memory_order_acquire);
-    at_ms = kept_ms + TURN_MS > at_ms ? kept_ms + TURN_MS : at_ms;
+        wait_ms += SL_SWEEP_NS / SL_NS_PER_MS + interval_ms + publishing;
+    int64_t at_ms = later(now_ms + (int64_t)(wait_ms + ttl_ms * ttls), kept_until_ms(list, ttls) + TURN_MS);
     int64_t end_ms = everywhere ? at_ms : end_without(shared, list, under_way, now_ms + (int64_t)publishing);
-    at_ms = end_ms < at_ms ? end_ms : at_ms;
+    at_ms = later(end_ms < at_ms ? end_ms : at_ms, kept_before_ms(list, ttls));
     return (at_ms + 999) / 1000;
 }
 

@@ -3,12 +3,12 @@
  *
  * A verifier that follows the draft uses a token at most `ttl` after it fetched it, and never beyond `exp`
  * (draft-ietf-oauth-status-list, section "Status List Token"). A change that is committed at T is in the
- * token of every instance at P <= T + a sweep, the longest time until an instance hears of the change, +
- * update-interval + twice the present time of a publication, since one that lacks the change may be under
- * way. Until P a verifier may fetch the token from before the change, and use it for a ttl more; for two ttls
- * if a cache kept it for one already. A token with a longer ttl, which a reload has replaced, counts as long
- * as somebody may use it. All tokens without the change have expired at the latest `exp` among them, so the
- * promise is never later than that.
+ * token of every instance at P <= T + a sweep, the longest time until an instance hears of the change, + the
+ * longest update-interval of all living instances (keeper/tempos.h) + twice the present time of a
+ * publication, since one that lacks the change may be under way. Until P a verifier may fetch the token from
+ * before the change, and use it for a ttl more; for two ttls if a cache kept it for one already. A token with
+ * a longer ttl, which a reload or a restart has replaced, counts as long as somebody may use it. All tokens
+ * without the change have expired at the latest `exp` among them, so the promise is never later than that.
  *
  * That this instance has published the change says nothing about others: only where this process is alone
  * with its own Redis does P count as past. */
@@ -17,7 +17,8 @@
 
 /* Seconds since 1970: from then on every verifier that follows the draft sees what the list had at `head`.
  * `lists`: how many lists the same request changed; `ttls`: 1, or 2 if shared caches stand between. 0: no
- * promise, since the store or the signer fails. No lock, no allocation. */
+ * promise, since the store or the signer fails, or the intervals of others are not known. No lock, no
+ * allocation. */
 int64_t sl_visible_by(const struct sl_pool_worker *w, const struct sl_list *list, struct sl_head head,
                       uint32_t lists, unsigned ttls);
 

@@ -55,9 +55,10 @@ enum sl_store_state sl_feed_state(const struct sl_feed *feed)
     return feed->state;
 }
 
-void sl_feed_show(struct sl_feed *feed, size_t pool, uint64_t before)
+void sl_feed_show(struct sl_feed *feed, size_t pool, const struct sl_feed_shown *before)
 {
-    sl_assert(feed->setup.fingerprints[pool] != before);
+    (void)before;
+    sl_assert(feed->setup.shown[pool].fingerprint != 0);
 }
 
 void sl_feed_free(struct sl_feed *feed)

@@ -25,7 +25,9 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
         op->result.agreed = (struct sl_agreed){.size = p->size,
                                                .bits = (uint8_t)p->bits,
                                                .text = {before, strlen(before)},
-                                               .other = {p->other, strlen(p->other)}};
+                                               .other = {p->other, strlen(p->other)},
+                                               .kept_ms = p->kept_ms,
+                                               .cached_ms = p->cached_ms};
         if (write && p->other[0] == '\0' &&
             (p->size == 0 || (p->size == mine->size && p->bits == mine->bits)))
             snprintf(p->shared, sizeof p->shared, "%.*s", (int)mine->text.len, mine->text.at);
@@ -76,6 +78,30 @@ enum sl_err sl_store_pool_names(struct sl_store *s, sl_pool_names_cb *done, void
     op->len = op->err == SL_OK ? s->f->pool_count : 0;
     for (size_t i = 0; i < op->len; i++)
         names[i] = sl_span(s->f->pools[i]->name, strlen(s->f->pools[i]->name));
+    return fake_op_sent(s, op);
+}
+
+static void give_tempos(struct op *op)
+{
+    op->done.tempos(op->arg, op->err, op->bytes, op->len);
+}
+
+enum sl_err sl_store_tempos(struct sl_store *s, sl_tempos_cb *done, void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_TEMPOS, arg, give_tempos, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.tempos = done;
+    size_t room = s->f->pool_count * (sizeof s->f->pools[0]->peers / sizeof s->f->pools[0]->peers[0]);
+    struct sl_tempo *tempos = op->bytes = sl_xcalloc(room + 1, sizeof *tempos);
+    for (unsigned i = 0; execute && i < s->f->pool_count; i++) {
+        const struct fake_pool *p = s->f->pools[i];
+        for (unsigned j = 0; j < p->peer_count; j++) {
+            tempos[op->len] = p->peers[j];
+            tempos[op->len++].pool = sl_span(p->name, strlen(p->name));
+        }
+    }
     return fake_op_sent(s, op);
 }
 

@@ -68,6 +68,10 @@ struct fake_pool {
     uint32_t size;
     unsigned bits;
     char shared[1024], other[64]; /* options of its instances; those of an instance that the test invents */
+    /* What the feeds of other instances show, and what `agree` says of tokens with a longer ttl. */
+    struct sl_tempo peers[4];
+    unsigned peer_count;
+    uint64_t kept_ms, cached_ms;
     struct fake_counters now, saved;
     struct fake_list **lists; /* in order of creation; beyond now.lists: lost by a restore */
     uint32_t known;           /* lists ever made, all in `lists` or `buried` */

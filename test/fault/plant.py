@@ -65,6 +65,18 @@ PLANTS = {
     "optimism": {"src/worker/visible.c": [
         ("    if (!everywhere)\n", "    if (false)\n"),
     ]},
+    # The update-intervals of other instances do not count.
+    "interval": {"src/worker/visible.c": [
+        ("own_ms > others_ms ? own_ms : others_ms;", "own_ms > others_ms ? own_ms : own_ms;"),
+    ]},
+    # An instance that others do not know yet publishes by its own interval.
+    "newcomer": {"src/keeper/owed.c": [
+        ("    p->interval.before_ns = 0;\n    p->interval.raise_ns = sl_mono_ns(p->keeper->clock) + RAISE_NS;\n", "    p->interval.raise_ns = 0;\n"),
+    ]},
+    # Tokens of the process before are forgotten.
+    "ttl": {"src/keeper/agree.c": [
+        ("    if (err == SL_OK)\n        note_replaced(p, agreed);\n", "    if (err != SL_OK)\n        note_replaced(p, agreed);\n"),
+    ]},
     # A connection's successor does not end it in Redis before its own first write.
     "predecessor": {"src/store/greet.c": [
         ('{"CLIENT", "KILL", "ID", text, NULL}', '{"CLIENT", "KILL", "ID", "9007199254740991", NULL}'),

@@ -75,9 +75,9 @@ def update(client, uri, index, value, wait):
                                  json.dumps({"uri": uri, "index": index, "value": value}).encode())
 
 
-def keep_promising(order, services, promises, uri, seconds, event):
-    """Updates at random instances, each of a status of its own, and an event now and then."""
-    indices, end, next_event = list(range(3000)), time.time() + seconds, time.time() + 1
+def keep_promising(order, services, promises, uri, seconds, event, quiet):
+    """Updates at random instances, each of a status of its own, and after `quiet` seconds an event now and then."""
+    indices, end, next_event = list(range(3000)), time.time() + seconds, time.time() + quiet
     order.shuffle(indices)
     sent = 0
     while time.time() < end:
@@ -110,12 +110,12 @@ def runtime(fixture):
     shutil.rmtree(path)
 
 
-def run(fixture, runtime, count, event, seconds=12):
+def run(fixture, runtime, count, event, seconds=12, quiet=1, intervals=("1s",)):
     print(f"seed {SEED}: repeat with SL_SEED={SEED}")
     redis, order = fixture.redis(), random.Random(SEED)
     services = []
     for n in range(count):
-        s = fixture.service(redis, {"tests": dict(POOL)})
+        s = fixture.service(redis, {"tests": {**POOL, "update-interval": intervals[n % len(intervals)]}})
         s.extra_environment["RUNTIME_DIRECTORY"] = str(runtime / str(n))
         (runtime / str(n)).mkdir(mode=0o700)
         services.append(s.start())
@@ -126,7 +126,7 @@ def run(fixture, runtime, count, event, seconds=12):
             until(lambda c=c: c.fetch(uri).status == 200, 10, "the list")
     promises = []
     verifiers = [Verifier(s, uri, promises, 10 * n + k) for n, s in enumerate(services) for k in range(2)]
-    keep_promising(order, services, promises, uri, seconds, lambda: event(order, services))
+    keep_promising(order, services, promises, uri, seconds, lambda: event(order, services), quiet)
     kept = [v.end() for v in verifiers]
     assert all(k > 100 for k in kept), kept
 
@@ -149,3 +149,29 @@ def test_reloads_of_ttl_and_interval(fixture, runtime):
         os.kill(s.pid, signal.SIGHUP)
         until(lambda: s.log().count("reload") > loads, 10, "the reload")
     run(fixture, runtime, 1, event)
+
+
+def test_instances_with_different_intervals(fixture, runtime):
+    """Each promises for all: one starts with a longer interval, another gets one by a reload."""
+    def event(order, services):
+        s = order.choice(services)
+        s.options()["update-interval"] = order.choice(["0s", "1s", "3s", "6s"])
+        s.write_config()
+        if order.random() < 0.5:
+            s.stop()
+            s.start()
+            return
+        loads = s.log().count("reload")
+        os.kill(s.pid, signal.SIGHUP)
+        until(lambda: s.log().count("reload") > loads, 10, "the reload")
+    run(fixture, runtime, 3, event, 22, quiet=12, intervals=("0s", "5s", "1s"))  # a longer one is in force after 8 s
+
+
+def test_a_ttl_that_a_restart_has_shortened(fixture, runtime):
+    def event(order, services):
+        s = services[0]
+        s.stop()
+        s.options()["ttl"] = order.choice(["1s", "2s", "6s"])
+        s.write_config()
+        s.start()
+    run(fixture, runtime, 1, event, 15)

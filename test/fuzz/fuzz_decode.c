@@ -86,6 +86,13 @@ static void many(int kind, const redisReply *r, struct sl_decoded *d)
             check_record(&records[i]);
     if (kind == CHANGES)
         (void)sl_decode_changes(r, &c, d);
+    const struct sl_tempo *tempos;
+    if (kind == NAMES && sl_decode_tempos(r, "me", &tempos, &n, d)) {
+        for (size_t i = 0; i < n; i++)
+            bytes += tempos[i].pool.len + tempos[i].instance.len;
+        sl_decoded_free(d);
+        *d = (struct sl_decoded){0};
+    }
     if (kind == NAMES && sl_decode_names(r, &names, &n, d))
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < names[i].len; j++)

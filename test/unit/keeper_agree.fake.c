@@ -187,6 +187,46 @@ static void a_reload_is_asked_about_beforehand(void **state)
     fixture_end(f);
 }
 
+static bool shows_ttl(struct fixture *f, void *arg)
+{
+    return sl_keeper_shown(f->keeper)[0].ttl_ms == *(uint32_t *)arg;
+}
+
+/* The others, and the next process, count on the longest ttl of a token that is still given out. */
+static void a_ttl_is_shown_until_no_token_has_it(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){0});
+    struct sl_pool_options next = f->options[0];
+    uint32_t before = f->options[0].ttl_ms;
+    fixture_start(f);
+    fixture_for(f, 10);
+    struct sl_klist *t = sl_keeper_list(f->keeper, 0);
+    next.ttl_ms = before / 2;
+    fake_hold(f->redis, SL_OP_LOAD);
+    atomic_store(&f->shared.pools[0].options, &next);
+    sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
+    for (unsigned i = 0; i < 5; i++) {
+        fixture_pass(f, SL_SWEEP_NS / SL_NS_PER_MS);
+        fixture_for(f, 10);
+    }
+    assert_int_equal(sl_list_token(&t->list)->ttl * 1000, before);
+    assert_true(shows_ttl(f, &before));
+    unsigned compared = fake_count(f->redis, SL_OP_AGREE);
+    fake_release(f->redis);
+    for (unsigned i = 0; i < 100 && !shows_ttl(f, &next.ttl_ms); i++) {
+        fixture_pass(f, SL_SWEEP_NS / SL_NS_PER_MS);
+        fixture_for(f, 10);
+    }
+    assert_true(shows_ttl(f, &next.ttl_ms));
+    assert_true(fixture_until(f, agreed, NULL, 5000));
+    assert_true(fake_count(f->redis, SL_OP_AGREE) > compared); /* Redis was told */
+    atomic_store(&f->shared.pools[0].options, &f->options[0]); /* a longer one at once */
+    sl_keeper_reload(f->keeper, &f->shared.pools[0].key);
+    assert_true(shows_ttl(f, &before));
+    fixture_end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +237,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_fails_is_asked_for_again),
         cmocka_unit_test(a_difference_while_running_is_told),
         cmocka_unit_test(a_reload_is_asked_about_beforehand),
+        cmocka_unit_test(a_ttl_is_shown_until_no_token_has_it),
     };
     return cmocka_run_group_tests_name("pool agree", tests, NULL, NULL);
 }

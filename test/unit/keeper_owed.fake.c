@@ -106,6 +106,72 @@ static void what_is_heard_of_shortly_after_a_reload_too(void **state)
     end(f);
 }
 
+static void peer_of_ms(struct fixture *f, uint32_t update_ms)
+{
+    struct fake_pool *p = fake_pool(f->redis, "pool0");
+    pthread_mutex_lock(&f->redis->lock);
+    p->peers[0] = (struct sl_tempo){.instance = SL_SPAN("another"), .update_ms = update_ms};
+    p->peer_count = 1;
+    pthread_mutex_unlock(&f->redis->lock);
+}
+
+/* Another instance may not know yet that this one, which has just started, has a longer interval. */
+static void who_has_just_come_is_no_later_than_the_others(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = interval_100s});
+    uint64_t version = 1;
+    peer_of_ms(f, 5000);
+    fixture_start(f);
+    fixture_for(f, 10);
+    fake_change(f->redis, &first_list(f)->list.id, 1, 1);
+    fixture_for(f, 10);
+    assert_int_equal(first_list(f)->publication.committed, 1);
+    assert_false(shows_version(f, &version));
+    fixture_pass(f, 5100);
+    wait_version(f, 1);
+    /* What is changed when they know it waits for its own. */
+    fixture_pass(f, 4 * SL_SWEEP_NS / SL_NS_PER_MS);
+    fixture_for(f, 20);
+    fake_change(f->redis, &first_list(f)->list.id, 2, 1);
+    fixture_for(f, 10);
+    fixture_pass(f, 80000);
+    fixture_for(f, 50);
+    assert_true(shows_version(f, &version));
+    fixture_pass(f, 21000);
+    wait_version(f, 2);
+    /* Its subscription was away: again it may not be known. */
+    fixture_pass(f, 101000);
+    fake_set_feed_up(f->redis, false);
+    fixture_for(f, 10);
+    fake_set_feed_up(f->redis, true);
+    fixture_for(f, 10);
+    fake_change(f->redis, &first_list(f)->list.id, 3, 1);
+    wait_version(f, 3);
+    fake_change(f->redis, &first_list(f)->list.id, 4, 1);
+    fixture_for(f, 10);
+    fixture_pass(f, 5100);
+    wait_version(f, 4);
+    fixture_end(f);
+}
+
+static void until_the_others_are_known_nothing_waits(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = interval_100s});
+    fake_hold(f->redis, SL_OP_TEMPOS);
+    fixture_start(f);
+    fixture_for(f, 10);
+    fake_change(f->redis, &first_list(f)->list.id, 1, 1);
+    wait_version(f, 1);
+    fake_release(f->redis); /* there are none */
+    fixture_for(f, 20);
+    fake_change(f->redis, &first_list(f)->list.id, 2, 1);
+    fixture_for(f, 50);
+    assert_int_equal(sl_list_token(&first_list(f)->list)->version, 1);
+    fixture_end(f);
+}
+
 static void a_shorter_interval_holds_at_once(void **state)
 {
     (void)state;
@@ -161,6 +227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_longer_interval_does_not_delay_what_was_promised),
         cmocka_unit_test(what_is_heard_of_shortly_after_a_reload_too),
+        cmocka_unit_test(who_has_just_come_is_no_later_than_the_others),
+        cmocka_unit_test(until_the_others_are_known_nothing_waits),
         cmocka_unit_test(a_shorter_interval_holds_at_once),
         cmocka_unit_test(at_a_shutdown_nothing_waits),
         cmocka_unit_test(a_change_during_a_publication_is_unseen_since_it_came),

@@ -370,7 +370,7 @@ static void on_version(void *arg, const char *pool, const struct sl_uuid *list, 
 
 /* An instance of this version. */
 static struct sl_feed *show(struct sl_store_identity *identity, const char *const *pools,
-                            const uint64_t *fingerprints)
+                            const struct sl_feed_shown *shown)
 {
     struct sl_feed_setup setup = {.connection = {.loop = f.loop,
                                                  .options = &f.options,
@@ -380,7 +380,7 @@ static struct sl_feed *show(struct sl_store_identity *identity, const char *cons
                                                  .mail = &f.mail,
                                                  .on_state = on_feed},
                                   .pools = pools,
-                                  .fingerprints = fingerprints,
+                                  .shown = shown,
                                   .on_version = on_version};
     struct sl_feed *feed = sl_feed_new(&setup);
     TURN_UNTIL(&f, sl_feed_state(feed) == SL_STORE_UP);
@@ -394,10 +394,10 @@ static void lists_without_an_owner_are_left_while_an_instance_without_owners_liv
     struct sl_uuid id = make("old"), mine = make("old");
     make_without_owner(&id);
     static const char *const pools[] = {"old", NULL};
-    static const uint64_t fingerprints[] = {0xabc};
+    static const struct sl_feed_shown shown[] = {{.fingerprint = 0xabc}};
     struct sl_store_identity other;
     new_identity(&other);
-    struct sl_feed *ours = show(&other, pools, fingerprints);
+    struct sl_feed *ours = show(&other, pools, shown);
     /* An instance of a version without owners shows its options and nothing else. */
     struct server *server = &f.server;
     char command[256];

@@ -299,19 +299,20 @@ static void the_documented_rules_suffice(void **state)
     struct sl_shared_options shared = {.text = SL_SPAN("ttl 60s\n"), .fingerprint = 7, .size = 64, .bits = 1};
     AWAIT(&f, sl_store_agree(f.store, "acl", &shared, true, on_agreed, NULL));
     assert_int_equal(got.err, SL_OK);
-    static uint64_t fingerprints[2];
+    static struct sl_feed_shown shown[2];
     struct sl_feed_setup feed = {.connection = {.loop = f.loop,
                                                 .options = &f.options,
                                                 .identity = &f.identity,
                                                 .role = "feed",
                                                 .clerk = f.clerk,
                                                 .mail = &f.mail},
-                                 .fingerprints = fingerprints,
+                                 .shown = shown,
                                  .pools = pools};
     struct sl_feed *f2 = sl_feed_new(&feed);
     TURN_UNTIL(&f, sl_feed_state(f2) == SL_STORE_UP);
-    fingerprints[0] = 7;
-    sl_feed_show(f2, 0, 0);
+    const struct sl_feed_shown before = shown[0];
+    shown[0].fingerprint = 7;
+    sl_feed_show(f2, 0, &before);
     TURN_UNTIL(&f, strstr(cli(&f.server, "pubsub channels '*:0000000000000007:*'"), "acl") != NULL);
     sl_feed_free(f2);
     f.options.wait_replicas = 1;

@@ -147,6 +147,105 @@ static void a_token_that_was_replaced_counts_as_long_as_it_is_used(void **state)
     fixture_end(f);
 }
 
+static void show_peer(struct fixture *f, unsigned i, uint32_t update_ms)
+{
+    struct fake_pool *p = fake_pool(f->redis, "pool0");
+    pthread_mutex_lock(&f->redis->lock);
+    p->peers[i] = (struct sl_tempo){.instance = SL_SPAN("another"), .update_ms = update_ms, .ttl_ms = 60000};
+    p->peer_count = i + 1;
+    pthread_mutex_unlock(&f->redis->lock);
+}
+
+static void hide_peers(struct fixture *f)
+{
+    pthread_mutex_lock(&f->redis->lock);
+    fake_pool(f->redis, "pool0")->peer_count = 0;
+    pthread_mutex_unlock(&f->redis->lock);
+}
+
+/* A sweep, in which the keeper looks. */
+static void look(struct fixture *f)
+{
+    fixture_pass(f, SL_SWEEP_NS / SL_NS_PER_MS);
+    fixture_for(f, 20);
+}
+
+/* Whoever lives may be the one that shows a change last. */
+static void the_longest_interval_of_all_instances_counts(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    struct sl_list *l = first_list(f);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    int64_t alone = sl_visible_by(w, l, head_of(f, 1), 1, 1) - sl_wall_ms(&f->clock) / 1000;
+    show_peer(f, 0, 100000);
+    show_peer(f, 1, 300000);
+    look(f);
+    int64_t now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + alone + 298, now + alone + 302);
+    /* One that is not seen any more may only have lost its connection. */
+    show_peer(f, 0, 100000);
+    for (unsigned i = 0; i < 4; i++)
+        look(f);
+    now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + alone + 298, now + alone + 302);
+    look(f);
+    look(f);
+    now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + alone + 98, now + alone + 102);
+    hide_peers(f);
+    for (unsigned i = 0; i < 7; i++)
+        look(f);
+    now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + alone - 2, now + alone + 2);
+    fixture_end(f);
+}
+
+static void who_cannot_see_the_others_promises_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    uint64_t version = 1;
+    fake_hold(f->redis, SL_OP_TEMPOS);
+    assert_true(promised(f, &version));
+    for (unsigned i = 0; i < 5; i++)
+        look(f);
+    assert_false(promised(f, &version));
+    f->shared.alone = true; /* there are none */
+    assert_true(promised(f, &version));
+    f->shared.alone = false;
+    fake_release(f->redis);
+    assert_true(fixture_until(f, promised, &version, 5000));
+    /* Nor who cannot be seen: an instance that starts now does not count on it. */
+    fake_set_feed_up(f->redis, false);
+    fixture_for(f, 20);
+    assert_false(promised(f, &version));
+    fake_set_feed_up(f->redis, true);
+    assert_true(fixture_until(f, promised, &version, 5000));
+    fixture_end(f);
+}
+
+/* The process before has given out tokens with a longer ttl. */
+static void what_was_given_out_before_the_start_counts(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new(&(struct fixture_setup){.configure = configure});
+    fake_pool(f->redis, "pool0")->kept_ms = 500000;
+    fake_pool(f->redis, "pool0")->cached_ms = 900000;
+    fixture_start(f);
+    fixture_for(f, 10);
+    int64_t now = sl_wall_ms(&f->clock) / 1000;
+    struct sl_list *l = first_list(f);
+    struct sl_pool_worker *w = &f->workers[0].pool;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + 498, now + 502);
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 2), now + 898, now + 902);
+    fixture_pass(f, 880000);
+    look(f);
+    now = sl_wall_ms(&f->clock) / 1000;
+    assert_in_range(sl_visible_by(w, l, head_of(f, 1), 1, 1), now + 62, now + 64);
+    fixture_end(f);
+}
+
 static void nothing_is_promised_while_something_is_wrong(void **state)
 {
     (void)state;
@@ -307,6 +406,9 @@ int main(void)
         cmocka_unit_test(who_is_alone_promises_less),
         cmocka_unit_test(large_lists_take_longer),
         cmocka_unit_test(a_token_that_was_replaced_counts_as_long_as_it_is_used),
+        cmocka_unit_test(the_longest_interval_of_all_instances_counts),
+        cmocka_unit_test(who_cannot_see_the_others_promises_nothing),
+        cmocka_unit_test(what_was_given_out_before_the_start_counts),
         cmocka_unit_test(nothing_is_promised_while_something_is_wrong),
         cmocka_unit_test(what_redis_has_lost_is_not_published),
         cmocka_unit_test(each_is_told_when_its_version_is_there),
