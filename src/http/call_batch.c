@@ -1,4 +1,6 @@
-/* PATCH /status-lists/batch-update: many statuses of one pool, all or none. */
+/* PATCH /status-lists/batch-update: many statuses of one pool, all or none. Redis looks for the answer that
+ * an Idempotency-Key has before it looks at anything else. A batch that names a list which nobody knows any
+ * more never comes so far, so the answer is looked for here. */
 #include <stdlib.h>
 
 #include "http/admit.h"
@@ -9,6 +11,9 @@
 #include "http/respond.h"
 #include "http/routes.h"
 #include "worker/batch.h"
+#include "worker/keyed.h"
+
+static const char key_reused[] = "The Idempotency-Key was used with a different body: send a new key";
 
 struct batch_call {
     struct sl_pending_call pending;
@@ -38,7 +43,7 @@ static void on_batched(void *arg, enum sl_err err, const struct sl_batch_result 
     else if (err == SL_ERR_UNAVAILABLE || err == SL_ERR_OUTCOME_UNKNOWN)
         sl_respond_error(c, err, sl_explain_update(c, err));
     else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED)
-        sl_respond_error(c, err, "The Idempotency-Key was used with a different body: send a new key");
+        sl_respond_error(c, err, key_reused);
     else
         refuse_entry(c, err, result->position);
 }
@@ -66,10 +71,94 @@ static void start_batch(const struct sl_call *c, const struct sl_identity *who, 
     }
 }
 
-/* False: refused and answered. */
+/* ---- a list is unknown: perhaps the batch was answered when it was not */
+
+struct recall_call {
+    struct sl_pending_call pending;
+    struct sl_claim *claim;
+    struct sl_record_key key;
+    struct sl_identity who;
+    uint32_t entries;
+    unsigned pool, end; /* the pools whose records are looked at: this one, and those up to the end */
+    char why[2 * SL_WHY];
+};
+
+static void end_recall(struct recall_call *recall, enum sl_err err, const char *why)
+{
+    sl_claim_release(recall->claim);
+    sl_respond_error(&recall->pending.call, err, why);
+}
+
+static void ask_next_pool(struct recall_call *recall);
+
+static void on_recalled(void *arg, enum sl_err err, struct sl_span answer)
+{
+    struct recall_call *recall = arg;
+    recall->pending.wait = NULL;
+    if (err == SL_OK && answer.len > 0) {
+        sl_claim_release(recall->claim);
+        sl_respond_empty(&recall->pending.call, 204);
+    } else if (err == SL_OK) {
+        recall->pool++;
+        ask_next_pool(recall);
+    } else if (err == SL_ERR_IDEMPOTENCY_KEY_REUSED) {
+        end_recall(recall, err, key_reused);
+    } else {
+        end_recall(
+            recall, SL_ERR_UNAVAILABLE,
+            sl_explain_unfit(&recall->pending.call, "Nothing was changed", "the store is not available"));
+    }
+}
+
+static void ask_next_pool(struct recall_call *recall)
+{
+    const struct sl_call *c = &recall->pending.call;
+    while (recall->pool < recall->end && !sl_identity_can_use(&recall->who, recall->pool))
+        recall->pool++;
+    if (recall->pool == recall->end) {
+        end_recall(recall, SL_ERR_NO_SUCH_REFERENCE, recall->why);
+        return;
+    }
+    struct sl_pool *pool = &c->t->http->shared->pools[recall->pool];
+    if (!sl_admit(c, &recall->who, pool, SL_LIMIT_UPDATES, recall->entries)) {
+        sl_claim_release(recall->claim);
+        return;
+    }
+    if (!c->t->draining)
+        recall->pending.wait = sl_keyed_recall(c->t->worker, pool, &recall->key, on_recalled, recall);
+    if (recall->pending.wait == NULL)
+        on_recalled(recall, SL_ERR_UNAVAILABLE, sl_span(NULL, 0));
+}
+
+/* `pool`: that of the entries before; NULL: there are none. `why`: without an answer the batch is refused. */
+static void recall_batch(const struct sl_call *c, const struct sl_identity *who, const struct sl_pool *pool,
+                         size_t entries, const char *why)
+{
+    struct sl_record_key key;
+    struct sl_claim *claim = NULL;
+    enum sl_keyed_request keyed = sl_claim_key(c, who, sl_call_entity(c), &key, &claim);
+    if (keyed == SL_KEYED_NONE)
+        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, why);
+    if (keyed != SL_KEYED_YES)
+        return;
+    struct recall_call *recall = sl_pending_new(c, sizeof *recall);
+    recall->claim = claim;
+    recall->key = key;
+    recall->who = sl_identity_keep(c, who);
+    recall->entries = (uint32_t)entries;
+    recall->pool = pool != NULL ? pool->number : 0;
+    recall->end = pool != NULL ? pool->number + 1 : c->t->http->shared->pool_count;
+    recall->pending.cancel = sl_keyed_cancel;
+    snprintf(recall->why, sizeof recall->why, "%s", why);
+    ask_next_pool(recall);
+}
+
+/* ---- reading a batch */
+
+/* Of `entries`, the one numbered i. False: refused and answered, or to be answered. */
 static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
-                       const struct sl_update_entry *entry, size_t i, const struct sl_pool *pool,
-                       struct sl_batch_entry *ret)
+                       const struct sl_update_entry *entry, size_t i, size_t entries,
+                       const struct sl_pool *pool, struct sl_batch_entry *ret)
 {
     struct sl_shared *shared = c->t->http->shared;
     char why[SL_WHY], full[2 * SL_WHY];
@@ -93,7 +182,10 @@ static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
     }
     if (err != SL_OK) {
         snprintf(full, sizeof full, "statusListReferences[%zu]: %s; nothing was changed", i, why);
-        sl_respond_error(c, err, full);
+        if (list == NULL)
+            recall_batch(c, who, pool, entries, full);
+        else
+            sl_respond_error(c, err, full);
         return false;
     }
     *ret = (struct sl_batch_entry){list, entry->index, (uint8_t)entry->value};
@@ -105,7 +197,7 @@ static bool read_entries(const struct sl_call *c, const struct sl_identity *who,
                          const struct sl_update_entry *entry, size_t n, struct sl_batch_entry *ret)
 {
     for (size_t i = 0; i < n; i++)
-        if (!read_entry(c, who, &entry[i], i, i > 0 ? ret[0].list->pool : NULL, &ret[i]))
+        if (!read_entry(c, who, &entry[i], i, n, i > 0 ? ret[0].list->pool : NULL, &ret[i]))
             return false;
     return true;
 }

@@ -51,7 +51,15 @@ struct keyed_call {
     struct sl_pending_call pending;
     struct sl_claim *claim;
     struct sl_audit audit;
+    uint32_t most;
 };
+
+static void refuse_amount(const struct sl_call *c, uint32_t most)
+{
+    char why[SL_WHY];
+    snprintf(why, sizeof why, "amount must be between 1 and %u", most);
+    sl_respond_error(c, SL_ERR_AMOUNT_OUT_OF_RANGE, why);
+}
 
 /* The same bytes as respond_slots sends, from the answer that is bound to the key. */
 static void respond_bound(const struct sl_call *c, struct sl_span answer)
@@ -116,15 +124,31 @@ static void on_keyed(void *arg, enum sl_err err, struct sl_span answer)
         sl_respond_error(&keyed->pending.call, err, explain_keyed(&keyed->pending.call, err));
 }
 
+/* More than the pool gives out now; it may have given out more before. */
+static void on_recalled(void *arg, enum sl_err err, struct sl_span answer)
+{
+    struct keyed_call *keyed = arg;
+    if (err == SL_OK && answer.len == 0) {
+        sl_claim_release(keyed->claim);
+        sl_pending_arrived(&keyed->pending, SL_ERR_AMOUNT_OUT_OF_RANGE);
+        refuse_amount(&keyed->pending.call, keyed->most);
+    } else {
+        on_keyed(keyed, err, answer);
+    }
+}
+
 static void reserve_keyed(const struct sl_call *c, const struct sl_identity *who, struct sl_pool *pool,
                           uint32_t n, const struct sl_record_key *key, struct sl_claim *claim)
 {
     struct keyed_call *keyed = sl_pending_new(c, sizeof *keyed);
     keyed->claim = claim;
+    keyed->most = sl_pool_options(pool)->capacity;
     keyed->audit = sl_audit_reserve(c, who, pool, n);
     keyed->pending.audit = &keyed->audit;
     keyed->pending.cancel = sl_keyed_cancel;
-    if (!c->t->draining)
+    if (!c->t->draining && n > keyed->most)
+        keyed->pending.wait = sl_keyed_recall(c->t->worker, pool, key, on_recalled, keyed);
+    else if (!c->t->draining)
         keyed->pending.wait = sl_keyed_reserve(c->t->worker, pool, key, n, on_keyed, keyed);
     if (keyed->pending.wait == NULL) {
         sl_claim_release(claim);
@@ -190,13 +214,13 @@ static struct sl_pool *find_pool(const struct sl_call *c, const struct sl_identi
     return pool != NULL && sl_identity_can_use(who, pool->number) ? pool : NULL;
 }
 
-/* 0: refused and answered. */
+/* 0: refused and answered. With an Idempotency-Key it may be more than the pool gives out. */
 static uint32_t read_amount(const struct sl_call *c, const struct sl_pool *pool)
 {
     struct sl_span text;
     uint64_t n = 1;
-    char why[SL_WHY];
-    uint32_t most = sl_pool_options(pool)->capacity;
+    bool keyed = h2o_find_header_by_str(&c->req->headers, H2O_STRLIT("idempotency-key"), -1) != -1;
+    uint32_t capacity = sl_pool_options(pool)->capacity, most = keyed ? UINT32_MAX : capacity;
     enum sl_err err = sl_query_get(c->query, "amount", &text);
     if (err == SL_ERR_NOT_FOUND)
         return 1;
@@ -209,8 +233,7 @@ static uint32_t read_amount(const struct sl_call *c, const struct sl_pool *pool)
         return 0;
     }
     if (!sl_number_parse_strict(text, most, &n) || n == 0) {
-        snprintf(why, sizeof why, "amount must be between 1 and %u", most);
-        sl_respond_error(c, SL_ERR_AMOUNT_OUT_OF_RANGE, why);
+        refuse_amount(c, capacity);
         return 0;
     }
     return (uint32_t)n;

@@ -18,7 +18,7 @@ struct sl_keyed {
     bool released;
     struct sl_buf answer;
     uint32_t forgotten; /* sl_pool.forgotten before the references were taken */
-    uint32_t amount;
+    uint32_t amount;    /* 0: it only looks */
     uint64_t slots[];
 };
 
@@ -91,7 +91,8 @@ uint32_t sl_answer_index(const struct sl_answer_run *run, uint32_t i)
 
 static void finish_keyed(struct sl_keyed *k, enum sl_err err, struct sl_span answer, bool repeated)
 {
-    sl_count_keyed(k->worker, k->pool, err, repeated);
+    if (err != SL_OK || answer.len > 0) /* otherwise a recall has found nothing */
+        sl_count_keyed(k->worker, k->pool, err, repeated);
     if (k->done != NULL)
         k->done(k->arg, err, answer);
     sl_buf_free(&k->answer);
@@ -209,7 +210,7 @@ static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *
         fail_keyed(k, SL_ERR_UNAVAILABLE);
     else if (remembered->other)
         fail_keyed(k, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    else if (remembered->answer.len > 0)
+    else if (remembered->answer.len > 0 || k->amount == 0)
         finish_keyed(k, SL_OK, remembered->answer, true);
     else
         take_references(k);
@@ -236,6 +237,12 @@ struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
         return NULL;
     }
     return k;
+}
+
+struct sl_keyed *sl_keyed_recall(struct sl_pool_worker *w, struct sl_pool *p, const struct sl_record_key *key,
+                                 sl_keyed_cb *done, void *arg)
+{
+    return sl_keyed_reserve(w, p, key, 0, done, arg);
 }
 
 void sl_keyed_cancel(void *keyed)

@@ -18,6 +18,10 @@ typedef void(sl_keyed_cb)(void *arg, enum sl_err err, struct sl_span answer);
 /* `done` is never called inside this call. `key` is copied. NULL: the store is down. */
 struct sl_keyed *sl_keyed_reserve(struct sl_pool_worker *w, struct sl_pool *p,
                                   const struct sl_record_key *key, uint32_t n, sl_keyed_cb *done, void *arg);
+/* Only looks: OK with the answer that is bound to the key, of whatever kind its request is; OK and empty:
+ * none is. The rest as above, and nothing is bound. */
+struct sl_keyed *sl_keyed_recall(struct sl_pool_worker *w, struct sl_pool *p, const struct sl_record_key *key,
+                                 sl_keyed_cb *done, void *arg);
 /* The request of this struct sl_keyed is gone: `done` is not called; an answer on its way to Redis is still
  * bound. */
 void sl_keyed_cancel(void *keyed);

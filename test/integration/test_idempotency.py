@@ -373,3 +373,53 @@ def test_policies_that_evict_what_expires(fixture):
     service = fixture.service(redis)
     service.spawn()
     assert service.wait_end() == 1 and "maxmemory-policy is volatile-lru, must be noeviction" in service.log()
+
+
+def test_the_first_answer_outlives_its_list(fixture):
+    """A restarted service, or another instance, does not know a list whose keys are gone: the record still has the answer."""
+    redis = fixture.redis()
+    pool = {"size": 64, "prefetch": {"threshold": 8, "capacity": 16}, "api-key": "the-key-of-two-pools"}
+    pools = {"tests": dict(pool), "other": dict(pool)}
+    service = fixture.service(redis, pools).start()
+    with service.client("other") as c:
+        refs, key = c.reserve(2), fresh()
+        assert batch(c, key, refs, 1).status == 204
+        batch(c, "second", refs, 0)
+        service.stop()
+        # As after the end of a retired list; `other` is not the credential's first pool.
+        id = refs[0][0].rsplit("/", 1)[1]
+        names = [k for k in redis.client.scan_iter(f"statuslist:{{other}}:list:{id}:*")]
+        redis.client.delete(*names)
+        redis.client.srem("statuslist:{other}:lists", id)
+        redis.client.zrem("statuslist:{other}:changes", id)
+        redis.client.sadd("statuslist:{other}:retired", id)
+        service.start()
+    with service.client("other") as c:
+        again = batch(c, key, refs, 1)
+        assert again.status == 204, again
+        r = batch(c, key, refs, 0)
+        assert r.status == 422 and r.problem()["code"] == "IDEMPOTENCY_KEY_REUSED"
+        known = c.reserve(1)
+        for entries in (refs, known + refs):  # the pool is known, or not
+            r = batch(c, fresh(), entries, 1)
+            assert r.status == 400 and r.problem()["code"] == "NO_SUCH_LIST" and "no such status list" in r.problem()["detail"]
+        assert c.try_status(*known[0]).json()["value"] == 0
+
+
+def test_an_amount_that_is_too_large_now(fixture):
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 800, "prefetch": {"threshold": 20, "capacity": 40}}}).start()
+    key = fresh()
+    with service.client() as c:
+        first = reserve(c, key, 30)
+    service.stop()
+    service.options()["prefetch"] = {"threshold": 10, "capacity": 20}
+    service.write_config()
+    service.start()
+    with service.client() as c:
+        assert reserve(c, key, 30).body == first.body
+        for name in (None, fresh()):
+            r = reserve(c, name, 30) if name else c.issuer.request("POST", "/pools/tests/new-references?amount=30", {"X-Api-Key": c.key}, b"")
+            assert r.status == 400 and r.problem()["code"] == "AMOUNT_OUT_OF_RANGE" and "between 1 and 20" in r.problem()["detail"]
+        r = reserve(c, key, 4294967296)
+        assert r.status == 400 and r.problem()["code"] == "AMOUNT_OUT_OF_RANGE"
