@@ -60,11 +60,13 @@ static bool check_algorithm(struct key_file *f, enum sl_public_kind kind, enum s
     } kinds[] = {[SL_PUBLIC_RSA] = {"an RSA key", SL_JWT_RS256},
                  [SL_PUBLIC_P256] = {"a key on P-256", SL_JWT_ES256},
                  [SL_PUBLIC_P384] = {"a key on P-384", SL_JWT_ES384},
-                 [SL_PUBLIC_P521] = {"a key on P-521", SL_JWT_ES512}};
+                 [SL_PUBLIC_P521] = {"a key on P-521", SL_JWT_ES512},
+                 [SL_PUBLIC_ED25519] = {"an Ed25519 key", SL_JWT_EdDSA}};
+    static const int rsa[] = {SL_JWT_RS384, SL_JWT_RS512, SL_JWT_PS256, SL_JWT_PS384, SL_JWT_PS512};
     char why[WHY_MAX];
     enum sl_jwt_alg alg = kinds[kind].alg;
-    if (kind == SL_PUBLIC_RSA && (f->wanted == SL_JWT_RS384 || f->wanted == SL_JWT_RS512))
-        alg = (enum sl_jwt_alg)f->wanted;
+    for (size_t i = 0; kind == SL_PUBLIC_RSA && i < sizeof rsa / sizeof *rsa; i++)
+        alg = f->wanted == rsa[i] ? (enum sl_jwt_alg)rsa[i] : alg;
     if (f->wanted >= 0 && f->wanted != (int)alg) {
         snprintf(why, sizeof why, "it is %s, and jwt-auth.algorithm is %s; expected %s, or by-key",
                  kinds[kind].what, sl_jwt_alg_name((enum sl_jwt_alg)f->wanted), sl_jwt_alg_name(alg));
@@ -126,13 +128,14 @@ void sl_config_jwt(struct sl_loading *l, size_t pool)
     const struct sl_section *s = &l->pools[pool];
     const struct sl_key_options *o = &l->config->keys[pool];
     if (!sl_config_given(s, KEYS)) {
-        static const char *const others[] = {"jwt-auth.issuer", "jwt-auth.audience", "jwt-auth.algorithm"};
+        static const char *const others[] = {"jwt-auth.issuer", "jwt-auth.audience", "jwt-auth.algorithm",
+                                             "jwt-auth.type"};
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             if (sl_config_given(s, others[i]))
                 sl_config_refuse(l, s, others[i], "has no keys; expected jwt-auth.keys beside it");
         return;
     }
-    if (sl_config_bad(s, "jwt-auth.algorithm"))
+    if (sl_config_bad(s, "jwt-auth.algorithm") || sl_config_bad(s, "jwt-auth.type"))
         return;
     if (o->jwt_issuer == NULL && o->jwt_audience == NULL)
         sl_config_warn(
@@ -141,7 +144,7 @@ void sl_config_jwt(struct sl_loading *l, size_t pool)
             "pool, whatever it was made for");
     for (size_t i = 0; i < o->jwt_keys.count; i++) {
         struct key_file f = {l, s, o->jwt_keys.at[i], o->jwt_algorithm - 1};
-        struct sl_jwt_rule rule = {.alg = SL_JWT_HS256};
+        struct sl_jwt_rule rule = {.alg = SL_JWT_HS256, .access_token = o->jwt_type == 1};
         char text[SL_LINE_MAX + 1];
         size_t len = 0;
         bool ok;

@@ -6,7 +6,6 @@
 #include "base/base64url.h"
 #include "http/field.h"
 
-#define DEPTH_MAX 16
 #define SECONDS_MAX 253402300799 /* the last second of the year 9999 */
 
 const char *sl_jwt_alg_name(enum sl_jwt_alg alg)
@@ -35,32 +34,13 @@ bool sl_bearer_field(struct sl_span field, struct sl_span *ret)
 
 /* ---- JSON */
 
-/* jansson recurses once for each level, so levels are counted first. Brackets inside strings do not count; an
- * unclosed string ends the text. */
-static bool is_shallow(const char *text, size_t n)
-{
-    unsigned depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < n; i++) {
-        char c = text[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '[') && ++depth > DEPTH_MAX)
-            return false;
-        else if (!quoted && (c == '}' || c == ']') && depth > 0)
-            depth--;
-    }
-    return true;
-}
-
-/* An object whose members have different names; NULL: the part is something else. */
+/* An object whose members have different names; NULL: the part is something else. jansson bounds the nesting.
+ */
 static json_t *read_object(struct sl_span part)
 {
     uint8_t text[SL_BEARER_BYTES];
     size_t n;
-    if (!sl_base64url_decode(text, part.at, part.len, &n) || !is_shallow((char *)text, n))
+    if (!sl_base64url_decode(text, part.at, part.len, &n))
         return NULL;
     json_t *object = json_loadb((char *)text, n, JSON_REJECT_DUPLICATES, NULL);
     if (object != NULL && !json_is_object(object)) {
@@ -85,17 +65,26 @@ static bool find_alg(const json_t *value, enum sl_jwt_alg *ret)
             return true;
         }
     }
-    return false;
+    *ret = SL_JWT_EdDSA;
+    return text != NULL && strcmp(text, "Ed25519") == 0;
 }
 
-static bool read_header(struct sl_span part, enum sl_jwt_alg *ret)
+/* RFC 7519 section 5.1 and RFC 9068 section 2.1, which allows the whole media type, too. */
+static bool read_typ(const json_t *typ, bool *ret_access_token)
+{
+    const char *text = json_string_value(typ);
+    struct sl_span type = text != NULL ? sl_span(text, strlen(text)) : sl_span(NULL, 0);
+    *ret_access_token =
+        sl_field_is(type, SL_SPAN("at+jwt")) || sl_field_is(type, SL_SPAN("application/at+jwt"));
+    return typ == NULL || *ret_access_token || sl_field_is(type, SL_SPAN("jwt"));
+}
+
+static bool read_header(struct sl_span part, enum sl_jwt_alg *ret, bool *ret_access_token)
 {
     json_t *header = read_object(part);
     if (header == NULL)
         return false;
-    const json_t *typ = json_object_get(header, "typ");
-    const char *type = json_string_value(typ);
-    bool fine = typ == NULL || (type != NULL && sl_field_is(sl_span(type, strlen(type)), SL_SPAN("jwt")));
+    bool fine = read_typ(json_object_get(header, "typ"), ret_access_token);
     for (size_t i = 0; i < sizeof refused_parameters / sizeof *refused_parameters; i++)
         fine = fine && json_object_get(header, refused_parameters[i]) == NULL;
     fine = fine && find_alg(json_object_get(header, "alg"), ret);
@@ -169,8 +158,8 @@ static bool cut_part(struct sl_span *rest, struct sl_span *ret)
 static bool is_signature(enum sl_jwt_alg alg, struct sl_span part)
 {
     static const size_t lengths[SL_JWT_ALG_COUNT] = {
-        [SL_JWT_ES256] = 64, [SL_JWT_ES384] = 96, [SL_JWT_ES512] = 132,
-        [SL_JWT_HS256] = 32, [SL_JWT_HS384] = 48, [SL_JWT_HS512] = 64,
+        [SL_JWT_ES256] = 64, [SL_JWT_ES384] = 96, [SL_JWT_ES512] = 132, [SL_JWT_HS256] = 32,
+        [SL_JWT_HS384] = 48, [SL_JWT_HS512] = 64, [SL_JWT_EdDSA] = 64,
     };
     uint8_t bytes[SL_BEARER_BYTES];
     size_t n;
@@ -183,7 +172,7 @@ bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret)
     struct sl_span header, payload;
     struct sl_bearer b = {.claims = NULL};
     if (token.len > SL_BEARER_BYTES || !cut_part(&token, &header) || !cut_part(&token, &payload) ||
-        !read_header(header, &b.alg) || !is_signature(b.alg, token))
+        !read_header(header, &b.alg, &b.access_token) || !is_signature(b.alg, token))
         return false;
     b.claims = read_object(payload);
     if (b.claims == NULL)

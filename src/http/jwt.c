@@ -17,6 +17,8 @@ bool sl_jwt_verify(struct sl_span token, enum sl_jwt_alg alg, struct sl_span key
 {
     char text[SL_BEARER_BYTES + 1];
     jwt_t *jwt = NULL;
+    if (!sl_jwt_is_libjwts(alg, false))
+        return false;
     sl_assert(token.len <= SL_BEARER_BYTES && key.len > 0); /* without a key libjwt checks nothing */
     memcpy(text, token.at, token.len);
     text[token.len] = '\0';

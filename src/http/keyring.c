@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "core/siphash.h"
+#include "http/jose.h"
 #include "http/jwt.h"
 
 struct api_key {
@@ -23,6 +24,7 @@ struct pool_rule {
  * grants with the same algorithm and key are neighbours. */
 struct grant {
     const struct sl_jwt_rule *rule;
+    struct sl_jose_key *jose; /* NULL: libjwt verifies */
     uint64_t *pools;
 };
 
@@ -84,10 +86,19 @@ static int compare_text(const char *one, const char *other)
     return strcmp(one, other);
 }
 
-static int compare_keys(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
+/* What a token says about itself before any key is looked at. */
+static int compare_kinds(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
 {
     if (one->alg != other->alg)
         return one->alg < other->alg ? -1 : 1;
+    return one->access_token - other->access_token;
+}
+
+static int compare_keys(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
+{
+    int order = compare_kinds(one, other);
+    if (order != 0)
+        return order;
     if (one->key_len != other->key_len)
         return one->key_len < other->key_len ? -1 : 1;
     return memcmp(one->key, other->key, one->key_len);
@@ -106,29 +117,30 @@ static int by_key(const void *left, const void *right)
     return compare_rules(((const struct pool_rule *)left)->rule, ((const struct pool_rule *)right)->rule);
 }
 
-/* By algorithm and issuer; then equal keys are neighbours. */
+/* By kind and issuer; then equal keys are neighbours. */
 static int by_issuer(const void *left, const void *right)
 {
     const struct sl_jwt_rule *one = ((const struct pool_rule *)left)->rule,
                              *other = ((const struct pool_rule *)right)->rule;
-    int order =
-        one->alg != other->alg ? (one->alg < other->alg ? -1 : 1) : compare_text(one->issuer, other->issuer);
+    int order = compare_kinds(one, other);
+    if (order == 0)
+        order = compare_text(one->issuer, other->issuer);
     return order != 0 ? order : compare_keys(one, other);
 }
 
 /* The most keys that one token can make us try: those of rules without an issuer, and those of the issuer
- * that has the most, for the algorithm for which that is most. */
+ * that has the most, for the kind of token for which that is most. */
 static size_t count_tries(struct pool_rule *uses, size_t n)
 {
     size_t most = 0, any_issuer = 0, keys = 0;
     qsort(uses, n, sizeof *uses, by_issuer);
     for (size_t i = 0; i < n; i++) {
         const struct sl_jwt_rule *rule = uses[i].rule, *last = i > 0 ? uses[i - 1].rule : NULL;
-        bool same_alg = last != NULL && last->alg == rule->alg;
-        bool same_issuer = same_alg && compare_text(last->issuer, rule->issuer) == 0;
+        bool same_kind = last != NULL && compare_kinds(last, rule) == 0;
+        bool same_issuer = same_kind && compare_text(last->issuer, rule->issuer) == 0;
         if (!same_issuer)
             keys = 0;
-        if (!same_alg)
+        if (!same_kind)
             any_issuer = 0;
         if (!same_issuer || compare_keys(last, rule) != 0)
             keys++;
@@ -138,6 +150,21 @@ static size_t count_tries(struct pool_rule *uses, size_t n)
         most = tries > most ? tries : most;
     }
     return most;
+}
+
+static struct grant make_grant(const struct sl_keyring *k, const struct sl_jwt_rule *rule)
+{
+    return (struct grant){
+        .rule = rule,
+        .jose = sl_jose_key_new(rule->alg, rule->access_token, sl_span(rule->key, rule->key_len)),
+        .pools = sl_xcalloc(k->words, sizeof(uint64_t))};
+}
+
+static bool grant_verifies(const struct grant *g, struct sl_span token)
+{
+    const struct sl_jwt_rule *rule = g->rule;
+    return g->jose != NULL ? sl_jose_verify(token, rule->alg, rule->access_token, g->jose)
+                           : sl_jwt_verify(token, rule->alg, sl_span(rule->key, rule->key_len));
 }
 
 static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
@@ -157,8 +184,7 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
     k->grants = sl_xcalloc(n, sizeof *k->grants);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || by_key(&uses[i - 1], &uses[i]) != 0)
-            k->grants[k->grant_count++] =
-                (struct grant){uses[i].rule, sl_xcalloc(k->words, sizeof(uint64_t))};
+            k->grants[k->grant_count++] = make_grant(k, uses[i].rule);
         add_pool(k->grants[k->grant_count - 1].pools, uses[i].pool);
     }
     free(uses);
@@ -166,7 +192,7 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
 
 static bool rule_is_for(const struct sl_jwt_rule *rule, const struct sl_bearer *bearer)
 {
-    return rule->alg == bearer->alg &&
+    return rule->alg == bearer->alg && rule->access_token == bearer->access_token &&
            (rule->issuer == NULL || (bearer->issuer != NULL && strcmp(rule->issuer, bearer->issuer) == 0)) &&
            sl_bearer_is_for(bearer, rule->audience);
 }
@@ -186,8 +212,7 @@ enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct s
             continue;
         if (!same) {
             tried = grant->rule;
-            fate = sl_jwt_verify(token, tried->alg, sl_span(tried->key, tried->key_len)) ? SL_BEARER_GOOD
-                                                                                         : SL_BEARER_FORGED;
+            fate = grant_verifies(grant, token) ? SL_BEARER_GOOD : SL_BEARER_FORGED;
         }
         for (size_t word = 0; fate == SL_BEARER_GOOD && word < k->words; word++)
             pools[word] |= grant->pools[word];
@@ -228,8 +253,10 @@ void sl_keyring_free(struct sl_keyring *k)
         return;
     for (size_t i = 0; i <= k->mask; i++)
         free(k->places[i].pools);
-    for (size_t i = 0; i < k->grant_count; i++)
+    for (size_t i = 0; i < k->grant_count; i++) {
+        sl_jose_key_free(k->grants[i].jose);
         free(k->grants[i].pools);
+    }
     free(k->places);
     free(k->grants);
     free(k);
@@ -251,7 +278,7 @@ struct sl_credentials *sl_credentials_new(size_t pools)
 
 static bool same_rule(const struct sl_jwt_rule *one, const struct sl_jwt_rule *other)
 {
-    return one->alg == other->alg && one->key_len == other->key_len &&
+    return compare_kinds(one, other) == 0 && one->key_len == other->key_len &&
            sl_equal_constant_time(one->key, other->key, one->key_len) &&
            sl_same_text(one->issuer, other->issuer) && sl_same_text(one->audience, other->audience);
 }

@@ -13,7 +13,8 @@
 /* A key that signs bearer tokens, and what else a token must say. */
 struct sl_jwt_rule {
     enum sl_jwt_alg alg;
-    char *key; /* PEM of a public key, or the bytes of a secret for HS */
+    bool access_token; /* for at+jwt, and nothing else; otherwise for plain JWTs, and nothing else */
+    char *key;         /* PEM of a public key, or the bytes of a secret for HS */
     size_t key_len;
     char *issuer, *audience; /* NULL: see bearer.h */
 };

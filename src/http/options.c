@@ -143,6 +143,7 @@ const struct sl_option sl_http_option_rows[] = {
     {.name = NULL},
 };
 
+static const char *const token_types[] = {"JWT", "at+jwt", NULL};
 static const char *const algorithms[] = {"by-key",
 #define X(name) #name,
                                          SL_JWT_ALGS(X)
@@ -177,9 +178,10 @@ const struct sl_option sl_http_pool_option_rows[] = {
      .type = SL_OPT_TEXTS,
      .offset = KEY_AT(jwt_keys),
      .flags = SL_OPT_RELOAD,
-     .help = "PEM files with the public keys that verify bearer tokens (`Authorization: Bearer`): "
-             "RSA of at least 2048 bits, or EC on P-256, P-384 or P-521. For HS256, HS384 and HS512: files "
-             "with a secret."},
+     .help =
+         "PEM files with the public keys that verify bearer tokens (`Authorization: Bearer`): "
+         "RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519. For HS256, HS384 and HS512: "
+         "files with a secret."},
     {.name = "jwt-auth.issuer",
      .type = SL_OPT_TEXT,
      .offset = KEY_AT(jwt_issuer),
@@ -200,7 +202,16 @@ const struct sl_option sl_http_pool_option_rows[] = {
      .fallback = "by-key",
      .flags = SL_OPT_RELOAD,
      .help = "The `alg` that a token must have. `by-key`: RS256 for RSA; ES256, ES384 or ES512 as the curve "
-             "has it."},
+             "has it; EdDSA for Ed25519."},
+    {.name = "jwt-auth.type",
+     .type = SL_OPT_WORD,
+     .offset = KEY_AT(jwt_type),
+     .words = token_types,
+     .fallback = "JWT",
+     .flags = SL_OPT_RELOAD,
+     .help = "The `typ` that a token must have. `JWT`: that, or none. `at+jwt`: an OAuth access token of RFC "
+             "9068, "
+             "so that ID tokens of the same provider open nothing."},
     {.name = NULL},
 };
 

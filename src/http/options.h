@@ -59,6 +59,7 @@ struct sl_key_options {
     struct sl_texts jwt_keys;      /* paths */
     char *jwt_issuer, *jwt_audience;
     int jwt_algorithm; /* 0: by the key; otherwise an enum sl_jwt_alg + 1 */
+    int jwt_type;      /* 0: JWT; 1: at+jwt */
 };
 
 extern const struct sl_option sl_http_option_rows[];      /* of struct sl_http_options */

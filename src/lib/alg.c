@@ -1,8 +1,7 @@
-/* The signature algorithms that the library verifies, by their names in JOSE and their numbers in COSE, and
- * whether a key fits one. */
-#include <math.h>
+#include "lib/alg.h"
 
-#include "lib/parts.h"
+#include <openssl/ecdsa.h>
+#include <openssl/rsa.h>
 
 /* RFC 7518 section 3.1, RFC 8037; RFC 9053 section 2, RFC 8230 section 2, RFC 8812 section 2. RFC 9864 gives
  * the same signatures names that say everything: Ed25519 in both worlds, the others in COSE only. */
@@ -41,19 +40,6 @@ const struct sl_alg *sl_alg_of_cose(int64_t id)
     return NULL;
 }
 
-void sl_alg_refuse(struct statuslist_report *r, const char *section, const char *name)
-{
-    if (strcmp(name, "none") == 0)
-        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section, "\"none\": the token is not signed");
-    else if (strncmp(name, "HS", 2) == 0)
-        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
-                             "\"%s\" is a MAC: everyone who can verify it can also make it", name);
-    else
-        sl_verify_report_add(r, "alg", STATUSLIST_FAIL, section,
-                             "\"%s\" is not known; ES256, ES384, ES512, EdDSA, Ed25519, PS256 and RS256 are",
-                             name);
-}
-
 bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key)
 {
     char group[32];
@@ -75,9 +61,45 @@ bool sl_alg_alike(const struct sl_alg *one, const struct sl_alg *other)
     return strcmp(one->key, other->key) == 0 && same_group && same_digest && one->pss == other->pss;
 }
 
-struct sl_number sl_number_of_real(double value)
+/* r||s as OpenSSL wants it; NULL: not of that length. */
+static unsigned char *ecdsa_der(struct sl_span raw, size_t half, size_t *ret_len)
 {
-    if (!(value > -9e18 && value < 9e18))
-        return (struct sl_number){.kind = SL_NUMBER_WRONG};
-    return (struct sl_number){.kind = SL_FRACTION, .value = (int64_t)floor(value)};
+    unsigned char *out = NULL;
+    if (raw.len != 2 * half)
+        return NULL;
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *first = BN_bin2bn((const unsigned char *)raw.at, (int)half, NULL);
+    BIGNUM *second = BN_bin2bn((const unsigned char *)raw.at + half, (int)half, NULL);
+    int n = 0;
+    if (sig != NULL && first != NULL && second != NULL && ECDSA_SIG_set0(sig, first, second) == 1) {
+        first = second = NULL;
+        n = i2d_ECDSA_SIG(sig, &out);
+    }
+    BN_free(first);
+    BN_free(second);
+    ECDSA_SIG_free(sig);
+    *ret_len = n > 0 ? (size_t)n : 0;
+    return n > 0 ? out : NULL;
+}
+
+bool sl_alg_verifies(const struct sl_alg *alg, EVP_PKEY *key, struct sl_span bytes, struct sl_span signature)
+{
+    const unsigned char *sig = (const unsigned char *)signature.at;
+    size_t n = signature.len;
+    if (!sl_alg_fits(alg, key))
+        return false;
+    unsigned char *der = alg->half > 0 ? ecdsa_der(signature, alg->half, &n) : NULL;
+    if (alg->half > 0 && der == NULL)
+        return false;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    bool ok = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, &pctx, alg->digest, NULL, NULL, key, NULL) == 1;
+    if (ok && alg->pss)
+        ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+    ok = ok &&
+         EVP_DigestVerify(ctx, der != NULL ? der : sig, n, (const unsigned char *)bytes.at, bytes.len) == 1;
+    EVP_MD_CTX_free(ctx);
+    OPENSSL_free(der);
+    return ok;
 }

@@ -1,25 +1,8 @@
 /* A token taken apart: what both formats have, so that one set of checks serves them. Everything that the
  * spans point to lives in the token or in the report's memory. */
 #pragma once
-#include <openssl/evp.h>
+#include "lib/alg.h"
 #include "lib/report.h"
-
-/* A signature algorithm that a token may have; MACs and "none" are not among them. */
-struct sl_alg {
-    const char *name;
-    int64_t cose;
-    const char *key;   /* "EC", "RSA" or "ED25519", as OpenSSL calls the type */
-    const char *group; /* of an EC key */
-    const char *digest;
-    size_t half; /* bytes of r and of s */
-    bool pss;
-    bool cose_only; /* JOSE has no such name */
-};
-/* NULL: unknown. */
-const struct sl_alg *sl_alg_of_jose(const char *name);
-const struct sl_alg *sl_alg_of_cose(int64_t id);
-/* Whether they are two names of one kind of signature, like EdDSA and Ed25519. */
-bool sl_alg_alike(const struct sl_alg *one, const struct sl_alg *other);
 
 struct sl_number {
     enum { SL_NO_NUMBER, SL_NUMBER_WRONG, SL_WHOLE, SL_FRACTION } kind;
@@ -78,5 +61,3 @@ void sl_check_claims(struct statuslist_report *r, const struct sl_parts *p, cons
 /* A public key from a JWK (RFC 7517; EC, OKP with Ed25519, RSA) that may verify signatures. NULL, with a
  * sentence. `jwk`: a json_t *. *ret_alg: the only algorithm that it is for; NULL: any that fits. */
 EVP_PKEY *sl_jwk_read(const void *jwk, const struct sl_alg **ret_alg, char why[STATUSLIST_WHY]);
-/* Whether the key can have made a signature of this kind. */
-bool sl_alg_fits(const struct sl_alg *alg, const EVP_PKEY *key);

@@ -1,8 +1,6 @@
 /* Finds the key, and checks whether it made the signature. */
 #include <limits.h>
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
-#include <openssl/rsa.h>
 #include <openssl/x509_vfy.h>
 
 #include "lib/certificate.h"
@@ -10,46 +8,9 @@
 
 #define RULES SL_SECTION_RULES
 
-/* r||s (RFC 7518 section 3.4, RFC 9053 section 2.1) as OpenSSL wants it; NULL: not of that length. */
-static unsigned char *ecdsa_der(struct sl_span raw, size_t half, size_t *ret_len)
-{
-    unsigned char *out = NULL;
-    if (raw.len != 2 * half)
-        return NULL;
-    ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *first = BN_bin2bn((const unsigned char *)raw.at, (int)half, NULL);
-    BIGNUM *second = BN_bin2bn((const unsigned char *)raw.at + half, (int)half, NULL);
-    int n = 0;
-    if (sig != NULL && first != NULL && second != NULL && ECDSA_SIG_set0(sig, first, second) == 1) {
-        first = second = NULL;
-        n = i2d_ECDSA_SIG(sig, &out);
-    }
-    BN_free(first);
-    BN_free(second);
-    ECDSA_SIG_free(sig);
-    *ret_len = n > 0 ? (size_t)n : 0;
-    return n > 0 ? out : NULL;
-}
-
 static bool key_verifies(const struct sl_parts *p, EVP_PKEY *key)
 {
-    const struct sl_alg *alg = p->alg;
-    const unsigned char *sig = (const unsigned char *)p->signature.at;
-    size_t n = p->signature.len;
-    unsigned char *der = alg->half > 0 ? ecdsa_der(p->signature, alg->half, &n) : NULL;
-    if (alg->half > 0 && der == NULL)
-        return false;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    EVP_PKEY_CTX *pctx = NULL;
-    bool ok = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, &pctx, alg->digest, NULL, NULL, key, NULL) == 1;
-    if (ok && alg->pss)
-        ok = EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1;
-    ok = ok && EVP_DigestVerify(ctx, der != NULL ? der : sig, n, (const unsigned char *)p->signed_bytes.at,
-                                p->signed_bytes.len) == 1;
-    EVP_MD_CTX_free(ctx);
-    OPENSSL_free(der);
-    return ok;
+    return sl_alg_verifies(p->alg, key, p->signed_bytes, p->signature);
 }
 
 static void report_signature(struct statuslist_report *r, const struct sl_parts *p, bool ok, bool trusted)

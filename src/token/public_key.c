@@ -103,8 +103,13 @@ static bool kind_of(const EVP_PKEY *key, struct sl_buf *why, enum sl_public_kind
             }
         }
     }
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) {
+        *ret = SL_PUBLIC_ED25519;
+        return true;
+    }
     const char *type = EVP_PKEY_get0_type_name(key);
-    sl_buf_printf(why, "it is a key of the type %s%s%s; expected RSA, or EC on P-256, P-384 or P-521",
+    sl_buf_printf(why,
+                  "it is a key of the type %s%s%s; expected RSA, EC on P-256, P-384 or P-521, or Ed25519",
                   type != NULL ? type : "unknown", EVP_PKEY_get_base_id(key) == EVP_PKEY_EC ? " " : "",
                   EVP_PKEY_get_base_id(key) == EVP_PKEY_EC ? group : "");
     return false;

@@ -292,15 +292,20 @@ static const struct mistake mistakes[] = {
      "5: " TESTS
      "api-key-file: has a map or a list inside; expected a text of 1 to 4096 bytes or a list of them"},
     {IN_POOL, "      jwt-auth: 5\n",
-     "5: " TESTS "jwt-auth: is not a map; expected a map with the keys keys, issuer, audience, algorithm"},
+     "5: " TESTS
+     "jwt-auth: is not a map; expected a map with the keys keys, issuer, audience, algorithm, type"},
     {IN_POOL, "      jwt-auth: {issuer: a}\n",
      "5: " TESTS "jwt-auth.issuer: has no keys; expected jwt-auth.keys beside it"},
     {IN_POOL, "      jwt-auth: {algorithm: ES256}\n",
      "5: " TESTS "jwt-auth.algorithm: has no keys; expected jwt-auth.keys beside it"},
+    {IN_POOL, "      jwt-auth: {type: at+jwt}\n",
+     "5: " TESTS "jwt-auth.type: has no keys; expected jwt-auth.keys beside it"},
+    {IN_POOL, "      jwt-auth: {keys: a, type: jwt}\n",
+     "5: " TESTS "jwt-auth.type: 'jwt' is not valid; expected JWT or at+jwt"},
     {IN_POOL, "      jwt-auth: {keys: a, algorithm: none}\n",
      "5: " TESTS
      "jwt-auth.algorithm: 'none' is not valid; expected by-key, RS256, RS384, RS512, ES256, ES384, "
-     "ES512, HS256, HS384 or HS512"},
+     "ES512, HS256, HS384, HS512, PS256, PS384, PS512 or EdDSA"},
     {IN_POOL, "      jwt-auth: {keys: nowhere/key.pem}\n",
      "5: " TESTS
      "jwt-auth.keys: 'nowhere/key.pem': cannot be used (No such file or directory); expected a readable "

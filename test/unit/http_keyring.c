@@ -44,15 +44,14 @@ static struct sl_keyring *seal(struct sl_credentials *c)
     return c->keyring;
 }
 
-/* HS256, with the members of the payload after `exp`. */
-static size_t make_token(char out[static 1024], const char *key, const char *members)
+/* HS256, with this header and the members of the payload after `exp`. */
+static size_t make_with(char out[static 1024], const char *header, const char *key, const char *members)
 {
-    static const char header[] = "{\"alg\":\"HS256\"}";
     char payload[512];
     uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned mac_len;
     int n = snprintf(payload, sizeof payload, "{\"exp\":4000000000%s}", members);
-    size_t len = sl_base64url_encode(out, header, sizeof header - 1);
+    size_t len = sl_base64url_encode(out, header, strlen(header));
     out[len++] = '.';
     len += sl_base64url_encode(out + len, payload, (size_t)n);
     assert_non_null(HMAC(EVP_sha256(), key, (int)strlen(key), (uint8_t *)out, len, mac, &mac_len));
@@ -60,14 +59,18 @@ static size_t make_token(char out[static 1024], const char *key, const char *mem
     return len + sl_base64url_encode(out + len, mac, mac_len);
 }
 
+static size_t make_token(char out[static 1024], const char *key, const char *members)
+{
+    return make_with(out, "{\"alg\":\"HS256\"}", key, members);
+}
+
 /* The pools that it opens, as text: "0 2 129"; "unwanted" or "forged". */
-static const char *opens(const struct sl_keyring *k, const char *key, const char *members)
+static const char *token_opens(const struct sl_keyring *k, const char *token, size_t n)
 {
     static char text[1024];
-    char token[1024];
     uint64_t pools[3] = {0};
     struct sl_bearer b;
-    size_t n = make_token(token, key, members), at = 0;
+    size_t at = 0;
     assert_true(sl_bearer_read(sl_span(token, n), &b));
     enum sl_bearer_fate fate = sl_keyring_bearer(k, &b, sl_span(token, n), pools);
     sl_bearer_free(&b);
@@ -78,6 +81,12 @@ static const char *opens(const struct sl_keyring *k, const char *key, const char
     if (fate != SL_BEARER_GOOD)
         assert_int_equal(at, 0);
     return fate == SL_BEARER_GOOD ? text : fate == SL_BEARER_FORGED ? "forged" : "unwanted";
+}
+
+static const char *opens(const struct sl_keyring *k, const char *key, const char *members)
+{
+    char token[1024];
+    return token_opens(k, token, make_token(token, key, members));
 }
 
 static void test_api_keys(void **state)
@@ -165,6 +174,31 @@ static void test_bearers(void **state)
     sl_credentials_free(c);
 }
 
+/* A rule for access tokens takes nothing else, and the others take no access token, with the same key. */
+static void test_access_tokens(void **state)
+{
+    (void)state;
+    static const char plain[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}",
+                      access[] = "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}";
+    struct sl_credentials *c = sl_credentials_new(POOLS), *same = sl_credentials_new(POOLS);
+    add_rule(c, 0, SL_JWT_HS256, "one", NULL, NULL);
+    add_rule(c, 1, SL_JWT_HS256, "one", NULL, NULL);
+    add_rule(same, 1, SL_JWT_HS256, "one", NULL, NULL);
+    add_rule(c, 2, SL_JWT_HS256, "two", NULL, NULL);
+    c->pools[1]->rules[0].access_token = c->pools[2]->rules[0].access_token = true;
+    assert_false(sl_pool_credentials_same(c->pools[1], same->pools[1]));
+    assert_true(sl_pool_credentials_same(c->pools[0], same->pools[1]));
+    struct sl_keyring *k = seal(c);
+    char token[1024];
+    assert_string_equal(token_opens(k, token, make_with(token, plain, "one", "")), "0");
+    assert_string_equal(token_opens(k, token, make_with(token, access, "one", "")), "1");
+    assert_string_equal(token_opens(k, token, make_with(token, access, "two", "")), "2");
+    assert_string_equal(token_opens(k, token, make_with(token, plain, "two", "")), "forged");
+    assert_int_equal(sl_keyring_tries(k), 2); /* of the access tokens */
+    sl_credentials_free(c);
+    sl_credentials_free(same);
+}
+
 static void test_one_bit_off_is_forged(void **state)
 {
     (void)state;
@@ -237,8 +271,11 @@ static void test_tries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_api_keys), cmocka_unit_test(test_without_any),
-        cmocka_unit_test(test_bearers),  cmocka_unit_test(test_one_bit_off_is_forged),
+        cmocka_unit_test(test_api_keys),
+        cmocka_unit_test(test_without_any),
+        cmocka_unit_test(test_bearers),
+        cmocka_unit_test(test_access_tokens),
+        cmocka_unit_test(test_one_bit_off_is_forged),
         cmocka_unit_test(test_tries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

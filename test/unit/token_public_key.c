@@ -101,11 +101,12 @@ static void expect_bad(const char *text, const char *part)
 static void test_good_keys(void **state)
 {
     (void)state;
-    char *keys[] = {pem_of(rsa(2048), PUBLIC), pem_of(ec("P-256"), PUBLIC), pem_of(ec("P-384"), PUBLIC),
-                    pem_of(ec("P-521"), PUBLIC), pem_of(rsa(3072), PUBLIC)};
-    const enum sl_public_kind kinds[] = {SL_PUBLIC_RSA, SL_PUBLIC_P256, SL_PUBLIC_P384, SL_PUBLIC_P521,
-                                         SL_PUBLIC_RSA};
-    for (size_t i = 0; i < 5; i++) {
+    char *keys[] = {pem_of(rsa(2048), PUBLIC),   pem_of(ec("P-256"), PUBLIC),
+                    pem_of(ec("P-384"), PUBLIC), pem_of(ec("P-521"), PUBLIC),
+                    pem_of(rsa(3072), PUBLIC),   pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), PUBLIC)};
+    const enum sl_public_kind kinds[] = {SL_PUBLIC_RSA,  SL_PUBLIC_P256, SL_PUBLIC_P384,
+                                         SL_PUBLIC_P521, SL_PUBLIC_RSA,  SL_PUBLIC_ED25519};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         expect_good(keys[i], kinds[i], NULL);
         char *more = NULL; /* text around it is no part of it */
         assert_true(asprintf(&more, "a comment\r\n%s\n\nanother\n", keys[i]) > 0);
@@ -140,7 +141,7 @@ static void test_other_keys(void **state)
         {pem_of(rsa(1024), PUBLIC), "it is an RSA key of 1024 bits; expected 2048 to 16384"},
         {pem_of(ec("secp256k1"), PUBLIC), "it is a key of the type EC secp256k1"},
         {pem_of(ec("P-224"), PUBLIC), "it is a key of the type EC secp224r1"},
-        {pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), PUBLIC), "it is a key of the type ED25519"},
+        {pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED448"), PUBLIC), "it is a key of the type ED448"},
         {pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), PUBLIC), "it is a key of the type X25519"},
         {pem_of(rsa_pss(), PUBLIC), "it is a key of the type RSA-PSS"},
         {pem_of(rsa(2048), PRIVATE),
