@@ -6,7 +6,7 @@
 #include "http/edge.h"
 
 /* The caller owns *ret; nothing in it points into `text`. `shape` is what the client should have sent, for
- * `why` (edge.h). An integer of more than 18 digits arrives as another one of 18. MALFORMED_REQUEST, or
+ * `why` (edge.h). An integer that is too large for its type arrives as 10^18. MALFORMED_REQUEST, or
  * INTERNAL for want of memory. */
 SL_CHECKED enum sl_err sl_json_object(struct sl_span text, const char *shape, char why[static SL_WHY],
                                       json_t **ret);
