@@ -80,7 +80,7 @@ static uint32_t take_over(struct sl_kpool *p, const struct sl_block *block, uint
     }
     sl_metric_add(p->metrics, SL_KM_INHERITED, 1);
     sl_keeper_own(t, block->from, slot);
-    if (block->returned_count == 0)
+    if (block->returned_count == 0 || p->heir.drops != sl_keeper_drops(p))
         return 0;
     struct sl_segment *segment = sl_segment_new(t, block->returned_count);
     for (uint32_t i = 0; i < block->returned_count; i++)
@@ -121,6 +121,8 @@ bool sl_keeper_inherit(struct sl_kpool *p)
     if (p->heir.asking)
         return false;
     uint32_t n = name_left(p, named);
+    sl_keeper_begin_lease(p);
+    p->heir.drops = sl_keeper_drops(p);
     p->heir.asking = sl_store_inherit(p->keeper->store, p->shared->name, left_list(p, 0)->run, named, n,
                                       on_inherited, p) == SL_OK;
     if (!p->heir.asking)

@@ -11,6 +11,7 @@ struct sl_heir {
     uint32_t
         *slots; /* in the hand-over file: lists that the process before has left, and that are not ours yet */
     uint32_t count;
+    uint32_t drops; /* how often references had been dropped when Redis was asked */
     bool asking;
 };
 

@@ -34,6 +34,14 @@ void sl_keeper_hide_history(struct sl_kpool *p)
         replace_history(p, NULL);
 }
 
+void sl_keeper_leave_server(struct sl_kpool *p)
+{
+    const struct sl_store_server *server = sl_store_server(p->keeper->store);
+    const struct sl_history *h = shown_history(p);
+    if (h != NULL && !sl_history_is_of(h, server->run_id, server->replid))
+        sl_keeper_hide_history(p);
+}
+
 void sl_keeper_show_history(struct sl_kpool *p)
 {
     const struct sl_khistory *mine = &p->history;

@@ -50,6 +50,9 @@ bool sl_keeper_is_history(const struct sl_kpool *p, struct sl_span replid, struc
 struct sl_fence sl_keeper_fence(const struct sl_kpool *p);
 /* Redis is not what it was taken for: the workers write no more until the pool was opened anew. */
 void sl_keeper_hide_history(struct sl_kpool *p);
+/* The connection was made anew: workers do not write under the history of another server, whether or not the
+ * pool can be opened on this one. */
+void sl_keeper_leave_server(struct sl_kpool *p);
 /* All lists are known, compared, and restored: the workers may write. */
 void sl_keeper_show_history(struct sl_kpool *p);
 /* The connection for large loads leads to another server than the one for commands: what it loads may be of

@@ -135,18 +135,22 @@ static void ask_retired(struct sl_kpool *p)
     free(ids);
 }
 
+void sl_keeper_begin_lease(struct sl_kpool *p)
+{
+    if (p->lease.until_ns == 0 && p->options->retire_after_ms > 0)
+        set_lease(p, sl_mono_ns(p->keeper->clock) + lease_ms(p) * SL_NS_PER_MS);
+}
+
+/* What is on its way to a client, or from Redis, is dropped as well: it was taken under the same lease. */
 static void keep_lease(struct sl_kpool *p, uint64_t now)
 {
-    if (p->lease.until_ns == 0) /* nothing that is ready was taken before the start, or the last drop */
-        set_lease(p, now + lease_ms(p) * SL_NS_PER_MS);
-    if (now < p->lease.until_ns)
+    if (p->lease.until_ns == 0 || now < p->lease.until_ns)
         return;
-    if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) > 0) {
+    if (sl_ring_fill(p->shared->ring) + sl_keeper_stock_count(p) > 0)
         sl_log(SL_ERROR, "pool",
                "redis was out of reach for too long: dropping the references that were ready",
                SL_KS("pool", p->shared->name));
-        sl_keeper_drop_references(p);
-    }
+    sl_keeper_drop_references(p);
     set_lease(p, 0); /* after the drop: workers read it */
 }
 

@@ -19,5 +19,9 @@ struct sl_lease {
     uint64_t until_ns; /* until when ready references may be handed out; 0: none is leased yet */
 };
 
+/* Before references are asked for, and when a reload switches leases on: what comes, or is here, is leased
+ * from now on. */
+void sl_keeper_begin_lease(struct sl_kpool *p);
+
 /* Every sweep: renews the lease, and asks Redis which lists are retired or gone. */
 void sl_keeper_watch_lease(struct sl_kpool *p);

@@ -26,6 +26,7 @@ static void reload_pool(struct sl_kpool *p, struct sl_key *key)
     sl_keeper_name_aggregation(p);
     sl_keeper_advertise_options(p);
     sl_keeper_reschedule_precreation(p);
+    sl_keeper_begin_lease(p);
     sl_keeper_refill(p);
 }
 

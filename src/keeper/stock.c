@@ -141,7 +141,7 @@ static void stock_prepend(struct sl_kpool *p, uint64_t *slots, uint32_t n)
 static void answer_waiter(struct sl_kpool *p, struct sl_reservation *reservation, enum sl_err err)
 {
     reservation->err = err;
-    reservation->forgotten = atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed);
+    reservation->forgotten = sl_keeper_drops(p);
     p->stock.lacking -= reservation->amount - reservation->have;
     if (err != SL_OK && reservation->have > 0) {
         stock_prepend(p, reservation->slots, reservation->have);
@@ -196,7 +196,7 @@ bool sl_keeper_add_waiter(struct sl_kpool *p, struct sl_reservation *reservation
 void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *reservation)
 {
     /* Unless references were dropped since: the lists of these may be lost. */
-    if (reservation->forgotten == atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed))
+    if (reservation->forgotten == sl_keeper_drops(p))
         stock_prepend(p, reservation->slots, reservation->have);
     free(reservation);
     sl_keeper_distribute(p);
@@ -287,6 +287,15 @@ void sl_keeper_drop_references(struct sl_kpool *p)
     while (p->stock.first != NULL)
         stock_drop_first(p);
     p->stock.count = 0;
+    for (struct sl_reservation *r = p->stock.waiters; r != NULL; r = r->next) {
+        p->stock.lacking += r->have;
+        r->have = 0;
+    }
+}
+
+uint32_t sl_keeper_drops(const struct sl_kpool *p)
+{
+    return atomic_load_explicit(&p->shared->forgotten, memory_order_relaxed);
 }
 
 uint64_t sl_keeper_stock_count(const struct sl_kpool *p)

@@ -47,8 +47,10 @@ void sl_keeper_returned(struct sl_kpool *p, struct sl_reservation *reservation);
 /* The list is retired, so its references may not be handed out: drops them, in ring, stock and the
  * reservations that wait. */
 void sl_keeper_forget_list(struct sl_klist *t);
-/* Drops all references that are ready, in ring and stock: their lists may be lost in Redis, or retired. */
+/* Drops all references that are ready, in ring and stock, and those that waiting reservations have got: their
+ * lists may be retired. What is on its way from Redis or to a worker is older than the count. */
 void sl_keeper_drop_references(struct sl_kpool *p);
+uint32_t sl_keeper_drops(const struct sl_kpool *p);
 
 uint64_t sl_keeper_stock_count(const struct sl_kpool *p);
 uint64_t sl_keeper_lacking(const struct sl_kpool *p);

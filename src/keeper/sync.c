@@ -327,8 +327,10 @@ void sl_keeper_open(struct sl_kpool *p)
 
 void sl_keeper_store_up(struct sl_keeper *k)
 {
-    SL_EACH_KPOOL (p, k)
+    SL_EACH_KPOOL (p, k) {
+        sl_keeper_leave_server(p);
         sl_keeper_open(p);
+    }
     if (!k->syncs.names_checked && sl_store_pool_names(k->store, on_pool_names, k) != SL_OK)
         sl_log(SL_WARN, "pool", "cannot read the names of pools from redis");
     sl_keeper_pump(k);

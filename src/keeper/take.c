@@ -82,6 +82,10 @@ static void on_taken(void *arg, enum sl_err err, const struct sl_taken *taken)
     uint32_t got;
     struct sl_segment *first = segments_of(p, taken, &got);
     p->take.filling = p->take.wanted == TAKE_MAX || got < p->take.wanted;
+    if (p->take.drops != sl_keeper_drops(p)) { /* the machine slept, and these are as old as those */
+        sl_segments_free(first);
+        first = NULL;
+    }
     if (first == NULL) {
         sl_keeper_refill_later(p);
     } else {
@@ -143,6 +147,7 @@ void sl_keeper_refill(struct sl_kpool *p)
     }
     struct sl_position lists[NAMED_MAX];
     uint32_t n = sl_keeper_name_lists(p, want, NAMED_MAX, lists);
+    sl_keeper_begin_lease(p);
     if (!sl_keeper_make_lists(p, want) || n == 0)
         sl_keeper_refill_later(p);
     if (n == 0)
@@ -150,6 +155,7 @@ void sl_keeper_refill(struct sl_kpool *p)
     if (sl_store_take(k->store, p->shared->name, want, lists, n, on_taken, p) == SL_OK) {
         p->take.taking = true;
         p->take.wanted = want;
+        p->take.drops = sl_keeper_drops(p);
     } else {
         sl_keeper_refill_later(p);
     }

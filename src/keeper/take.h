@@ -13,6 +13,7 @@ struct sl_take {
     bool taking;     /* a take is under way */
     bool filling;    /* the last one was cut short: go on to capacity, not only to the threshold */
     uint32_t wanted; /* indices that the last one asked for */
+    uint32_t drops;  /* how often references had been dropped when it was sent */
     struct sl_timer retry;
     /* Demand: references that had left for issuers when it was last measured, and when that was. */
     uint64_t left_total, measured_ns;

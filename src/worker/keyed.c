@@ -161,7 +161,7 @@ static void on_bind_released(void *arg)
 
 static void bind_answer(struct sl_keyed *k)
 {
-    bool over = sl_reserve_lease_over(k->worker, k->pool); /* the machine slept: they are forgotten */
+    bool over = sl_reserve_forgotten(k->worker, k->pool, k->forgotten);
     if (k->answer.len == 0)
         write_answer(k);
     if (!over && !k->answer.failed &&
@@ -181,6 +181,8 @@ static void on_reserved(void *arg, enum sl_err err, const uint64_t *slots, uint3
     }
     sl_assert(n == k->amount);
     memcpy(k->slots, slots, n * sizeof slots[0]);
+    k->forgotten =
+        atomic_load_explicit(&k->pool->forgotten, memory_order_acquire); /* they were taken since */
     bind_answer(k);
 }
 

@@ -14,17 +14,23 @@ static void ask_refill(struct sl_pool_worker *w, struct sl_pool *p)
     sl_mailbox_send(w->shared->keeper, &p->refill_mail);
 }
 
-bool sl_reserve_lease_over(const struct sl_pool_worker *w, const struct sl_pool *p)
+static bool lease_over(const struct sl_pool_worker *w, const struct sl_pool *p)
 {
     return atomic_load_explicit(&p->held_until_ns, memory_order_relaxed) != 0 &&
            sl_pool_lease_over(p, sl_mono_ns(sl_loop_clock(w->loop)));
+}
+
+bool sl_reserve_forgotten(const struct sl_pool_worker *w, const struct sl_pool *p, uint32_t forgotten)
+{
+    return sl_pool_lease_over(p, sl_mono_ns(sl_loop_clock(w->loop))) ||
+           atomic_load_explicit(&p->forgotten, memory_order_acquire) != forgotten;
 }
 
 bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots)
 {
     const struct sl_pool_options *options = sl_pool_options(p);
     uint64_t left;
-    if (n > options->threshold || sl_reserve_lease_over(w, p))
+    if (n > options->threshold || lease_over(w, p))
         return false;
     /* Under `fail` only amounts over the threshold queue, so a small one overtakes no other. */
     if (options->on_underflow == SL_UNDERFLOW_DELAY &&
@@ -124,7 +130,7 @@ void sl_reserve_answered(struct sl_pool_worker *w, struct sl_reservation *r)
         return;
     }
     detach_reservation(r);
-    if (r->err == SL_OK && sl_reserve_lease_over(w, r->pool)) { /* the machine slept: they are forgotten */
+    if (r->err == SL_OK && sl_reserve_forgotten(w, r->pool, r->forgotten)) {
         r->err = SL_ERR_UNAVAILABLE;
         r->have = 0;
     }

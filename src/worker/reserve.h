@@ -8,8 +8,9 @@
  * or too few are ready; not under on-underflow: fail, see sl_reserve_queues). Slots: core/ring.h. */
 bool sl_reserve_now(struct sl_pool_worker *w, struct sl_pool *p, uint32_t n, uint64_t *slots);
 
-/* What is ready may not be handed out any more: the process slept, or Redis was out of reach. */
-bool sl_reserve_lease_over(const struct sl_pool_worker *w, const struct sl_pool *p);
+/* References that have left the ring may not be handed out any more: the machine slept, or Redis was out of
+ * reach. `forgotten` is the pool's counter from before; the keeper may have leased new ones since. */
+bool sl_reserve_forgotten(const struct sl_pool_worker *w, const struct sl_pool *p, uint32_t forgotten);
 
 /* Whether a reservation that sl_reserve_now refused may queue; otherwise the answer is RATE_LIMIT_REACHED. */
 bool sl_reserve_queues(const struct sl_pool *p, uint32_t n);

@@ -1,4 +1,6 @@
 """Records in Redis that somebody has damaged: one hides no other, each is named, and what is put right works again."""
+import time
+
 from client import path_of, until
 
 POOL = {"size": 16, "update-interval": "0s", "prefetch": {"threshold": 8, "capacity": 16},
@@ -49,3 +51,25 @@ def test_a_damaged_list_hides_no_other(fixture):
         redis.client.hset(record(malformed), "state", "sealed")
         until(lambda: issuer.fetch(malformed).status == 200, 20, "the list that was put right")
         until(lambda: service.metric("lists_damaged", pool="tests") == 1, 5, "the gauge")
+
+
+def test_a_pool_of_another_shape_stops_no_other(fixture):
+    """Redis comes back with a pool that has another size: that pool is refused, and named; the connections serve the others."""
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"size": 2000}, "other": {"size": 2000}}, workers=1).start()
+    with service.client() as c, service.client("other") as other:
+        refused, reference = c.reserve()[0], other.reserve()[0]
+        redis.client.hset("statuslist:{tests}:config", "size", 4000)
+        redis.restart()
+        until(lambda: other.try_update(*reference, 1).status == 204, 10, "the other pool")
+        for n in range(40):  # twice as long as a connection that leads elsewhere is left alone
+            other.update(*reference, n % 2)
+            time.sleep(0.1)
+        ready, reason = service.readiness("?for=issuer&pool=tests")
+        assert not ready and "tests" in reason and "size 4000" in reason, reason
+        assert service.readiness("?for=issuer&pool=other") == (True, "")
+        assert c.try_update(*refused, 1).status == 503
+        assert "dialling anew" not in service.log()
+        redis.client.hset("statuslist:{tests}:config", "size", 2000)
+        until(lambda: c.try_update(*refused, 1).status == 204, 10, "the pool whose size was put right", 0.5)
+        service.wait_ready()

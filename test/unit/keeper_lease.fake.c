@@ -120,6 +120,48 @@ static void who_wakes_hands_out_nothing(void **state)
     fixture_end(f);
 }
 
+/* The lease begins with the first reference, not with the first sweep. */
+static void who_sleeps_right_after_the_start_hands_out_nothing(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    uint64_t slot;
+    assert_true(sl_ring_fill(f->shared.pools[0].ring) > 0);
+    fixture_pass(f, LEASE_MS + SWEEP_MS);
+    assert_false(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 1, &slot));
+    fixture_end(f);
+}
+
+static uint32_t taken_of_all(struct fixture *f)
+{
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++)
+        taken += fields_of(f, i).cursor;
+    return taken;
+}
+
+/* It slept after it had asked Redis: what the answer brings is as old as what was ready. */
+static void what_was_asked_for_before_the_sleep_is_dropped(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    uint32_t all = f->options[0].capacity;
+    uint64_t slots[4];
+    fake_hold(f->redis, SL_OP_TAKE);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(sl_reserve_now(&f->workers[0].pool, &f->shared.pools[0], 3, slots));
+    fixture_for(f, 20);
+    assert_true(sl_keeper_is_taking(pool(f)));
+    fixture_pass(f, LEASE_MS);
+    sweep(f);
+    assert_int_equal(drops(f), 1);
+    uint32_t before = taken_of_all(f);
+    fake_release(f->redis);
+    assert_true(fixture_until(f, has_ready, &all, SOON));
+    assert_true(taken_of_all(f) - before >= all);
+    fixture_end(f);
+}
+
 static uint32_t ready_of(struct fixture *f, uint32_t number)
 {
     uint32_t count = 0;
@@ -185,6 +227,38 @@ static void a_retired_list_is_forgotten(void **state)
     assert_int_equal(w.of_it, 0);
     hand_out(f, 4);
     assert_int_equal(ready_of(f, w.number), 0);
+    fixture_end(f);
+}
+
+/* A reservation that waits gives back what it has got, and one whose answer is on its way is refused. */
+static void what_waits_or_is_on_its_way_is_dropped(void **state)
+{
+    (void)state;
+    struct fixture *f = started(short_lived);
+    struct waiter w = {.number = oldest_list(f)};
+    fake_hold(f->redis, SL_OP_TAKE);
+    sl_reserve_wait(&f->workers[0].pool, &f->shared.pools[0], 12, on_reserved, &w); /* more than are here */
+    fixture_for(f, 20);
+    assert_true(pool(f)->stock.waiters->have == 0 && sl_keeper_stock_count(pool(f)) == 0);
+    for (unsigned half = 0; half < 3; half++) {
+        struct sl_segment *segment = sl_segment_new(NULL, 6);
+        for (uint32_t i = 0; i < segment->count; i++)
+            segment->slots[i] = sl_ring_slot(w.number, i);
+        sl_keeper_stock_append(pool(f), segment);
+        sl_keeper_distribute(pool(f));
+        if (half == 0) {
+            assert_int_equal(pool(f)->stock.waiters->have, 6);
+            sl_keeper_drop_references(pool(f));
+            assert_int_equal(pool(f)->stock.waiters->have, 0);
+            assert_int_equal(sl_keeper_lacking(pool(f)), 12);
+        }
+    }
+    assert_null(pool(f)->stock.waiters);
+    assert_false(w.done);
+    sl_keeper_drop_references(pool(f));
+    assert_true(fixture_until(f, waiter_done, &w, SOON));
+    assert_int_equal(w.err, SL_ERR_UNAVAILABLE);
+    fake_release(f->redis);
     fixture_end(f);
 }
 
@@ -353,6 +427,9 @@ int main(void)
         cmocka_unit_test(what_is_in_stock_is_told),
         cmocka_unit_test(references_are_dropped_when_redis_is_away_for_the_lease),
         cmocka_unit_test(who_wakes_hands_out_nothing),
+        cmocka_unit_test(who_sleeps_right_after_the_start_hands_out_nothing),
+        cmocka_unit_test(what_was_asked_for_before_the_sleep_is_dropped),
+        cmocka_unit_test(what_waits_or_is_on_its_way_is_dropped),
         cmocka_unit_test(a_retired_list_is_forgotten),
         cmocka_unit_test(what_comes_back_of_a_retired_list_is_dropped),
         cmocka_unit_test(an_error_of_the_look_asks_again),
