@@ -1,7 +1,13 @@
 /* Rules between the values of a configuration: each value alone has been checked by its row already. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include "daemon/config_int.h"
+#include "store/embedded.h"
 
 static const char *origin_word(const struct sl_section *s, const char *key)
 {
@@ -56,13 +62,19 @@ static void check_embedded(struct sl_loading *l)
         l->config->redis.persistence != SL_PERSIST_ALWAYS)
         sl_config_refuse(l, &l->app, "redis.persistence-strategy",
                          "the embedded Redis syncs every write; expected append-fsync-always");
+    size_t most = sizeof((struct sockaddr_un *)0)->sun_path - sizeof SL_EMBEDDED_SOCKET;
+    if (!sl_config_bad(&l->app, "storage-directory") && strlen(l->config->storage) > most)
+        sl_config_refuse(
+            l, &l->app, "storage-directory",
+            "is too long for the socket of the embedded Redis below it; expected at most %zu bytes", most);
 }
 
 static bool is_redis_host(const char *host)
 {
-    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-") ==
-               strlen(host) &&
-           strstr(host, "::") != host + 1;
+    struct in6_addr v6;
+    if (strchr(host, ':') != NULL) /* of an address; a port has an option of its own */
+        return inet_pton(AF_INET6, host, &v6) == 1;
+    return strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(host);
 }
 
 static void check_redis(struct sl_loading *l)
@@ -90,12 +102,26 @@ static void check_redis(struct sl_loading *l)
     sl_config_read_password(l);
 }
 
+/* The directory is the operator's to make: the service makes the file in it. */
+static void check_audit(struct sl_loading *l)
+{
+    char *copy = l->config->http.audit_file != NULL ? strdup(l->config->http.audit_file) : NULL;
+    const char *directory = copy != NULL ? dirname(copy) : NULL;
+    struct stat st;
+    if (directory != NULL && !sl_config_bad(&l->app, "audit.file") &&
+        (stat(directory, &st) != 0 ? errno == ENOENT || errno == ENOTDIR : !S_ISDIR(st.st_mode)))
+        sl_config_fault(l, &l->app, "audit.file",
+                        "the directory %s is not there; expected one that the service may write", directory);
+    free(copy);
+}
+
 void sl_config_check_app(struct sl_loading *l)
 {
     sl_config_check_url(l);
     sl_config_check_listen(l);
     sl_config_check_tls(l);
     check_redis(l);
+    check_audit(l);
 }
 
 #define INFLATED_MAX (1u << 20) /* what the most careful of the readers that are known inflate */

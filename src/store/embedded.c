@@ -164,7 +164,7 @@ static bool prepare_directory(struct sl_embedded *e, const char *storage, struct
 {
     struct sl_embedded_child *child = &e->child;
     int n = snprintf(child->dir, sizeof child->dir, "%s/redis", storage);
-    int m = snprintf(e->socket, sizeof e->socket, "%s/redis/redis.sock", storage);
+    int m = snprintf(e->socket, sizeof e->socket, "%s" SL_EMBEDDED_SOCKET, storage);
     if (n < 0 || (size_t)n >= sizeof child->dir || m < 0 || (size_t)m >= sizeof e->socket) {
         sl_buf_printf(why, "the path of the socket in the storage directory is longer than %zu bytes",
                       sizeof e->socket - 1);

@@ -10,6 +10,9 @@
 #include "base/buf.h"
 #include "loop/loop.h"
 
+/* Below the storage directory, whose path is as much shorter than that of a socket may be. */
+#define SL_EMBEDDED_SOCKET "/redis/redis.sock"
+
 struct sl_embedded;
 
 /* Takes the lock (waits up to 10 s for a dying orphan) and starts the child. False: one sentence in `why` (no

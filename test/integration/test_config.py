@@ -46,6 +46,7 @@ GOOD = {"app": {"storage-directory": "/nonexistent", "status-list-pools": {"test
     ("  limits: {body: -1}", 2, ["body"]),
     ("  workers: 1\n  workers: 2", 3, ["workers"]),
     ("  public-url: ftp://x", 2, ["public-url"]),
+    ("  audit: {file: /nonexistent/audit.jsonl}", 2, ["audit.file", "/nonexistent"]),
 ])
 def test_check_names_file_line_key_and_remedy(tmp_path, change, line, words):
     pools = yaml.safe_dump(GOOD["app"]["status-list-pools"])

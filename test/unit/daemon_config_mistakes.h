@@ -202,6 +202,15 @@ static const struct mistake mistakes[] = {
      "2: app.redis.port: '65536' is out of range; expected a whole number from 1 to 65535"},
     {IN_APP, "  redis: {host: 'redis://:hidden@a'}\n",
      "2: app.redis.host: not a host; expected a name or an address alone, with the port in redis.port"},
+    {IN_APP, "  redis: {host: 'localhost:6379'}\n",
+     "2: app.redis.host: not a host; expected a name or an address alone, with the port in redis.port"},
+    {IN_APP, "  redis: {host: '::1:6379x'}\n",
+     "2: app.redis.host: not a host; expected a name or an address alone, with the port in redis.port"},
+    {IN_APP,
+     "  redis: {mode: embedded}\n  storage-directory: "
+     "/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/ab\n",
+     "3: app.storage-directory: is too long for the socket of the embedded Redis below it; expected at most "
+     "90 bytes"},
     {IN_APP, "  redis: {socket: /a, host: b}\n",
      "2: app.redis.host: given together with redis.socket; expected one of the two"},
     {IN_APP, "  redis: {password: a, password-file: b}\n",
