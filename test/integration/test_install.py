@@ -64,6 +64,8 @@ def test_symbols(installed):
     shared = run("nm", "-D", "--defined-only", installed.lib / "libstatuslist.so").split("\n")
     names = {line.split()[2] for line in shared if line} - {"__asan_default_options"}
     assert "statuslist_verify" in names and all(n.startswith("statuslist_") for n in names), names
+    page = (ROOT / "man" / "statuslist.3").read_text()
+    assert set(re.findall(r"^\.Fo (\w+)$", page, re.M)) == {n for n in names if n.startswith("statuslist_")}
     static = run("nm", "-g", "--defined-only", installed.lib / "libstatuslist.a").split("\n")
     own = {line.split()[2] for line in static if len(line.split()) == 3}
     assert {n for n in own if not n.startswith(("__asan", "__odr_asan", "__ubsan"))} == {
