@@ -44,6 +44,16 @@ function(sl_layer name)
   endif()
 endfunction()
 
+# sl_embed_text(LAYER FILE NAME HEADER): a file of the tree becomes `const char NAME[]` in the layer.
+function(sl_embed_text layer file name header)
+  set(out ${CMAKE_BINARY_DIR}/generated/${name}.c)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DTEXT=${CMAKE_SOURCE_DIR}/${file} -DNAME=${name} -DHEADER=${header}
+      -P ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake
+    DEPENDS ${CMAKE_SOURCE_DIR}/${file} ${CMAKE_SOURCE_DIR}/cmake/embed_text.cmake VERBATIM)
+  target_sources(sl_${layer} PRIVATE ${out})
+endfunction()
+
 # sl_embed_lua(LAYER): src/LAYER/lua/*.lua become `const struct sl_lua_source sl_lua_sources[]` (store/scripts.h).
 function(sl_embed_lua layer)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${layer}/lua/*.lua)

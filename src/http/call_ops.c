@@ -1,6 +1,8 @@
-/* Liveness, readiness, metrics and version, which the keeper's thread serves on a listener of its own. */
+/* Liveness, readiness, metrics, version and the description of the interface, which the keeper's thread
+ * serves on a listener of its own. */
 #include "http/audit.h"
 #include "http/edge_query.h"
+#include "http/openapi.h"
 #include "http/respond.h"
 #include "http/routes.h"
 #include "loop/journal.h"
@@ -118,6 +120,12 @@ void sl_call_ops(struct sl_call *c)
     }
     if (c->route == SL_ROUTE_METRICS) {
         respond_metrics(c);
+        return;
+    }
+    if (c->route == SL_ROUTE_OPENAPI) {
+        sl_call_add_header(c, "content-type", SL_SPAN("application/yaml")); /* RFC 9512 */
+        sl_call_add_header(c, "cache-control", SL_SPAN("no-store"));
+        sl_respond_body(c, 200, sl_span(sl_openapi, sl_openapi_len));
         return;
     }
     sl_buf_init(&out, 256);

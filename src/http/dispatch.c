@@ -25,6 +25,7 @@ static const struct row {
     [SL_ROUTE_READYZ] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
     [SL_ROUTE_METRICS] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
     [SL_ROUTE_VERSION] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
+    [SL_ROUTE_OPENAPI] = {false, false, true, {"GET", "HEAD"}, "GET, HEAD", sl_call_ops},
 };
 
 static bool served_on(enum sl_route r, enum sl_listener_kind kind)

@@ -42,6 +42,7 @@ static const struct {
     {SL_SPAN("/readyz"), SL_ROUTE_READYZ},
     {SL_SPAN("/metrics"), SL_ROUTE_METRICS},
     {SL_SPAN("/version"), SL_ROUTE_VERSION},
+    {SL_SPAN("/openapi.yaml"), SL_ROUTE_OPENAPI},
 };
 
 struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)

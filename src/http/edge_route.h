@@ -15,6 +15,7 @@ enum sl_route {
     SL_ROUTE_READYZ,
     SL_ROUTE_METRICS,
     SL_ROUTE_VERSION,
+    SL_ROUTE_OPENAPI,
     SL_ROUTE_COUNT
 };
 

@@ -22,11 +22,18 @@ const struct sl_metric_table sl_http_thread_metric_table = {thread_defs,
 
 const char *sl_route_name(enum sl_route r)
 {
-    static const char *const names[SL_ROUTE_COUNT] = {
-        [SL_ROUTE_NONE] = "none",       [SL_ROUTE_LIST] = "list",      [SL_ROUTE_AGGREGATION] = "aggregation",
-        [SL_ROUTE_RESERVE] = "reserve", [SL_ROUTE_UPDATE] = "update",  [SL_ROUTE_BATCH] = "batch-update",
-        [SL_ROUTE_STATUS] = "status",   [SL_ROUTE_LIVEZ] = "livez",    [SL_ROUTE_READYZ] = "readyz",
-        [SL_ROUTE_METRICS] = "metrics", [SL_ROUTE_VERSION] = "version"};
+    static const char *const names[SL_ROUTE_COUNT] = {[SL_ROUTE_NONE] = "none",
+                                                      [SL_ROUTE_LIST] = "list",
+                                                      [SL_ROUTE_AGGREGATION] = "aggregation",
+                                                      [SL_ROUTE_RESERVE] = "reserve",
+                                                      [SL_ROUTE_UPDATE] = "update",
+                                                      [SL_ROUTE_BATCH] = "batch-update",
+                                                      [SL_ROUTE_STATUS] = "status",
+                                                      [SL_ROUTE_LIVEZ] = "livez",
+                                                      [SL_ROUTE_READYZ] = "readyz",
+                                                      [SL_ROUTE_METRICS] = "metrics",
+                                                      [SL_ROUTE_VERSION] = "version",
+                                                      [SL_ROUTE_OPENAPI] = "openapi"};
     return names[r];
 }
 

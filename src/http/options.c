@@ -35,7 +35,8 @@ const struct sl_option sl_http_option_rows[] = {
      .offset = AT(listen_ops),
      .max = 300,
      .fallback = "127.0.0.1:9090",
-     .help = "Address of /livez, /readyz, /metrics and /version. Do not let the public reach it."},
+     .help =
+         "Address of /livez, /readyz, /metrics, /version and /openapi.yaml. Do not let the public reach it."},
     {.name = "limits.body",
      .type = SL_OPT_SIZE,
      .offset = AT(limits.body),

@@ -307,7 +307,7 @@ def test_what_is_no_list(service, wallet, uri):
 
 
 def test_operations_and_errors_do_not_mix(wallet):
-    for target in ("/metrics", "/livez", "/readyz", "/version"):
+    for target in ("/metrics", "/livez", "/readyz", "/version", "/openapi.yaml"):
         assert wallet.get(target).status == 404
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import Connection, path_of, until
-from processes import BINARY, instrumented
+from processes import BINARY, ROOT, instrumented
 from tokens import fetch_token
 
 # name: labels that it must have, beside pool
@@ -47,7 +47,9 @@ def test_livez_readyz_version(service):
     assert service.operations("/readyz?for=somebody").problem()["code"] == "MALFORMED_REQUEST"
     version = service.operations("/version").json()
     assert version["name"] == "statuslistd" and re.fullmatch(r"\d+\.\d+\.\d+.*", version["version"])
-    for target in ("/livez", "/readyz", "/version", "/metrics"):
+    described = service.operations("/openapi.yaml")
+    assert described["content-type"] == "application/yaml" and described.body == (ROOT / "docs" / "openapi.yaml").read_bytes()
+    for target in ("/livez", "/readyz", "/version", "/metrics", "/openapi.yaml"):
         assert service.operations(target, "HEAD").status == 200
         assert service.operations(target, "POST").status == 405
     # Nothing of the public or of issuers here.

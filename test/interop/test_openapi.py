@@ -52,7 +52,7 @@ def wrong(walk, facts):
             with Connection(walk.service.public) as c:
                 c.send_request(method, target, {**JSON, "Content-Length": "1000000"})
                 walk.seen(PUBLIC, method, target, c.read_response())
-    for target in ("/livez", "/readyz", "/metrics", "/version"):
+    for target in ("/livez", "/readyz", "/metrics", "/version", "/openapi.yaml"):
         for method in ("GET", "HEAD", "POST"):
             walk.ops(target, method)
         walk.ops(f"{target}?{'a' * 2100}")

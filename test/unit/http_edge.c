@@ -285,6 +285,8 @@ static const struct {
     {"/readyz", "", SL_ROUTE_READYZ, NULL},
     {"/metrics", "", SL_ROUTE_METRICS, NULL},
     {"/version", "/x", SL_ROUTE_VERSION, NULL},
+    {"/openapi.yaml", "/x", SL_ROUTE_OPENAPI, NULL},
+    {"/openapi", "", SL_ROUTE_NONE, NULL},
     /* nowhere */
     {"", "", SL_ROUTE_NONE, NULL},
     {"/", "", SL_ROUTE_NONE, NULL},
