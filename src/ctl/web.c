@@ -52,47 +52,30 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return a->body.failed ? 0 : size * n;
 }
 
-static char *copy(const char *at, size_t n)
+static struct sl_field *find_field(struct sl_answer *a, const char *name)
 {
-    char *s = malloc(n + 1);
-    if (s != NULL) {
-        memcpy(s, at, n);
-        s[n] = '\0';
-    }
-    return s;
+    for (size_t i = 0; i < a->field_count; i++)
+        if (strcasecmp(a->fields[i].name, name) == 0)
+            return &a->fields[i];
+    return NULL;
 }
 
-/* One line of the head. A status line begins it anew: an interim answer came before. */
-static size_t on_field(char *line, size_t size, size_t n, void *arg)
+/* Fields of one name are one list (RFC 9110 section 5.3). */
+static void keep_field(struct sl_answer *a, const struct curl_header *h)
 {
-    struct sl_answer *a = arg;
-    size_t len = size * n;
-    const char *colon = memchr(line, ':', len);
-    while (len > 0 && isspace((unsigned char)line[len - 1]))
-        len--;
-    if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
-        while (a->field_count > 0) {
-            a->field_count--;
-            free(a->fields[a->field_count].name);
-            free(a->fields[a->field_count].value);
-        }
-    } else if (colon != NULL && a->field_count < SL_FIELDS_MAX) {
-        const char *value = colon + 1, *end = line + len;
-        while (value < end && isspace((unsigned char)*value))
-            value++;
-        char *name = copy(line, (size_t)(colon - line)),
-             *text = copy(value, value < end ? (size_t)(end - value) : 0);
-        if (name == NULL || text == NULL) {
-            free(name);
-            free(text);
-            return 0;
-        }
-        for (char *p = name; *p != '\0'; p++)
-            *p = (char)tolower((unsigned char)*p);
-        a->fields[a->field_count].name = name;
-        a->fields[a->field_count++].value = text;
+    struct sl_field *f = find_field(a, h->name);
+    char *joined = NULL;
+    if (f == NULL && a->field_count < SL_FIELDS_MAX) {
+        f = &a->fields[a->field_count++];
+        *f = (struct sl_field){.name = strdup(h->name), .value = strdup(h->value), .count = h->amount};
+        if (f->name == NULL || f->value == NULL)
+            abort();
+    } else if (f != NULL) {
+        if (asprintf(&joined, "%s, %s", f->value, h->value) < 0)
+            abort();
+        free(f->value);
+        f->value = joined;
     }
-    return size * n;
 }
 
 static void set_method(CURL *curl, const struct sl_ask *ask)
@@ -125,11 +108,12 @@ bool sl_web_ask(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, ask->gzip ? "gzip" : NULL);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, ret);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_field);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, ret);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
     CURLcode code = curl_easy_perform(curl);
     char *redirect = NULL;
+    struct curl_header *h = NULL;
+    while ((h = curl_easy_nextheader(curl, CURLH_HEADER, -1, h)) != NULL)
+        keep_field(ret, h); /* libcurl has them until the next request only */
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
     curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &redirect);
     if (redirect != NULL)
@@ -158,33 +142,16 @@ void sl_answer_free(struct sl_answer *a)
     *a = (struct sl_answer){.status = 0};
 }
 
-size_t sl_answer_count(const struct sl_answer *a, const char *name)
+size_t sl_answer_count(struct sl_answer *a, const char *name)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < a->field_count; i++)
-        n += strcmp(a->fields[i].name, name) == 0;
-    return n;
+    const struct sl_field *f = find_field(a, name);
+    return f != NULL ? f->count : 0;
 }
 
 const char *sl_answer_field(struct sl_answer *a, const char *name)
 {
-    size_t first = a->field_count;
-    for (size_t i = a->field_count; i-- > 0;)
-        if (strcmp(a->fields[i].name, name) == 0)
-            first = i;
-    if (first == a->field_count)
-        return "";
-    for (size_t i = first + 1; i < a->field_count; i++) {
-        if (strcmp(a->fields[i].name, name) != 0)
-            continue;
-        char *joined;
-        if (asprintf(&joined, "%s, %s", a->fields[first].value, a->fields[i].value) < 0)
-            break;
-        free(a->fields[first].value);
-        a->fields[first].value = joined;
-        a->fields[i].name[0] = '\0'; /* is in the first one now */
-    }
-    return a->fields[first].value;
+    const struct sl_field *f = find_field(a, name);
+    return f != NULL ? f->value : "";
 }
 
 void sl_answer_type(struct sl_answer *a, char out[static 64])

@@ -15,13 +15,16 @@ struct sl_ask {
 
 #define SL_FIELDS_MAX 64
 
+struct sl_field {
+    char *name, *value; /* the values of all fields of that name, joined with ", " */
+    size_t count;
+};
+
 struct sl_answer {
     long status;
     char *url;      /* of the request */
     char *redirect; /* the absolute target of a 3xx; NULL: none */
-    struct {
-        char *name, *value; /* the name in lower case */
-    } fields[SL_FIELDS_MAX];
+    struct sl_field fields[SL_FIELDS_MAX];
     size_t field_count;
     struct sl_buf body;
 };
@@ -33,10 +36,10 @@ void sl_web_free(struct sl_web *web);
 /* False, with a sentence in `why`, without a response. Free *ret in either case. */
 bool sl_web_ask(struct sl_web *web, const struct sl_ask *ask, struct sl_answer *ret, char why[static 256]);
 void sl_answer_free(struct sl_answer *a);
-/* The values of a field, joined with ", " into one that lives as long as the answer; "" when absent. */
+/* The values of a field, joined with ", "; "" when absent. A name in any case. */
 const char *sl_answer_field(struct sl_answer *a, const char *name);
 /* How many fields of that name there are. */
-size_t sl_answer_count(const struct sl_answer *a, const char *name);
+size_t sl_answer_count(struct sl_answer *a, const char *name);
 /* The media type of Content-Type without parameters, in lower case. */
 void sl_answer_type(struct sl_answer *a, char out[static 64]);
 
