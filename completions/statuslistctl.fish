@@ -22,6 +22,8 @@ complete -c statuslistctl -n "$issuers" -l insecure-http -d 'send the credential
 complete -c statuslistctl -n "$readers" -l cert -r -F -d 'the signer\'s certificate or public key'
 complete -c statuslistctl -n "$readers" -l jwk -r -F -d 'the signer\'s JWK or JWK set'
 complete -c statuslistctl -n "$readers" -l anchors -r -F -d 'trust anchors for the chain inside the token'
+complete -c statuslistctl -n "$readers" -l signer -x -d 'whose certificate it must be'
+complete -c statuslistctl -n "$readers" -l profile -x -a 'haip iso-mdoc' -d 'also check what a profile of certification asks'
 complete -c statuslistctl -n "$readers" -l inflate-limit -x -d 'largest list to accept, in bytes'
 complete -c statuslistctl -n "$readers" -l skew -x -d 'how far the clock of the issuer may be off'
 complete -c statuslistctl -n "__fish_seen_subcommand_from verify inspect" -l format -x -a 'jwt cwt' -d 'ask only for this format'

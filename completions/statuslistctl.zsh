@@ -32,6 +32,8 @@ _statuslistctl() {
         "--cert[the signer's certificate or public key]:file:_files"
         "--jwk[the signer's JWK or JWK set]:file:_files"
         '--anchors[trust anchors for the chain inside the token]:file:_files'
+        '--signer[whose certificate it must be]:name'
+        '--profile[also check what a profile of certification asks]:profile:(haip iso-mdoc)'
         '--inflate-limit[largest list to accept]:bytes'
         '--skew[how far the clock of the issuer may be off]:seconds'
     )

@@ -28,6 +28,7 @@ struct sl_ctl {
     char *credential; /* a header field with the API key or the bearer token; NULL: none. Wiped when freed. */
     const char *api_key_file, *bearer_file;
     const char *cert, *jwk, *anchors;     /* files, or NULL */
+    const char *signer, *profile;         /* what else a token must be, or NULL */
     const char *cacert;                   /* trust anchors of TLS */
     const char *client_cert, *client_key; /* our own in TLS: PEM files, or NULL */
     const char *redis;                    /* HOST:PORT or unix:PATH: export and import speak to it directly */

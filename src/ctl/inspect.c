@@ -1,5 +1,5 @@
-/* inspect: shows what a token says, with any signature. The token comes from a URL, a file, the standard
- * input or the command line. */
+/* inspect: shows what a token says, with any signature, or what a bare list contains. It comes from a URL, a
+ * file, the standard input or the command line. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,66 +7,38 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/hex.h"
 #include "ctl/args.h"
+#include "ctl/inspect_text.h"
 #include "ctl/show.h"
 #include "ctl/verify.h"
 
 struct token {
-    char *bytes;
-    size_t len;
+    struct sl_inspected in;
     enum statuslist_format format;
 };
 
-/* Hex, as CWTs are often shown; false when it is none. */
-static bool decode_hex(const char *text, struct token *t)
-{
-    struct sl_span hex = sl_span(text, strlen(text));
-    t->len = hex.len / 2;
-    t->bytes = t->len > 0 ? malloc(t->len) : NULL;
-    if (t->bytes != NULL && sl_hex_decode(hex, (uint8_t *)t->bytes, t->len))
-        return true;
-    free(t->bytes);
-    *t = (struct token){0};
-    return false;
-}
-
-/* A file holds the token as it is; white space at the end of a text comes from an editor. */
-static void trim_text(struct token *t)
-{
-    if (t->len > 0 && ((unsigned char)t->bytes[0] & 0x80) == 0)
-        while (t->len > 0 && strchr(" \t\r\n", t->bytes[t->len - 1]) != NULL)
-            t->len--;
-}
-
-static int read_token(const struct sl_ctl *c, struct sl_web *web, const char *word, struct token *t)
+/* An exit status; *ret has a token or a list if it is OK. */
+static int read_token(const struct sl_ctl *c, struct sl_web *web, const char *word, struct token *ret)
 {
     if (strncmp(word, "http://", 7) == 0 || strncmp(word, "https://", 8) == 0) {
         struct sl_answer a;
-        bool ok = sl_fetch_token(c, web, word, &a, &t->format);
+        bool ok = sl_fetch_token(c, web, word, &a, &ret->format);
         if (ok) {
-            t->bytes = a.body.data;
-            t->len = a.body.len;
+            ret->in = (struct sl_inspected){.bytes = a.body.data, .len = a.body.len};
             a.body.data = NULL;
         }
         sl_answer_free(&a);
         return ok ? SL_EXIT_OK : SL_EXIT_NO_ANSWER;
     }
+    size_t len;
+    char *bytes;
     if (strcmp(word, "-") == 0 || access(word, F_OK) == 0) {
-        t->bytes = sl_read_file(word, &t->len);
-        if (t->bytes != NULL)
-            trim_text(t);
-        return t->bytes != NULL ? SL_EXIT_OK : SL_EXIT_USAGE;
+        bytes = sl_read_file(word, &len);
+    } else {
+        bytes = strdup(word);
+        len = strlen(word);
     }
-    if (strchr(word, '.') == NULL && !decode_hex(word, t)) {
-        sl_complain("\"%.60s\" is not valid; expected a token, a file or a URL", word);
-        return SL_EXIT_USAGE;
-    }
-    if (t->bytes == NULL) {
-        t->bytes = strdup(word);
-        t->len = strlen(word);
-    }
-    return SL_EXIT_OK;
+    return bytes != NULL ? sl_inspect_text(word, bytes, len, &ret->in) : SL_EXIT_USAGE;
 }
 
 struct density {
@@ -103,9 +75,8 @@ static json_t *claims_json(const struct statuslist_claims *s)
     return j;
 }
 
-static void show_json(const struct token *t, const struct statuslist_report *r, const struct density *d)
+static json_t *statuses_json(const struct density *d)
 {
-    const struct statuslist_claims *s = statuslist_report_claims(r);
     json_t *statuses = json_object();
     char name[8];
     for (unsigned value = 0; value < 256; value++) {
@@ -113,11 +84,17 @@ static void show_json(const struct token *t, const struct statuslist_report *r, 
         if (d->of[value] > 0)
             json_object_set_new(statuses, name, json_integer((json_int_t)d->of[value]));
     }
+    return statuses;
+}
+
+static void show_json(const struct token *t, const struct statuslist_report *r, const struct density *d)
+{
+    const struct statuslist_claims *s = statuslist_report_claims(r);
     sl_print_json(json_pack("{s:s, s:o, s:{s:I, s:I, s:I}, s:I, s:o, s:o}", "format",
                             s->format == STATUSLIST_CWT ? "cwt" : "jwt", "claims", claims_json(s), "sizes",
-                            "token", (json_int_t)t->len, "compressed", (json_int_t)s->compressed, "list",
-                            (json_int_t)s->list_len, "entries", (json_int_t)s->size, "statuses", statuses,
-                            "checks", sl_json_checks(r)));
+                            "token", (json_int_t)t->in.len, "compressed", (json_int_t)s->compressed, "list",
+                            (json_int_t)s->list_len, "entries", (json_int_t)s->size, "statuses",
+                            statuses_json(d), "checks", sl_json_checks(r)));
 }
 
 static void show_time(const char *name, bool has, int64_t at, int64_t now)
@@ -143,8 +120,16 @@ static void print_field(const char *name, const char *text)
 
 static void print_list(const struct token *t, const struct statuslist_claims *s, const struct density *d)
 {
-    printf("%-16s token %zu bytes, compressed list %zu, list %zu\n", "sizes", t->len, s->compressed,
-           s->list_len);
+    if (t->in.is_list)
+        printf("%-16s compressed list %zu bytes, list %zu\n", "sizes", s->compressed, s->list_len);
+    else
+        printf("%-16s token %zu bytes, compressed list %zu, list %zu\n", "sizes", t->in.len, s->compressed,
+               s->list_len);
+    if (t->in.is_list && s->bits == 0)
+        printf("%-16s %zu of 1 bit, %zu of 2, %zu of 4 or %zu of 8: give {\"bits\": N, \"lst\": \"...\"} to "
+               "see the "
+               "statuses\n",
+               "entries", 8 * s->list_len, 4 * s->list_len, 2 * s->list_len, s->list_len);
     if (s->size == 0)
         return;
     printf("%-16s %" PRIu64 " of %u bit\n", "entries", s->size, s->bits);
@@ -177,32 +162,73 @@ static void show_token(const struct token *t, const struct statuslist_report *r,
             sl_print_check(sl_outcome_name(check->outcome), check->name, check->detail, check->section);
 }
 
+static bool failed(const struct statuslist_report *r)
+{
+    const struct statuslist_check *check;
+    for (size_t i = 0; (check = statuslist_report_check(r, i)) != NULL; i++)
+        if (check->outcome == STATUSLIST_FAIL)
+            return true;
+    return false;
+}
+
+/* A bare list has no signature and no claims: only what it contains can be shown. */
+static int inspect_list(const struct sl_ctl *c, const struct token *t)
+{
+    uint8_t *list;
+    struct statuslist_claims s = {.bits = t->in.bits, .compressed = t->in.len};
+    struct density d;
+    enum statuslist_result result =
+        statuslist_inflate(t->in.bytes, t->in.len, c->inflate_limit, &list, &s.list_len);
+    if (result != STATUSLIST_OK) {
+        sl_complain("the list cannot be inflated: %s", statuslist_result_text(result));
+        return SL_EXIT_REFUSED_TOKEN;
+    }
+    s.list = list;
+    s.size = s.bits > 0 ? (uint64_t)s.list_len * 8 / s.bits : 0;
+    count_statuses(&s, &d);
+    if (c->json) {
+        sl_print_json(json_pack("{s:s, s:o, s:{s:I, s:I}, s:o, s:o}", "format", "list", "bits",
+                                s.bits > 0 ? json_integer(s.bits) : json_null(), "sizes", "compressed",
+                                (json_int_t)s.compressed, "list", (json_int_t)s.list_len, "entries",
+                                s.bits > 0 ? json_integer((json_int_t)s.size) : json_null(), "statuses",
+                                statuses_json(&d)));
+    } else {
+        print_field("format", "a list, which is not signed");
+        print_list(t, &s, &d);
+    }
+    statuslist_free(list);
+    return SL_EXIT_OK;
+}
+
+static int inspect_token(const struct sl_ctl *c, const struct token *t, struct statuslist_verifier *verifier,
+                         bool keys)
+{
+    struct density d;
+    statuslist_verifier_trust_carried_key(verifier, !keys);
+    statuslist_verifier_set_format(verifier, t->format);
+    struct statuslist_report *r =
+        statuslist_verify(verifier, t->in.bytes, t->in.len, NULL, NULL, (int64_t)time(NULL));
+    if (r == NULL)
+        abort();
+    count_statuses(statuslist_report_claims(r), &d);
+    if (c->json)
+        show_json(t, r, &d);
+    else
+        show_token(t, r, &d);
+    int code = failed(r) ? SL_EXIT_REFUSED_TOKEN : SL_EXIT_OK;
+    statuslist_report_free(r);
+    return code;
+}
+
 int sl_run_inspect(const struct sl_ctl *c, struct sl_web *web)
 {
     bool keys;
     struct token t = {.format = STATUSLIST_ANY_FORMAT};
-    int code = read_token(c, web, c->words[0], &t);
-    struct statuslist_verifier *verifier = code == SL_EXIT_OK ? sl_verifier_of(c, &keys) : NULL;
-    if (code == SL_EXIT_OK && verifier == NULL)
-        code = SL_EXIT_USAGE;
-    if (verifier != NULL) {
-        statuslist_verifier_trust_carried_key(verifier, !keys);
-        statuslist_verifier_set_format(verifier, t.format);
-        struct statuslist_report *r =
-            statuslist_verify(verifier, t.bytes, t.len, NULL, NULL, (int64_t)time(NULL));
-        if (r == NULL)
-            abort();
-        struct density d;
-        count_statuses(statuslist_report_claims(r), &d);
-        if (c->json)
-            show_json(&t, r, &d);
-        else
-            show_token(&t, r, &d);
-        if (statuslist_report_claims(r)->list == NULL)
-            code = SL_EXIT_REFUSED_TOKEN;
-        statuslist_report_free(r);
-    }
+    struct statuslist_verifier *verifier = sl_verifier_of(c, &keys);
+    int code = verifier != NULL ? read_token(c, web, c->words[0], &t) : SL_EXIT_USAGE;
+    if (code == SL_EXIT_OK)
+        code = t.in.is_list ? inspect_list(c, &t) : inspect_token(c, &t, verifier, keys);
     statuslist_verifier_free(verifier);
-    free(t.bytes);
+    free(t.in.bytes);
     return code;
 }

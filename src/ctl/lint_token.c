@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ctl/lint_int.h"
+#include "ctl/show.h"
 #include "ctl/url.h"
 
 static void on_hop(void *arg, const struct sl_answer *from)
@@ -113,6 +114,9 @@ static void fetch(struct sl_lint *l, struct sl_variant_seen *s)
     if (!s->offered)
         return;
     statuslist_verifier_set_format(l->v, s->format);
+    enum statuslist_profile profile = sl_profile_of(l->c);
+    bool concerned = profile != STATUSLIST_ISO_MDOC || s->format == STATUSLIST_CWT;
+    statuslist_verifier_set_profile(l->v, concerned ? profile : STATUSLIST_NO_PROFILE);
     const char *bytes = s->answer.body.data != NULL ? s->answer.body.data : "";
     s->report = statuslist_verify(l->v, bytes, s->answer.body.len, l->url, NULL, (int64_t)time(NULL));
     if (s->report == NULL)
@@ -173,6 +177,9 @@ bool sl_lint_tokens(struct sl_lint *l)
             sl_find(l, SL_FOUND_FAIL, "content-type", SL_RESPONSE, "the server offers neither format");
         return false;
     }
+    if (sl_profile_of(l->c) == STATUSLIST_ISO_MDOC && !l->seen[SL_SEEN_CWT].offered)
+        sl_find(l, SL_FOUND_FAIL, "cwt.profile.format", "ISO/IEC 18013-5 second edition, 12.3.6.3",
+                "the server offers no CWT, and an mdoc's status list is nothing else");
     compare(l);
     return true;
 }

@@ -82,17 +82,52 @@ static bool add_file(struct statuslist_verifier *v, const char *path, bool ancho
     return ok;
 }
 
+static bool read_profile(const char *text, enum statuslist_profile *ret)
+{
+    *ret = text == NULL                    ? STATUSLIST_NO_PROFILE
+           : strcmp(text, "haip") == 0     ? STATUSLIST_HAIP
+           : strcmp(text, "iso-mdoc") == 0 ? STATUSLIST_ISO_MDOC
+                                           : STATUSLIST_NO_PROFILE;
+    if (text == NULL || *ret != STATUSLIST_NO_PROFILE)
+        return true;
+    sl_complain("--profile: \"%.60s\" is not valid; expected haip or iso-mdoc", text);
+    return false;
+}
+
+enum statuslist_profile sl_profile_of(const struct sl_ctl *c)
+{
+    enum statuslist_profile profile;
+    return read_profile(c->profile, &profile) ? profile : STATUSLIST_NO_PROFILE;
+}
+
+static bool add_signer(const struct sl_ctl *c, struct statuslist_verifier *v)
+{
+    char why[STATUSLIST_WHY];
+    if (c->signer == NULL)
+        return true;
+    if (c->anchors == NULL)
+        sl_complain("--signer is about certificates below --anchors; expected both");
+    else if (!statuslist_verifier_expect_signer(v, c->signer, why))
+        sl_complain("--signer: \"%.60s\" is %s", c->signer, why);
+    else
+        return true;
+    return false;
+}
+
 struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_keys)
 {
     struct statuslist_verifier *v = statuslist_verifier_new();
+    enum statuslist_profile profile = STATUSLIST_NO_PROFILE;
     bool ok = v != NULL;
     ok = ok && (c->cert == NULL || add_file(v, c->cert, false));
     ok = ok && (c->jwk == NULL || add_file(v, c->jwk, false));
     ok = ok && (c->anchors == NULL || add_file(v, c->anchors, true));
+    ok = ok && add_signer(c, v) && read_profile(c->profile, &profile);
     if (!ok) {
         statuslist_verifier_free(v);
         return NULL;
     }
+    statuslist_verifier_set_profile(v, profile);
     statuslist_verifier_set_skew(v, c->skew);
     statuslist_verifier_set_inflate_limit(v, c->inflate_limit);
     *ret_keys = c->cert != NULL || c->jwk != NULL || c->anchors != NULL;

@@ -5,6 +5,9 @@
 /* A verifier with the keys that the options name; *ret_keys: there was one. NULL after a complaint. */
 struct statuslist_verifier *sl_verifier_of(const struct sl_ctl *c, bool *ret_keys);
 
+/* The profile that the options name. */
+enum statuslist_profile sl_profile_of(const struct sl_ctl *c);
+
 /* "pass", "warn", "fail", "skip". */
 const char *sl_outcome_name(enum statuslist_outcome o);
 /* A line of text: outcome, name, what was found, who asks for it. */

@@ -38,7 +38,10 @@ bool sl_fetch_token(const struct sl_ctl *c, struct sl_web *web, const char *url,
                     enum statuslist_format *ret_format)
 {
     char why[256], type[64];
-    struct sl_ask ask = {.method = "GET", .url = url, .fields = {sl_accept_of(c->format)}, .gzip = true};
+    enum sl_format_choice format = c->format;
+    if (format == SL_FORMAT_ANY && sl_profile_of(c) == STATUSLIST_ISO_MDOC)
+        format = SL_FORMAT_CWT; /* an mdoc's list is nothing else */
+    struct sl_ask ask = {.method = "GET", .url = url, .fields = {sl_accept_of(format)}, .gzip = true};
     if (!sl_web_get(web, &ask, ret, why, NULL, NULL)) {
         sl_complain("%s: %s", url, why);
         return false;

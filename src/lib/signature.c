@@ -166,12 +166,14 @@ static bool carried_fits(const struct sl_parts *p, const EVP_PKEY *key)
 
 static void by_carried(struct statuslist_report *r, const struct sl_parts *p, int64_t now)
 {
-    X509 *leaf = p->jwk == NULL || p->chain_len > 0 ? leaf_of(r, p) : NULL;
+    X509 *leaf = p->chain_len > 0 ? leaf_of(r, p) : NULL;
     EVP_PKEY *key = leaf != NULL ? leaf_key(r, p, leaf) : p->chain_len == 0 ? p->jwk : NULL;
     char name[128] = "a JWK";
     if (leaf != NULL)
         sl_certificate_subject(leaf, name);
-    if (key != NULL && leaf != NULL && !sl_certificate_valid_at(leaf, now))
+    if (p->chain_len == 0 && key == NULL)
+        sl_verify_report_add(r, "key", STATUSLIST_SKIP, RULES, "the token carries none, and none was given");
+    else if (key != NULL && leaf != NULL && !sl_certificate_valid_at(leaf, now))
         sl_verify_report_add(r, "key", STATUSLIST_FAIL, RULES,
                              "the certificate %s is expired or not yet valid", name);
     else if (key != NULL && leaf != NULL && !sl_certificate_may_sign(leaf))

@@ -1,7 +1,11 @@
 """statuslistctl as a person or a script runs it, against the real service and against a provider with planted defects."""
+import base64
+import gzip
 import json
 import os
+import re
 import subprocess
+import time
 
 import pytest
 
@@ -155,6 +159,115 @@ def test_inspect_reads_tokens_from_everywhere(ctl, service):
     assert ctl.json("inspect", "a.b.c", code=4)["checks"][0]["name"] == "encoding"
 
 
+LST, LIST_HEX = "eNrbuRgAAhcBXQ", "78dadbb918000217015d"  # of the draft's example
+EXAMPLE_KEY = {"kty": "EC", "crv": "P-256", "x": "I3HWm_0Ds1dPMI-IWmf4mBmH-YaeAVbPVu7vB27CxXo",
+               "y": "6N_d5Elj9bs1htgV3okJKIdbHEpkgTmAluYKJemzn1M", "kid": "12"}
+CLAIMS_HEX = "58" + "50" + "a502782168747470733a2f2f6578616d706c652e636f6d2f7374617475736c697374732f31061a648c5bea041a8898dfea19fffe19a8c019fffda2646269" \
+    "747301636c73744a78dadbb918000217015d"
+NUMBERED = "d28447a2012610190117a104423132" + CLAIMS_HEX + "58403fd5ee69ac1f1779598b8365252a05f73ba348f78ae974ce0ba111e6217cb10f09004c5dc8b964989d18799266" \
+    "e3fdc220b64d7a0b1beb86ceb3bc69eccc00cb"  # header 16 is 279
+ESP256 = "d2845820a2012810781a6170706c69636174696f6e2f7374617475736c6973742b637774a104423132" + CLAIMS_HEX + "5840e2d90be75cb056449742f5" \
+    "a9a18ca4f2f6c5178fc355d788e41033d739c61a868c4e0e53e2a2e8bce7526fd83d1f6072af43a8953fc92e0cd7ef46d21cec7731"  # algorithm -9
+
+
+@pytest.mark.parametrize("token,alg,typ", [(NUMBERED, "ES256", "279"), (ESP256, "ESP256", "application/statuslist+cwt")])
+def test_cwts_with_registered_numbers(ctl, tmp_path, token, alg, typ):
+    key = tmp_path / "key"
+    key.write_text(json.dumps({"keys": [{"kty": "RSA", "use": "enc", "n": "AA", "e": "AQAB"}, EXAMPLE_KEY]}))
+    seen = ctl.json("inspect", "--jwk", key, token)
+    assert seen["claims"]["alg"] == alg and seen["claims"]["typ"] == typ and seen["entries"] == 16
+    assert not [check for check in seen["checks"] if check["outcome"] == "fail"]
+    assert {check["outcome"] for check in seen["checks"] if check["name"] in ("key", "signature")} == {"pass"}
+
+
+@pytest.mark.parametrize("text,bits", [
+    (LST, None), (LIST_HEX, None), ("0x" + LIST_HEX.upper(), None), (base64.b64encode(bytes.fromhex(LIST_HEX)).decode(), None),
+    (json.dumps({"bits": 1, "lst": LST}), 1), (json.dumps({"sub": "x", "status_list": {"bits": 4, "lst": LST}}), 4)])
+def test_inspect_shows_bare_lists(ctl, tmp_path, text, bits):
+    path = tmp_path / "list"
+    path.write_text(f"  {text[:5]}\n{text[5:]}\n" if bits is None else text + "\n")
+    for word in (text, path):
+        seen = ctl.json("inspect", word)
+        assert seen["format"] == "list" and seen["bits"] == bits and seen["sizes"] == {"compressed": 10, "list": 2}
+        assert seen["entries"] == (16 // bits if bits else None) and sum(seen["statuses"].values()) == (seen["entries"] or 0)
+    shown = ctl("inspect", text).stdout
+    assert "not signed" in shown and ("16 of 1 bit, 8 of 2, 4 of 4 or 2 of 8" in shown if bits is None else f"{16 // bits} of {bits} bit" in shown)
+    path.write_bytes(bytes.fromhex(LIST_HEX))
+    assert ctl.json("inspect", path)["format"] == "list"
+
+
+def test_inspect_reads_tokens_in_other_forms(ctl, tmp_path):
+    path = tmp_path / "token"
+    raw = bytes.fromhex(NUMBERED)
+    for text in (NUMBERED, "0x" + NUMBERED, "\n".join(NUMBERED[i: i + 60] for i in range(0, len(NUMBERED), 60)), base64.b64encode(raw).decode(),
+                 base64.encodebytes(raw).decode(), b64(raw)):
+        path.write_text(text)
+        assert ctl.json("inspect", path)["claims"]["sub"] == "https://example.com/statuslists/1"
+    assert ctl.json("inspect", b64(raw))["format"] == "cwt"
+
+
+def test_inspect_names_what_it_refuses(ctl, service, tmp_path):
+    uri, _ = reserve(ctl)
+    with service.client() as c:
+        jwt = c.fetch(uri).body
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(jwt))
+    assert "gzip" in ctl("inspect", path, code=4).stderr
+    assert "gzip" in ctl("inspect", b64(gzip.compress(bytes(10))), code=4).stderr
+    assert "SD-JWT" in ctl("inspect", jwt.decode() + "~", code=4).stdout
+    assert "SD-JWT" in ctl("inspect", jwt.decode() + "~WyJhIl0~" + jwt.decode(), code=4).stdout
+    for wrong, said in (('{"bits":3,"lst":"%s"}' % LST, "bits is not valid; expected 1, 2, 4 or 8"), ('{"a":1}', "JSON without a list"),
+                        ('{"bits":1,"lst":"AAAA"}', "lst is not valid"), ("{", "not valid JSON"), (b64(b"\x78\xda\0\0"), "cannot be inflated")):
+        assert said in ctl("inspect", wrong, code=4).stderr
+    assert "expected a token, a list, a file or a URL" in ctl("inspect", "nothing", code=64).stderr
+
+
+def test_inspect_fails_where_a_check_does(ctl, peer):
+    for defect, code in (("jwt-expired", 4), ("jwt-typ", 4), ("jwt-sub", 0), ("right", 0)):  # there is no URI to compare with
+        ctl("inspect", peer.uri(defect), "--format", "jwt", code=code)
+
+
+def test_a_certificate_of_the_expected_signer(ctl, service, certificate):
+    uri, index = reserve(ctl)
+    anchor = certificate.with_name("tests.ca.pem")
+    ctl("verify", uri, index, "--anchors", anchor, "--signer", "subject:CN=statuslistd tests")
+    wrong = ctl.json("verify", uri, index, "--anchors", anchor, "--signer", "dns:status.example", code=4)
+    failed = {check["name"]: check["detail"] for check in wrong["checks"] if check["outcome"] == "fail"}
+    assert set(failed) == {"key"} and "is not the expected signer: dns:status.example" in failed["key"]
+    assert "not a name of the form" in ctl("verify", uri, index, "--anchors", anchor, "--signer", "status.example", code=64).stderr
+    assert "expected both" in ctl("verify", uri, index, "--cert", certificate, "--signer", "dns:a", code=64).stderr
+    assert "expected haip or iso-mdoc" in ctl("verify", uri, index, "--cert", certificate, "--profile", "x", code=64).stderr
+
+
+def test_profiles_of_certification(ctl, certificate, peer):
+    """A generated key passes HAIP from the first minute; Table B.9 wants a certificate of at most 1187 days."""
+    uri, index = reserve(ctl)
+    anchor = certificate.with_name("tests.ca.pem")
+    seen = ctl.json("lint", uri, "--anchors", anchor, "--profile", "haip")
+    assert seen["ok"] and not loud(seen), seen
+    assert {f"{form}.profile.{check}" for form in ("jwt", "cwt") for check in ("chain", "leaf", "anchor", "alg", "exp", "ttl")} <= {
+        f["name"] for f in seen["findings"] if f["outcome"] == "pass"}
+    ctl("verify", uri, index, "--anchors", anchor, "--profile", "haip")
+    assert loud(ctl.json("lint", uri, "--anchors", anchor, "--profile", "iso-mdoc", code=1)) == {"cwt.profile.validity"}
+    assert loud(ctl.json("lint", peer.uri("self-signed"), "--profile", "haip", code=1)) == {
+        f"{form}.{check}" for form in ("jwt", "cwt") for check in ("self-signed", "profile.leaf")}
+    assert loud(ctl.json("lint", peer.uri("jwt-x5c-anchor"), "--profile", "haip", code=1)) == {"jwt.trust-anchor", "jwt.profile.anchor"}
+    assert loud(ctl.json("lint", peer.uri("jwt-no-exp"), "--profile", "haip", code=1)) == {"jwt.exp", "jwt.profile.exp"}
+    assert loud(ctl.json("lint", peer.uri("right"), "--profile", "iso-mdoc", code=1)) == {"cwt.profile.key-usage"}
+
+
+def test_a_clock_that_is_behind(ctl, peer, tmp_path):
+    """Five seconds are nothing; a refusal says by how much the clocks differ, and which --skew would do."""
+    key = tmp_path / "peer.der"
+    key.write_bytes(peer.maker.certificates["issued"])
+    ctl("verify", peer.uri("ahead-4"), 0, "--cert", key, "--format", "jwt")
+    refused = ctl("verify", peer.uri("ahead-60"), 0, "--cert", key, "--format", "jwt", code=4)
+    said = re.search(r"([0-9]+) s ahead of this one: set this clock, or allow for the difference with --skew ([0-9]+)", refused.stderr)
+    assert said[1] == said[2] and 5 < int(said[1]) <= 60
+    assert f"lies {said[1]} s in the future; clocks may differ by 5 s" in refused.stdout
+    ctl("verify", peer.uri("ahead-60"), 0, "--cert", key, "--format", "jwt", "--skew", said[2])
+
+
 def test_what_the_server_refuses(ctl):
     uri, index = reserve(ctl)
     assert "VALUE_OUT_OF_RANGE" in ctl("set", uri, index, 4, code=6).stderr
@@ -204,7 +317,7 @@ def test_tls_with_client_certificates(fixture, tmp_path):
     (["reserve", "tests", "0"], "AMOUNT"), (["set", "u", "-1", "1"], "invalid option"), (["set", "u", "x", "1"], "INDEX"),
     (["set", "u", "1", "revoked"], "VALUE"), (["set", "u", "1", "256"], "VALUE"), (["get", "u"], "get URI INDEX"),
     (["verify", "u", "1.5"], "INDEX"), (["verify", "u", "1", "--cert", "/nonexistent"], "/nonexistent"),
-    (["verify", "u", "1", "--jwk", "/dev/null"], "/dev/null"), (["inspect", "nothing"], "expected a token, a file or a URL"),
+    (["verify", "u", "1", "--jwk", "/dev/null"], "/dev/null"), (["inspect", "nothing"], "expected a token, a list, a file or a URL"),
     (["lint", "u", "--timeout", "soon"], "--timeout"), (["inspect", "u", "--format", "xml"], "--format"),
     (["lint", "u", "--color"], "statuslistctl --help"),
     (["get", "u", "1", "2"], "too many arguments"), (["export", "p", "f", "--redis", "h:0"], "\"h:0\" is not valid; expected HOST:PORT"),
@@ -234,7 +347,8 @@ def test_lint_of_our_own_service_is_green(ctl, certificate, jwk):
 @pytest.fixture(scope="module")
 def peer():
     hooks = {name: hooks for name, (_, _, hooks) in DEFECTS.items()}
-    p = Peer({"right": {}, **hooks})
+    ahead = {f"ahead-{n}": {"jwt_claims": lambda c, n=n: {**c, "iat": int(time.time()) + n}} for n in (4, 60)}
+    p = Peer({"right": {}, **hooks, **ahead})
     yield p
     p.close()
 
