@@ -26,6 +26,8 @@ enum {
     TEXTS,
     INHERITED,
     RETIRED,
+    MENDED,
+    REMEMBERED,
     KINDS
 };
 
@@ -118,6 +120,8 @@ static void one(int kind, const redisReply *r)
     int64_t i;
     uint8_t value;
     struct sl_head head;
+    struct sl_mended_list mended;
+    struct sl_remembered m;
     bool flag;
     if (kind == RECORD && sl_decode_record(r, &l))
         check_record(&l);
@@ -127,6 +131,10 @@ static void one(int kind, const redisReply *r)
         sl_assert(i >= -1 && i <= 100);
     if (kind == STATUS)
         (void)sl_decode_status(r, own, &flag, &value, &head);
+    if (kind == MENDED && sl_decode_mended(r, own, &mended))
+        sl_assert(mended.what <= SL_MENDED_RETIRED);
+    if (kind == REMEMBERED && sl_decode_remembered(r, &m))
+        sl_assert((m.other + m.bound) + (m.answer.len > 0) <= 1);
 }
 
 static void load(const redisReply *r, struct sl_decoded *d)

@@ -255,6 +255,37 @@ static void each_takes_its_own(void **state)
     }
 }
 
+/* The fuzzer begins with replies as the scripts give them now; from those of an earlier version it would have
+ * to find its way first. */
+static void the_seeds_of_the_fuzzer_are_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int kind;
+    } seeds[] = {
+        {"record", RECORD_},  {"old", RECORD_},           {"pool", POOL},        {"integer", INTEGER},
+        {"taken", TAKEN},     {"records", RECORDS},       {"changes", CHANGES},  {"names", NAMES},
+        {"updated", UPDATED}, {"batched", BATCHED},       {"repeated", BATCHED}, {"refused", BATCHED},
+        {"status", STATUS},   {"outside", STATUS},        {"loaded", LOADED},    {"bare", LOADED},
+        {"gone", LOADED},     {"inherited", INHERITED},   {"retired", RETIRED},  {"mended", MENDED},
+        {"late", MENDED},     {"remembered", REMEMBERED}, {"bound", REMEMBERED}};
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        char path[512], text[4096];
+        snprintf(path, sizeof path, SL_TEST_DATA "/../fuzz/corpus/decode/%s", seeds[i].name);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        size_t n = fread(text, 1, sizeof text, file);
+        fclose(file);
+        assert_true(n > 1);
+        redisReply *r = reply(text + 1, n - 1); /* behind the kind */
+        assert_non_null(r);
+        if (!decode(seeds[i].kind, r))
+            fail_msg("the seed %s is not a reply", seeds[i].name);
+        freeReplyObject(r);
+    }
+}
+
 /* A record as the script answers it when one field is not what it must be. */
 static void a_damaged_record_hides_no_other(void **state)
 {
@@ -520,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_its_head),
         cmocka_unit_test(each_takes_its_own),
+        cmocka_unit_test(the_seeds_of_the_fuzzer_are_taken),
         cmocka_unit_test(a_damaged_record_hides_no_other),
         cmocka_unit_test(mutations_never_crash),
         cmocka_unit_test(predecessors_by_name),
