@@ -309,7 +309,8 @@ static void copy_state(struct op *op, const struct fake_list *l, const struct sl
                                  .now_ms = (uint64_t)sl_wall_ms(op->clock)};
     for (unsigned i = 0; i < x->marks_count; i++) {
         if (!is_named(x->marks[i].lineage, named, n)) {
-            loaded->more++;
+            loaded->more +=
+                sl_line_version(&x->line, x->marks[i].lineage) > 0; /* or it has fallen out of it */
             continue;
         }
         uint8_t *copy = bits + loaded->marks_count * each;

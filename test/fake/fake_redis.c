@@ -204,6 +204,25 @@ void fake_go_back(struct fake_redis *f)
     pthread_mutex_unlock(&f->lock);
 }
 
+void fake_change_over(struct fake_redis *f)
+{
+    fake_new_epoch(f);
+    pthread_mutex_lock(&f->lock);
+    for (unsigned i = 0; i < f->pool_count; i++) {
+        struct fake_pool *p = f->pools[i];
+        struct fake_counters counters = p->now;
+        sl_assert(p->saved.lists == p->now.lists);
+        p->now = p->saved;
+        p->saved = counters;
+        for (uint32_t j = 0; j < p->now.lists; j++) {
+            struct fake_fields fields = p->lists[j]->now;
+            p->lists[j]->now = p->lists[j]->saved;
+            p->lists[j]->saved = fields;
+        }
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
 /* ---- evidence ---- */
 
 uint64_t fake_count(const struct fake_redis *f, enum sl_store_op kind)

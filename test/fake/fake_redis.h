@@ -146,6 +146,9 @@ void fake_new_epoch(struct fake_redis *f);
 void fake_save(struct fake_redis *f);
 void fake_restore(struct fake_redis *f); /* everything as it was saved, under a new epoch */
 void fake_go_back(struct fake_redis *f); /* the same under the present epoch */
+/* What is and what was saved change places, under a new epoch: two branches of one past. Of the same lists.
+ */
+void fake_change_over(struct fake_redis *f);
 
 /* The ids of the server as it is now. */
 void fake_server(struct fake_redis *f, struct sl_store_server *ret);

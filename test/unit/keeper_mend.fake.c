@@ -159,6 +159,13 @@ static uint8_t status(uint32_t index)
     return fake_status(f->redis, &first()->list.id, index);
 }
 
+static bool can_write(struct fixture *fixture, void *arg)
+{
+    struct sl_fence fence;
+    (void)arg;
+    return sl_may_write(&fixture->workers[0].pool, &fixture->shared.pools[0], &fence) == SL_MAY_WRITE;
+}
+
 static void go_back_while_another_writes(const uint32_t *indices, unsigned n)
 {
     fixture_for(f, 2100);
@@ -204,6 +211,52 @@ static void what_was_set_again_is_the_later_word(void **state)
     wait_version(3);
 }
 
+/* A change as a worker of this instance makes it, which is marked. */
+static void change_marked(uint32_t index)
+{
+    uint8_t result;
+    pthread_mutex_lock(&f->redis->lock);
+    struct sl_fence fence = {first_pool()->now.lineage, first_pool()->now.change, true};
+    fake_update(f->redis, fake_find(f->redis, &first()->list.id), &fence, -1, &(struct sl_change){index, 1},
+                1, &result);
+    pthread_mutex_unlock(&f->redis->lock);
+    assert_int_equal(result, SL_RESULT_CHANGED);
+}
+
+/* The data fork twice from one past: the branch of another instance, and later ours, which our token shows.
+ * Redis comes back with the other's. What ours has set is told by its marks alone, and Redis has none of
+ * them. */
+static void a_branch_comes_back_by_the_marks_of_its_token(void **state)
+{
+    (void)state;
+    change(1, 1);
+    wait_version(1);
+    fake_save(f->redis);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    another_writes_first((const uint32_t[]){7}, 1);
+    fake_change_over(f->redis);
+    fixture_pass(f, 10); /* ours is the later one */
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, can_write, NULL, 3000));
+    change_marked(2);
+    wait_version(2);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    fake_change_over(f->redis);
+    fake_set_up(f->redis, true);
+    wait_mended(SL_MENDED_JOINED);
+    wait_version(3);
+    assert_true(status(1) == 1 && status(2) == 1 && status(7) == 1);
+}
+
+static bool has_moved(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    (void)arg;
+    return shown() != 2;
+}
+
 static void pass_marks(void)
 {
     fixture_pass(f, SL_MARKS_FORK_MS + 1000);
@@ -234,6 +287,58 @@ static void what_comes_too_late_is_given_up_once(void **state)
     fixture_for(f, 2500);
     assert_int_equal(fake_count(f->redis, SL_OP_LOAD), loads);
     assert_int_equal(fixture_metric(f, 0, SL_KM_MENDED_LATE), 1);
+}
+
+/* Redis goes back once more, before the state that was given up for has been shown: that one is remembered,
+ * and nothing older is taken in its place. */
+static void what_was_joined_too_late_is_remembered(void **state)
+{
+    (void)state;
+    change(1, 1);
+    wait_version(1);
+    fake_save(f->redis);
+    change(2, 1);
+    wait_version(2);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    fake_restore(f->redis);
+    another_writes_first((const uint32_t[]){7}, 1);
+    another_writes_first((const uint32_t[]){8}, 1);
+    pass_marks();
+    fake_hold(f->redis, SL_OP_LOAD);
+    fake_set_up(f->redis, true);
+    wait_mended(SL_MENDED_LATE);
+    assert_true(first()->memory.given_up);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    fake_restore(f->redis);
+    fake_release(f->redis);
+    fake_set_up(f->redis, true);
+    assert_true(fixture_until(f, has_moved, NULL, 5000));
+    assert_int_equal(shown(), 3);
+    assert_int_equal(fixture_metric_label(f, 0, SL_KM_MENDED, SL_MENDED_RAISED), 1);
+}
+
+/* What is shown fell out of the line: no state of Redis contains it any more, and it is given up once. */
+static void what_fell_out_of_the_line_is_given_up_once(void **state)
+{
+    (void)state;
+    change(1, 1);
+    wait_version(1);
+    fake_save(f->redis);
+    change(2, 1);
+    wait_version(2);
+    fake_set_up(f->redis, false);
+    fixture_for(f, 5);
+    fake_restore(f->redis);
+    for (uint32_t i = 0; i <= SL_LINE_MAX; i++)
+        another_writes_first((const uint32_t[]){7 + i}, 1);
+    fake_set_up(f->redis, true);
+    wait_mended(SL_MENDED_LATE);
+    assert_true(fixture_until(f, has_moved, NULL, 5000));
+    fixture_for(f, 2500);
+    assert_int_equal(fixture_metric(f, 0, SL_KM_MENDED_LATE), 1);
+    assert_true(status(1) == 1 && status(2) == 0 && status(7) == 1);
 }
 
 /* ---- what it costs */
@@ -377,13 +482,6 @@ static void on_updated(void *arg, enum sl_err err, struct sl_head head)
     answer = err;
 }
 
-static bool can_write(struct fixture *fixture, void *arg)
-{
-    struct sl_fence fence;
-    (void)arg;
-    return sl_may_write(&fixture->workers[0].pool, &fixture->shared.pools[0], &fence) == SL_MAY_WRITE;
-}
-
 static bool cannot_write(struct fixture *fixture, void *arg)
 {
     return !can_write(fixture, arg);
@@ -423,7 +521,10 @@ int main(void)
         T(what_fails_is_tried_again),
         T(two_histories_are_joined),
         T(what_was_set_again_is_the_later_word),
+        T(a_branch_comes_back_by_the_marks_of_its_token),
         T(what_comes_too_late_is_given_up_once),
+        T(what_was_joined_too_late_is_remembered),
+        T(what_fell_out_of_the_line_is_given_up_once),
         T(a_restart_that_loses_nothing_costs_nothing),
         T(marks_are_kept_as_long_as_they_can_be_used),
         T(a_history_that_changes_meanwhile_is_opened_anew),
