@@ -45,7 +45,6 @@ struct fake_list {
     char *uri;
     uint8_t seed[SL_ORDER_SEED];
     struct fake_fields now, saved;
-    bool is_saved;
 };
 
 #define FAKE_PARENTS 15

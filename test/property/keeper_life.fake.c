@@ -1,6 +1,7 @@
 /* Whatever happens, in whatever order: no reference is handed out twice, each belongs to a list that can be
  * fetched, every acknowledged update is in the store and is published in the end, and every request is
- * answered. */
+ * answered. In every other life Redis' data go back as well, and another instance writes in a history of its
+ * own: then what a token has shown stays, but for what was set since. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "core/status_list.h"
 #include "keeper/keeper_int.h"
 #include "fixture.h"
 
@@ -42,13 +44,14 @@ struct request {
 
 struct life {
     struct fixture *f;
-    unsigned random;
+    unsigned seed, random;
     struct status (*statuses)[SIZE];
     uint64_t *slots; /* handed out */
     uint32_t slot_count;
     struct request requests[OPEN_REQUESTS];
     bool up, feed_up;
-    unsigned reserved, updated, unknown, failed;
+    unsigned since_saved; /* histories that have begun since the data were saved; 0: they were not */
+    unsigned reserved, updated, unknown, failed, went_back, others;
 };
 
 static unsigned draw(struct life *w, unsigned bound)
@@ -227,6 +230,125 @@ static void set_up(struct life *w, bool up)
     fake_set_up(w->f->redis, up);
 }
 
+/* ---- histories ---- */
+
+#define HISTORIES 4 /* at most between two branches: what is older falls out of a line, and is too late */
+
+static void save(struct life *w)
+{
+    fake_save(w->f->redis);
+    w->since_saved = 1;
+}
+
+/* Another instance, which has shown nothing, sets a status that no request of ours is about: the later word.
+ */
+static void another_writes(struct life *w)
+{
+    uint64_t slot;
+    struct status *s = pick(w, &slot);
+    struct sl_list *l = s != NULL ? sl_table_at(w->f->shared.table, sl_ring_slot_list(slot)) : NULL;
+    struct fake_list *stored = l != NULL ? fake_find(w->f->redis, &l->id) : NULL;
+    if (stored == NULL) /* lost, and not made again yet */
+        return;
+    struct sl_pool_known known = {.first = true, .random = draw(w, 1 << 20) << 8};
+    struct sl_pool_opened opened;
+    struct sl_change change = {sl_ring_slot_index(slot), (uint8_t)draw(w, 4)};
+    uint8_t result;
+    fixture_pass(w->f, 10); /* later than what anybody has begun */
+    pthread_mutex_lock(&w->f->redis->lock);
+    fake_open(w->f->redis, fake_pool(w->f->redis, l->pool->name), &known, &opened);
+    fake_update(w->f->redis, stored, &(struct sl_fence){opened.lineage, opened.change, true}, -1, &change, 1,
+                &result);
+    pthread_mutex_unlock(&w->f->redis->lock);
+    assert_true(result == SL_RESULT_CHANGED || result == SL_RESULT_SAME);
+    s->possible = (uint8_t)(1u << change.value);
+    w->since_saved += w->since_saved > 0;
+    w->others++;
+}
+
+static bool shows_all(struct life *w, const struct sl_list *l)
+{
+    const struct fake_list *stored = fake_find(w->f->redis, &l->id);
+    return stored != NULL && sl_head_equal(sl_token_head(sl_list_token(l)),
+                                           (struct sl_head){stored->now.at, stored->now.version});
+}
+
+/* The data went back. Of the list two states are known: what its token shows, and what Redis has now. If one
+ * contains the other, its statuses come back; otherwise those of either. */
+static uint8_t what_is_left(struct life *w, const struct sl_list *l, uint32_t index)
+{
+    uint8_t bytes[SIZE * BITS / 8];
+    const struct fake_list *stored = fake_find(w->f->redis, &l->id);
+    const struct sl_token *t = sl_list_token(l);
+    assert_true(sl_token_unpack(t, bytes, sizeof bytes));
+    uint8_t shown = (uint8_t)(1u << sl_status_get(bytes, sizeof bytes, BITS, index));
+    if (stored == NULL)
+        return shown;
+    struct sl_head now = {stored->now.at, stored->now.version};
+    uint8_t there = (uint8_t)(1u << fake_status(w->f->redis, &l->id, index));
+    if (sl_line_covers(&stored->now.line, sl_token_head(t)))
+        return there;
+    return sl_line_covers(&t->line, now) ? shown : shown | there;
+}
+
+/* Where a token shows all that Redis had, nothing is lost. */
+static void restore(struct life *w)
+{
+    bool *lacks = calloc(LISTS, sizeof *lacks);
+    uint32_t lists = sl_table_count(w->f->shared.table);
+    for (uint32_t i = 0; i < lists; i++) {
+        const struct sl_list *l = sl_table_at(w->f->shared.table, i);
+        lacks[i] = sl_list_token(l) != NULL && !shows_all(w, l);
+    }
+    fake_restore(w->f->redis);
+    for (uint32_t i = 0; i < w->slot_count; i++) {
+        uint32_t list = sl_ring_slot_list(w->slots[i]), index = sl_ring_slot_index(w->slots[i]);
+        if (lacks[list])
+            w->statuses[list][index].possible |=
+                what_is_left(w, sl_table_at(w->f->shared.table, list), index);
+    }
+    free(lacks);
+}
+
+static void set_up(struct life *w, bool up);
+
+/* A state that is being signed is shown in the end, and is what the list is restored from. */
+static bool nothing_is_under_way(struct fixture *f, void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++)
+        if (sl_keeper_is_under_way(sl_keeper_list(f->keeper, i)))
+            return false;
+    return true;
+}
+
+static void go_back(struct life *w)
+{
+    if (w->since_saved == 0 || w->since_saved > HISTORIES) {
+        save(w);
+        return;
+    }
+    set_up(w, false);
+    fixture_turn(w->f); /* every request under way has an answer, or is held */
+    assert_true(fixture_until(w->f, nothing_is_under_way, NULL, 5000));
+    restore(w);
+    w->went_back++;
+    w->since_saved++;
+    while (draw(w, 2) == 0)
+        another_writes(w);
+    set_up(w, true);
+}
+
+static void begin_history(struct life *w)
+{
+    if (draw(w, 3) == 0)
+        another_writes(w);
+    else if (draw(w, 3) == 0)
+        save(w);
+    else
+        go_back(w);
+}
+
 static void mishap(struct life *w)
 {
     struct fake_redis *redis = w->f->redis;
@@ -247,6 +369,7 @@ static void mishap(struct life *w)
         if (w->up) { /* a restart */
             set_up(w, false);
             fake_new_epoch(redis);
+            w->since_saved += w->since_saved > 0;
             set_up(w, true);
         }
         return;
@@ -279,6 +402,8 @@ static void step(struct life *w)
         cancel_one(w);
     else if (kind < 32)
         mishap(w);
+    else if (kind < 33 && w->seed % 2 == 1)
+        begin_history(w);
     else
         fixture_turn(w->f);
 }
@@ -307,8 +432,8 @@ static bool all_is_well(struct fixture *f, void *arg)
     for (uint32_t i = 0; i < sl_table_count(f->shared.table); i++) {
         struct sl_list *l = sl_table_at(f->shared.table, i);
         const struct sl_token *t = sl_list_token(l);
-        if (t == NULL || t->version != fake_version(f->redis, &l->id))
-            return false;
+        if (t == NULL || fake_find(f->redis, &l->id) == NULL || t->version != fake_version(f->redis, &l->id))
+            return false; /* or it is lost, and not made again yet */
     }
     for (unsigned i = 0; i < f->s.pools; i++)
         if (sl_ring_fill(f->shared.pools[i].ring) < f->options[i].threshold)
@@ -347,13 +472,15 @@ static void check_statuses(struct life *w)
     for (uint32_t i = 0; i < w->slot_count; i++) {
         uint32_t list = sl_ring_slot_list(w->slots[i]), index = sl_ring_slot_index(w->slots[i]);
         struct sl_list *l = sl_table_at(w->f->shared.table, list);
-        assert_true(w->statuses[list][index].possible & 1u << fake_status(w->f->redis, &l->id, index));
+        uint8_t value = fake_status(w->f->redis, &l->id, index);
+        if ((w->statuses[list][index].possible & 1u << value) == 0)
+            fail_msg("list %u, index %u is %u, of %x", list, index, value, w->statuses[list][index].possible);
     }
 }
 
 static void live(unsigned seed, struct life *sum)
 {
-    struct life w = {.random = seed, .up = true, .feed_up = true};
+    struct life w = {.seed = seed, .random = seed, .up = true, .feed_up = true};
     w.statuses = calloc(LISTS, sizeof *w.statuses);
     w.slots = calloc((size_t)LISTS * SIZE, sizeof *w.slots);
     w.f =
@@ -373,13 +500,15 @@ static void live(unsigned seed, struct life *sum)
     for (uint32_t i = 0; i < w.slot_count; i++)
         handed_out[sl_ring_slot_list(w.slots[i])]++;
     struct fixture_estate estate = fixture_die(w.f);
-    for (uint32_t i = 0; i < lists; i++) /* what was handed out was not given back */
+    for (uint32_t i = 0; i < lists && w.went_back == 0; i++) /* what was handed out was not given back */
         assert_true(fake_outstanding(estate.redis, &ids[i]) >= handed_out[i]);
     fixture_end(fixture_new(&(struct fixture_setup){.estate = &estate, .pools = 2, .configure = configure}));
     sum->reserved += w.reserved;
     sum->updated += w.updated;
     sum->unknown += w.unknown;
     sum->failed += w.failed;
+    sum->went_back += w.went_back;
+    sum->others += w.others;
     free(ids);
     free(w.statuses);
     free(w.slots);
@@ -392,8 +521,11 @@ static void whatever_happens(void **state)
     const char *one = getenv("SL_SEED");
     for (unsigned seed = 1; seed <= SEEDS; seed++)
         live(one != NULL ? (unsigned)atoi(one) : seed, &sum);
-    print_message("%u references, %u updates, %u of unknown outcome, %u reservations in vain\n", sum.reserved,
-                  sum.updated, sum.unknown, sum.failed);
+    print_message(
+        "%u references, %u updates, %u of unknown outcome, %u reservations in vain; the data went back "
+        "%u times, another wrote %u\n",
+        sum.reserved, sum.updated, sum.unknown, sum.failed, sum.went_back, sum.others);
+    assert_true(sum.went_back > 2 * SEEDS && sum.others > 2 * SEEDS);
     assert_true(sum.reserved > 100 * SEEDS && sum.updated > 20 * SEEDS && sum.unknown > 0 && sum.failed > 0);
 }
 
