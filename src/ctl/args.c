@@ -1,11 +1,13 @@
 /* The command line of statuslistctl and the environment that stands in for its options. Secrets come from
  * files or the environment, never from the command line, where other users could read them. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "ctl/args.h"
@@ -108,18 +110,20 @@ bool sl_args_credential(struct sl_ctl *c)
            (c->credential != NULL || credential(c, NULL, "STATUSLIST_BEARER", "Authorization: Bearer "));
 }
 
-/* A file that libcurl or OpenSSL reads later would be missed in the middle of the work, and in their words.
- */
+/* What libcurl or OpenSSL cannot read would be found in the middle of the work, and named in their words. Not
+ * by opening it: a pipe can be read once. */
 static bool can_be_read(const struct sl_option_row *o, const char *path)
 {
-    FILE *f = strcmp(path, "-") == 0 ? NULL : fopen(path, "rbe");
-    if (f == NULL && strcmp(path, "-") != 0) {
+    struct stat st;
+    if (strcmp(path, "-") == 0)
+        return true;
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0)
         sl_complain("--%s: %s: %m", o->name, path);
-        return false;
-    }
-    if (f != NULL)
-        fclose(f);
-    return true;
+    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        sl_complain("--%s: %s: is a directory; expected a file", o->name, path);
+    else
+        return true;
+    return false;
 }
 
 /* What was given is for this command, and its files are there. */
@@ -172,6 +176,17 @@ static bool find_command(const struct sl_ctl *c, const struct sl_command **ret)
     return check_options(c, command);
 }
 
+/* In our words and not in those of getopt, which --json would not have. `word`: the last that was looked at.
+ */
+static void refuse_option(const char *word)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    sl_complain(
+        "%s: unknown option, or one that needs another number of arguments; expected one of those that "
+        "statuslistctl --help lists",
+        optopt > 0 && optopt < 256 ? letter : word);
+}
+
 bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, const struct sl_command **ret_command)
 {
     enum { FIRST = 256 }; /* beyond the letters */
@@ -186,9 +201,10 @@ bool sl_args_read(int argc, char **argv, struct sl_ctl *ret, const struct sl_com
         options[i] = (struct option){sl_options[i].name, sl_options[i].argument != NULL, NULL, FIRST + i};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) /* what is wrong is said so from the start */
         ret->json = ret->json || strcmp(argv[i], "--json") == 0;
+    opterr = 0;
     for (int found; (found = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (found == '?')
-            sl_complain("expected one of the options that statuslistctl --help lists");
+            refuse_option(argv[optind - 1]);
         if (found == 'h')
             ret->help = true;
         else if (found == '?' || !take_option(ret, &sl_options[found - FIRST], optarg))

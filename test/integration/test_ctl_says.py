@@ -217,6 +217,19 @@ def test_a_credential_is_one_and_is_there(ctl, other, tmp_path):
     ctl("verify", "http://127.0.0.1:1/x", 0, code=5, credential=False, env={"STATUSLIST_API_KEY_FILE": "/nonexistent"})
 
 
+def test_a_credential_from_a_pipe(ctl, tmp_path):
+    """It can be read once, so it is."""
+    script = f'"$0" reserve tests --server {ctl.server} --api-key-file <(cat {ctl.key_file})'
+    subprocess.run(["bash", "-c", script, CTL], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    os.mkfifo(tmp_path / "pipe")
+    writer = subprocess.Popen(["cp", ctl.key_file, tmp_path / "pipe"])  # waits for who reads it
+    try:
+        ctl("reserve", "tests", "--api-key-file", tmp_path / "pipe", credential=False)
+    finally:
+        writer.kill()
+        writer.wait()
+
+
 # ---- the exit statuses of the manual page, one by one
 
 
@@ -261,7 +274,10 @@ def test_every_exit_status(ctl, certificate, other, tmp_path):
     (["export", "p", "f", "--check"], "--check is an option of import, not of export"),
     (["verify", "u", "1", "--server", "http://h"], "--server is an option of reserve, set and get, not of verify"),
     (["get", "u", "1", "--cacert", "/nonexistent"], "--cacert: /nonexistent: No such file"),
+    (["get", "u", "1", "--cacert", "/"], "--cacert: /: is a directory; expected a file"),
     (["get", "u", "1", "--client-cert", "/dev/null"], "--client-key is missing"),
+    (["get", "u", "1", "--nothing"], "--nothing: unknown option"),
+    (["get", "u", "1", "--json=x"], "--json=x: unknown option, or one that needs"), (["get", "u", "1", "-x"], "-x: unknown option"),
     (["export", "p", "f", "--redis-password-file", "/nonexistent"], "--redis-password-file: /nonexistent"),
 ])
 def test_the_command_line_is_checked(ctl, words, complaint):
