@@ -120,10 +120,20 @@ static bool is_whole(const json_t *j, json_int_t most)
     return json_is_integer(j) && json_integer_value(j) >= 0 && json_integer_value(j) <= most;
 }
 
+/* Whether it can be printed as it is, followed by a space: what must be changed for that is no URI (RFC
+ * 3986). */
+static bool is_uri(const char *text)
+{
+    size_t n = 0;
+    while (text[n] > ' ' && text[n] <= '~')
+        n++;
+    return n > 0 && text[n] == '\0';
+}
+
 static bool is_reference(const json_t *entry)
 {
     const char *uri = json_string_value(json_object_get(entry, "uri"));
-    return uri != NULL && *uri != '\0' && is_whole(json_object_get(entry, "index"), UINT32_MAX);
+    return uri != NULL && is_uri(uri) && is_whole(json_object_get(entry, "index"), UINT32_MAX);
 }
 
 static void print_references(FILE *to, const json_t *list)
@@ -134,11 +144,8 @@ static void print_references(FILE *to, const json_t *list)
     {
         if (!is_reference(entry))
             continue;
-        const char *uri = json_string_value(json_object_get(entry, "uri"));
-        char *tame = sl_tame(uri, strlen(uri));
-        fprintf(to, "%s %" JSON_INTEGER_FORMAT "\n", tame,
+        fprintf(to, "%s %" JSON_INTEGER_FORMAT "\n", json_string_value(json_object_get(entry, "uri")),
                 json_integer_value(json_object_get(entry, "index")));
-        free(tame);
     }
 }
 

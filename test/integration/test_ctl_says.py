@@ -101,7 +101,8 @@ def test_get_takes_the_right_answer(ctl, other):
 @pytest.mark.parametrize("answer, shown", [
     ({}, ""), ({"references": []}, ""), ({"references": {}}, ""), ({"uri": "x"}, ""), (b"oops", ""), (references(1, 2), "1 2"),
     (references(1, 2, 3, 4), "1 2 3 4"), (references(1, 2, "x"), "1 2"), (references(1, 2, -1), "1 2"), (references(1, 2**32, 3), "1 3"),
-    ({"references": [{"index": 1}, {"uri": "", "index": 2}, {"uri": 5, "index": 3}]}, "")])
+    ({"references": [{"index": 1}, {"uri": "", "index": 2}, {"uri": 5, "index": 3}]}, ""),
+    ({"references": [{"uri": u, "index": 1} for u in ("https://a/ 1", "https://a/\x1b", "https://\u00e4/")]}, "")])
 def test_reserve_is_complete_or_an_error(ctl, other, answer, shown):
     """What there is of references is shown, as nobody else will ever get them."""
     done = ctl("reserve", "p", 3, "--server", other.says(answer), code=5)
