@@ -23,7 +23,7 @@ TAKEN = {}  # (uri, index): its status
 def fixture(tmp_path_factory):
     m = Fixture()
     try:
-        m.prepare(package("statuslistd"))
+        m.prepare(package("statuslistd"), package("statuslistctl"))
         m.boot()
         yield m
     finally:
@@ -91,8 +91,7 @@ def check_all(fixture):
 
 
 def test_install_starts(fixture):
-    deb = package("statuslistd")
-    fixture.do("apt-get", "-qq", "-y", "install", f"/srv/{deb.name}", seconds=300)
+    fixture.do("apt-get", "-qq", "-y", "install", *[f"/srv/{package(name).name}" for name in ("statuslistd", "statuslistctl")], seconds=300)
     assert fixture.shows("ActiveState") == "active", fixture.journal()
     assert fixture.shows("SubState") == "running" and fixture.shows("StatusText") == "serving"
     assert fixture.do("systemctl", "is-enabled", "statuslistd").strip() == "enabled"

@@ -71,10 +71,15 @@ def test_packages_are_whole():
     """What script/package has left: each package, debug symbols, and what is needed as found by dpkg-shlibdeps."""
     folder = ROOT / "build" / "packages"
     names = {f.name.split("_")[0] for f in folder.glob("*.deb")}
-    assert names == {"statuslistd", "statuslistd-dbgsym", "libstatuslist0", "libstatuslist0-dbgsym", "libstatuslist-dev"}
+    assert names == {"statuslistd", "statuslistd-dbgsym", "statuslistctl", "statuslistctl-dbgsym", "libstatuslist0", "libstatuslist0-dbgsym", "libstatuslist-dev"}
     needed = run("dpkg-deb", "-f", next(folder.glob("statuslistd_*.deb")), "Depends")
     for library in ("libh2o-evloop", "libhiredis", "libjwt", "libyaml", "libssl"):
         assert library in needed
+    assert not any("./usr/bin/statuslistctl" in run("dpkg-deb", "-c", f) for f in folder.glob("statuslistd_*.deb"))
+    listed = run("dpkg-deb", "-c", next(folder.glob("statuslistctl_*.deb")))
+    for path in ("/usr/bin/statuslistctl", "/man1/statuslistctl.1.gz", "/bash-completion/completions/statuslistctl",
+                 "/zsh/vendor-completions/_statuslistctl", "/fish/vendor_completions.d/statuslistctl.fish"):
+        assert path in listed
     listed = run("dpkg-deb", "-c", next(folder.glob("libstatuslist-dev_*.deb")))
     for path in ("/usr/include/statuslist/verify.h", "/pkgconfig/statuslist.pc", "/libstatuslist.a", "/libstatuslist.so ->"):
         assert path in listed
