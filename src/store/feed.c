@@ -108,9 +108,17 @@ static void subscribe_channels(struct sl_conn *c)
         sl_conn_up(c);
 }
 
+/* While it cannot write to its disk, Redis refuses PING too, and goes on to pass messages; likewise while a
+ * script keeps it busy. */
+static bool is_alive(const struct redisReply *reply)
+{
+    return reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "MISCONF ", 8) == 0 ||
+           strncmp(reply->str, "BUSY ", 5) == 0;
+}
+
 static void on_pong(struct sl_conn *c, const struct redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR)
+    if (!is_alive(reply))
         sl_conn_refused(c, "PING", reply);
 }
 
