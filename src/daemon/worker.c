@@ -41,7 +41,7 @@ static void begin_drain(struct sl_worker *w)
     sl_http_drain(w->http);
     sl_pool_worker_drain(&w->pool);
     sl_timer_init(&w->drain_tick, on_drain_tick, w);
-    sl_timer_start(w->loop, &w->drain_tick, 0);
+    sl_timer_start(w->loop, &w->drain_tick, DRAIN_TICK_NS);
 }
 
 static void on_mail(void *arg, struct sl_mail *m)

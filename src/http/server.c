@@ -22,6 +22,7 @@
 #include "worker/worker.h"
 
 #define ACCEPTS_PER_TURN 16
+#define ACCEPTS_AT_END 4096 /* more than the kernel keeps waiting for one listener by default */
 /* TCP_USER_TIMEOUT: h2o itself would wait forever for a client that stopped reading. */
 #define WRITE_STALL_MS 30000
 
@@ -231,17 +232,26 @@ static int end_connection(h2o_req_t *req, void *arg)
     return 0;
 }
 
+/* Clients whose connections wait in the kernel would be reset; they are answered like those before them, if
+ * their requests are here by the next call. */
+static void close_listener(struct sl_listener *listener)
+{
+    for (unsigned i = 0; i < ACCEPTS_AT_END && accept_one(listener); i++) {
+    }
+    h2o_socket_read_stop(listener->sock);
+    h2o_socket_close(listener->sock);
+}
+
 void sl_http_drain(struct sl_http_thread *t)
 {
     if (!t->draining) {
         t->draining = true;
-        for (unsigned i = 0; i < t->listener_count; i++) {
-            h2o_socket_read_stop(t->listeners[i].sock);
-            h2o_socket_close(t->listeners[i].sock);
-        }
-        t->listener_count = 0;
         /* Not h2o_context_request_shutdown: it starts an HTTP/2 timer that would outlive the context. */
         t->ctx.shutdown_requested = 1;
+        for (unsigned i = 0; i < t->listener_count; i++)
+            close_listener(&t->listeners[i]);
+        t->listener_count = 0;
+        return;
     }
     sl_tls_drain(&t->tls);
     t->http->conf.http1.callbacks.foreach_request(&t->ctx, end_connection, NULL);

@@ -36,8 +36,9 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
                           struct sl_keeper *keeper);
 /* Takes over the bound and listening descriptor. */
 void sl_http_listen(struct sl_http_thread *t, int fd, enum sl_listener_kind kind);
-/* Stops accepting; idle connections are closed, busy ones after their answer. Call again until no connection
- * is left. */
+/* Call it again, some milliseconds apart, until no connection is left. The first call takes the connections
+ * that wait to be accepted, and then no more; each later one closes idle connections, and lets busy ones end
+ * after their answer. */
 void sl_http_drain(struct sl_http_thread *t);
 /* Closes every connection, in whatever state; they are gone after one or two turns of the loop. */
 void sl_http_cut(struct sl_http_thread *t);

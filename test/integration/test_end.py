@@ -112,3 +112,21 @@ def test_who_has_not_read_its_lists_calls_none_unknown(fixture, delay):
     while ask_all():
         pass
     assert service.wait_end(20) == 0
+
+
+def test_listeners_take_who_waits_before_they_close(fixture):
+    """Connections that the kernel has taken, and their requests, while the service stood still: all are answered, none is reset."""
+    service = fixture.service(None, shutdown={"deadline": "5s"}).start()
+    with service.client() as c:
+        path = path_of(c.reserve()[0][0])
+        assert c.get(path).status == 200
+    service.pause()
+    waiting = [Connection(service.public).open() for _ in range(100)]
+    for w in waiting:
+        w.send_request("GET", path)
+    service.process.send_signal(signal.SIGTERM)
+    service.resume()
+    answers = [w.read_response() for w in waiting]
+    assert [r.status for r in answers] == [200] * 100
+    assert all(w.closed_by_peer() for w in waiting)
+    assert service.wait_end(20) == 0
