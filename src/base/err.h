@@ -24,6 +24,7 @@
     X(CONTENT_TOO_LARGE, 413, "CONTENT_TOO_LARGE", "The request body is too large")                          \
     X(URI_TOO_LONG, 414, "URI_TOO_LONG", "The request target is too long")                                   \
     X(UNSUPPORTED_MEDIA_TYPE, 415, "UNSUPPORTED_MEDIA_TYPE", "The media type of the body is not supported")  \
+    X(EXPECTATION_FAILED, 417, "EXPECTATION_FAILED", "The expectation of the request cannot be met")         \
     X(IDEMPOTENCY_KEY_REUSED, 422, "IDEMPOTENCY_KEY_REUSED",                                                 \
       "The Idempotency-Key was used for a different request")                                                \
     X(RATE_LIMIT_REACHED, 429, "RATE_LIMIT_REACHED", "Not enough references are ready")                      \

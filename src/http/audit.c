@@ -9,7 +9,6 @@
 #include "worker/keyed.h"
 
 #define INDICES 1000     /* of one line */
-#define REQUEST_ID 128   /* bytes of X-Request-Id that are kept */
 #define PREFIX_ROOM 1400 /* time, request, credential, client, pool, action, outcome */
 
 bool sl_audit_stops(const struct sl_http *h)
@@ -189,7 +188,7 @@ void sl_audit_answer(const struct sl_call *c, struct sl_audit *a, struct sl_span
 void sl_audit_gone(const struct sl_call *c, const struct sl_audit *a)
 {
     struct sl_call gone = *c;
-    gone.req = NULL; /* it is being taken apart, so its address and its id cannot be read any more */
+    gone.req = NULL; /* it is being taken apart: its address cannot be read any more, its memory still can */
     sl_audit_write(&gone, a, SL_ERR_OUTCOME_UNKNOWN);
 }
 
@@ -203,16 +202,6 @@ static void put_time(struct sl_buf *b)
     gmtime_r(&s, &tm);
     sl_buf_printf(b, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
                   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
-}
-
-static void put_request_id(struct sl_buf *b, const h2o_req_t *req)
-{
-    ssize_t at = h2o_find_header_by_str(&req->headers, H2O_STRLIT("x-request-id"), -1);
-    if (at < 0)
-        return;
-    h2o_iovec_t id = req->headers.entries[at].value;
-    sl_buf_puts(b, ",\"request\":");
-    sl_buf_json(b, sl_span(id.base, id.len < REQUEST_ID ? id.len : REQUEST_ID));
 }
 
 static void put_client(struct sl_buf *b, h2o_req_t *req)
@@ -242,9 +231,9 @@ void sl_audit_write(const struct sl_call *c, const struct sl_audit *a, enum sl_e
     struct sl_buf prefix, out;
     sl_buf_over(&prefix, mem, sizeof mem);
     put_time(&prefix);
-    if (c->req != NULL)
-        put_request_id(&prefix, c->req);
-    sl_buf_puts(&prefix, ",\"credential\":\"");
+    sl_buf_puts(&prefix, ",\"request\":\"");
+    sl_buf_put(&prefix, c->id.at, c->id.len);
+    sl_buf_puts(&prefix, "\",\"credential\":\"");
     char credential[2 * sizeof a->credential];
     sl_hex_encode(a->credential, sizeof a->credential, credential);
     sl_buf_put(&prefix, credential, sizeof credential);

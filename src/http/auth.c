@@ -84,7 +84,8 @@ static void count_bearer(struct sl_http_thread *t, enum sl_bearer_outcome outcom
 static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
 {
     count_bearer(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
-    sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail));
+    sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail),
+           SL_KN("request", c->id.at, c->id.len));
     return refuse_caller(c, k, r);
 }
 
@@ -192,14 +193,13 @@ bool sl_authenticate(const struct sl_call *c, struct sl_identity *ret)
     const struct sl_credentials *all = sl_http_credentials(c->t->http);
     const struct sl_keyring *k = all->keyring;
     const struct sl_fields *fields = c->f;
-    struct sl_span token;
-    /* While no pool takes bearer tokens, Authorization is ignored: a proxy may have put it there. */
-    bool bears = sl_keyring_takes_bearers(k) && fields->authorizations > 0 &&
-                 (fields->authorizations > 1 || sl_bearer_field(fields->authorization, &token));
-    if (fields->api_keys > 1 || (bears && fields->authorizations > 1) || (bears && fields->api_keys > 0))
+    /* While no pool takes bearer tokens, and where the scheme is another one, Authorization is ignored: a
+     * proxy may have put it there. */
+    bool bears = sl_keyring_takes_bearers(k) && fields->bears;
+    if (fields->api_keys > 1 || (bears && (fields->authorizations > 1 || fields->api_keys > 0)))
         return refuse_caller(c, k, TWO_CREDENTIALS);
     if (bears)
-        return authenticate_bearer(c, all, token, ret);
+        return authenticate_bearer(c, all, fields->bearer, ret);
     if (fields->api_keys == 0)
         return refuse_caller(c, k, NO_CREDENTIAL);
     sl_sha256(c->t->hasher, fields->api_key.at, fields->api_key.len, ret->hash);

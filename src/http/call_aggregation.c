@@ -175,7 +175,8 @@ void sl_call_aggregation(struct sl_call *c)
     }
     struct catalog *catalog = current_catalog(thread, pool);
     struct sl_span etag = sl_span(catalog->etag, ETAG_LEN);
-    if (c->f->if_matches > 0 && !sl_etag_matches_strongly(c->f->if_match, c->f->if_matches, etag)) {
+    if (c->f->if_match.count > 0 &&
+        !sl_etag_matches_strongly(sl_lines(&c->f->if_match), c->f->if_match.count, etag)) {
         sl_respond_error(c, SL_ERR_PRECONDITION_FAILED, "The lists of the pool have changed");
         return;
     }
@@ -185,7 +186,8 @@ void sl_call_aggregation(struct sl_call *c)
                        sl_call_decimal(c, "max-age=", sl_pool_options(pool)->ttl_ms / 1000));
     sl_call_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
     sl_call_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
-    if (c->f->if_none_matches > 0 && sl_etag_matches(c->f->if_none_match, c->f->if_none_matches, etag))
+    if (c->f->if_none_match.count > 0 &&
+        sl_etag_matches(sl_lines(&c->f->if_none_match), c->f->if_none_match.count, etag))
         sl_respond_empty(c, 304);
     else
         sl_respond_json(c, catalog->json, catalog->len);

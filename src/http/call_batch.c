@@ -206,7 +206,8 @@ static void set_all(const struct sl_call *c, const struct sl_identity *who,
                     const struct sl_update_entry *entry, size_t n)
 {
     if (n == 0) {
-        sl_respond_empty(c, 204);
+        sl_respond_error(c, SL_ERR_MALFORMED_REQUEST,
+                         "\"statusListReferences\" is empty; send at least one entry");
         return;
     }
     struct sl_batch_entry *entries = calloc(n, sizeof *entries);

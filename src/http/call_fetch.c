@@ -106,8 +106,9 @@ static const struct sl_span offers[OFFERS] = {
 
 static enum sl_err choose_variant(const struct sl_fields *fields, enum sl_variant *ret)
 {
-    int offer =
-        fields->accepts > 0 ? sl_accept_media(fields->accept, fields->accepts, offers, OFFERS) : OFFER_JWT;
+    int offer = fields->accept.count > 0
+                    ? sl_accept_media(sl_lines(&fields->accept), fields->accept.count, offers, OFFERS)
+                    : OFFER_JWT;
     if (offer < 0)
         return SL_ERR_NOT_ACCEPTABLE;
     if (offer == OFFER_CWT) { /* never encoded: a compressed list does not get smaller */
@@ -115,8 +116,8 @@ static enum sl_err choose_variant(const struct sl_fields *fields, enum sl_varian
         return SL_OK;
     }
     bool identity = true;
-    bool gzip = fields->accept_encodings > 0 &&
-                sl_accept_gzip(fields->accept_encoding, fields->accept_encodings, &identity);
+    bool gzip = fields->accept_encoding.count > 0 &&
+                sl_accept_gzip(sl_lines(&fields->accept_encoding), fields->accept_encoding.count, &identity);
     /* If the client accepts neither, it gets the plain form (RFC 9110 section 12.5.3 allows that). */
     *ret = gzip ? SL_VARIANT_JWT_GZIP : SL_VARIANT_JWT;
     return SL_OK;
@@ -126,8 +127,8 @@ static enum sl_err choose_variant(const struct sl_fields *fields, enum sl_varian
 static bool precondition_fails(const struct sl_fields *fields, const struct sl_token *token,
                                struct sl_span etag)
 {
-    if (fields->if_matches > 0)
-        return !sl_etag_matches_strongly(fields->if_match, fields->if_matches, etag);
+    if (fields->if_match.count > 0)
+        return !sl_etag_matches_strongly(sl_lines(&fields->if_match), fields->if_match.count, etag);
     int64_t since;
     return fields->has_unmodified_since && sl_http_date(fields->if_unmodified_since, &since) &&
            token->iat > since;
@@ -137,8 +138,8 @@ static bool precondition_fails(const struct sl_fields *fields, const struct sl_t
 static bool not_modified(const struct sl_call *c, const struct sl_fields *fields,
                          const struct sl_token *token, const struct sl_token_body *body, int64_t now)
 {
-    if (fields->if_none_matches > 0)
-        return sl_etag_matches(fields->if_none_match, fields->if_none_matches, body->etag);
+    if (fields->if_none_match.count > 0)
+        return sl_etag_matches(sl_lines(&fields->if_none_match), fields->if_none_match.count, body->etag);
     int64_t since;
     /* A date identifies the token only if no other token had, or can still get, the same second: of this
      * process, one before it, or another instance, whose tokens the reader may have as well. */
@@ -147,22 +148,39 @@ static bool not_modified(const struct sl_call *c, const struct sl_fields *fields
            sl_http_date(fields->if_modified_since, &since) && token->iat <= since;
 }
 
+/* A second less than is left, because `now` was rounded down; and one more, because caches that count in
+ * seconds show a copy through its last one. */
+#define ROUNDING_S 2
+
+/* Where a cache stands in between, it must not show a copy beyond its time either, as some do by default. */
+static struct sl_span cache_control(const struct sl_call *c, const struct sl_token *token, int64_t now)
+{
+    uint64_t left = (uint64_t)(token->exp - now), fresh = left > ROUNDING_S ? left - ROUNDING_S : 0;
+    uint64_t age = token->ttl != 0 && token->ttl < fresh ? token->ttl : fresh;
+    struct sl_span span = sl_call_decimal(c, "max-age=", age);
+    static const char at_once[] = ", stale-while-revalidate=0";
+    if (!c->t->http->options->shared_cache)
+        return span;
+    char *text = sl_call_alloc(c, span.len + sizeof at_once);
+    memcpy(text, span.at, span.len);
+    memcpy(text + span.len, at_once, sizeof at_once - 1);
+    return sl_span(text, span.len + sizeof at_once - 1);
+}
+
 static void add_headers(const struct sl_call *c, const struct sl_token *token,
                         const struct sl_token_body *body, int64_t now)
 {
     h2o_mem_pool_t *pool = &c->req->pool;
     h2o_headers_t *headers = &c->req->res.headers;
-    uint64_t left = (uint64_t)(token->exp - now);
-    uint64_t age = token->ttl != 0 && token->ttl < left ? token->ttl : left;
-    struct sl_span cache = sl_call_decimal(c, "max-age=", age);
+    struct sl_span cache = cache_control(c, token, now);
     h2o_add_header(pool, headers, H2O_TOKEN_ETAG, NULL, body->etag.at, body->etag.len);
     h2o_add_header(pool, headers, H2O_TOKEN_LAST_MODIFIED, NULL, token->last_modified,
                    sizeof token->last_modified);
     h2o_add_header(pool, headers, H2O_TOKEN_CACHE_CONTROL, NULL, cache.at, cache.len);
     h2o_add_header(pool, headers, H2O_TOKEN_VARY, NULL, H2O_STRLIT("Accept, Accept-Encoding"));
     h2o_add_header(pool, headers, H2O_TOKEN_ACCESS_CONTROL_ALLOW_ORIGIN, NULL, H2O_STRLIT("*"));
-    h2o_add_header_by_str(pool, headers, H2O_STRLIT("access-control-expose-headers"), 0, NULL,
-                          H2O_STRLIT("ETag"));
+    static const h2o_token_t expose = {.buf = {H2O_STRLIT("access-control-expose-headers")}};
+    h2o_add_header(pool, headers, &expose, NULL, H2O_STRLIT("ETag"));
 }
 
 static void serve_token(const struct sl_call *c, const struct sl_fields *fields, const struct sl_list *list,
@@ -305,8 +323,8 @@ void sl_call_preflight(struct sl_call *c)
     sl_call_add_header(c, "access-control-allow-origin", SL_SPAN("*"));
     sl_call_add_header(c, "access-control-allow-methods", SL_SPAN("GET, HEAD, OPTIONS"));
     sl_call_add_header(c, "access-control-allow-headers",
-                       SL_SPAN("Accept, If-None-Match, If-Modified-Since"));
+                       SL_SPAN("Accept, If-None-Match, If-Modified-Since, X-Request-Id"));
     sl_call_add_header(c, "access-control-max-age", SL_SPAN("86400"));
-    sl_call_add_header(c, "access-control-expose-headers", SL_SPAN("ETag"));
+    sl_call_add_header(c, "access-control-expose-headers", SL_SPAN(SL_CORS_EXPOSED));
     sl_respond_empty(c, 204);
 }

@@ -239,6 +239,35 @@ static uint32_t read_amount(const struct sl_call *c, const struct sl_pool *pool)
     return (uint32_t)n;
 }
 
+/* Whether the body says nothing: clients that cannot send none send one of these. */
+static bool is_empty_body(struct sl_span body)
+{
+    char said[5]; /* without white space */
+    size_t n = 0;
+    for (size_t i = 0; i < body.len; i++) {
+        char byte = body.at[i];
+        if (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n')
+            continue;
+        if (n == sizeof said)
+            return false;
+        said[n++] = byte;
+    }
+    struct sl_span text = sl_span(said, n);
+    return n == 0 || sl_span_eq(text, SL_SPAN("{}")) || sl_span_eq(text, SL_SPAN("null"));
+}
+
+/* A body with an amount would be ignored, and the caller would wonder about one reference. False: answered.
+ */
+static bool has_no_body(const struct sl_call *c)
+{
+    if (is_empty_body(sl_call_entity(c)))
+        return true;
+    sl_respond_error(c, SL_ERR_MALFORMED_REQUEST,
+                     "A reservation has no body: send the amount in the query, as in "
+                     "/pools/NAME/new-references?amount=5");
+    return false;
+}
+
 void sl_call_reserve(struct sl_call *c)
 {
     struct sl_identity who;
@@ -251,7 +280,7 @@ void sl_call_reserve(struct sl_call *c)
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
         return;
     }
-    uint32_t n = read_amount(c, pool);
+    uint32_t n = has_no_body(c) ? read_amount(c, pool) : 0;
     if (n == 0 || !sl_admit(c, &who, pool, SL_LIMIT_RESERVATIONS, n))
         return;
     const char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};

@@ -6,7 +6,6 @@
 #include "worker/visible.h"
 
 #define VERSIONS_SHOWN 64
-#define PREFER_LINES 4
 
 static void add_field(const struct sl_call *c, const char *name, size_t name_len, struct sl_span value)
 {
@@ -146,15 +145,15 @@ static void hold_answer(struct sl_pending_call *pending, struct sl_list *const *
 /* In seconds, at most limits.wait; 0: the answer is sent at once. */
 static uint32_t preferred_wait(const struct sl_call *c)
 {
-    struct sl_span lines[PREFER_LINES];
+    const h2o_headers_t *headers = &c->req->headers;
+    ssize_t at = h2o_find_header_by_str(headers, H2O_STRLIT("prefer"), -1);
+    if (at == -1)
+        return 0;
+    struct sl_span *lines = sl_call_alloc(c, headers->size * sizeof *lines);
     size_t count = 0;
-    ssize_t at = -1;
-    while (count < PREFER_LINES &&
-           (at = h2o_find_header_by_str(&c->req->headers, H2O_STRLIT("prefer"), at)) != -1) {
-        h2o_iovec_t value = c->req->headers.entries[at].value;
-        lines[count++] = sl_span(value.base, value.len);
-    }
-    uint32_t seconds = count > 0 ? sl_prefer_wait(lines, count) : 0;
+    for (; at != -1; at = h2o_find_header_by_str(headers, H2O_STRLIT("prefer"), at))
+        lines[count++] = sl_header_value(&headers->entries[at]);
+    uint32_t seconds = sl_prefer_wait(lines, count);
     uint32_t most = c->t->http->options->limits.wait_ms / 1000;
     return seconds < most ? seconds : most;
 }

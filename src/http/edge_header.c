@@ -3,15 +3,6 @@
 #include "base/number.h"
 #include "http/field.h"
 
-static struct sl_span trim_spaces(struct sl_span s)
-{
-    while (s.len > 0 && s.at[0] == ' ')
-        s = sl_span(s.at + 1, s.len - 1);
-    while (s.len > 0 && s.at[s.len - 1] == ' ')
-        s.len--;
-    return s;
-}
-
 /* A String of RFC 8941 section 4.2.5; `s` keeps what follows it. */
 static bool read_string(struct sl_span *s, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
 {
@@ -46,7 +37,7 @@ static bool read_bare(struct sl_span s, char out[static SL_IDEMPOTENCY_KEY], siz
 
 bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY], size_t *ret_len)
 {
-    struct sl_span s = trim_spaces(field);
+    struct sl_span s = sl_field_trim(field);
     size_t n = 0;
     if (s.len == 0)
         return false;
@@ -86,13 +77,24 @@ static bool is_wait(struct sl_span member, uint32_t *ret)
     struct sl_span name;
     if (!sl_field_token(&member, &name) || !sl_field_is(name, SL_SPAN("wait")))
         return false;
-    member = trim_spaces(member);
+    member = sl_field_trim(member);
     if (!sl_field_char(&member, '='))
         return false;
     size_t end = 0;
     while (end < member.len && member.at[end] != ';')
         end++;
-    return read_seconds(trim_spaces(sl_span(member.at, end)), ret);
+    return read_seconds(sl_field_trim(sl_span(member.at, end)), ret);
+}
+
+bool sl_is_request_id(struct sl_span s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+              c == '_' || c == '-'))
+            return false;
+    }
+    return s.len > 0 && s.len <= SL_REQUEST_ID;
 }
 
 uint32_t sl_prefer_wait(const struct sl_span *lines, size_t count)

@@ -1,4 +1,4 @@
-/* Header fields of requests that change something: Idempotency-Key and Prefer. */
+/* Header fields that are read on their own: Idempotency-Key, Prefer, X-Request-Id. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,3 +16,9 @@ bool sl_idempotency_key(struct sl_span field, char out[static SL_IDEMPOTENCY_KEY
  * SL_PREFER_WAIT. 0: there is none, or none that can be understood; preferences are no errors. */
 #define SL_PREFER_WAIT 1000000u
 uint32_t sl_prefer_wait(const struct sl_span *lines, size_t count);
+
+/* 1 to SL_REQUEST_ID of letters, digits, `.`, `_` and `-`: nothing that could end a line, a string or a
+ * field.
+ */
+#define SL_REQUEST_ID 64
+bool sl_is_request_id(struct sl_span s);

@@ -31,7 +31,7 @@ static void skip_space(struct sl_span *rest)
     *rest = advance(*rest, n);
 }
 
-static struct sl_span trim_spaces(struct sl_span s)
+struct sl_span sl_field_trim(struct sl_span s)
 {
     skip_space(&s);
     while (s.len > 0 && is_space(s.at[s.len - 1]))
@@ -65,7 +65,7 @@ bool sl_field_next(struct sl_field_list *list, struct sl_span *ret)
         }
         size_t begin = list->at, end = member_end(line, begin);
         list->at = end + 1;
-        struct sl_span member = trim_spaces(sl_span(line.at + begin, end - begin));
+        struct sl_span member = sl_field_trim(sl_span(line.at + begin, end - begin));
         if (member.len > 0) {
             *ret = member;
             return true;

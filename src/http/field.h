@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include "base/span.h"
 
+/* Without the white space around it: blanks and tabs, which are no part of a value (section 5.5). */
+struct sl_span sl_field_trim(struct sl_span s);
+
 /* All lines of one field as one list. Start with {.fields = lines, .count = n}. */
 struct sl_field_list {
     const struct sl_span *fields;

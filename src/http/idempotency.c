@@ -69,7 +69,7 @@ static bool read_key(const struct sl_call *c, const h2o_header_t *line, char out
                      size_t *ret_len, ssize_t at)
 {
     bool again = h2o_find_header_by_str(&c->req->headers, H2O_STRLIT("idempotency-key"), at) != -1;
-    if (!again && sl_idempotency_key(sl_span(line->value.base, line->value.len), out, ret_len))
+    if (!again && sl_idempotency_key(sl_header_value(line), out, ret_len))
         return true;
     sl_respond_error(c, SL_ERR_MALFORMED_REQUEST,
                      "Idempotency-Key must be given once, as a string of 1 to 255 characters in quotes");

@@ -1,9 +1,9 @@
 #include "http/metrics.h"
 
-static const int statuses[] = {200, 204, 304, 400, 401, 403, 404, 405, 406, 409,
-                               413, 414, 415, 422, 429, 431, 500, 501, 503};
-static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401", "403",   "404",
-                                               "405", "406", "409", "413", "414", "415",   "422",
+static const int statuses[] = {200, 204, 304, 400, 401, 403, 404, 405, 406, 409, 412,
+                               413, 414, 415, 417, 422, 429, 431, 500, 501, 503};
+static const char *const sl_http_statuses[] = {"200", "204", "304", "400", "401", "403",   "404", "405",
+                                               "406", "409", "412", "413", "414", "415",   "417", "422",
                                                "429", "431", "500", "501", "503", "other", NULL};
 
 static const char *const sl_tls_results[] = {"full", "resumed", "failed", "timeout", NULL};

@@ -97,7 +97,8 @@ const struct sl_option sl_http_option_rows[] = {
      .offset = AT(shared_cache),
      .fallback = "false",
      .help = "Whether a CDN or another shared cache stands between this service and verifiers. Verifiers may "
-             "then see a change one ttl later, and `Status-Visible-By` allows for it."},
+             "then see a change one ttl later: `Status-Visible-By` allows for it, and tokens have "
+             "`stale-while-revalidate=0`."},
     {.name = "audit.file",
      .type = SL_OPT_TEXT,
      .offset = AT(audit_file),

@@ -16,6 +16,7 @@
 #include "http/call_aggregation.h"
 #include "http/call_fetch.h"
 #include "http/idempotency.h"
+#include "http/own_errors.h"
 #include "http/pressure.h"
 #include "http/thread.h"
 #include "loop/mailbox.h"
@@ -69,6 +70,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
         handler->super.on_req = on_req;
         handler->kind = (enum sl_listener_kind)kind;
         h->hosts[kind][0] = host;
+        sl_own_errors_init(host, handler->kind);
     }
     return h;
 }
@@ -200,6 +202,7 @@ void sl_http_thread_start(struct sl_http_thread *t, struct sl_loop *loop, struct
     t->bearers = sl_bearers_new();
     t->shares = sl_token_shares_new();
     t->catalogs = sl_catalogs_new(t->http->shared);
+    sl_random(&sl_clock_system, &t->made_id, sizeof t->made_id);
     sl_tls_accepts_init(&t->tls, loop, t->metrics, on_connection_closed, t);
     if (worker != NULL)
         sl_pool_worker_on_replaced(worker, sl_token_shares_drop, t->shares);

@@ -60,6 +60,7 @@ struct sl_http_thread {
     unsigned listener_count;
     uint32_t connections, max_connections;
     bool accepting, draining;
+    uint64_t made_id;   /* call.c: the last request id, from a random one on */
     uint64_t wall_turn; /* call_fetch.c: the turn for which it read the clock, and what that said */
     int64_t wall_s;
     struct sl_tls_accepts tls;

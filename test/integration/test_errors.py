@@ -74,6 +74,9 @@ TABLE = [
     ("reserve", "amount a word", "POST", RESERVE + "?amount=ten", KEY, "", 400, "MALFORMED_REQUEST"),
     ("reserve", "amount empty", "POST", RESERVE + "?amount=", KEY, "", 400, "MALFORMED_REQUEST"),
     ("reserve", "amount twice", "POST", RESERVE + "?amount=1&amount=1", KEY, "", 400, "MALFORMED_REQUEST"),
+    ("reserve", "amount in a body", "POST", RESERVE, JSON, '{"amount": 5}', 400, "MALFORMED_REQUEST"),
+    ("reserve", "amount in a form", "POST", RESERVE, {**KEY, "Content-Type": "application/x-www-form-urlencoded"}, "amount=5", 400,
+     "MALFORMED_REQUEST"),
     ("reserve", "GET", "GET", RESERVE, KEY, None, 405, "METHOD_NOT_ALLOWED"),
     ("update", "no key", "PATCH", UPDATE, {"Content-Type": "application/json"}, ONE, 401, "UNAUTHORIZED"),
     ("update", "no content type", "PATCH", UPDATE, KEY, ONE, 415, "UNSUPPORTED_MEDIA_TYPE"),
@@ -108,6 +111,8 @@ TABLE = [
     ("batch-update", "no JSON", "PATCH", BATCH, JSON, "x", 400, "MALFORMED_REQUEST"),
     ("batch-update", "no references", "PATCH", BATCH, JSON, '{"value":1}', 400, "MALFORMED_REQUEST"),
     ("batch-update", "references no list", "PATCH", BATCH, JSON, '{"statusListReferences":{},"value":1}', 400, "MALFORMED_REQUEST"),
+    ("batch-update", "no entries", "PATCH", BATCH, JSON, '{"statusListReferences":[],"value":1}', 400, "MALFORMED_REQUEST"),
+    ("batch-update", "no entries, spaced", "PATCH", BATCH, JSON, '{ "statusListReferences" : [ ] }', 400, "MALFORMED_REQUEST"),
     ("batch-update", "an entry is no object", "PATCH", BATCH, JSON, many([ITEM, "1"]), 400, "MALFORMED_REQUEST"),
     ("batch-update", "no value anywhere", "PATCH", BATCH, JSON, many([ITEM], ""), 400, "MALFORMED_REQUEST"),
     ("batch-update", "an unknown member", "PATCH", BATCH, JSON, many([ITEM], ',"value":1,"x":1'), 400, "MALFORMED_REQUEST"),
@@ -169,16 +174,36 @@ def test_at_least_ten_a_call():
 
 
 def test_the_parser_of_http_itself(service, facts):
-    """These never reach a handler; the answers are the library's, the connection ends."""
+    """Bytes that are not HTTP never reach a handler: the answer is the library's, the connection ends."""
     for raw in (b"GET\r\n\r\n", b"GET / HTTP/2.0\r\n\r\n", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"\x16\x03\x01\x02\x00\r\n\r\n"):
         with Connection(service.public) as c:
             c.send(raw)
             assert c.read_response().status == 400 and c.closed_by_peer()
-    with Connection(service.public) as c:
-        c.send_request("PATCH", UPDATE, {**JSON, "Content-Length": "1000000"})
-        assert c.read_response().status == 413 and c.closed_by_peer()
     with Client(service) as c:
         assert c.get(facts["P"]).status == 200
+
+
+BY_THE_LIBRARY = [
+    ("a body over the limit", {"Content-Length": "1000000"}, b"", 413, "CONTENT_TOO_LARGE"),
+    ("no length", {"Content-Length": "ten"}, b"", 400, "MALFORMED_REQUEST"),
+    ("an unknown coding", {"Transfer-Encoding": "gzip"}, b"", 400, "MALFORMED_REQUEST"),
+    ("a broken chunk", {"Transfer-Encoding": "chunked"}, b"x\r\n", 400, "MALFORMED_REQUEST"),
+    ("an unknown expectation", {"Content-Length": "2", "Expect": "miracles"}, b"", 417, "EXPECTATION_FAILED"),
+]
+
+
+@pytest.mark.parametrize("row", BY_THE_LIBRARY, ids=[r[0].replace(" ", "_") for r in BY_THE_LIBRARY])
+def test_what_the_library_refuses_looks_like_all_errors(service, row):
+    """libh2o answers these before a handler is asked; the form is ours, they are counted, and the connection ends."""
+    _, headers, body, status, code = row
+    counted = service.metric("http_requests_total", None, route="none", status=str(status))
+    with Connection(service.public) as c:
+        head = "".join(f"{k}: {v}\r\n" for k, v in {**JSON, "Host": "x", "X-Request-Id": "mine", **headers}.items())
+        c.send(f"PATCH {UPDATE} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        r = c.read_response()
+        assert (r.status, r.problem()["code"], r["x-request-id"]) == (status, code, "mine") and c.closed_by_peer()
+        assert r["cache-control"] == "no-store" and r["access-control-allow-origin"] == "*"
+    assert service.metric("http_requests_total", None, route="none", status=str(status)) == counted + 1
 
 
 def test_write_the_table(service, facts):

@@ -31,6 +31,9 @@ def update_of(reference, value):
 HEAD = "PATCH /status-lists/update HTTP/1.1\r\nHost: x\r\nx-API-key: key-of-tests\r\nCONTENT-TYPE: application/json; charset=UTF-8\r\n"
 
 
+ISSUER = {"X-Api-Key": "key-of-tests", "Content-Type": "application/json"}
+
+
 def test_a_body_in_chunks(service, reference):
     body = update_of(reference, 1)
     with Connection(service.public) as c:
@@ -149,3 +152,171 @@ def test_a_body_at_its_limit(fixture):
                 k.send_request("PATCH", "/status-lists/update", {"X-Api-Key": c.key, "Content-Type": "application/json"},
                                body + b" " * (size - len(body)))
                 assert k.read_response().status == status
+
+
+# ---- how long a connection lives
+
+
+SHAPES = [  # fields, and whether the connection is used again (RFC 9112 section 9.3)
+    ("no Connection", "1.1", (), True),
+    ("as the JDK sends it", "1.1", (("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAEAAEAA")), True),
+    ("as HttpClient 5 sends it", "1.1", (("Connection", "keep-alive"), ("Upgrade", "TLS/1.2"), ("Connection", "Upgrade")), True),
+    ("TE", "1.1", (("Connection", "TE"), ("TE", "trailers")), True),
+    ("a word of no meaning", "1.1", (("Connection", "x-something"),), True),
+    ("nothing in it", "1.1", (("Connection", ""),), True),
+    ("keep-alive", "1.1", (("Connection", "Keep-Alive"), ("Keep-Alive", "timeout=5")), True),
+    ("close", "1.1", (("Connection", "close"),), False),
+    ("close at the end", "1.1", (("Connection", "TE, Close"),), False),
+    ("close at the front", "1.1", (("Connection", "close,TE"),), False),
+    ("close in the middle", "1.1", (("Connection", "a , CLOSE , b"),), False),
+    ("close beside keep-alive", "1.1", (("Connection", "keep-alive, close"),), False),
+    ("close in an earlier line", "1.1", (("Connection", "close"), ("Connection", "keep-alive")), False),
+    ("close in a later line", "1.1", (("Connection", "TE"), ("Connection", "close")), False),
+    ("1.0", "1.0", (), False),
+    ("1.0, keep-alive", "1.0", (("Connection", "keep-alive"),), True),
+    ("1.0, close beside keep-alive", "1.0", (("Connection", "keep-alive, close"),), False),
+    ("1.0, another word", "1.0", (("Connection", "TE"),), False),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[s[0].replace(" ", "_") for s in SHAPES])
+def test_which_connections_persist(service, reference, shape):
+    _, version, fields, persists = shape
+    more = "".join(f"{k}: {v}\r\n" for k, v in fields)
+    target = path_of(reference[0])
+    update = update_of(reference, 0)
+    requests = [f"GET {target} HTTP/{version}\r\nHost: x\r\n{more}\r\n".encode(),
+                (HEAD.replace("HTTP/1.1", f"HTTP/{version}") + f"{more}Content-Length: {len(update)}\r\n\r\n").encode() + update,
+                f"GET /nothing HTTP/{version}\r\nHost: x\r\n{more}\r\n".encode()]
+    for request, status in zip(requests, (200, 204, 404)):
+        with Connection(service.public) as c:
+            c.send(request)
+            r = c.read_response()
+            assert r.status == status and r["connection"] == ("keep-alive" if persists else "close"), (r, r.fields)
+            if persists:
+                assert c.request("GET", target).status == 200
+            else:
+                assert c.closed_by_peer()
+
+
+def test_a_pipeline_ends_at_close(service, reference):
+    target = path_of(reference[0])
+    with Connection(service.public) as c:
+        get = f"GET {target} HTTP/1.1\r\nHost: x\r\n"
+        c.send((get + "\r\n" + get + "Connection: close\r\n\r\n" + get + "\r\n").encode())
+        assert [c.read_response().status for _ in range(2)] == [200, 200] and c.closed_by_peer()
+
+
+# ---- heads that could be read in two ways
+
+
+LENGTH = "Content-Length: 0\r\n"
+HEADS = [
+    ("no Host", "GET", "1.1", "", "Send a Host header"),
+    ("two Hosts", "GET", "1.1", "Host: x\r\nHost: x\r\n", "Send one Host header"),
+    ("a Host of two words", "GET", "1.1", "Host: a b/c\r\n", "Host must be"),
+    ("a Host with a path", "GET", "1.0", "Host: x/y\r\n", "Host must be"),
+    ("two lengths", "PATCH", "1.1", "Host: x\r\n" + LENGTH + LENGTH, "Send one Content-Length"),
+    ("two lengths that differ", "PATCH", "1.1", "Host: x\r\n" + LENGTH + "Content-Length: 31\r\n", "Send one Content-Length"),
+    ("a length beside chunks", "PATCH", "1.1", "Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Send Content-Length or"),
+    ("chunks in HTTP/1.0", "PATCH", "1.0", "Host: x\r\nTransfer-Encoding: chunked\r\n", "Send Content-Length:"),
+    ("a folded line", "GET", "1.1", "Host: x\r\nX: y\r\n z\r\n", "Send each header in one line"),
+]
+
+
+@pytest.mark.parametrize("row", HEADS, ids=[r[0].replace(" ", "_") for r in HEADS])
+def test_heads_of_doubtful_meaning(service, row):
+    """400, and the connection ends: what follows is never taken for a request of its own."""
+    _, method, version, fields, detail = row
+    hidden = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    end = b"0\r\n\r\n" if "chunked" in fields else b""
+    before = service.metric("http_requests_total", None)
+    with Connection(service.public) as c:
+        c.send(f"{method} /status-lists/update HTTP/{version}\r\n{fields}\r\n".encode() + end + hidden)
+        r = c.read_response()
+        assert r.status == 400 and r.problem()["detail"].startswith(detail) and r["connection"] == "close"
+        assert not c.buffer and c.closed_by_peer()
+    after = service.metric("http_requests_total", None)
+    assert after - before <= 2, "the answer, and perhaps that to the question for metrics"
+
+
+def test_hosts_of_all_forms(service, reference):
+    target = path_of(reference[0])
+    with Connection(service.public) as c:
+        for host in ("x", "status.example.com:443", "127.0.0.1:8080", "[::1]:8080", "x:", "", "x  ", "a_b"):
+            assert c.request("GET", target, {"Host": host}).status == 200, host
+        for form in ("HTTP://x", "hTTps://X:1"):
+            assert c.request("GET", form + target).status == 200, form
+
+
+def test_white_space_after_a_value(service, reference):
+    """RFC 9110 section 5.5: it is no part of the value."""
+    update = update_of(reference, 1)
+    target = path_of(reference[0])
+    for space in (" ", "\t", " \t "):
+        with Connection(service.public) as c:
+            fields = {"X-Api-Key": "key-of-tests" + space, "Content-Type": "application/json" + space,
+                      "Idempotency-Key": f'"{random.random()}"' + space, "X-Request-Id": "mine" + space}
+            r = c.request("PATCH", "/status-lists/update", fields, update)
+            assert r.status == 204 and r["x-request-id"] == "mine", r
+            assert c.request("POST", "/pools/tests/new-references", fields).status == 200
+            token = c.request("GET", target)
+            assert c.request("GET", target, {"If-None-Match": token["etag"] + space}).status == 304
+            assert c.request("GET", target, {"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:01 GMT" + space}).status == 412
+            assert c.request("GET", target, {"Accept": "application/statuslist+cwt" + space})["content-type"].endswith("+cwt")
+
+
+@pytest.mark.parametrize("lines", [9, 60])
+def test_many_lines_of_one_field(service, reference, lines):
+    target = path_of(reference[0])
+    with Connection(service.public) as c:
+        tag = until(lambda: (r := c.request("GET", target)).status == 200 and r, 5, "a token")["etag"]
+        fill = lines - 1
+        cwt = [("Accept", "text/x")] * fill + [("Accept", "application/statuslist+cwt")]
+        assert c.request("GET", target, cwt)["content-type"] == "application/statuslist+cwt"
+        assert c.request("GET", target, [("Accept-Encoding", "br")] * fill + [("Accept-Encoding", "gzip")])["content-encoding"] == "gzip"
+        assert c.request("GET", target, [("If-None-Match", '"x"')] * fill + [("If-None-Match", tag)]).status == 304
+        assert c.request("GET", target, [("If-Match", '"x"')] * fill + [("If-Match", tag)]).status == 200
+        held = [("X-Api-Key", "key-of-tests"), ("Content-Type", "application/json"), *[("Prefer", "x")] * fill, ("Prefer", "wait=5")]
+        assert c.request("PATCH", "/status-lists/update", held, update_of(reference, 1))["preference-applied"] == "wait=5"
+
+
+# ---- ids of requests
+
+
+def test_request_ids(service, reference):
+    """Taken where they cannot do harm, otherwise made; never shown where an answer may be kept for others."""
+    target = path_of(reference[0])
+    body = update_of(reference, 0)
+    with Connection(service.public) as c:
+        for given in ("a", "Az0._-", "x" * 64):
+            for call in (("PATCH", "/status-lists/update", {**ISSUER, "X-Request-Id": given}, body),
+                         ("POST", "/pools/tests/new-references", {**ISSUER, "X-Request-Id": given}),
+                         ("GET", "/nothing", {"X-Request-Id": given}), ("PATCH", "/status-lists/update", {"X-Request-Id": given}, body)):
+                r = c.request(*call)
+                assert r["x-request-id"] == given and (r.status < 300 or r.problem()["requestId"] == given), r
+        made = set()
+        for bad in (None, "", "x" * 65, 'a"b', "a b", "a,b", "\xe9"):
+            for call in (("PATCH", "/status-lists/update", ISSUER, body), ("GET", "/nothing", {})):
+                r = c.request(call[0], call[1], {**call[2], **({"X-Request-Id": bad} if bad is not None else {})}, *call[3:])
+                made.add(r["x-request-id"])
+        assert len(made) == 14 and all(len(m) == 16 and int(m, 16) >= 0 for m in made)
+        for kept in (target, "/aggregation/tests"):
+            r = c.request("GET", kept, {"X-Request-Id": "mine"})
+            assert r.status == 200 and r["x-request-id"] is None
+            assert c.request("GET", kept, {"X-Request-Id": "mine", "If-None-Match": r["etag"]})["x-request-id"] is None
+        refused = c.request("GET", target, {"Accept": "text/html"})
+        assert refused["access-control-expose-headers"] == "ETag, Retry-After, X-Request-Id"
+        assert "X-Request-Id" in c.request("OPTIONS", target)["access-control-allow-headers"]
+
+
+# ---- bodies where none belongs
+
+
+def test_a_reservation_has_no_body(service):
+    with Connection(service.public) as c:
+        for body in (b"", b"{}", b" { }\r\n", b"null", b"\n"):
+            assert c.request("POST", "/pools/tests/new-references?amount=2", ISSUER, body).status == 200, body
+        for body in (b'{"amount":5}', b"amount=5", b"5", b"[]", b"{}x", b"{{}}", b"nullnull", b"\0"):
+            r = c.request("POST", "/pools/tests/new-references", ISSUER, body)
+            assert r.status == 400 and "?amount=5" in r.problem()["detail"], body

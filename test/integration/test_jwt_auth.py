@@ -353,7 +353,7 @@ def test_another_pools_list_is_like_no_list(service, keys):
     with Connection(service.public) as c:
         for credential in (("X-Api-Key", "key-of-es256"), ("Authorization", f"Bearer {token}")):
             for method, theirs, none, theirs_body, none_body in calls:
-                fields = [credential, ("Content-Type", "application/json")]
+                fields = [credential, ("Content-Type", "application/json"), ("X-Request-Id", "of-both")]
                 a = c.request(method, theirs, fields, theirs_body)
                 b = c.request(method, none, fields, none_body)
                 assert a.status in (400, 404)
@@ -361,7 +361,7 @@ def test_another_pools_list_is_like_no_list(service, keys):
                 assert strip(a) == strip(b), (theirs, a, b)
         # Without authentication the answers do not differ either.
         for fields in ([], [("X-Api-Key", "nobody's")], [("Authorization", "Bearer a.b.c")]):
-            a, b = (c.request("POST", f"/pools/{p}/new-references", fields, b"") for p in ("rs256", "rs999"))
+            a, b = (c.request("POST", f"/pools/{p}/new-references", [*fields, ("X-Request-Id", "of-both")], b"") for p in ("rs256", "rs999"))
             assert a.status == b.status == 401 and a.body == b.body and len(a.fields) == len(b.fields)
 
 
@@ -375,7 +375,7 @@ def test_one_credential_only(service, keys):
         r = ask(service, fields)
         assert r.status == 400 and r.problem()["code"] == "MALFORMED_REQUEST", fields
         assert r["www-authenticate"].startswith('Bearer realm="statuslist", error="invalid_request"')
-    for fields in ([good], [key], [key, basic], [basic, key]):
+    for fields in ([good], [key], [key, basic], [basic, key], [basic, basic, key], [key, basic, basic, basic]):
         assert ask(service, fields).status == 200, fields
 
 

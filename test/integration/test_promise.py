@@ -3,6 +3,7 @@ list at every instance all the time and keep each token for its max-age; from th
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -44,7 +45,7 @@ class Reader:
                     time.sleep(0.1)
                     continue
                 if r.status == 200:
-                    token, age = Token(r.body), int(r["cache-control"].partition("max-age=")[2])
+                    token, age = Token(r.body), int(re.match(r"max-age=(\d+)", r["cache-control"])[1])
                     self.copies.append((asked, age, uri, {i: token.status(i) for i in indices}))
             time.sleep(0.03)
         client.close()

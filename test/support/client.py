@@ -1,5 +1,6 @@
 """A small HTTP/1.1 client over sockets: a test decides every byte that is sent, and sees every byte that comes back."""
 import json
+import re
 import socket
 import threading
 import time
@@ -24,7 +25,8 @@ class Response:
         """The problem document, after checking its form."""
         assert self["content-type"] == "application/problem+json", (self.status, self.fields, self.body)
         p = self.json()
-        assert set(p) == {"type", "title", "status", "detail", "code", "message"}, p
+        assert set(p) == {"type", "title", "status", "detail", "code", "message", "requestId"}, p
+        assert p["requestId"] == self["x-request-id"] and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", p["requestId"]), (p, self.fields)
         assert p["status"] == self.status
         assert all(isinstance(p[k], str) and p[k] for k in ("type", "title", "detail", "code", "message")), p
         return p
