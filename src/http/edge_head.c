@@ -106,7 +106,7 @@ void sl_request_head_read(struct sl_request_head *h, const char *value)
 const char *sl_request_head_fault(struct sl_request_head *h, bool http_1_0)
 {
     struct sl_span line;
-    bool over = h->at < h->end && *h->at == '\r'; /* the empty line, as usual */
+    bool over = h->end - h->at >= 2 && h->at[0] == '\r' && h->at[1] == '\n'; /* the empty line, as usual */
     while (!over && next_line(h, &line) && line.len > 0)
         count_line(h, line);
     if (h->hosts > 1)

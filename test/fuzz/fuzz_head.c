@@ -4,21 +4,24 @@
 #include "http/edge_header.h"
 #include "http/field.h"
 
-/* Lines that begin with `name` and a colon, up to the first empty one; -1: there is no line at all. */
+/* Lines that begin with `name` and a colon, up to the first empty one. */
 static int lines_of(struct sl_span s, const char *name)
 {
-    int found = 0;
+    int found = 0, line = 0;
+    bool skipped = false;
     size_t n = strlen(name);
-    for (bool first = true; s.len > 0;) {
+    for (; s.len > 0; line++) {
         const char *end = memchr(s.at, '\n', s.len);
         if (end == NULL)
             break;
         size_t len = (size_t)(end - s.at), bare = len > 0 && end[-1] == '\r' ? len - 1 : len;
-        if (!first && bare == 0)
+        bool is_field = line > 1 || (line == 1 && !skipped);
+        if (line == 0)
+            skipped = bare == 0; /* an empty line before the request line */
+        if (is_field && bare == 0)
             break;
-        if (!first && bare > n && memcmp(s.at, name, n) == 0 && s.at[n] == ':')
+        if (is_field && bare > n && memcmp(s.at, name, n) == 0 && s.at[n] == ':')
             found++;
-        first = first && bare == 0;
         s = sl_span(end + 1, s.len - len - 1);
     }
     return found;
