@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """rounds.py [--rounds N] [--seed N] [--table] [FAULT...]: each fault (all of them without a name) so many times under load, the
-history checked at the end. --table prints the rows of docs/reliability.md. --keep DIRECTORY keeps the histories."""
+history checked at the end. --table prints the rows of docs/reliability.md instead, and for all faults without a violation writes them
+there. --keep DIRECTORY keeps the histories."""
 import argparse
 import collections
 import pathlib
 import random
+import re
 import sys
 
 from fixture import Fixture, until
@@ -98,6 +100,20 @@ def row(fault, rounds, report, lines):
             f"{len(report.violations)} |")
 
 
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+
+
+def write_page(rows, rounds, seed):
+    """Puts the rows into the table under "What was seen", and says how they came about."""
+    head, title, rest = PAGE.read_text().partition("\n## What was seen\n")
+    text, ruler, table = rest.partition("\n|---|---|---|---|---|---|\n")
+    text, found = re.subn(r"\S+ rounds? of each fault, seed \d+", f"{rounds} round{'s' * (rounds != 1)} of each fault, seed {seed}", text)
+    if not (title and ruler and found == 1):
+        sys.exit(f"{PAGE}: no table under \"What was seen\", or no sentence \"N rounds of each fault, seed N\"")
+    rest = table[table.index("\n\n"):]  # behind the rows
+    PAGE.write_text(head + title + text + ruler + "\n".join(rows) + rest)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--rounds", type=int)
@@ -106,16 +122,19 @@ def main():
     p.add_argument("--keep")
     p.add_argument("faults", nargs="*", choices=[*FAULTS, []], metavar="FAULT")
     args = p.parse_args()
-    bad = 0
+    bad, rows = 0, []
     for name in args.faults or FAULTS:
         fault = FAULTS[name]
         rounds = args.rounds or fault.rounds
         keep = f"{args.keep}/{name}.jsonl" if args.keep else None
         report, lines = run(fault, rounds, args.seed, keep)
         bad += len(report.violations) > 0
-        print(row(fault, rounds, report, lines) if args.table else f"{name}, seed {args.seed}: {report}", flush=True)
+        rows.append(row(fault, rounds, report, lines) if args.table else f"{name}, seed {args.seed}: {report}")
+        print(rows[-1], flush=True)
         for v in report.violations[:8]:
             print(f"  {v}", flush=True)
+    if args.table and not args.faults and not bad:
+        write_page(rows, args.rounds or max(f.rounds for f in FAULTS.values()), args.seed)
     sys.exit(bad > 0)
 
 
