@@ -179,7 +179,7 @@ static void show_import(const struct import *x)
     if (!wrote)
         return;
     printf("%" PRIu64 " created, %" PRIu64 " raised, %" PRIu64 " imported before, %" PRIu64
-           " kept because Redis has the same or a newer version\n",
+           " kept because Redis has the same version, a newer one, or changes of its own\n",
            n[SL_IMPORT_MADE], n[SL_IMPORT_RAISED], n[SL_IMPORT_AGAIN], n[SL_IMPORT_NEWER]);
     if (n[SL_IMPORT_RETIRED] > 0)
         printf("%" PRIu64 " retired lists left out\n", n[SL_IMPORT_RETIRED]);

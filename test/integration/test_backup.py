@@ -148,6 +148,20 @@ def test_what_is_there_is_not_overwritten(fixture):
         assert c.status(uri, index) == 3
 
 
+def snapshot_of(redis, path):
+    redis.stop()
+    shutil.copytree(redis.directory / "appendonlydir", path)
+    redis.start()
+    return path
+
+
+def put_back(redis, snapshot):
+    emptied(redis).stop()
+    shutil.rmtree(redis.directory / "appendonlydir")
+    shutil.copytree(snapshot, redis.directory / "appendonlydir")
+    redis.start()
+
+
 def test_an_older_redis_is_raised(fixture):
     """The data of Redis are restored from a snapshot that is older than the backup of the pool."""
     redis, backup = fixture.redis(), fixture.directory / "tests.backup"
@@ -156,10 +170,7 @@ def test_an_older_redis_is_raised(fixture):
         given = c.reserve(20)
         c.update(*given[0], 1)
         service.stop()
-        redis.stop()
-        snapshot = fixture.directory / "snapshot"
-        shutil.copytree(redis.directory / "appendonlydir", snapshot)
-        redis.start()
+        snapshot = snapshot_of(redis, fixture.directory / "snapshot")
     service.start()
     with service.client() as c:
         given += c.reserve(20)
@@ -167,16 +178,48 @@ def test_an_older_redis_is_raised(fixture):
         c.update(*given[25], 3)
         ctl(redis, "export", "tests", backup)
     service.stop()
-    emptied(redis).stop()
-    shutil.rmtree(redis.directory / "appendonlydir")
-    shutil.copytree(snapshot, redis.directory / "appendonlydir")
-    redis.start()
+    put_back(redis, snapshot)
     ctl(redis, "import", backup, "--merge")
     service.start()
     with service.client() as c:
         assert c.status(*given[0]) == 2 and c.status(*given[25]) == 3
         given += c.reserve(200) + c.reserve(200)
         assert len(set(given)) == len(given)
+
+
+def test_what_changed_on_both_sides_stays_as_redis_has_it(fixture):
+    """The data go back behind the backup, and are written again before it is imported. Its history is the older one, and it has no marks:
+    nobody can tell which of its statuses are meant. The list stays as it is, open for its owner."""
+    redis, backup = fixture.redis(), fixture.directory / "tests.backup"
+    service = fixture.service(redis, {"tests": dict(POOL)}).start()
+    with service.client() as c:
+        both, only_backup, only_redis = references = c.reserve(3)
+        c.update(*both, 1)
+        service.stop()
+        snapshot = snapshot_of(redis, fixture.directory / "snapshot")
+    service.start()
+    with service.client() as c:
+        c.update(*both, 2)
+        c.update(*only_backup, 2)
+        ctl(redis, "export", "tests", backup)
+    service.stop()
+    put_back(redis, snapshot)
+    service.start()
+    with service.client() as c:
+        c.update(*both, 3)
+        c.update(*only_redis, 3)
+        before = c.try_status(*both).json()
+    service.stop()
+    lists = len({u for u, _ in references})
+    imported = ctl_json(redis, "import", backup, "--merge")["imported"]
+    assert lists == 1 and imported["kept"] >= 1 and imported["raised"] == 0
+    key = f"statuslist:{{tests}}:list:{both[0].rsplit('/', 1)[1]}:config"
+    assert redis.client.hget(key, "state") == b"open"
+    service.start()
+    with service.client() as c:
+        assert [c.status(*r) for r in references] == [3, 0, 3]
+        after = c.try_status(*both).json()
+        assert (after["version"], after["history"]) == (before["version"], before["history"])
 
 
 def test_the_history_of_a_list_is_kept(fixture):
