@@ -337,6 +337,11 @@ static void release_value(const struct sl_option *row, void *field)
     *list = (struct sl_texts){0};
 }
 
+void sl_option_clear(const struct sl_option *row, void *options)
+{
+    release_value(row, (char *)options + row->offset);
+}
+
 void sl_option_release(const struct sl_option *rows, void *options)
 {
     for (const struct sl_option *row = rows; row->name != NULL; row++)
@@ -384,6 +389,10 @@ static void show_text(const char *s, struct sl_buf *out)
 
 static void show_list(const struct sl_texts *list, struct sl_buf *out)
 {
+    if (list->count == 1) {
+        show_text(list->at[0], out);
+        return;
+    }
     for (size_t i = 0; i < list->count; i++) {
         sl_buf_puts(out, i > 0 ? ", " : "[");
         show_text(list->at[i], out);

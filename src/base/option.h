@@ -57,6 +57,8 @@ struct sl_texts {
 bool sl_option_set(const struct sl_option *row, void *options, struct sl_span text, struct sl_buf *why);
 /* Gives every field its default. `options` is zeroed memory. */
 void sl_option_defaults(const struct sl_option *rows, void *options);
+/* Leaves the row's field without a value: a list that was given replaces the default. */
+void sl_option_clear(const struct sl_option *row, void *options);
 /* Frees (and wipes) the texts of `options`, leaving NULL. */
 void sl_option_release(const struct sl_option *rows, void *options);
 /* Likewise, the secrets only. */

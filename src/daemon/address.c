@@ -49,10 +49,27 @@ bool sl_address_parse(const char *text, struct sl_address *ret)
         return false;
     memcpy(a.host, host, (size_t)(end - host));
     struct in6_addr v6;
-    if (!(a.v6 ? inet_pton(AF_INET6, a.host, &v6) == 1 : is_host(a.host)) || !parse_port(colon + 1, &a.port))
+    a.all = strcmp(a.host, "*") == 0 && !a.v6;
+    if (a.all)
+        a.host[0] = '\0';
+    if (!(a.all  ? true
+          : a.v6 ? inet_pton(AF_INET6, a.host, &v6) == 1
+                 : is_host(a.host)) ||
+        !parse_port(colon + 1, &a.port))
         return false;
     *ret = a;
     return true;
+}
+
+enum { IPV4 = 1, IPV6 = 2 };
+
+/* The families that it may have. */
+static int families(const struct sl_address *a)
+{
+    if (a->v6)
+        return IPV6;
+    bool literal = !a->all && strspn(a->host, "0123456789.") == strlen(a->host);
+    return literal ? IPV4 : IPV4 | IPV6;
 }
 
 static bool is_wildcard(const struct sl_address *a)
@@ -60,7 +77,7 @@ static bool is_wildcard(const struct sl_address *a)
     struct in6_addr v6;
     if (a->v6)
         return inet_pton(AF_INET6, a->host, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
-    return strcmp(a->host, "0.0.0.0") == 0;
+    return a->all || strcmp(a->host, "0.0.0.0") == 0;
 }
 
 static bool same_host(const struct sl_address *a, const struct sl_address *b)
@@ -79,5 +96,17 @@ bool sl_address_conflict(const struct sl_address *a, const struct sl_address *b)
 {
     if (a->path[0] != '\0' || b->path[0] != '\0')
         return strcmp(a->path, b->path) == 0;
-    return a->port == b->port && (is_wildcard(a) || is_wildcard(b) || same_host(a, b));
+    if (a->port != b->port || (families(a) & families(b)) == 0)
+        return false;
+    return is_wildcard(a) || is_wildcard(b) || same_host(a, b);
+}
+
+bool sl_address_is_near(const struct sl_address *a)
+{
+    struct in6_addr v6;
+    if (a->path[0] != '\0')
+        return true;
+    if (a->v6)
+        return inet_pton(AF_INET6, a->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return families(a) == IPV4 ? strncmp(a->host, "127.", 4) == 0 : strcasecmp(a->host, "localhost") == 0;
 }

@@ -54,10 +54,15 @@ static bool waits_for_address(const struct follow *f, const char *key)
 
 static void note_moved(struct follow *f)
 {
-    const struct sl_http_options *before = &f->now->http, *after = &f->next->http;
-    f->moved[SL_TLS_PUBLIC] = strcmp(before->listen_public, after->listen_public) != 0;
-    f->moved[SL_TLS_ISSUER] = strcmp(before->listen_issuer, after->listen_issuer) != 0;
-    f->moved[SL_TLS_OPS] = strcmp(before->listen_ops, after->listen_ops) != 0;
+    struct sl_section from = {.scope = &sl_app_scope, .objects = {(void *)f->now}};
+    struct sl_section to = {.scope = &sl_app_scope, .objects = {f->next}};
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "listen.%s", sl_tls_listener_names[i]);
+        struct sl_row row = sl_scope_row(&sl_app_scope, (size_t)sl_scope_find(&sl_app_scope, key));
+        f->moved[i] =
+            !sl_option_same(row.option, sl_section_options(&from, row), sl_section_options(&to, row));
+    }
 }
 
 static void follow_section(struct follow *f, const struct sl_section *to, const struct sl_section *from)

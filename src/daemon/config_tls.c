@@ -71,7 +71,7 @@ static void refuse_issuer(struct sl_loading *l)
 void sl_config_check_tls(struct sl_loading *l)
 {
     const struct sl_http_options *h = &l->config->http;
-    bool same = !sl_config_bad(&l->app, "listen.issuer") && strcmp(h->listen_issuer, "same") == 0;
+    bool same = !sl_config_bad(&l->app, "listen.issuer") && sl_issuers_share(h);
     for (enum sl_tls_listener i = 0; i < SL_TLS_LISTENERS; i++) {
         if (i == SL_TLS_ISSUER && same) {
             refuse_issuer(l);

@@ -1,9 +1,11 @@
 /* What a configuration says about addresses: the public URL, the listeners, and which of them exclude each
  * other. */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include "daemon/address.h"
 #include "daemon/config_int.h"
+#include "http/edge_route.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -62,49 +64,120 @@ void sl_config_check_url(struct sl_loading *l)
         sl_config_refuse(l, &l->app, "public-url", "%s; expected http(s)://host[:port][/path]", error);
 }
 
+#define ADDRESSES 16 /* of one listener */
+static const char *const listen_keys[] = {"listen.public", "listen.issuer", "listen.ops"};
+
+struct named {
+    struct sl_address address;
+    const char *key;
+};
+
+/* What is wrong with a text that is no address; "": nothing in particular. */
+static const char *why_none(const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0 && strlen(text + 5) > SL_UNIX_PATH_MAX)
+        return ": the path of a unix socket has at most 107 bytes";
+    return "";
+}
+
 /* False after a report. */
 static bool parse_listen(struct sl_loading *l, const char *key, const char *text, struct sl_address *ret)
 {
-    if (sl_config_bad(&l->app, key))
-        return false;
     if (sl_address_parse(text, ret))
         return true;
     char mem[128];
     struct sl_buf echo;
     sl_buf_over(&echo, mem, sizeof mem);
     sl_option_echo(sl_span(text, strlen(text)), &echo);
-    sl_config_refuse(l, &l->app, key, "%s is not an address; expected host:port, [v6]:port or unix:/path%s",
-                     sl_buf_cstr(&echo), strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
+    sl_config_refuse(
+        l, &l->app, key, "%s is not an address%s; expected host:port, [v6]:port, *:port or unix:/path%s",
+        sl_buf_cstr(&echo), why_none(text), strcmp(key, "listen.issuer") == 0 ? ", or same" : "");
     return false;
 }
 
-static void check_addresses(struct sl_loading *l, const struct sl_address *one, const char *one_key,
-                            const struct sl_address *other, const char *other_key)
+static void check_addresses(struct sl_loading *l, const struct named *one, const struct named *other)
 {
-    if (!sl_address_conflict(one, other))
+    if (!sl_address_conflict(&one->address, &other->address))
         return;
-    if (strcmp(other_key, "listen.issuer") == 0)
-        sl_config_refuse(l, &l->app, other_key, "has the same address as %s; expected another one, or same",
-                         one_key);
+    if (one->key == other->key)
+        sl_config_refuse(l, &l->app, other->key, "names an address twice; expected it once");
     else
-        sl_config_refuse(l, &l->app, other_key, "has the same address as %s; expected another one", one_key);
+        sl_config_refuse(l, &l->app, other->key, "has the same address as %s; expected another one%s",
+                         one->key, strcmp(other->key, "listen.issuer") == 0 ? ", or same" : "");
+}
+
+/* The addresses of one listener behind those of the listeners before; returns how many there are then. */
+static size_t add_listener(struct sl_loading *l, unsigned listener, struct named *all, size_t n)
+{
+    const struct sl_texts *texts = &l->config->http.listen[listener];
+    const char *key = listen_keys[listener], *redis_socket = l->config->redis.socket;
+    if (sl_config_bad(&l->app, key))
+        return n;
+    if (texts->count > ADDRESSES)
+        sl_config_refuse(l, &l->app, key, "has %zu addresses; expected at most %d", texts->count, ADDRESSES);
+    for (size_t i = 0; i < texts->count && i < ADDRESSES; i++) {
+        struct named *a = &all[n];
+        a->key = key;
+        if (listener == SL_TLS_ISSUER && texts->count > 1 && strcmp(texts->at[i], "same") == 0) {
+            sl_config_refuse(l, &l->app, key, "same together with addresses; expected one of the two");
+            continue;
+        }
+        if (!parse_listen(l, key, texts->at[i], &a->address))
+            continue;
+        for (size_t j = 0; j < n; j++)
+            check_addresses(l, &all[j], a);
+        if (redis_socket != NULL && strcmp(a->address.path, redis_socket) == 0)
+            sl_config_refuse(l, &l->app, key, "is the socket of redis.socket; expected another path");
+        n++;
+    }
+    return n;
+}
+
+/* Every list keeps the URI that it was made with. */
+static void check_near_url(struct sl_loading *l, const struct named *all, size_t n)
+{
+    const char *host = strstr(l->config->http.public_url, "://");
+    struct sl_address url;
+    char text[300];
+    if (sl_config_bad(&l->app, "public-url") || host == NULL)
+        return;
+    size_t len = strcspn(host + 3, "/");
+    snprintf(text, sizeof text, "%.*s", len < 250 ? (int)len : 250, host + 3);
+    if (!sl_address_parse(text, &url)) {
+        snprintf(text, sizeof text, "%.*s:80", len < 250 ? (int)len : 250, host + 3);
+        if (!sl_address_parse(text, &url))
+            return;
+    }
+    for (size_t i = 0; i < n && sl_address_is_near(&url); i++) {
+        if (all[i].key != listen_keys[SL_TLS_PUBLIC] || sl_address_is_near(&all[i].address))
+            continue;
+        sl_config_warn(
+            l, &l->app, "public-url",
+            "names this machine only, although listen.public is reachable from others: every list keeps "
+            "the URI that it is made with; expected the URL that verifiers reach");
+        return;
+    }
+}
+
+static void check_reserved(struct sl_loading *l)
+{
+    struct sl_span path =
+        sl_url_path(sl_span(l->config->http.public_url, strlen(l->config->http.public_url)));
+    if (sl_config_bad(&l->app, "public-url") || sl_route_reserved(path) != SL_RESERVED_WHOLE)
+        return;
+    sl_config_warn(
+        l, &l->app, "public-url",
+        "has a path that begins like one of the service's own (/pools, /aggregation ...), which go before "
+        "lists; expected another first segment");
 }
 
 void sl_config_check_listen(struct sl_loading *l)
 {
-    static const char *const keys[] = {"listen.public", "listen.issuer", "listen.ops"};
-    const struct sl_http_options *h = &l->config->http;
-    const char *const texts[] = {h->listen_public, h->listen_issuer, h->listen_ops};
-    const char *redis_socket = l->config->redis.socket;
-    struct sl_address addresses[3];
-    bool fine[3];
-    for (int i = 0; i < 3; i++) {
-        fine[i] =
-            !(i == 1 && strcmp(texts[i], "same") == 0) && parse_listen(l, keys[i], texts[i], &addresses[i]);
-        for (int j = 0; fine[i] && j < i; j++)
-            if (fine[j])
-                check_addresses(l, &addresses[j], keys[j], &addresses[i], keys[i]);
-        if (fine[i] && redis_socket != NULL && strcmp(addresses[i].path, redis_socket) == 0)
-            sl_config_refuse(l, &l->app, keys[i], "is the socket of redis.socket; expected another path");
-    }
+    struct named all[SL_TLS_LISTENERS * ADDRESSES];
+    size_t n = 0;
+    for (unsigned i = 0; i < SL_TLS_LISTENERS; i++)
+        if (i != SL_TLS_ISSUER || !sl_issuers_share(&l->config->http))
+            n = add_listener(l, i, all, n);
+    check_near_url(l, all, n);
+    check_reserved(l);
 }

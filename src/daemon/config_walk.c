@@ -125,6 +125,8 @@ static void set_row(struct walk *w, size_t i, const struct sl_node *n, const cha
         .row = sl_scope_row(w->s->scope, i), .node = n, .origin = &w->s->origins[i], .path = path};
     const struct sl_option *o = g.row.option;
     g.origin->line = n->key_line;
+    if (sl_option_is_list(o))
+        sl_option_clear(o, sl_section_options(w->s, g.row));
     if (n->kind == SL_NODE_BAD)
         g.origin->bad = true;
     else if (o->type == SL_OPT_MAP && (n->kind == SL_NODE_MAP || sl_yaml_is_null(n)))

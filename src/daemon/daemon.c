@@ -12,6 +12,7 @@
 #include "daemon/daemon_int.h"
 #include "daemon/keys.h"
 #include "daemon/notify.h"
+#include "daemon/reach.h"
 #include "loop/journal.h"
 #include "token/build.h"
 
@@ -141,19 +142,38 @@ static void on_worker_ended(struct sl_daemon *d)
     sl_mailbox_send(&d->keeper.mail, &d->keeper.give_back);
 }
 
+static void put_addresses(const struct sl_texts *texts, struct sl_buf *out)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        sl_buf_printf(out, "%s%s", i > 0 ? ", " : "", texts->at[i]);
+}
+
+static void on_started(struct sl_daemon *d)
+{
+    const struct sl_texts *listen = d->config->http.listen;
+    struct sl_buf public, ops;
+    sl_buf_init(&public, 1u << 13);
+    sl_buf_init(&ops, 1u << 13);
+    put_addresses(&listen[SL_TLS_PUBLIC], &public);
+    put_addresses(&listen[SL_TLS_OPS], &ops);
+    d->state = DAEMON_RUNNING;
+    sl_log(SL_INFO, "daemon", "serving", SL_KS("version", sl_version()),
+           SL_KS("public", sl_buf_cstr(&public)), SL_KS("ops", sl_buf_cstr(&ops)),
+           SL_KU("workers", d->config->workers), SL_KU("pools", d->shared.pool_count));
+    sl_buf_free(&public);
+    sl_buf_free(&ops);
+    sl_notify_ready();
+    sl_reach_check(d);
+    sl_reload_started(d);
+}
+
 static void on_mail(void *arg, struct sl_mail *m)
 {
     struct sl_daemon *d = arg;
     switch ((enum sl_daemon_mail)m->kind) {
     case SL_DAEMON_STARTED:
-        if (d->state == DAEMON_STARTING) {
-            d->state = DAEMON_RUNNING;
-            sl_log(SL_INFO, "daemon", "serving", SL_KS("version", sl_version()),
-                   SL_KS("public", d->config->http.listen_public), SL_KS("ops", d->config->http.listen_ops),
-                   SL_KU("workers", d->config->workers), SL_KU("pools", d->shared.pool_count));
-            sl_notify_ready();
-            sl_reload_started(d);
-        }
+        if (d->state == DAEMON_STARTING)
+            on_started(d);
         return;
     case SL_DAEMON_FATAL:
         sl_log(SL_ERROR, "daemon", "refusing to start", SL_KS("reason", d->keeper.why));

@@ -31,7 +31,7 @@ struct sl_keeper_thread {
     struct sl_keeper *keeper;
     struct sl_http_thread *http;
     struct sl_metric_slab *store_metrics[SL_KEEPER_CONNECTIONS], **pool_metrics, *clock_metrics;
-    int ops_fd;
+    struct sl_sockets ops;
     struct sl_mail leave, drain, give_back; /* from the main thread */
     struct sl_mail started, fatal, ended;   /* to it */
     char why[SL_KEEPER_WHY];                /* of `fatal` */

@@ -114,7 +114,8 @@ static void run_keeper(void *arg)
     k->keeper = sl_keeper_new(&setup);
     sl_mailbox_attach(&k->mail, k->loop);
     sl_http_thread_start(k->http, k->loop, NULL, k->keeper);
-    sl_http_listen(k->http, k->ops_fd, SL_LISTEN_OPS);
+    for (unsigned i = 0; i < k->ops.count; i++)
+        sl_http_listen(k->http, k->ops.fds[i], k->ops.kinds[i]);
     sl_loop_run(k->loop);
     while (sl_crew_pending(d->publishers) + sl_crew_pending(d->clerk) > 0)
         sl_loop_turn(k->loop, 1);

@@ -90,9 +90,8 @@ static void run_worker(void *arg)
     w->store = sl_store_new(&setup);
     w->pool.store = w->store;
     sl_http_thread_start(w->http, w->loop, &w->pool, NULL);
-    for (unsigned i = 0; i < 2; i++)
-        if (w->fds[i] >= 0)
-            sl_http_listen(w->http, w->fds[i], w->kinds[i]);
+    for (unsigned i = 0; i < w->sockets.count; i++)
+        sl_http_listen(w->http, w->sockets.fds[i], w->sockets.kinds[i]);
     sl_loop_run(w->loop);
     /* Sockets use memory of the thread that made them, so they end here. */
     sl_store_free(w->store);
@@ -105,7 +104,7 @@ static void run_worker(void *arg)
 
 void sl_worker_init(struct sl_worker *w, struct sl_daemon *d, unsigned id)
 {
-    *w = (struct sl_worker){.id = id, .daemon = d, .fds = {-1, -1}};
+    *w = (struct sl_worker){.id = id, .daemon = d};
     sl_mailbox_init(&w->mail, on_mail, w);
     uint32_t share = d->config->http.limits.connections / d->config->workers;
     w->http = sl_http_thread_new(d->http, share > 0 ? share : 1);

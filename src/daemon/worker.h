@@ -4,6 +4,12 @@
 #include "worker/connection.h"
 #include "worker/worker.h"
 
+struct sl_sockets {
+    int fds[SL_HTTP_LISTENERS];
+    enum sl_listener_kind kinds[SL_HTTP_LISTENERS];
+    unsigned count;
+};
+
 struct sl_worker {
     unsigned id;
     struct sl_mailbox mail;
@@ -14,8 +20,7 @@ struct sl_worker {
     struct sl_store *store;
     struct sl_metric_slab *store_metrics;
     struct sl_daemon *daemon;
-    int fds[2]; /* listening sockets handed over at start; -1: none */
-    enum sl_listener_kind kinds[2];
+    struct sl_sockets sockets; /* listening, handed over at start */
     struct sl_timer drain_tick;
     uint64_t drain_until_ns;
     bool draining, cut;

@@ -224,6 +224,13 @@ static void serve_token(const struct sl_call *c, const struct sl_fields *fields,
     sl_respond_body(c, 200, body->bytes);
 }
 
+/* Ids are random and not shared, so the id alone says which list is meant. But only the path of its own URI,
+ * and that of today's public-url, lead to it: otherwise caches could be filled with copies at any path. */
+static bool is_its_path(const struct sl_call *c, const struct sl_list *list)
+{
+    return c->target.elsewhere.len == 0 || sl_span_eq(c->target.elsewhere, sl_url_path(list->uri));
+}
+
 /* ---- waiting */
 
 struct fetch_call {
@@ -265,7 +272,9 @@ static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)
     }
     o->list = list;
     struct sl_token *token = shown_token(&o->pending.call, list);
-    if (token != NULL)
+    if (!is_its_path(&o->pending.call, list))
+        sl_respond_error(&o->pending.call, SL_ERR_NO_SUCH_LIST, NULL);
+    else if (token != NULL)
         serve_token(&o->pending.call, &o->f, list, token);
     else
         wait_token(o);
@@ -301,7 +310,9 @@ void sl_call_fetch(struct sl_call *c)
         return;
     struct sl_list *list = sl_table_find(shared->table, &c->target.list);
     struct sl_token *token = list != NULL ? shown_token(c, list) : NULL;
-    if (token != NULL) {
+    if (list != NULL && !is_its_path(c, list)) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
+    } else if (token != NULL) {
         serve_token(c, c->f, list, token);
     } else if (c->t->draining) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");

@@ -70,6 +70,44 @@ struct sl_target sl_route_parse(struct sl_span path, struct sl_span base)
     if (take_prefix(&rest, base) && take_prefix(&rest, SL_SPAN("/aggregation/")) && is_pool(rest)) {
         t.route = SL_ROUTE_AGGREGATION;
         t.pool = rest;
+        return t;
+    }
+    if (path.len > SL_UUID_TEXT && path.at[path.len - SL_UUID_TEXT - 1] == '/' && path.at[0] == '/' &&
+        sl_uuid_parse(sl_span(path.at + path.len - SL_UUID_TEXT, SL_UUID_TEXT), &t.list)) {
+        t.route = SL_ROUTE_LIST;
+        t.elsewhere = path;
     }
     return t;
+}
+
+/* One table: the first segments of all routes, and of those that are planned. Under those that are alone
+ * there is nothing, so lists can be there. */
+static const struct {
+    struct sl_span segment;
+    bool alone;
+} reserved[] = {
+    {SL_SPAN("aggregation"), false},  {SL_SPAN("bundle"), false},      {SL_SPAN("changes"), false},
+    {SL_SPAN("feed"), false},         {SL_SPAN("keys"), false},        {SL_SPAN("pools"), false},
+    {SL_SPAN("status-lists"), false}, {SL_SPAN("healthz"), true},      {SL_SPAN("livez"), true},
+    {SL_SPAN("metrics"), true},       {SL_SPAN("openapi.yaml"), true}, {SL_SPAN("readyz"), true},
+    {SL_SPAN("status"), true},        {SL_SPAN("version"), true},
+};
+
+enum sl_reserved sl_route_reserved(struct sl_span path)
+{
+    if (!take_prefix(&path, SL_SPAN("/")))
+        return SL_RESERVED_NOT;
+    const char *end = path.len > 0 ? memchr(path.at, '/', path.len) : NULL;
+    struct sl_span first = sl_span(path.at, end != NULL ? (size_t)(end - path.at) : path.len);
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (sl_span_eq(first, reserved[i].segment))
+            return reserved[i].alone ? SL_RESERVED_ALONE : SL_RESERVED_WHOLE;
+    return SL_RESERVED_NOT;
+}
+
+struct sl_span sl_url_path(struct sl_span url)
+{
+    const char *end = url.at + url.len, *at = url.len > 0 ? memmem(url.at, url.len, "://", 3) : NULL;
+    at = at != NULL && at + 3 < end ? memchr(at + 3, '/', (size_t)(end - at) - 3) : NULL;
+    return at != NULL ? sl_span(at, (size_t)(end - at)) : SL_SPAN("");
 }

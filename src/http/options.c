@@ -19,24 +19,28 @@ const struct sl_option sl_http_option_rows[] = {
              "http(s)://host[:port][/path]. A list "
              "keeps the URI it was created with."},
     {.name = "listen.public",
-     .type = SL_OPT_TEXT,
-     .offset = AT(listen_public),
+     .type = SL_OPT_TEXTS,
+     .offset = AT(listen[SL_TLS_PUBLIC]),
      .max = 300,
      .fallback = "0.0.0.0:8080",
-     .help = "Address where verifiers fetch tokens: host:port, [v6]:port or unix:/path."},
+     .help = "Address where verifiers fetch tokens, or a list of addresses: host:port, [v6]:port, `*:port` "
+             "for all "
+             "addresses of both families, or unix:/path. A name stands for all its addresses, `[::]` for "
+             "IPv6 only."},
     {.name = "listen.issuer",
-     .type = SL_OPT_TEXT,
-     .offset = AT(listen_issuer),
+     .type = SL_OPT_TEXTS,
+     .offset = AT(listen[SL_TLS_ISSUER]),
      .max = 300,
      .fallback = "same",
-     .help = "Address where issuers reserve and update: one of its own, or `same` for listen.public."},
+     .help = "Address, or list of addresses, where issuers reserve and update: of its own, or `same` for "
+             "listen.public."},
     {.name = "listen.ops",
-     .type = SL_OPT_TEXT,
-     .offset = AT(listen_ops),
+     .type = SL_OPT_TEXTS,
+     .offset = AT(listen[SL_TLS_OPS]),
      .max = 300,
      .fallback = "127.0.0.1:9090",
-     .help =
-         "Address of /livez, /readyz, /metrics, /version and /openapi.yaml. Do not let the public reach it."},
+     .help = "Address, or list of addresses, of /livez, /readyz, /metrics, /version and /openapi.yaml. Do not let "
+             "the public reach it."},
     {.name = "limits.body",
      .type = SL_OPT_SIZE,
      .offset = AT(limits.body),

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/option.h"
 
 /* What a listener serves. */
@@ -36,10 +37,9 @@ struct sl_http_limits {
 enum sl_audit_failure { SL_AUDIT_REFUSE, SL_AUDIT_CONTINUE };
 
 struct sl_http_options {
-    char *public_url;    /* base of the URIs of new lists, without a trailing slash */
-    char *listen_public; /* host:port, [v6]:port or unix:/path */
-    char *listen_issuer; /* likewise, or "same" */
-    char *listen_ops;
+    char *public_url; /* base of the URIs of new lists, without a trailing slash */
+    /* Of each host:port, [v6]:port, *:port or unix:/path; the issuers' may be "same" alone. */
+    struct sl_texts listen[SL_TLS_LISTENERS];
     struct sl_http_limits limits;
     bool shared_cache; /* one stands between us and verifiers */
     char *audit_file;  /* NULL: no audit record */
@@ -61,6 +61,13 @@ struct sl_key_options {
     int jwt_algorithm; /* 0: by the key; otherwise an enum sl_jwt_alg + 1 */
     int jwt_type;      /* 0: JWT; 1: at+jwt */
 };
+
+/* Issuers are served where the public is. */
+static inline bool sl_issuers_share(const struct sl_http_options *o)
+{
+    const struct sl_texts *texts = &o->listen[SL_TLS_ISSUER];
+    return texts->count == 1 && strcmp(texts->at[0], "same") == 0;
+}
 
 extern const struct sl_option sl_http_option_rows[];      /* of struct sl_http_options */
 extern const struct sl_option sl_http_pool_option_rows[]; /* of struct sl_key_options */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "http/dispatch.h"
 #include "http/edge_json.h"
+#include "http/edge_route.h"
 #include "http/auth.h"
 #include "http/call_aggregation.h"
 #include "http/call_fetch.h"
@@ -39,14 +40,6 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     return 0;
 }
 
-/* `path` of scheme://authority/path, "" when there is none. */
-static struct sl_span url_path(const char *url)
-{
-    const char *at = strstr(url, "://");
-    at = at != NULL ? strchr(at + 3, '/') : NULL;
-    return at != NULL ? sl_span(at, strlen(at)) : SL_SPAN("");
-}
-
 struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_shared *shared)
 {
     static const char *const names[SL_LISTEN_KINDS] = {"public", "issuer", "both", "ops"};
@@ -56,7 +49,7 @@ struct sl_http *sl_http_new(const struct sl_http_options *options, struct sl_sha
     h->shared = shared;
     h->claims = sl_claims_new();
     sl_random(&sl_clock_system, h->limits.seed, sizeof h->limits.seed);
-    h->base = url_path(options->public_url);
+    h->base = sl_url_path(sl_span(options->public_url, strlen(options->public_url)));
     h2o_config_init(&h->conf);
     h->conf.server_name = h2o_iovec_init(NULL, 0);
     h->conf.max_request_entity_size = options->limits.body;

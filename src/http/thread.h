@@ -7,10 +7,9 @@
 #include "http/keyring.h"
 #include "http/limit.h"
 #include "http/metrics.h"
+#include "http/server.h"
 #include "http/tls_accept.h"
 #include "pool/pool.h"
-
-#define SL_HTTP_LISTENERS 4 /* of one thread */
 
 struct sl_claims;
 struct sl_journal;

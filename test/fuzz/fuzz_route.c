@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (t.route == SL_ROUTE_LIST) {
         char id[SL_UUID_TEXT];
         sl_uuid_text(&t.list, id);
-        sl_assert(path.len == base.len + 1 + SL_UUID_TEXT);
+        sl_assert(t.elsewhere.len == 0 ? path.len == base.len + 1 + SL_UUID_TEXT
+                                       : sl_span_eq(t.elsewhere, path));
         sl_assert(memcmp(path.at + path.len - SL_UUID_TEXT, id, SL_UUID_TEXT) == 0);
     }
     if (t.route == SL_ROUTE_AGGREGATION || t.route == SL_ROUTE_RESERVE) {
@@ -23,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Without the base the path leads to the same route, or to one that the base hides. */
     struct sl_target bare = sl_route_parse(path, SL_SPAN(""));
     if (t.route >= SL_ROUTE_RESERVE)
-        sl_assert(bare.route == t.route);
+        sl_assert(bare.route == t.route && sl_route_reserved(path) != SL_RESERVED_NOT);
+    if (t.route == SL_ROUTE_LIST && path.at[0] == '/')
+        sl_assert(bare.route == SL_ROUTE_LIST || bare.route == SL_ROUTE_AGGREGATION);
     return 0;
 }

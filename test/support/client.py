@@ -43,13 +43,13 @@ class Connection:
         self.sock, self.buffer = None, b""
 
     def open(self, receive_buffer=None):
-        family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+        family = socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self.address)
-        if family == socket.AF_INET:
+        if family != socket.AF_UNIX:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         return self

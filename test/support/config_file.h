@@ -17,6 +17,12 @@
 #define FILE_NAME "statuslistd.yaml"
 #define KEY "af05bedc-ec26-472a-af56-f3b862e8e00d"
 
+/* The warning of a configuration whose public-url is left as it is, behind the line's number. */
+#define NEAR_URL                                                                                             \
+    ": app.public-url: names this machine only, although listen.public is reachable from others: every "     \
+    "list keeps "                                                                                            \
+    "the URI that it is made with; expected the URL that verifiers reach\n"
+
 struct loaded {
     struct sl_buf errors, warnings;
     struct sl_config *config;

@@ -13,7 +13,7 @@ static void test_listen_addresses(void **state)
     static const char *const wrong[] = {"",         ":80",    "a",     "a:",           "a:0",     "a:65536",
                                         "a:080",    "::1:80", "[::1]", "[::1]80",      "[::1:80", "[a]:80",
                                         "1.2.3:80", "a b:80", "-a:80", "256.1.1.1:80", "unix:",   "unix:/a/",
-                                        "a:+80",    "a:80x"};
+                                        "a:+80",    "a:80x",  "*",     "*:0",          "[*]:80"};
     struct sl_address a, b;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_false(sl_address_parse(wrong[i], &a));
@@ -28,7 +28,18 @@ static void test_listen_addresses(void **state)
     assert_string_equal(b.host, "localhost");
     assert_true(sl_address_parse("[::]:65535", &a) && sl_address_conflict(&a, &b));
     assert_true(sl_address_parse("[::]:65534", &a) && !sl_address_conflict(&a, &b));
-    assert_true(sl_address_parse("unix:run/x", &a) && !sl_address_conflict(&a, &b));
+    assert_true(sl_address_parse("0.0.0.0:443", &a) && sl_address_parse("[::]:443", &b) &&
+                !sl_address_conflict(&a, &b));
+    assert_true(sl_address_parse("[::1]:443", &b) && !sl_address_conflict(&a, &b));
+    assert_true(sl_address_parse("localhost:443", &b) && sl_address_conflict(&a, &b));
+    assert_true(sl_address_parse("*:443", &a) && a.all && sl_address_conflict(&a, &b) &&
+                !sl_address_is_near(&a));
+    assert_true(sl_address_parse("[::1]:443", &b) && sl_address_conflict(&a, &b) && sl_address_is_near(&b));
+    assert_true(sl_address_parse("127.9.9.9:443", &b) && sl_address_conflict(&a, &b) &&
+                sl_address_is_near(&b));
+    assert_true(sl_address_parse("*:444", &b) && !sl_address_conflict(&a, &b));
+    assert_true(sl_address_parse("127.0.0.1.example:1", &b) && !sl_address_is_near(&b));
+    assert_true(sl_address_parse("unix:run/x", &a) && sl_address_is_near(&a) && !sl_address_conflict(&a, &b));
     assert_string_equal(a.path, "run/x");
 }
 

@@ -52,7 +52,7 @@ static void test_all_mistakes_at_once_in_order(void **state)
         ":2: ...: ends the document in YAML, it does not stand for something left out; expected the line to "
         "be removed\n" FILE_NAME ":3: app.wrokers: unknown key; did you mean workers?\n" FILE_NAME
         ":4: app.workers: '1000' is out of range; expected a whole number from 1 to 256, or auto\n" FILE_NAME
-        ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port or "
+        ":5: app.listen.public: 'nowhere' is not an address; expected host:port, [v6]:port, *:port or "
         "unix:/path\n" FILE_NAME
         ":7: app.status-list-pools.Tests: is not a valid name for a pool; expected 1 to 64 "
         "of the characters a-z, 0-9, _ and -\n" FILE_NAME
@@ -132,14 +132,15 @@ static void test_errors_are_counted_beyond_a_hundred(void **state)
 
 static void expect_seed(const char *name, enum sl_underflow underflow, unsigned line)
 {
-    char path[512], warning[1024];
+    char path[512], warning[2048];
     snprintf(path, sizeof path, SL_TEST_DATA "/config/%s", name);
     struct loaded l = load_path(path);
     assert_string_equal(l.errors.data, "");
     snprintf(warning, sizeof warning,
+             "%s:2" NEAR_URL
              "%s:%u: app.status-list-pools.tests.signer.generate: names no key: the service generates one in "
              "storage-directory, which verifiers must be told to trust\n",
-             path, line);
+             path, path, line);
     assert_string_equal(l.warnings.data, warning);
     assert_int_equal(l.config->pool_count, 1);
     const struct sl_pool_options *p = &l.config->pools[0];

@@ -188,7 +188,26 @@ static const struct mistake mistakes[] = {
      "2: app.public-url: has a path with an empty or dot segment, or with other characters than RFC 3986 "
      "allows; expected http(s)://host[:port][/path]"},
     {IN_APP, "  listen: {issuer: '8080'}\n",
-     "2: app.listen.issuer: '8080' is not an address; expected host:port, [v6]:port or unix:/path, or same"},
+     "2: app.listen.issuer: '8080' is not an address; expected host:port, [v6]:port, *:port or unix:/path, "
+     "or same"},
+    {IN_APP,
+     "  listen: {ops: "
+     "'unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}\n",
+     "2: app.listen.ops: 'unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is not an "
+     "address: the path of "
+     "a unix socket has at most 107 bytes; expected host:port, [v6]:port, *:port or unix:/path"},
+    {IN_APP, "  listen: {issuer: ['127.0.0.1:81', same]}\n",
+     "2: app.listen.issuer: same together with addresses; expected one of the two"},
+    {IN_APP, "  listen: {public: ['[::]:80', '0.0.0.0:80', '[::1]:80']}\n",
+     "2: app.listen.public: names an address twice; expected it once"},
+    {IN_APP,
+     "  listen: {public: "
+     "['*:1','*:2','*:3','*:4','*:5','*:6','*:7','*:8','*:9','*:10','*:11','*:12','*:13','*:14',"
+     "'*:15','*:16','*:17']}\n",
+     "2: app.listen.public: has 17 addresses; expected at most 16"},
+    {IN_APP, "  listen: {public: []}\n",
+     "2: app.listen.public: is an empty list; expected a text of 1 to 300 bytes or a list of them"},
     {IN_APP, "  listen: {ops: '0.0.0.0:8080'}\n",
      "2: app.listen.ops: has the same address as listen.public; expected another one"},
     {IN_APP, "  listen: {issuer: '127.0.0.1:8080'}\n",

@@ -18,12 +18,12 @@ static void test_defaults(void **state)
 {
     (void)state;
     struct loaded l = load_good("app:\n" POOL);
-    assert_string_equal(l.warnings.data, "");
+    assert_string_equal(l.warnings.data, FILE_NAME ":1" NEAR_URL);
     const struct sl_config *c = l.config;
     assert_string_equal(c->http.public_url, "http://localhost:8080");
-    assert_string_equal(c->http.listen_public, "0.0.0.0:8080");
-    assert_string_equal(c->http.listen_issuer, "same");
-    assert_string_equal(c->http.listen_ops, "127.0.0.1:9090");
+    assert_string_equal(c->http.listen[SL_TLS_PUBLIC].at[0], "0.0.0.0:8080");
+    assert_string_equal(c->http.listen[SL_TLS_ISSUER].at[0], "same");
+    assert_string_equal(c->http.listen[SL_TLS_OPS].at[0], "127.0.0.1:9090");
     assert_int_equal(c->http.limits.body, 1 << 20);
     assert_int_equal(c->http.limits.batch_entries, 10000);
     assert_int_equal(c->http.limits.connections, 10000);
@@ -79,9 +79,9 @@ static void test_everything_given(void **state)
     const struct sl_config *c = l.config;
     assert_string_equal(l.warnings.data, "");
     assert_string_equal(c->http.public_url, "https://status.example/lists");
-    assert_string_equal(c->http.listen_public, "[::]:80");
-    assert_string_equal(c->http.listen_issuer, "127.0.0.1:81");
-    assert_string_equal(c->http.listen_ops, "unix:/run/ops");
+    assert_string_equal(c->http.listen[SL_TLS_PUBLIC].at[0], "[::]:80");
+    assert_string_equal(c->http.listen[SL_TLS_ISSUER].at[0], "127.0.0.1:81");
+    assert_string_equal(c->http.listen[SL_TLS_OPS].at[0], "unix:/run/ops");
     assert_int_equal(c->workers, 7);
     assert_string_equal(c->storage, "a b");
     assert_int_equal(c->http.limits.body, 2 << 20);
@@ -242,7 +242,8 @@ static void test_secret_files(void **state)
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         write_file("secret", files[i].bytes, files[i].n, files[i].mode);
-        struct loaded l = load("app:\n  redis: {username: u, password-file: secret}\n" POOL);
+        struct loaded l = load(
+            "app:\n  redis: {username: u, password-file: secret}\n  public-url: https://a.example\n" POOL);
         assert_true(l.ok == (files[i].password != NULL));
         assert_string_equal(l.ok ? l.warnings.data : l.errors.data, files[i].message);
         if (l.ok)
@@ -263,24 +264,59 @@ static void test_warnings(void **state)
 {
     (void)state;
     struct loaded l = load_good("app:\n  redis: {persistence-strategy: disabled}\n"
+                                "  listen: {public: '127.0.0.1:8080'}\n"
                                 "  status-list-pools: {p: {api-key: short, retired: true}}\n");
     assert_string_equal(
         l.warnings.data, FILE_NAME
         ":2: app.redis.persistence-strategy: disabled: a crash of Redis loses all updates since its last "
         "snapshot\n" FILE_NAME
-        ":3: app.status-list-pools.p.signer.generate: names no key: the service generates one in "
+        ":4: app.status-list-pools.p.signer.generate: names no key: the service generates one in "
         "storage-directory, which verifiers must be told to trust\n" FILE_NAME
-        ":3: app.status-list-pools: every pool is retired: the service gives out no references\n" FILE_NAME
-        ":3: app.status-list-pools.p.api-key: an API key of fewer than 8 characters can be guessed\n");
+        ":4: app.status-list-pools: every pool is retired: the service gives out no references\n" FILE_NAME
+        ":4: app.status-list-pools.p.api-key: an API key of fewer than 8 characters can be guessed\n");
     unload(&l);
     /* 1 MiB is accepted, one byte more is reported. */
-    l = load_good("app:\n  status-list-pools:\n"
+    l = load_good("app:\n  public-url: https://a.example\n  status-list-pools:\n"
                   "    a: {api-key: long-enough, size: 8388608, signer: {generate: true}}\n"
                   "    b: {api-key: long-enough, size: 4194308, bits: 2, signer: {generate: true}}\n");
     assert_string_equal(l.warnings.data,
-                        FILE_NAME ":4: app.status-list-pools.b.size: a list of 4194308 entries has 1048577 "
+                        FILE_NAME ":5: app.status-list-pools.b.size: a list of 4194308 entries has 1048577 "
                                   "bytes uncompressed; some verifiers refuse more than 1048576\n");
     unload(&l);
+}
+
+/* Where lists would have a URI that leads nowhere, or to something else. */
+static void urls_that_are_warned_of(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *listen, *url;
+        bool near, reserved;
+    } rows[] = {
+        {"127.0.0.1:80", "http://localhost:8080", false, false},
+        {"unix:/x", "http://localhost", false, false},
+        {"localhost:80", "http://localhost", false, false},
+        {"\"[::1]:80\"", "http://localhost", false, false},
+        {"\"[::]:80\"", "http://localhost", true, false},
+        {"\"*:80\"", "http://127.0.0.1:1/x", true, false},
+        {"a.example:80", "http://[::1]", true, false},
+        {"[127.0.0.1:80, a.example:81]", "http://localhost", true, false},
+        {"0.0.0.0:80", "http://localhost.example", false, false},
+        {"0.0.0.0:80", "https://a.example/pools", false, true},
+        {"0.0.0.0:80", "https://a.example/aggregation/x", false, true},
+        {"0.0.0.0:80", "https://a.example/s/pools", false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "app:\n  public-url: %s\n  listen: {public: %s}\n" POOL, rows[i].url,
+                 rows[i].listen);
+        struct loaded l = load_good(text);
+        assert_int_equal(strstr(l.warnings.data, FILE_NAME ":2" NEAR_URL) != NULL, rows[i].near);
+        assert_int_equal(strstr(l.warnings.data, "which go before lists; expected another first segment") !=
+                             NULL,
+                         rows[i].reserved);
+        unload(&l);
+    }
 }
 
 static struct sl_buf print(const struct sl_config *c)
@@ -421,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_api_keys_become_hashes),
         cmocka_unit_test(test_secret_files),
         cmocka_unit_test(test_warnings),
+        cmocka_unit_test(urls_that_are_warned_of),
         cmocka_unit_test(test_print_names_sources),
         cmocka_unit_test(test_print_loads_again),
         cmocka_unit_test(test_secrets_are_nowhere),

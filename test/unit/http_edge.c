@@ -294,13 +294,13 @@ static const struct {
     {"*", "", SL_ROUTE_NONE, NULL},
     {ID, "", SL_ROUTE_NONE, NULL},
     {"/" ID "/", "", SL_ROUTE_NONE, NULL},
-    {"//" ID, "", SL_ROUTE_NONE, NULL},
+    {"//" ID, "", SL_ROUTE_LIST, NULL},
     {"/" ID "x", "", SL_ROUTE_NONE, NULL},
     {"/" ID "?time=1", "", SL_ROUTE_NONE, NULL},
-    {"/x/" ID, "", SL_ROUTE_NONE, NULL},
-    {"/" ID, "/x", SL_ROUTE_NONE, NULL},
-    {"/y/" ID, "/x", SL_ROUTE_NONE, NULL},
-    {"/xx/" ID, "/x", SL_ROUTE_NONE, NULL},
+    {"/x/" ID, "", SL_ROUTE_LIST, NULL},
+    {"/" ID, "/x", SL_ROUTE_LIST, NULL},
+    {"/y/" ID, "/x", SL_ROUTE_LIST, NULL},
+    {"/xx/" ID, "/x", SL_ROUTE_LIST, NULL},
     {"/x" ID, "/x", SL_ROUTE_NONE, NULL},
     {"/x", "/x", SL_ROUTE_NONE, NULL},
     {"/", "/x", SL_ROUTE_NONE, NULL},
@@ -312,7 +312,10 @@ static const struct {
     {"/%31"
      "23e4567-e89b-42d3-a456-426614174000",
      "", SL_ROUTE_NONE, NULL},
-    {"/./" ID, "", SL_ROUTE_NONE, NULL},
+    {"/aggregation/" ID, "", SL_ROUTE_AGGREGATION, ID},
+    {"/pools/" ID, "", SL_ROUTE_LIST, NULL},
+    {"/x/aggregation/" ID, "", SL_ROUTE_LIST, NULL},
+    {"/./" ID, "", SL_ROUTE_LIST, NULL},
     {"/aggregation", "", SL_ROUTE_NONE, NULL},
     {"/aggregation/", "", SL_ROUTE_NONE, NULL},
     {"/aggregation/tests/", "", SL_ROUTE_NONE, NULL},
@@ -361,6 +364,11 @@ static void paths(void **state)
                      routes[i].route);
         if (t.route == SL_ROUTE_LIST)
             assert_memory_equal(t.list.bytes, id.bytes, sizeof id.bytes);
+        bool own = path.len == base.len + 1 + SL_UUID_TEXT && memcmp(path.at, base.at, base.len) == 0;
+        assert_true(t.route != SL_ROUTE_LIST ? t.elsewhere.len == 0
+                                             : sl_span_eq(t.elsewhere, own ? SL_SPAN("") : path));
+        if (t.route >= SL_ROUTE_RESERVE || (t.route == SL_ROUTE_AGGREGATION && base.len == 0))
+            assert_int_not_equal(sl_route_reserved(path), SL_RESERVED_NOT); /* the table has all of them */
         if (routes[i].pool != NULL) {
             assert_true(sl_span_eq(t.pool, sl_span(routes[i].pool, strlen(routes[i].pool))));
             assert_true(t.pool.at > path.at && t.pool.at + t.pool.len <= path.at + path.len);
@@ -370,6 +378,33 @@ static void paths(void **state)
     }
     assert_int_equal(sl_route_parse(sl_span("/livez\0", 7), SL_SPAN("")).route, SL_ROUTE_NONE);
     assert_int_equal(sl_route_parse(sl_span(NULL, 0), sl_span(NULL, 0)).route, SL_ROUTE_NONE);
+}
+
+static void paths_of_urls(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {{"https://a.example/b/c", "/b/c"},
+                                          {"https://a.example", ""},
+                                          {"http://[::1]:8/x", "/x"},
+                                          {"https://", ""},
+                                          {"a", ""},
+                                          {"", ""},
+                                          {"https:///x", "/x"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sl_span url = exact(rows[i][0], strlen(rows[i][0]));
+        assert_true(sl_span_eq(sl_url_path(url), sl_span(rows[i][1], strlen(rows[i][1]))));
+        drop(url);
+    }
+    static const struct {
+        const char *path;
+        enum sl_reserved reserved;
+    } segments[] = {{"/pools", SL_RESERVED_WHOLE},    {"/feed/x", SL_RESERVED_WHOLE},
+                    {"/status/x", SL_RESERVED_ALONE}, {"", SL_RESERVED_NOT},
+                    {"/", SL_RESERVED_NOT},           {"/poolsx", SL_RESERVED_NOT},
+                    {"/x/pools", SL_RESERVED_NOT}};
+    for (size_t i = 0; i < COUNT(segments); i++)
+        assert_int_equal(sl_route_reserved(sl_span(segments[i].path, strlen(segments[i].path))),
+                         segments[i].reserved);
 }
 
 static void idempotency_keys(void **state)
@@ -475,9 +510,9 @@ static void waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(percent),       cmocka_unit_test(queries), cmocka_unit_test(numbers),
-        cmocka_unit_test(content_types), cmocka_unit_test(paths),   cmocka_unit_test(idempotency_keys),
-        cmocka_unit_test(waits),
+        cmocka_unit_test(percent),          cmocka_unit_test(queries), cmocka_unit_test(numbers),
+        cmocka_unit_test(content_types),    cmocka_unit_test(paths),   cmocka_unit_test(paths_of_urls),
+        cmocka_unit_test(idempotency_keys), cmocka_unit_test(waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
