@@ -1,5 +1,7 @@
-/* Structured log lines on stderr (logfmt), one write(2) a line:
+/* Structured log lines on stderr, one write(2) a line, as logfmt or JSON:
  *   ts=2026-01-02T03:04:05.678Z level=warn subject=redis msg="reconnecting" attempt=3
+ *   {"ts":"2026-01-02T03:04:05.678Z","level":"warn","subject":"redis","msg":"reconnecting","attempt":3}
+ * Where stderr is systemd's journal, a line begins with its priority, as sd-daemon(3) has it: <4>ts=...
  * Any thread may log. A line never blocks: where stderr cannot take it at once it is dropped and counted.
  * Each call site logs at most SL_LOG_BURST lines in 10 s; the next line that passes carries suppressed=N.
  * Never logged: secrets, client addresses of public fetches, bytes of a request that were not validated
@@ -10,6 +12,7 @@
 #include "base/span.h"
 
 enum sl_log_level { SL_DEBUG, SL_INFO, SL_WARN, SL_ERROR };
+enum sl_log_format { SL_LOGFMT, SL_LOG_JSON };
 
 struct sl_log_field {
     const char *key;
@@ -52,5 +55,8 @@ struct sl_log_site {
 
 void sl_log_write(struct sl_log_site *site, enum sl_log_level level, const char *subject, const char *msg,
                   const struct sl_log_field *fields);
-void sl_log_set_level(enum sl_log_level level); /* lines below it are not written; INFO at start */
-uint64_t sl_log_dropped(void);                  /* lines that stderr could not take */
+void sl_log_set_level(enum sl_log_level level);    /* lines below it are not written; INFO at start */
+void sl_log_set_format(enum sl_log_format format); /* LOGFMT at start */
+/* Whether stderr is the journal, by $JOURNAL_STREAM: looked at once, before the threads start. */
+void sl_log_find_journal(void);
+uint64_t sl_log_dropped(void); /* lines that stderr could not take */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/keyring.h"
 #include "http/options.h"
 #include "pool/options.h"
@@ -21,6 +22,8 @@ struct sl_config {
     char *runtime; /* runtime-directory, or NULL */
     uint32_t shutdown_delay_ms, shutdown_deadline_ms;
     bool core_dumps;
+    enum sl_log_level log_level;
+    enum sl_log_format log_format;
 
     /* For sl_config_print: where each value came from, by row of the scope (daemon/schema.h); of the pools
      * one after another. */

@@ -259,6 +259,9 @@ int sl_daemon_run(const struct sl_config *config)
 {
     struct sl_daemon d = {.config = config, .storage_lock = -1, .exit_code = 1};
     struct signals s = {.daemon = &d};
+    sl_log_find_journal();
+    sl_log_set_level(config->log_level);
+    sl_log_set_format(config->log_format);
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);

@@ -140,6 +140,8 @@ static void put_in_force(struct sl_daemon *d, const struct sl_settings *next)
     for (unsigned i = 0; i < d->shared.pool_count; i++)
         atomic_store_explicit(&d->shared.pools[i].options, &next->config->pools[i], memory_order_release);
     sl_http_set_credentials(d->http, next->config->credentials);
+    sl_log_set_level(next->config->log_level);
+    sl_log_set_format(next->config->log_format);
     r->before.tls = sl_tls_replace(d, &next->tls);
     r->now.tls = (struct sl_tls_set){0};
     r->awaited = d->config->workers + 1;

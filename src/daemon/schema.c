@@ -7,6 +7,8 @@
 #define AT(field) offsetof(struct sl_config, field)
 
 static const char *const auto_words[] = {"auto", NULL};
+static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const log_formats[] = {"logfmt", "json", NULL};
 
 static const struct sl_option daemon_rows[] = {
     {.name = "workers",
@@ -48,6 +50,20 @@ static const struct sl_option daemon_rows[] = {
      .max = 600000,
      .fallback = "10s",
      .help = "After that, how long requests in flight may take to finish."},
+    {.name = "log.level",
+     .type = SL_OPT_WORD,
+     .offset = AT(log_level),
+     .words = log_levels,
+     .fallback = "info",
+     .flags = SL_OPT_RELOAD,
+     .help = "The lowest level that is logged."},
+    {.name = "log.format",
+     .type = SL_OPT_WORD,
+     .offset = AT(log_format),
+     .words = log_formats,
+     .fallback = "logfmt",
+     .flags = SL_OPT_RELOAD,
+     .help = "How lines of the log are written: `logfmt`, or one JSON object a line."},
     {.name = "core-dumps",
      .type = SL_OPT_BOOL,
      .offset = AT(core_dumps),

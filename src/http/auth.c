@@ -81,10 +81,11 @@ static void count_bearer(struct sl_http_thread *t, enum sl_bearer_outcome outcom
         sl_metric_set(t->metrics, SL_HT_BEARERS_KEPT, sl_verified_count(t->bearers->verified));
 }
 
-static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, enum refusal r)
+/* `why` is for us alone: an answer that said so much would tell what is configured. */
+static bool refuse_token(const struct sl_call *c, const struct sl_keyring *k, enum refusal r, const char *why)
 {
     count_bearer(c->t, r == PUT_OFF ? SL_BO_PUT_OFF : SL_BO_REFUSED);
-    sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", refusals[r].detail),
+    sl_log(SL_INFO, "auth", "bearer token refused", SL_KS("reason", why),
            SL_KN("request", c->id.at, c->id.len));
     return refuse_caller(c, k, r);
 }
@@ -133,11 +134,11 @@ static bool is_signed(const struct sl_call *c, const struct sl_keyring *k, const
     struct sl_http_thread *t = c->t;
     uint64_t begun_ns = sl_mono_ns(t->clock);
     if (forgery_debt(t->bearers, begun_ns) > FORGED_BURST_NS)
-        return refuse_token(c, k, PUT_OFF);
+        return refuse_token(c, k, PUT_OFF, refusals[PUT_OFF].detail);
     if (sl_keyring_bearer(k, bearer, token, pools) == SL_BEARER_GOOD)
         return true;
     t->bearers->forged_ns += sl_mono_ns(t->clock) - begun_ns;
-    return refuse_token(c, k, NOT_ACCEPTED);
+    return refuse_token(c, k, NOT_ACCEPTED, sl_keyring_misfit(k, bearer));
 }
 
 /* A token that the thread does not remember. */
@@ -148,14 +149,15 @@ static bool verify_token(const struct sl_call *c, const struct sl_keyring *k, st
     size_t bytes = sl_keyring_words(k) * sizeof(uint64_t);
     uint64_t *pools = memset(sl_call_alloc(c, bytes), 0, bytes);
     struct sl_bearer bearer;
-    if (!sl_bearer_read(token, &bearer))
-        return refuse_token(c, k, MALFORMED);
+    const char *fault = sl_bearer_fault(token, &bearer);
+    if (fault != NULL)
+        return refuse_token(c, k, MALFORMED, fault);
     struct sl_verified_token v = {.from_ms = bearer.from_ms, .until_ms = bearer.until_ms, .pools = pools};
     bool ok;
     if (now_ms < bearer.from_ms)
-        ok = refuse_token(c, k, TOO_EARLY);
+        ok = refuse_token(c, k, TOO_EARLY, "its nbf or iat lies ahead of our clock");
     else if (now_ms >= bearer.until_ms)
-        ok = refuse_token(c, k, EXPIRED);
+        ok = refuse_token(c, k, EXPIRED, "its exp has passed by our clock");
     else
         ok = is_signed(c, k, &bearer, token, pools);
     if (ok) {
@@ -174,7 +176,7 @@ static bool authenticate_bearer(const struct sl_call *c, const struct sl_credent
 {
     uint8_t hash[SL_SHA256];
     if (token.len > SL_BEARER_BYTES)
-        return refuse_token(c, all->keyring, MALFORMED);
+        return refuse_token(c, all->keyring, MALFORMED, "it is longer than 4096 bytes");
     sl_sha256(c->t->hasher, token.at, token.len, hash);
     const struct sl_verified_token *v =
         sl_verified_find(verified_now(c->t, all), hash, sl_wall_ms(c->t->clock));

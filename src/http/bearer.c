@@ -53,8 +53,15 @@ static json_t *read_object(struct sl_span part)
 /* ---- the header */
 
 /* Parameters that bring a key of the sender's own, change what is signed, or must be understood. */
-static const char *const refused_parameters[] = {"crit", "b64", "jwk", "jku", "x5c", "x5u", "enc", "zip",
-                                                 "epk",  "apu", "apv", "p2s", "p2c", "iv",  "tag"};
+#define PARAMETERS(X)                                                                                        \
+    X(crit) X(b64) X(jwk) X(jku) X(x5c) X(x5u) X(enc) X(zip) X(epk) X(apu) X(apv) X(p2s) X(p2c) X(iv) X(tag)
+static const struct {
+    const char *name, *fault;
+} refused_parameters[] = {
+#define X(name) {#name, "its header has the member " #name ", which is not accepted"},
+    PARAMETERS(X)
+#undef X
+};
 
 static bool find_alg(const json_t *value, enum sl_jwt_alg *ret)
 {
@@ -79,17 +86,25 @@ static bool read_typ(const json_t *typ, bool *ret_access_token)
     return typ == NULL || *ret_access_token || sl_field_is(type, SL_SPAN("jwt"));
 }
 
-static bool read_header(struct sl_span part, enum sl_jwt_alg *ret, bool *ret_access_token)
+static const char *header_fault(const json_t *header, enum sl_jwt_alg *ret, bool *ret_access_token)
+{
+    if (!read_typ(json_object_get(header, "typ"), ret_access_token))
+        return "its typ is neither JWT nor at+jwt";
+    for (size_t i = 0; i < sizeof refused_parameters / sizeof *refused_parameters; i++)
+        if (json_object_get(header, refused_parameters[i].name) != NULL)
+            return refused_parameters[i].fault;
+    return find_alg(json_object_get(header, "alg"), ret) ? NULL
+                                                         : "its alg is missing or not one of those supported";
+}
+
+static const char *read_header(struct sl_span part, enum sl_jwt_alg *ret, bool *ret_access_token)
 {
     json_t *header = read_object(part);
     if (header == NULL)
-        return false;
-    bool fine = read_typ(json_object_get(header, "typ"), ret_access_token);
-    for (size_t i = 0; i < sizeof refused_parameters / sizeof *refused_parameters; i++)
-        fine = fine && json_object_get(header, refused_parameters[i]) == NULL;
-    fine = fine && find_alg(json_object_get(header, "alg"), ret);
+        return "its header is not a JSON object in base64url without padding";
+    const char *fault = header_fault(header, ret, ret_access_token);
     json_decref(header);
-    return fine;
+    return fault;
 }
 
 /* ---- the claims */
@@ -125,21 +140,26 @@ static bool is_audience(const json_t *value)
     return true;
 }
 
-static bool read_claims(struct sl_bearer *b)
+static const char *read_claims(struct sl_bearer *b)
 {
     int64_t exp = -1, nbf = 0, iat = 0;
     const json_t *iss = json_object_get(b->claims, "iss"), *sub = json_object_get(b->claims, "sub");
     b->issuer = json_string_value(iss);
     b->subject = json_string_value(sub);
     b->audience = json_object_get(b->claims, "aud");
-    if ((iss != NULL && b->issuer == NULL) || (sub != NULL && b->subject == NULL) ||
-        !is_audience(b->audience) || !read_date(json_object_get(b->claims, "exp"), &exp) || exp < 0 ||
+    if ((iss != NULL && b->issuer == NULL) || (sub != NULL && b->subject == NULL))
+        return "its iss or sub is not a text";
+    if (!is_audience(b->audience))
+        return "its aud is neither a text nor a list of texts";
+    if (!read_date(json_object_get(b->claims, "exp"), &exp) ||
         !read_date(json_object_get(b->claims, "nbf"), &nbf) ||
         !read_date(json_object_get(b->claims, "iat"), &iat))
-        return false;
+        return "its exp, nbf or iat is not a number of seconds";
+    if (exp < 0)
+        return "it has no exp";
     b->from_ms = (nbf > iat ? nbf : iat) - SL_BEARER_LEEWAY_MS;
     b->until_ms = exp + SL_BEARER_LEEWAY_MS;
-    return true;
+    return NULL;
 }
 
 /* ---- tokens */
@@ -167,22 +187,28 @@ static bool is_signature(enum sl_jwt_alg alg, struct sl_span part)
            (lengths[alg] == 0 || n == lengths[alg]);
 }
 
-bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret)
+const char *sl_bearer_fault(struct sl_span token, struct sl_bearer *ret)
 {
     struct sl_span header, payload;
     struct sl_bearer b = {.claims = NULL};
-    if (token.len > SL_BEARER_BYTES || !cut_part(&token, &header) || !cut_part(&token, &payload) ||
-        !read_header(header, &b.alg, &b.access_token) || !is_signature(b.alg, token))
-        return false;
+    if (token.len > SL_BEARER_BYTES)
+        return "it is longer than 4096 bytes";
+    if (!cut_part(&token, &header) || !cut_part(&token, &payload))
+        return "it does not have three parts";
+    const char *fault = read_header(header, &b.alg, &b.access_token);
+    if (fault != NULL)
+        return fault;
+    if (!is_signature(b.alg, token))
+        return "its signature is not base64url of the length that its alg has";
     b.claims = read_object(payload);
     if (b.claims == NULL)
-        return false;
-    if (!read_claims(&b)) {
+        return "its payload is not a JSON object in base64url without padding";
+    fault = read_claims(&b);
+    if (fault != NULL)
         json_decref(b.claims);
-        return false;
-    }
-    *ret = b;
-    return true;
+    else
+        *ret = b;
+    return fault;
 }
 
 void sl_bearer_free(struct sl_bearer *b)

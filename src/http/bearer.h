@@ -46,13 +46,18 @@ struct sl_bearer {
     struct json_t *claims;
 };
 
-/* False, *ret untouched, unless all of this holds: at most SL_BEARER_BYTES; three parts of strict base64url;
- * a header that is a JSON object with a known `alg`, no other `typ` than JWT or at+jwt, and nothing that
- * brings a key, changes what is signed or must be understood (crit); a payload that is a JSON object, in
- * which the claims that are read have their types and `exp` is present; a signature of the algorithm's length
- * (for RSA: not empty). No object may name a member twice. */
-bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret);
-/* Frees what sl_bearer_read allocated. */
+/* NULL, or why the token is refused, for our log alone, and *ret untouched. NULL only if all of this holds:
+ * at most SL_BEARER_BYTES; three parts of strict base64url; a header that is a JSON object with a known
+ * `alg`, no other `typ` than JWT or at+jwt, and nothing that brings a key, changes what is signed or must be
+ * understood (crit); a payload that is a JSON object, in which the claims that are read have their types and
+ * `exp` is present; a signature of the algorithm's length (for RSA: not empty). No object may name a member
+ * twice. */
+const char *sl_bearer_fault(struct sl_span token, struct sl_bearer *ret);
+static inline bool sl_bearer_read(struct sl_span token, struct sl_bearer *ret)
+{
+    return sl_bearer_fault(token, ret) == NULL;
+}
+/* Frees what they allocated. */
 void sl_bearer_free(struct sl_bearer *b);
 
 /* RFC 7519 section 4.1.3: a token with an audience is only for the services that it names. `audience`

@@ -1,5 +1,6 @@
 /* Liveness, readiness, metrics, version and the description of the interface, which the keeper's thread
  * serves on a listener of its own. */
+#include "base/log.h"
 #include "http/audit.h"
 #include "http/edge_query.h"
 #include "http/openapi.h"
@@ -102,6 +103,7 @@ static void respond_metrics(struct sl_call *c)
     struct sl_buf out;
     sl_buf_init(&out, 64u << 20);
     set_certificate_gauges(c);
+    sl_metric_set(c->t->metrics, SL_HT_LOG_DROPPED, sl_log_dropped());
     sl_keeper_gauges(c->t->keeper);
     sl_metric_render(&out);
     if (out.failed)

@@ -190,11 +190,39 @@ static void arrange_rules(struct sl_keyring *k, const struct sl_credentials *c)
     free(uses);
 }
 
+/* How far the rule and the token go together, in the order in which they are compared. */
+enum fit { OTHER_ALG, OTHER_TYPE, OTHER_ISSUER, OTHER_AUDIENCE, FITS };
+
+static enum fit fit_of(const struct sl_jwt_rule *rule, const struct sl_bearer *bearer)
+{
+    if (rule->alg != bearer->alg)
+        return OTHER_ALG;
+    if (rule->access_token != bearer->access_token)
+        return OTHER_TYPE;
+    if (rule->issuer != NULL && !sl_same_text(rule->issuer, bearer->issuer))
+        return OTHER_ISSUER;
+    return sl_bearer_is_for(bearer, rule->audience) ? FITS : OTHER_AUDIENCE;
+}
+
 static bool rule_is_for(const struct sl_jwt_rule *rule, const struct sl_bearer *bearer)
 {
-    return rule->alg == bearer->alg && rule->access_token == bearer->access_token &&
-           (rule->issuer == NULL || (bearer->issuer != NULL && strcmp(rule->issuer, bearer->issuer) == 0)) &&
-           sl_bearer_is_for(bearer, rule->audience);
+    return fit_of(rule, bearer) == FITS;
+}
+
+const char *sl_keyring_misfit(const struct sl_keyring *k, const struct sl_bearer *bearer)
+{
+    static const char *const whys[] = {
+        [OTHER_ALG] = "no configured key has its alg",
+        [OTHER_TYPE] = "its typ is not the one of jwt-auth.type",
+        [OTHER_ISSUER] = "its iss is not jwt-auth.issuer",
+        [OTHER_AUDIENCE] = "its aud does not contain jwt-auth.audience, or is there without that option",
+        [FITS] = "none of the keys that it could be of has signed it"};
+    enum fit nearest = OTHER_ALG;
+    for (size_t i = 0; i < k->grant_count; i++) {
+        enum fit fit = fit_of(k->grants[i].rule, bearer);
+        nearest = fit > nearest ? fit : nearest;
+    }
+    return whys[nearest];
 }
 
 /* A key is tried once, when the first of its grants is for the token. */

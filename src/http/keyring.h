@@ -78,5 +78,7 @@ enum sl_bearer_fate {
  * whose time the caller checks. */
 enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *bearer,
                                       struct sl_span token, uint64_t *pools);
+/* Why a token was not GOOD, for our log: what the nearest rule has differently, or that no key signed it. */
+const char *sl_keyring_misfit(const struct sl_keyring *k, const struct sl_bearer *bearer);
 /* How many keys one token can make us try; a set with more than SL_KEYRING_TRIES is refused. */
 size_t sl_keyring_tries(const struct sl_keyring *k);

@@ -31,6 +31,8 @@
       "When a listener's certificate, or the first one of its chain, expires: seconds since 1970; only "     \
       "listeners with TLS. Subtract time() for the time that is left.",                                      \
       "listener", sl_tls_listener_names, NULL, 0)                                                            \
+    X(LOG_DROPPED, "log_lines_dropped_total", SL_COUNTER,                                                    \
+      "Lines of the log that stderr could not take at once.", NULL, NULL, NULL, 0)                           \
     X(BEARERS, "bearer_tokens_total", SL_COUNTER,                                                            \
       "Bearer tokens of issuers: verified, remembered from an earlier request, refused, or put off because " \
       "forged tokens took too much time.",                                                                   \

@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 
 #include <h2o/http1.h>
+#include <openssl/err.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "http/metrics.h"
 
 #define HANDSHAKE_TIMEOUT_NS (10 * SL_NS_PER_S)
@@ -38,10 +40,26 @@ static void count_handshake(const struct tls_connection *c, enum sl_tls_result r
     sl_metric_add_label(c->all->metrics, SL_HT_HANDSHAKES, result, 1);
 }
 
+/* Why it failed: OpenSSL's own reason, that of the verification of a client's certificate, or the end of the
+ * connection, which is what a probe of the port looks like. Who it was is not logged. */
+static void log_failure(const char *err)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    if (err == h2o_socket_error_closed)
+        sl_log(SL_DEBUG, "tls", "the client closed the connection during the handshake");
+    else if (reason != NULL && strcmp(err, "ssl handshake failure") == 0)
+        sl_log(SL_INFO, "tls", "a handshake with a client failed", SL_KS("reason", reason));
+    else
+        sl_log(SL_INFO, "tls", "a handshake with a client failed", SL_KS("reason", err),
+               SL_KS("openssl", reason != NULL ? reason : ""));
+}
+
 static void on_timeout(void *arg)
 {
     struct tls_connection *c = arg;
     count_handshake(c, SL_TLS_TIMEOUT);
+    sl_log(SL_INFO, "tls", "a handshake with a client failed", SL_KS("reason", "it took longer than 10 s"));
     h2o_socket_close(c->sock);
 }
 
@@ -51,6 +69,7 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
     sl_timer_stop(c->all->loop, &c->timeout);
     if (err != NULL) {
         count_handshake(c, SL_TLS_FAILED);
+        log_failure(err);
         h2o_socket_close(sock);
         return;
     }

@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "store/embedded_child_int.h"
 
 #define LOCK_WAIT_MS 10000
@@ -41,10 +42,33 @@ struct sl_embedded {
 
 /* ---- its log */
 
+/* What redis-server says: its own "1:M 30 Nov 2026 18:00:00.000 # text", from which process, role and time
+ * are cut, and the mark becomes the level. False: another form. */
+static bool read_line(struct sl_span *line, enum sl_log_level *ret_level)
+{
+    static const char marks[] = ".-*#";
+    static const enum sl_log_level levels[] = {SL_DEBUG, SL_DEBUG, SL_INFO, SL_WARN};
+    const char *colon = line->len > 0 ? memchr(line->at, ':', line->len) : NULL;
+    size_t before = colon != NULL ? (size_t)(colon - line->at) : 0;
+    size_t head = before + sizeof ":M 30 Nov 2026 18:00:00.000 # " - 1;
+    if (before == 0 || sl_digits(*line).count != before || line->len < head || line->at[head - 1] != ' ')
+        return false;
+    const char *mark = strchr(marks, line->at[head - 2]);
+    if (mark == NULL || *mark == '\0' || line->at[head - 3] != ' ')
+        return false;
+    *ret_level = levels[mark - marks];
+    *line = sl_span(line->at + head, line->len - head);
+    return true;
+}
+
 static void log_line(struct sl_embedded *e)
 {
-    if (e->line_len > 0)
-        sl_log(SL_INFO, "redis-server", "log", SL_KN("line", e->line, e->line_len));
+    struct sl_span line = sl_span(e->line, e->line_len);
+    enum sl_log_level level = SL_INFO;
+    if (e->line_len > 0) {
+        (void)read_line(&line, &level);
+        sl_log(level, "redis-server", "log", SL_KN("line", line.at, line.len));
+    }
     e->line_len = 0;
 }
 

@@ -43,7 +43,6 @@ def test_a_list_is_served_at_the_path_of_its_own_uri(fixture):
                 path = "/" + u.split("/", 3)[3]
                 r = fetch(service, path)
                 assert r.status == 200, (url, u)
-                assert r.body == fetch(service, path).body
                 c.update(u, i, 1)
                 until(lambda: fetch_token(c, u).status(i) == 1, PATIENCE, "the update")
                 wrong = "/elsewhere/" + u.rsplit("/", 1)[1]

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -110,6 +111,52 @@ static void test_level(void **state)
     assert_int_equal(count(c->text, "hidden"), 0);
     assert_int_equal(count(c->text, "shown"), 3);
     assert_int_equal(count(c->text, "level=debug"), 1);
+    free(c);
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    char *big = malloc(10000);
+    memset(big, 'x', 10000);
+    struct capture *c = capture_begin();
+    sl_log_set_format(SL_LOG_JSON);
+    sl_log(SL_WARN, "redis", "a \"b\"", SL_KU("attempt", UINT64_MAX), SL_KI("delta", -5),
+           SL_KS("pool", "te\nsts"));
+    sl_log(SL_INFO, "t", "long", SL_KN("big", big, 10000), SL_KU("after", 1));
+    sl_log_set_format(SL_LOGFMT);
+    capture_end(c);
+    assert_int_equal(count(c->text, "\n"), 2);
+    assert_matches(
+        c->text,
+        "^\\{\"ts\":\"20[0-9-]+T[0-9:]+\\.[0-9]{3}Z\",\"level\":\"warn\",\"subject\":\"redis\",\"msg\":\"a "
+        "\\\\\"b\\\\\"\",\"attempt\":18446744073709551615,\"delta\":-5,\"pool\":\"te\\\\u000asts\"\\}\n");
+    const char *second = strchr(c->text, '\n') + 1;
+    assert_true(strlen(second) > 2000 && strlen(second) <= 4096);
+    assert_string_equal(second + strlen(second) - 16, "xxxx\",\"after\":1}\n" + 1);
+    free(big);
+    free(c);
+}
+
+/* Only where stderr is what $JOURNAL_STREAM names; the last test, since it is looked at once. */
+static void test_priorities(void **state)
+{
+    (void)state;
+    char name[64];
+    struct stat st;
+    setenv("JOURNAL_STREAM", "1:1", 1);
+    sl_log_find_journal();
+    struct capture *c = capture_begin();
+    sl_log(SL_ERROR, "t", "plain");
+    fstat(STDERR_FILENO, &st);
+    snprintf(name, sizeof name, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    setenv("JOURNAL_STREAM", name, 1);
+    sl_log_find_journal();
+    sl_log(SL_ERROR, "t", "worst");
+    sl_log(SL_WARN, "t", "bad");
+    sl_log(SL_INFO, "t", "usual");
+    capture_end(c);
+    assert_matches(c->text, "^ts=[^\n]*\n<3>ts=[^\n]*worst[^\n]*\n<4>ts=[^\n]*bad[^\n]*\n<6>ts=[^\n]*\n$");
     free(c);
 }
 
@@ -226,9 +273,11 @@ int main(void)
         cmocka_unit_test(test_fields_are_escaped),
         cmocka_unit_test(test_level),
         cmocka_unit_test(test_long_line_is_cut),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_rate_limit),
         cmocka_unit_test(test_full_pipe_does_not_block),
         cmocka_unit_test(test_closed_stderr_is_counted),
+        cmocka_unit_test(test_priorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

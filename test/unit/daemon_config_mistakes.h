@@ -69,14 +69,14 @@ static const struct mistake mistakes[] = {
      "idempotency, "
      "tls, workers, "
      "storage-directory, runtime-directory, "
-     "shutdown, core-dumps, "
+     "shutdown, log, core-dumps, "
      "status-list-pools, redis"},
     {IN_APP, "  redis.port: 1\n",
      "2: app.redis.port: unknown key; expected one of public-url, listen, limits, shared-cache, audit, "
      "idempotency, "
      "tls, workers, "
      "storage-directory, runtime-directory, "
-     "shutdown, core-dumps, status-list-pools, redis"},
+     "shutdown, log, core-dumps, status-list-pools, redis"},
     {IN_APP, "  redis:\n    prot: 1\n", "3: app.redis.prot: unknown key; did you mean port?"},
     {IN_APP, "  shutdown: {delai: 1s}\n", "2: app.shutdown.delai: unknown key; did you mean delay?"},
     {IN_POOL, "      threshold: 5\n",
