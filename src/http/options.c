@@ -39,7 +39,8 @@ const struct sl_option sl_http_option_rows[] = {
      .offset = AT(listen[SL_TLS_OPS]),
      .max = 300,
      .fallback = "127.0.0.1:9090",
-     .help = "Address, or list of addresses, of /livez, /readyz, /metrics, /version and /openapi.yaml. Do not let "
+     .help = "Address, or list of addresses, of /livez, /readyz, /metrics, /version and /openapi.yaml. Do "
+             "not let "
              "the public reach it."},
     {.name = "limits.body",
      .type = SL_OPT_SIZE,
