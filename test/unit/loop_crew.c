@@ -28,7 +28,7 @@ struct owner {
 };
 
 static _Atomic unsigned states_made, states_freed;
-static _Atomic bool gate_open;
+static _Atomic bool gate_open, gate_reached;
 
 static void *state_new(void *arg)
 {
@@ -141,6 +141,7 @@ static void gate(struct sl_job *job, void *state)
 {
     struct sum_job *j = sl_container_of(job, struct sum_job, job);
     j->state = state;
+    atomic_store(&gate_reached, true);
     while (!atomic_load(&gate_open))
         usleep(100);
 }
@@ -154,6 +155,9 @@ static void work_goes_to_the_thread_with_the_fewest_jobs(void **state)
     sl_mailbox_init(&o.box, on_back, &o);
     struct sl_crew *c = sl_crew_new("test", 2, state_new, state_free, &factor);
     submit(c, &o, &blocker, gate);
+    while (!atomic_load(
+        &gate_reached)) /* until then that thread has no state, and may get the memory of the other's */
+        usleep(50);
     for (unsigned i = 0; i < 20; i++) {
         submit(c, &o, &jobs[i], multiply);
         while (sl_crew_pending(c) > 1)
