@@ -14,7 +14,7 @@ const { response } = await client.PATCH("/status-lists/update", { body: { uri: r
 const version: string | null = response.headers.get("Status-List-Version");
 
 const { error } = await client.PATCH("/status-lists/update", { body: { uri: reference.uri, index: 4294967295, value: 1 } });
-if (error === undefined || typeof error === "string") throw new Error("not refused by a problem document");
+if (error === undefined) throw new Error("not refused");
 const problem: components["schemas"]["Problem"] = error;
 
 console.log(JSON.stringify({ references: data.references.length, updated: response.status, version, status: problem.status, code: problem.code }));
