@@ -85,6 +85,29 @@ def test_packages_are_whole():
         assert path in listed
 
 
+def test_the_command_line_takes_over_from_the_service(tmp_path):
+    """Its files were in the package of the service once: neither order of the two upgrades is refused."""
+    folder = ROOT / "build" / "packages"
+    old = tmp_path / "old"
+    (old / "usr" / "bin").mkdir(parents=True)
+    (old / "usr" / "bin" / "statuslistctl").write_text("#!/bin/sh\n")
+    (old / "DEBIAN").mkdir()
+    (old / "DEBIAN" / "control").write_text("Package: statuslistd\nVersion: 0.0.9\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a\n")
+    run("dpkg-deb", "--root-owner-group", "-b", old, tmp_path / "old.deb")
+    new = [next(folder.glob(f"{name}_*.deb")) for name in ("statuslistctl", "statuslistd")]
+    for number, order in enumerate((new, new[::-1])):
+        root = tmp_path / str(number)
+        for path in ("updates", "info", "triggers"):
+            (root / "var" / "lib" / "dpkg" / path).mkdir(parents=True)
+        (root / "var" / "lib" / "dpkg" / "status").touch()
+        dpkg = ["dpkg", f"--root={root}", "--force-depends", "--force-not-root", "--unpack"]
+        run(*dpkg, tmp_path / "old.deb")
+        for package in order:
+            run(*dpkg, package)
+        owner = run("dpkg-query", f"--admindir={root}/var/lib/dpkg", "-S", "/usr/bin/statuslistctl")
+        assert owner == "statuslistctl: /usr/bin/statuslistctl\n" and (root / "usr" / "bin" / "statuslistctl").stat().st_size > 1000
+
+
 def test_pages_of_the_package(tmp_path):
     """All pages are in the package, their links lead to files, and the changelog is Debian's."""
     run("dpkg-deb", "-x", next((ROOT / "build" / "packages").glob("statuslistd_*.deb")), tmp_path)
