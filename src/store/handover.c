@@ -121,7 +121,7 @@ static bool read_all(int fd, uint8_t *out, size_t n)
 {
     for (size_t done = 0; done < n;) {
         ssize_t got = pread(fd, out + done, n - done, (off_t)done);
-        if (got <= 0 && errno != EINTR)
+        if (got == 0 || (got < 0 && errno != EINTR)) /* 0: it has become shorter */
             return false;
         done += got > 0 ? (size_t)got : 0;
     }
