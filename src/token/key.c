@@ -13,6 +13,8 @@ static const struct sl_key_type types[] = {
     {"ES512", "EC", "P-521", -36, "secp521r1", "SHA512", 66},
     {"EdDSA", "OKP", "Ed25519", -8, NULL, NULL, 32},
 };
+/* The last one under its name of RFC 9864. */
+static const struct sl_key_type ed25519 = {"Ed25519", "OKP", "Ed25519", -19, NULL, NULL, 32};
 
 struct sl_signer {
     EVP_MD_CTX *ctx;
@@ -121,6 +123,8 @@ static bool load_key(struct sl_key *k, const struct sl_signer_options *o, const 
               sl_key_check_chain(chain_path, &m, sl_wall_ms(clock) / 1000, why, &k->not_after));
         k->self_signed = ok && m.chain != NULL && X509_self_signed(sk_X509_value(m.chain, 0), 0) == 1;
     }
+    if (ok && o->eddsa != 0 && k->type->group == NULL)
+        k->type = &ed25519;
     if (ok && (!sl_key_write_header(k, o, m.chain) || !sl_key_write_cose_header(k, o, m.chain))) {
         sl_buf_puts(why, sl_key_no_memory);
         ok = false;

@@ -9,7 +9,7 @@
 struct sl_key;
 
 /* The JWS algorithm follows from the key type (RFC 7518 section 3.1, RFC 8037): P-256 ES256, P-384 ES384,
- * P-521 ES512, Ed25519 EdDSA; other keys are refused. */
+ * P-521 ES512, Ed25519 EdDSA, or Ed25519 (RFC 9864) if the options say so; other keys are refused. */
 const char *sl_key_alg(const struct sl_key *k);
 /* The earliest end of validity in the chain, seconds since 1970; INT64_MAX without a certificate. */
 int64_t sl_key_not_after(const struct sl_key *k);

@@ -2,6 +2,8 @@
 
 #define AT(field) offsetof(struct sl_signer_options, field)
 
+static const char *const eddsa_names[] = {"EdDSA", "Ed25519", NULL};
+
 const struct sl_option sl_signer_option_rows[] = {
     {.name = "pem.key",
      .type = SL_OPT_TEXT,
@@ -57,5 +59,14 @@ const struct sl_option sl_signer_option_rows[] = {
      .flags = SL_OPT_RELOAD,
      .fallback = "false",
      .help = "Put the public key itself into the header of each JWT."},
+    {.name = "header.eddsa",
+     .type = SL_OPT_WORD,
+     .offset = AT(eddsa),
+     .words = eddsa_names,
+     .fallback = "EdDSA",
+     .flags = SL_OPT_RELOAD,
+     .help =
+         "What the algorithm of an Ed25519 key is called: `EdDSA` (in a CWT -8), which most readers know, or "
+         "`Ed25519` (-19), which RFC 9864 puts in its place. Other keys are not concerned."},
     {.name = NULL},
 };

@@ -11,6 +11,7 @@ struct sl_signer_options {
     char *keystore_password_file; /* signer.pkcs12.password-file, or NULL */
     bool generate;                /* make a key and a certificate once, in the storage directory */
     bool x5c, kid, jwk;           /* signer.header: which header parameters a token carries */
+    int eddsa; /* signer.header.eddsa: what the algorithm of an Ed25519 key is called; 1: Ed25519 */
 };
 
 extern const struct sl_option sl_signer_option_rows[];

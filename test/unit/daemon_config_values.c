@@ -75,7 +75,8 @@ static void test_everything_given(void **state)
         "      bits: 8\n      final-status: 255\n      precreation: {lists: 0, check-delay: 1m}\n"
         "      prefetch: {threshold: 1, capacity: 2, on-underflow: fail, underflow-timeout: 1s}\n"
         "      update-interval: 0\n      list-lifetime: 1000h\n      ttl: 250h\n      retired: false\n"
-        "      signer: {pem: {key: k, certificate: c}, header: {x5c: false, kid: false, jwk: true}}\n");
+        "      signer: {pem: {key: k, certificate: c}, header: {x5c: false, kid: false, jwk: true, "
+        "eddsa: Ed25519}}\n");
     const struct sl_config *c = l.config;
     assert_string_equal(l.warnings.data, "");
     assert_string_equal(c->http.public_url, "https://status.example/lists");
@@ -109,6 +110,7 @@ static void test_everything_given(void **state)
     assert_string_equal(p->signer.key_file, "k");
     assert_string_equal(p->signer.certificate_file, "c");
     assert_true(!p->signer.generate && !p->signer.x5c && !p->signer.kid && p->signer.jwk);
+    assert_int_equal(p->signer.eddsa, 1);
     unload(&l);
 }
 

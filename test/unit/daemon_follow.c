@@ -40,7 +40,7 @@ static const char after_text[] =
     "      ttl: 9s\n"
     "      retired: true\n"
     "      signer: {pem: {key: k, certificate: c, password-file: w}, header: {x5c: false, kid: false, jwk: "
-    "true}}\n"
+    "true, eddsa: Ed25519}}\n"
     "    a: {api-key: first-key, signer: {pkcs12: {keystore: k, password-file: w}}}\n";
 
 struct followed {

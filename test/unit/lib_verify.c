@@ -143,6 +143,40 @@ static void test_every_kind_of_key(void **state)
     }
 }
 
+/* Signed by the same key, under either name. */
+static void test_names_of_ed25519(void **state)
+{
+    struct fixture *f = *state;
+    EVP_PKEY *pkey = new_key("ED25519"), *ec = new_key("P-256");
+    char *path = path_of(f->dir, "k.pem");
+    struct statuslist_verifier *v = verifier_of(pkey);
+    const struct {
+        EVP_PKEY *key;
+        int eddsa;
+        const char *alg;
+    } rows[] = {{pkey, 0, "EdDSA"}, {pkey, 1, "Ed25519"}, {ec, 1, "ES256"}};
+    for (int i = 0; i < 3; i++) {
+        struct sl_signer_options o = {.key_file = path, .kid = true, .eddsa = rows[i].eddsa};
+        write_key(path, rows[i].key);
+        struct sl_key *key = must_load(&o, f->dir, "pool");
+        assert_string_equal(sl_key_alg(key), rows[i].alg);
+        struct sl_token *t = token_of(f, key);
+        for (int n = 0; n < 2; n++) {
+            struct sl_span bytes = t->body[variants[n]].bytes;
+            struct statuslist_report *r = statuslist_verify(v, bytes.at, bytes.len, URI, NULL, NOW_S);
+            only_failure(r, rows[i].key == pkey ? NULL : "key", rows[i].alg);
+            assert_string_equal(statuslist_report_claims(r)->alg, rows[i].alg);
+            statuslist_report_free(r);
+        }
+        sl_token_unref(t);
+        sl_key_free(key);
+    }
+    statuslist_verifier_free(v);
+    free(path);
+    EVP_PKEY_free(pkey);
+    EVP_PKEY_free(ec);
+}
+
 static struct statuslist_verifier *with_certificate(const X509 *x, bool pem, bool anchor)
 {
     struct statuslist_verifier *v = statuslist_verifier_new();
@@ -354,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_damaged_bundle_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_kind_of_key, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_of_ed25519, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chains, setup, teardown),
         cmocka_unit_test_setup_teardown(test_carried_keys_are_not_trusted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_changed_byte_is_noticed, setup, teardown),
