@@ -4,8 +4,9 @@ Everything that goes to Redis and back is a step of its own, or two where it mat
 was sent and is not executed yet, a state that was loaded and is not shown yet.
 """
 from lineage import NO_CUT, goes_back
-from server import HISTORY, Piece
+from server import AGAIN, HISTORY, TOO_MANY, Pieces
 
+TRIES = 2  # joins in pieces of which too much was set meanwhile; the next one takes any number
 DOWN, CONNECTED, CHECKING, MENDING, SYNCED = "down", "connected", "checking", "mending", "synced"
 
 
@@ -128,7 +129,8 @@ class Process:
         self.found_back = False
         self.doubt = False  # what is remembered has still to be compared with Redis
         self.to_check, self.to_mend = [], []
-        self.piece = None  # how far the join of a long list has come
+        self.pieces = None  # how far the join of a long list has come
+        self.tries = {}  # list: how often that had to begin again in another lineage
         # lists
         self.remembered = {}  # list: the newest state that was loaded; what is mended from
         self.loaded = {}  # list: a state that is being signed
@@ -199,7 +201,9 @@ class Process:
         self.least, self.begun = pool.change, pool.begun
         self.parent = (pool.chain[-2], pool.ends[pool.chain[-2]]) if len(pool.chain) > 1 else None
         self.world.say("open", self.index, server.name, lineage, pool.change, "compares" if self.doubt else "")
-        self.to_mend, self.piece = [], None
+        self.to_mend = []
+        if self.rules.pieces_of_one_lineage:
+            self.pieces = None
         if self.doubt and self.remembered:
             self.to_check, self.state = list(self.remembered), CHECKING
         else:
@@ -218,21 +222,34 @@ class Process:
             else:
                 self.synced()
 
+    def mend_step(self, number):
+        """A join, or the next step of one in pieces."""
+        server, theirs, pieces = self.server, self.remembered[number], self.pieces
+        if pieces is None or pieces.number != number:
+            return server.mend(self, number, theirs)
+        if len(pieces.values) < len(theirs.values):
+            return server.add_piece(self, number, theirs, pieces)
+        tries = self.tries.get(number, 0)
+        return server.end_join(self, number, theirs, pieces, self.world.bound if tries < TRIES else None)
+
     def mend(self):
         number = self.to_mend[-1]
-        answer = self.server.mend(self, number, self.remembered[number], self.piece)
-        self.piece = None
-        self.world.say("mend", self.index, self.server.name, number, answer)
+        answer = self.mend_step(number)
+        self.pieces = answer if isinstance(answer, Pieces) else None
+        self.world.say("mend", self.index, self.server.name, number, "pieces" if self.pieces else answer)
         if self.world.random.random() < 0.05:  # the reply is lost
             self.state = DOWN
             return
-        if answer == HISTORY:
+        if answer in (HISTORY, TOO_MANY):
+            if answer == TOO_MANY:
+                self.tries[number] = self.tries.get(number, 0) + 1
+                self.found_back = True
             self.open_anew()
             return
         self.least = max(self.least, self.server.pool.change)
-        if isinstance(answer, Piece):
-            self.piece = answer
+        if self.pieces is not None or answer == AGAIN:
             return
+        self.tries.pop(number, None)
         self.to_mend.pop()
         self.loaded.pop(number, None)
         if answer == "too late":

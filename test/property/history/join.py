@@ -16,16 +16,18 @@ def differing(ours, theirs):
     return sorted(lineage for lineage in {*ours.line, *theirs.line} if ours.line.get(lineage, 0) != theirs.line.get(lineage, 0))
 
 
-def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, finals_win=True):
+def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, finals_win=True, late=None):
     """`ours` (in Redis) and `theirs` (remembered) in one state; the caller touches it. `final`: the final status, or None. `expired` says
     that the marks of a lineage may be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too
-    late. (`know_cut` and `finals_win` are for plants.)"""
+    late. `late`, where it is given, says whether it is: a join in pieces has found that out when it began. (`know_cut` and `finals_win` are for plants.)"""
     result = ours.copy_to(Joined())
     differ = differing(ours, theirs)
     cut = max(ours.cut, theirs.cut)
     result.too_late = any(expired(lineage) for lineage in needed(ours, theirs, differ))
     if know_cut:
         result.too_late |= theirs.at <= cut or any(lineage <= cut for lineage in differ)
+    if late is not None:
+        result.too_late = late
     if differ and not result.too_late:
         overlay(result, ours, theirs, differ)
     if final is not None and finals_win:

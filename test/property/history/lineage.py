@@ -80,7 +80,7 @@ class State:
 class List(State):
     """A list in Redis."""
 
-    __slots__ = ("owner", "cursor", "kind", "returned", "history", "base")
+    __slots__ = ("owner", "cursor", "kind", "returned", "history", "base", "joins")
 
     def __init__(self, owner):
         super().__init__()
@@ -90,11 +90,12 @@ class List(State):
         self.returned = []
         self.history = set()  # ghosts: (index, write) of all that was ever set in these data
         self.base = {}  # only for the plant `basecopy`
+        self.joins = 0  # how often it was joined; in a real list its version tells, which a join raises by far more than updates do
 
     def copy(self):
         other = self.copy_to(List(self.owner))
         other.cursor, other.kind, other.returned = self.cursor, self.kind, self.returned[:]
-        other.history, other.base = set(self.history), dict(self.base)
+        other.history, other.base, other.joins = set(self.history), dict(self.base), self.joins
         return other
 
     def touch(self, lineage, limit):

@@ -8,6 +8,7 @@ import join
 from lineage import FINAL, ROOT, STATUSES, Lineage, List, Write
 
 HISTORY = "history"  # the answer to a caller who does not know the present history
+AGAIN, TOO_MANY = "again", "too many"  # a join in pieces has to begin again; in a lineage in which less is marked
 JUMP = 2**22  # by which a drawing raises the number of changes, at least
 REACH = 2**20  # how far a caller may be behind
 FOLDED = 8  # how many ids of folded lineages are kept (a real pool: 64)
@@ -168,31 +169,31 @@ class Server:
                 if data.returned:
                     data.kind = "open"
 
-    def mend(self, process, number, theirs, piece):
-        """Joins what the caller remembers of a list into what is there: in one call or, a long list, an index a call. `piece`: what the
-        call before this one has left. Answers a Piece where another call has to follow."""
-        world = self.world
+    def mend(self, process, number, theirs):
+        """Joins what the caller remembers of a list into what is there. Answers Pieces where the list is long: then it is put together
+        beside itself, by `add_piece` and `end_join`."""
         ours = self.pool.lists.get(number)
         if not self.fence(process):
             return HISTORY
-        if ours is None:
+        if ours is not None and ours.covers(theirs.head):
+            return "covered"
+        if self.world.long_lists:
+            late = ours is not None and self.joined(ours, theirs).too_late
+            return Pieces(number, process.lineage, ours, late)
+        joined = None if ours is None else self.joined(ours, theirs)
+        return self.put_joined(process, number, theirs, joined)
+
+    def put_joined(self, process, number, theirs, joined):
+        """`joined` None: Redis has no such list."""
+        world, ours = self.world, self.pool.lists.get(number)
+        if joined is None:
             ours = self.pool.lists[number] = theirs.copy_to(List(None))
             ours.kind = "sealed"
             ours.touch(process.lineage, world.limit)
             return "made again"
-        if ours.covers(theirs.head):
-            return "covered"
-        joined = self.joined(ours, theirs)
-        if world.long_lists:
-            # Pieces are put together beside the list and take its place at once, if it is what it was at the first one.
-            index = piece.index + 1 if piece is not None and piece.head == ours.head else 0
-            if index + 1 < STATUSES:
-                if not self.rules.pieces_are_hidden:
-                    ours.values[index], ours.writes[index] = joined.values[index], joined.writes[index]
-                    ours.touch(process.lineage, world.limit)
-                return Piece(index, ours.head)
         joined.copy_to(ours)
         ours.touch(process.lineage, world.limit)
+        ours.joins += 1
         world.joins += 1
         if joined.too_late:
             world.late += 1
@@ -200,13 +201,54 @@ class Server:
             return "too late"
         return "joined"
 
-    def joined(self, ours, theirs):
+    def add_piece(self, process, number, theirs, pieces):
+        """The next index. It changes nothing but what is beside the list, so it does not raise the number of changes."""
+        ours, index = self.pool.lists.get(number), len(pieces.values)
+        if self.rules.pieces_of_one_lineage and self.pool.lineage != process.lineage:
+            return HISTORY
+        if self.rules.end_compares and not pieces.fit(ours, process.lineage):
+            return AGAIN
+        joined = theirs if ours is None else self.joined(ours, theirs, pieces.late)
+        pieces.add(joined.values[index], joined.writes[index])
+        if not self.rules.pieces_are_hidden and ours is not None:
+            ours.values[index], ours.writes[index] = joined.values[index], joined.writes[index]
+            ours.touch(process.lineage, self.world.limit)
+        return pieces
+
+    def end_join(self, process, number, theirs, pieces, bound):
+        """The pieces take the list's place, in one step, but for what was set since the first of them: all of that is marked in the
+        present lineage. `bound`: of how many indices that may be true, None: of any number."""
+        ours, lineage = self.pool.lists.get(number), process.lineage
+        if not self.fence(process):
+            return HISTORY
+        if ours is not None and ours.covers(theirs.head):
+            return "covered"
+        marked = () if ours is None else ours.marks.get(lineage, ())
+        moved = ours is not None and ours.version != pieces.version
+        if (self.rules.end_compares and not pieces.fit(ours, lineage) or self.rules.end_needs_marks and moved and
+                self.world.expired(lineage)):
+            self.pool.change -= 1
+            return AGAIN
+        if bound is not None and len(marked) > bound:
+            self.pool.change -= 1
+            return TOO_MANY
+        if ours is None or pieces.made:
+            return self.put_joined(process, number, theirs, None)
+        for index in marked:
+            final = self.world.is_final(pieces.values[index]) and self.rules.end_keeps_finals
+            if self.rules.end_takes_marked and not final:
+                pieces.values[index], pieces.writes[index] = ours.values[index], ours.writes[index]
+        joined = self.joined(ours, theirs, pieces.late)
+        joined.values, joined.writes = pieces.values, pieces.writes
+        return self.put_joined(process, number, theirs, joined)
+
+    def joined(self, ours, theirs, late=None):
         rules, world = self.rules, self.world
         if not rules.marks_in_tokens:
             theirs = theirs.state()
             theirs.marks = {}
         expired = world.expired if rules.know_too_late else lambda lineage: False
-        joined = join.join(ours, theirs, FINAL if world.final else None, expired, rules.know_cut, rules.finals_win)
+        joined = join.join(ours, theirs, FINAL if world.final else None, expired, rules.know_cut, rules.finals_win, late)
         if not rules.join_compares_lines and not joined.too_late:
             winner = theirs if theirs.version > ours.version else ours
             joined.values, joined.writes = winner.values[:], winner.writes[:]
@@ -249,11 +291,28 @@ class Server:
         return pool.change
 
 
-class Piece:
-    """How far a join of a long list has come: up to which index, and at which head of the list."""
+class Pieces:
+    """A join of a long list under way: what the list was when it began, and the indices that are put together."""
 
-    def __init__(self, index, head):
-        self.index, self.head = index, head
+    def __init__(self, number, lineage, ours, late):
+        self.number, self.lineage, self.late, self.made = number, lineage, late, ours is None
+        self.version = 0 if ours is None else ours.version
+        self.before = self.but_for(ours, lineage)
+        self.values, self.writes = [], []
+
+    def but_for(self, ours, present):
+        """What the list contains, but for what was set in the lineage in which the join began: that may go on."""
+        if ours is None:
+            return None
+        line = {lineage: version for lineage, version in ours.line.items() if lineage not in (self.lineage, present)}
+        return line, ours.cut, ours.joins
+
+    def fit(self, ours, present):
+        return self.but_for(ours, present) == self.before
+
+    def add(self, value, write):
+        self.values.append(value)
+        self.writes.append(write)
 
 
 def three_way(joined, ours, theirs):

@@ -20,6 +20,7 @@ class World:
         self.events = self.EVENTS[self.random.choice((0, 0, 1, 2))]
         self.windows_end = self.random.random() < 0.25
         self.long_lists = self.random.random() < 0.5  # joined in pieces
+        self.bound = self.random.choice((0, STATUSES, STATUSES))  # how many indices the end of such a join may look at
         self.now, self.last_unique = 0, 100
         self.handed_out, self.acknowledged = set(), set()
         self.joined_late = set()  # lists whose bytes may have gone back for once, which is said
@@ -184,6 +185,8 @@ class World:
     def step(self):
         self.now += 1
         chance = self.random
+        if self.long_lists and chance.random() < 0.9 and self.step_beside_a_join():
+            return
         instance = chance.choice(self.instances)
         process, what = instance.process, chance.random()
         if process is None:
@@ -201,6 +204,24 @@ class World:
             process.paused = not process.paused
         elif not process.paused:
             self.process_step(process, what)
+
+    def step_beside_a_join(self):
+        """A join in pieces takes its time: its next call, or what others do to the same list meanwhile. False: there is none."""
+        chance = self.random
+        for joiner in self.processes():
+            if joiner.state != MENDING or joiner.paused or not joiner.speaks():
+                continue
+            others = [process for process in self.processes() if process is not joiner and not process.paused]
+            if not others or chance.random() < 0.15:
+                joiner.keeper_step()
+                return True
+            other = chance.choice(others)
+            if other.state != SYNCED or other.lineage != joiner.lineage or chance.random() < 0.1:
+                other.keeper_step()
+            else:
+                chance.choice(other.workers).step()
+            return True
+        return False
 
     def process_step(self, process, what):
         if what < 0.36:
