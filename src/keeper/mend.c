@@ -1,7 +1,8 @@
 /* Redis was restored from a backup, or failed over to a replica that lagged. After all lists were read again
  * and compared (keeper/learn.h), each that does not contain what this process remembers is joined with it: a
  * publisher thread unpacks the statuses of its token, and Redis puts the two histories together, or makes the
- * list again. Until then nothing of the pool is loaded, and no worker writes (history.h). Other pools are not
+ * list again. A long list goes to Redis in pieces, so that no call there lasts, and takes its place with the
+ * last one. Until then nothing of the pool is loaded, and no worker writes (history.h). Other pools are not
  * held up by any of this.
  *
  * The log names every list that was mended, however many there are: lines with some lists each, written past
@@ -19,6 +20,13 @@
 #define AT_ONCE 16 /* lists of a pool that are restored at once */
 #define AT_ONCE_BYTES (16u * 1024 * 1024)
 #define NAMES 20 /* lists in one line of the log */
+/* Bytes of a list that is joined in one call, and of a piece of a longer one. Where all statuses differ and
+ * some are final, a piece takes Redis some ten milliseconds. */
+#define PIECE 65536
+/* At how many places a status may be set while pieces are joined, and how many joins are given up for it:
+ * each place costs the last call some microseconds. */
+#define PLACES 2000
+#define CROWDED 3
 
 struct mend_job {
     struct sl_job job;
@@ -26,6 +34,12 @@ struct mend_job {
     struct sl_token *token; /* a share; NULL: no reader has seen the list */
     struct sl_kept_marks *marks;
     bool ok;
+    unsigned round;
+    /* In pieces: how many bytes are there; what the list was at the first one. */
+    size_t from;
+    uint64_t random, said_ns;
+    size_t seen_len;
+    char seen[SL_SEEN_MAX];
     size_t len;
     uint8_t bytes[];
 };
@@ -88,6 +102,8 @@ static void log_rest(struct sl_kpool *p)
 
 /* ---- one list */
 
+static const char cannot[] = "cannot restore a list";
+
 static void mend_failed(struct sl_klist *t, const char *why)
 {
     sl_log(SL_ERROR, "pool", why, SL_KS("pool", t->pool->shared->name),
@@ -106,6 +122,7 @@ static void end_job(struct mend_job *m)
 static void note_mended(struct sl_klist *t, const struct sl_mended_list *mended)
 {
     struct sl_kpool *p = t->pool;
+    t->mending.crowded = 0;
     sl_keeper_note_restored(t);
     sl_keeper_saw_change(p, mended->change);
     sl_metric_add_label(p->metrics, SL_KM_MENDED, mended->what, 1);
@@ -124,45 +141,167 @@ static void note_mended(struct sl_klist *t, const struct sl_mended_list *mended)
     case SL_MENDED_JOINED:
         sl_keeper_shown_is_contained(t);
         break;
+    case SL_MENDED_IN_PIECES:
+    case SL_MENDED_AGAIN:
+    case SL_MENDED_CROWDED:
+        sl_assert(false); /* on_mended has gone on */
+        break;
     }
     sl_keeper_committed(t, mended->head.version, sl_mono_ns(p->keeper->clock));
 }
 
-static void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended)
-{
-    struct mend_job *m = arg;
-    struct sl_klist *t = m->list;
-    if (err == SL_OK)
-        note_mended(t, mended);
-    else if (err == SL_ERR_HISTORY)
-        t->pool->mending.other = true;
-    else
-        mend_failed(t, "cannot restore a list");
-    end_job(m);
-    sl_keeper_mend(t->pool);
-}
-
-static bool send_list(struct mend_job *m)
+static struct sl_mend mend_of(const struct mend_job *m)
 {
     const struct sl_klist *t = m->list;
-    struct sl_kpool *p = t->pool;
-    struct sl_fence fence = sl_keeper_fence(p);
     struct sl_mend mend = {.list = t->list.id,
                            .uri = t->list.uri,
                            .bytes = sl_span((const char *)m->bytes, m->len),
-                           .final = p->options->final_status};
+                           .final = t->pool->options->final_status,
+                           .width = t->pool->options->bits,
+                           .longest = PIECE};
     if (m->token != NULL) {
         mend.head = sl_token_head(m->token);
         mend.line = m->token->line;
     }
     sl_keeper_name_marks(m->marks, &mend);
+    return mend;
+}
+
+/* The round that the job belongs to has ended. */
+static bool is_over(const struct mend_job *m)
+{
+    struct sl_kpool *p = m->list->pool;
+    return m->round != p->mending.round || sl_keeper_pool_state(p) != SL_POOL_MENDING || p->keeper->draining;
+}
+
+static void end_list(struct mend_job *m, const char *why)
+{
+    struct sl_kpool *p = m->list->pool;
+    if (why != NULL)
+        mend_failed(m->list, why);
+    end_job(m);
+    sl_keeper_mend(p);
+}
+
+/* Redis has the join that it could have, or another history. */
+static void end_list_with(struct mend_job *m, enum sl_err err, const struct sl_mended_list *mended)
+{
+    if (err == SL_OK)
+        note_mended(m->list, mended);
+    else if (err == SL_ERR_HISTORY)
+        m->list->pool->mending.other = true;
+    end_list(m, err == SL_OK || err == SL_ERR_HISTORY ? NULL : cannot);
+}
+
+static void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended);
+
+static bool send_list(struct mend_job *m)
+{
+    struct sl_kpool *p = m->list->pool;
+    struct sl_fence fence = sl_keeper_fence(p);
+    struct sl_mend mend = mend_of(m);
     return sl_store_mend(p->keeper->store, p->shared->name, &fence, &mend, on_mended, m) == SL_OK;
+}
+
+/* ---- a long list, in pieces */
+
+static bool send_end(struct mend_job *m)
+{
+    struct sl_kpool *p = m->list->pool;
+    struct sl_fence fence = sl_keeper_fence(p);
+    struct sl_mend mend = mend_of(m);
+    struct sl_pieces pieces = {sl_span(m->seen, m->seen_len), m->random};
+    bool any = m->list->mending.crowded >= CROWDED;
+    if (any)
+        sl_log(SL_WARN, "pool", "a long list is joined at once with all that was set meanwhile",
+               SL_KS("pool", p->shared->name), SL_KN("list", m->list->list.uri.at, m->list->list.uri.len));
+    return sl_store_join_end(p->keeper->store, p->shared->name, &fence, &mend, &pieces, any ? -1 : PLACES,
+                             on_mended, m) == SL_OK;
+}
+
+static void say_progress(struct mend_job *m)
+{
+    const struct sl_klist *t = m->list;
+    uint64_t now = sl_mono_ns(t->pool->keeper->clock);
+    if (now - m->said_ns < SL_NS_PER_S)
+        return;
+    m->said_ns = now;
+    sl_log(SL_INFO, "pool", "a long list is being joined", SL_KS("pool", t->pool->shared->name),
+           SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KU("bytes", m->from), SL_KU("of", m->len));
+}
+
+static size_t piece_len(const struct mend_job *m)
+{
+    return m->len - m->from < PIECE ? m->len - m->from : PIECE;
+}
+
+static void on_piece(void *arg, enum sl_err err, bool fits);
+
+static bool send_next(struct mend_job *m)
+{
+    struct sl_kpool *p = m->list->pool;
+    if (m->from == m->len)
+        return send_end(m);
+    struct sl_fence fence = sl_keeper_fence(p);
+    struct sl_mend mend = mend_of(m);
+    struct sl_pieces pieces = {sl_span(m->seen, m->seen_len), m->random};
+    return sl_store_join_piece(p->keeper->store, p->shared->name, &fence, &mend, &pieces, m->from,
+                               piece_len(m), on_piece, m) == SL_OK;
+}
+
+static void on_piece(void *arg, enum sl_err err, bool fits)
+{
+    struct mend_job *m = arg;
+    if (is_over(m)) {
+        end_list(m, NULL);
+        return;
+    }
+    if (err != SL_OK) {
+        end_list_with(m, err, NULL);
+        return;
+    }
+    if (fits)
+        m->from += piece_len(m);
+    say_progress(m);
+    if (!(fits ? send_next(m) : send_list(m)))
+        end_list(m, cannot);
+}
+
+static void begin_pieces(struct mend_job *m, struct sl_span seen)
+{
+    m->from = 0;
+    m->seen_len = seen.len;
+    memcpy(m->seen, seen.at, seen.len);
+    sl_random(m->list->pool->keeper->clock, &m->random, sizeof m->random);
+    if (!send_next(m))
+        end_list(m, cannot);
+}
+
+static void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended)
+{
+    struct mend_job *m = arg;
+    enum sl_mended what = err == SL_OK ? mended->what : SL_MENDED_NOT;
+    bool goes_on = what == SL_MENDED_IN_PIECES || what == SL_MENDED_AGAIN;
+    if (goes_on && is_over(m)) {
+        end_list(m, NULL);
+    } else if (what == SL_MENDED_IN_PIECES) {
+        begin_pieces(m, mended->seen);
+    } else if (what == SL_MENDED_AGAIN) {
+        if (!send_list(m))
+            end_list(m, cannot);
+    } else if (what == SL_MENDED_CROWDED) {
+        /* A new lineage begins without marks. */
+        m->list->mending.crowded++;
+        end_list_with(m, SL_ERR_HISTORY, NULL);
+    } else {
+        end_list_with(m, err, mended);
+    }
 }
 
 static void send_or_fail(struct mend_job *m, const char *why)
 {
     if (why == NULL && !send_list(m))
-        why = "cannot restore a list";
+        why = cannot;
     if (why == NULL)
         return;
     mend_failed(m->list, why);
@@ -192,7 +331,13 @@ static struct mend_job *new_job(struct sl_klist *t)
     struct mend_job *m = malloc(sizeof *m + len);
     if (m == NULL)
         return NULL;
-    *m = (struct mend_job){.list = t, .token = token, .len = len};
+    m->job = (struct sl_job){0};
+    m->list = t;
+    m->token = token;
+    m->ok = false;
+    m->round = t->pool->mending.round;
+    m->said_ns = sl_mono_ns(t->pool->keeper->clock);
+    m->len = len;
     if (!sl_keeper_copy_marks(t, &m->marks)) {
         free(m);
         return NULL;
@@ -228,6 +373,7 @@ void sl_keeper_start_mending(struct sl_kpool *p)
 {
     sl_keeper_change_state(p, SL_POOL_MENDING);
     p->mending.next_number = 0;
+    p->mending.round++;
     p->mending.failed = p->mending.other = false;
     SL_EACH_KLIST (t, p->keeper)
         if (t->pool == p)

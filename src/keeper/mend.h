@@ -9,15 +9,17 @@ struct sl_mended_names;
 
 /* Of one list. */
 struct sl_list_mending {
-    bool asked; /* in the present round */
+    bool asked;       /* in the present round */
+    unsigned crowded; /* joins in pieces during which too much was set */
 };
 
 /* Of one pool. */
 struct sl_mending {
     uint32_t next_number; /* of the table: how far the present round came */
     struct sl_flight flight;
-    bool failed; /* a list was not restored: the pool begins anew with the next sweep */
-    bool other;  /* Redis has another history than the one that was opened: the pool is opened at once */
+    unsigned round; /* counts the rounds: what is under way from an earlier one is given up */
+    bool failed;    /* a list was not restored: the pool begins anew with the next sweep */
+    bool other;     /* Redis has another history than the one that was opened: the pool is opened at once */
     struct sl_mended_names *names; /* of lists that are not in the log yet: one of each kind; NULL: none */
 };
 

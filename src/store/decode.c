@@ -336,12 +336,13 @@ bool sl_decode_changes(const struct redisReply *reply, struct sl_changes *ret, s
 bool sl_decode_letter_of(char letter, enum sl_result *ret)
 {
     static const char letters[] = {
-        [SL_RESULT_SAME] = '0',     [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
-        [SL_RESULT_OUTSIDE] = 'I',  [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
-        [SL_RESULT_VALUE] = 'V',    [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
-        [SL_RESULT_REPEATED] = 'A', [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N',
-        [SL_RESULT_CURRENT] = 'C',  [SL_RESULT_RAISED] = 'U',        [SL_RESULT_JOINED] = 'M',
-        [SL_RESULT_LATE] = 'E',     [SL_RESULT_PRESENT] = 'P',       [SL_RESULT_OTHER_SHAPE] = 'S'};
+        [SL_RESULT_SAME] = '0',      [SL_RESULT_CHANGED] = '1',       [SL_RESULT_FINAL] = 'F',
+        [SL_RESULT_OUTSIDE] = 'I',   [SL_RESULT_NO_LIST] = 'L',       [SL_RESULT_RETIRED] = 'T',
+        [SL_RESULT_VALUE] = 'V',     [SL_RESULT_OTHER_REQUEST] = 'K', [SL_RESULT_WRITTEN] = 'W',
+        [SL_RESULT_REPEATED] = 'A',  [SL_RESULT_REFUSED] = 'R',       [SL_RESULT_NOTHING] = 'N',
+        [SL_RESULT_CURRENT] = 'C',   [SL_RESULT_RAISED] = 'U',        [SL_RESULT_JOINED] = 'M',
+        [SL_RESULT_LATE] = 'E',      [SL_RESULT_PRESENT] = 'P',       [SL_RESULT_OTHER_SHAPE] = 'S',
+        [SL_RESULT_IN_PIECES] = 'Q', [SL_RESULT_AGAIN] = 'G',         [SL_RESULT_CROWDED] = 'X'};
     const char *at = memchr(letters, letter, sizeof letters);
     if (at == NULL)
         return false;
@@ -372,18 +373,23 @@ bool sl_decode_result(const struct redisReply *reply, const enum sl_result *resu
 bool sl_decode_mended(const struct redisReply *reply, struct sl_lineage own, struct sl_mended_list *ret)
 {
     static const enum sl_result results[] = {
-        [SL_MENDED_NOT] = SL_RESULT_CURRENT,   [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
-        [SL_MENDED_RAISED] = SL_RESULT_RAISED, [SL_MENDED_JOINED] = SL_RESULT_JOINED,
-        [SL_MENDED_LATE] = SL_RESULT_LATE,     [SL_MENDED_RETIRED] = SL_RESULT_RETIRED};
-    struct sl_mended_list mended;
+        [SL_MENDED_NOT] = SL_RESULT_CURRENT,         [SL_MENDED_NEW] = SL_RESULT_WRITTEN,
+        [SL_MENDED_RAISED] = SL_RESULT_RAISED,       [SL_MENDED_JOINED] = SL_RESULT_JOINED,
+        [SL_MENDED_LATE] = SL_RESULT_LATE,           [SL_MENDED_RETIRED] = SL_RESULT_RETIRED,
+        [SL_MENDED_IN_PIECES] = SL_RESULT_IN_PIECES, [SL_MENDED_AGAIN] = SL_RESULT_AGAIN,
+        [SL_MENDED_CROWDED] = SL_RESULT_CROWDED};
+    struct sl_mended_list mended = {0};
     unsigned what;
-    if (!is_array(reply, 4) ||
+    if ((!is_array(reply, 4) && !is_array(reply, 5)) ||
         !sl_decode_result(reply->element[0], results, sizeof results / sizeof results[0], &what) ||
         !decode_count(reply->element[1], LARGEST, &mended.head.version) ||
         !decode_at(reply->element[2], own, &mended.head.at) ||
         !decode_count(reply->element[3], LARGEST, &mended.change))
         return false;
     mended.what = (enum sl_mended)what;
+    if ((mended.what == SL_MENDED_IN_PIECES) != (reply->elements == 5) ||
+        (reply->elements == 5 && !decode_text(reply->element[4], 1, SL_SEEN_MAX, &mended.seen)))
+        return false;
     *ret = mended;
     return true;
 }

@@ -20,6 +20,8 @@
     X(PRECREATE, precreate, sl_precreated_cb, SL_OP_SCRIPT | SL_OP_WRITES | SL_OP_WAITS | SL_OP_DURABLE)     \
     X(GIVE_BACK, give_back, sl_given_back_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                   \
     X(MEND, mend, sl_mended_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                                 \
+    X(JOIN_PIECE, join_piece, sl_joined_piece_cb, SL_OP_SCRIPT | SL_OP_WRITES)                               \
+    X(JOIN_END, join_end, sl_mended_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                         \
     X(RETIRE, retire, sl_retired_cb, SL_OP_SCRIPT | SL_OP_WRITES)                                            \
     X(CHANGES, changes, sl_changes_cb, SL_OP_SCRIPT)                                                         \
     X(DESCRIBE, describe, sl_described_cb, SL_OP_SCRIPT)                                                     \

@@ -34,13 +34,18 @@ enum sl_err sl_store_agree(struct sl_store *s, const char *pool, const struct sl
 
 SL_OP_GIVES(open_pool, sl_pool_opened, sl_decode_pool(reply, &value))
 
+static void put_random(struct sl_operation *op, uint64_t random)
+{
+    uint8_t bytes[8];
+    char hex[2 * sizeof bytes];
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(random >> 8 * i);
+    sl_hex_encode(bytes, sizeof bytes, hex);
+    sl_wire_arg(&op->wire, hex, sizeof hex);
+}
+
 static void put_known(struct sl_operation *op, const struct sl_pool_known *known)
 {
-    uint8_t random[8];
-    char hex[2 * sizeof random];
-    for (unsigned i = 0; i < sizeof random; i++)
-        random[i] = (uint8_t)(known->random >> 8 * i);
-    sl_hex_encode(random, sizeof random, hex);
     sl_wire_number(&op->wire, known->first);
     sl_wire_number(&op->wire, known->back);
     sl_op_lineage(op, known->lineage);
@@ -49,7 +54,7 @@ static void put_known(struct sl_operation *op, const struct sl_pool_known *known
     sl_op_lineage(op, known->parent);
     sl_wire_number(&op->wire, (int64_t)known->parent_end);
     sl_op_lineage(op, known->highest);
-    sl_wire_arg(&op->wire, hex, sizeof hex);
+    put_random(op, known->random);
 }
 
 enum sl_err sl_store_open_pool(struct sl_store *s, const char *pool, uint32_t size, unsigned bits,
@@ -209,6 +214,8 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
     return sl_op_send(op);
 }
 
+/* ---- joins */
+
 SL_OP_GIVES(mend, sl_mended_list, sl_decode_mended(reply, op->fence.lineage, &value))
 
 static void put_cut(struct sl_operation *op, struct sl_lineage cut)
@@ -219,30 +226,116 @@ static void put_cut(struct sl_operation *op, struct sl_lineage cut)
         sl_op_lineage(op, cut);
 }
 
-enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
-                          const struct sl_mend *mend, sl_mended_cb *done, void *arg)
+static void put_list(struct sl_operation *op, const char *pool, const struct sl_fence *fence,
+                     const struct sl_mend *mend)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 11 + 2 * mend->marks_count, give_mend, arg);
-    if (op == NULL)
-        return SL_ERR_UNAVAILABLE;
-    char line[SL_LINE_TEXT];
-    op->done.mend = done;
     sl_op_channel(op, pool);
     sl_op_uuid(op, &mend->list);
     sl_wire_arg(&op->wire, mend->uri.at, mend->uri.len);
     sl_wire_number(&op->wire, mend->final);
     sl_op_fence(op, fence);
+}
+
+static void put_state(struct sl_operation *op, const struct sl_mend *mend)
+{
+    char line[SL_LINE_TEXT];
     sl_op_lineage(op, mend->head.at);
     sl_wire_number(&op->wire, (int64_t)mend->head.version);
     sl_wire_arg(&op->wire, line, sl_line_print(&mend->line, line));
     put_cut(op, mend->line.cut);
-    sl_wire_arg(&op->wire, mend->bytes.at, mend->bytes.len);
-    for (unsigned i = 0; i < mend->marks_count; i++) {
+}
+
+enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                          const struct sl_mend *mend, sl_mended_cb *done, void *arg)
+{
+    bool whole = mend->bytes.len <= mend->longest;
+    unsigned marks = whole ? mend->marks_count : 0;
+    struct sl_operation *op = sl_op_begin(s, SL_OP_MEND, pool, 12 + 2 * marks, give_mend, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.mend = done;
+    put_list(op, pool, fence, mend);
+    put_state(op, mend);
+    sl_wire_number(&op->wire, (int64_t)mend->longest);
+    sl_wire_arg(&op->wire, mend->bytes.at, whole ? mend->bytes.len : 0);
+    for (unsigned i = 0; i < marks; i++) {
         sl_op_lineage(op, mend->marks[i].lineage);
         sl_wire_arg(&op->wire, mend->marks[i].bits.at, mend->marks[i].bits.len);
     }
     return sl_op_send(op);
 }
+
+static void put_pieces(struct sl_operation *op, const struct sl_pieces *pieces)
+{
+    sl_wire_arg(&op->wire, pieces->seen.at, pieces->seen.len);
+    put_random(op, pieces->random);
+}
+
+/* What the lineage's marks say of the piece; empty where that is nothing. */
+static struct sl_span marks_of_piece(struct sl_span bits, unsigned width, size_t from, size_t len)
+{
+    size_t first = from / width, end = (from + len + width - 1) / width;
+    end = end < bits.len ? end : bits.len;
+    size_t at = first;
+    while (at < end && bits.at[at] == 0)
+        at++;
+    return at < end ? sl_span(bits.at + first, end - first) : sl_span("", 0);
+}
+
+static void give_join_piece(struct sl_operation *op, enum sl_err err, const struct redisReply *reply)
+{
+    int64_t fits = 0;
+    if (err == SL_OK && !sl_decode_integer(reply, 0, 1, &fits))
+        err = sl_op_bad_shape(op);
+    op->done.join_piece(op->arg, err, fits != 0);
+}
+
+enum sl_err sl_store_join_piece(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                const struct sl_mend *mend, const struct sl_pieces *pieces, size_t from,
+                                size_t len, sl_joined_piece_cb *done, void *arg)
+{
+    struct sl_operation *op =
+        sl_op_begin(s, SL_OP_JOIN_PIECE, pool, 12 + 2 * mend->marks_count, give_join_piece, arg);
+    sl_assert(from + len <= mend->bytes.len && from % 8 == 0);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.join_piece = done;
+    sl_op_uuid(op, &mend->list);
+    sl_wire_number(&op->wire, mend->final);
+    sl_op_fence(op, fence);
+    put_state(op, mend);
+    put_pieces(op, pieces);
+    sl_wire_number(&op->wire, (int64_t)from);
+    sl_wire_arg(&op->wire, mend->bytes.at + from, len);
+    for (unsigned i = 0; i < mend->marks_count; i++) {
+        struct sl_span marks = marks_of_piece(mend->marks[i].bits, mend->width, from, len);
+        sl_op_lineage(op, mend->marks[i].lineage);
+        sl_wire_arg(&op->wire, marks.at, marks.len);
+    }
+    return sl_op_send(op);
+}
+
+SL_OP_GIVES(join_end, sl_mended_list, sl_decode_mended(reply, op->fence.lineage, &value))
+
+enum sl_err sl_store_join_end(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                              const struct sl_mend *mend, const struct sl_pieces *pieces, int bound,
+                              sl_mended_cb *done, void *arg)
+{
+    struct sl_operation *op =
+        sl_op_begin(s, SL_OP_JOIN_END, pool, 13 + mend->marks_count, give_join_end, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.join_end = done;
+    put_list(op, pool, fence, mend);
+    put_state(op, mend);
+    put_pieces(op, pieces);
+    sl_wire_number(&op->wire, bound);
+    for (unsigned i = 0; i < mend->marks_count; i++)
+        sl_op_lineage(op, mend->marks[i].lineage);
+    return sl_op_send(op);
+}
+
+/* ---- others */
 
 SL_OP_GIVES(retire, sl_retired, sl_decode_retired(reply, op->want, &value, &op->decoded))
 

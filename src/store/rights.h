@@ -41,6 +41,8 @@
     X(ALWAYS, "bitpos K 1")                                                                                  \
     X(ALWAYS, "pexpire K 1")                                                                                 \
     X(ALWAYS, "pexpireat K 1")                                                                               \
+    X(ALWAYS, "persist K")                                                                                   \
+    X(ALWAYS, "rename K K")                                                                                  \
     X(ALWAYS, "setbit K 0 1")                                                                                \
     X(ALWAYS, "sismember K member")                                                                          \
     X(ALWAYS, "smembers K")                                                                                  \

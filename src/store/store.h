@@ -292,7 +292,11 @@ enum sl_mended {
     SL_MENDED_JOINED, /* both had something of their own */
     SL_MENDED_LATE,   /* marks or lineages that are needed are no longer kept: only final statuses were taken.
                          What   the caller shows is not contained, and is given up */
-    SL_MENDED_RETIRED /* the list is or was retired: nothing */
+    SL_MENDED_RETIRED, /* the list is or was retired: nothing */
+    /* Nothing was done yet: */
+    SL_MENDED_IN_PIECES, /* the list is long, and is joined in pieces */
+    SL_MENDED_AGAIN,     /* the list is not what it was at the first piece: the join has to begin again */
+    SL_MENDED_CROWDED    /* the same, in a new lineage: too much was set in this one since it began */
 };
 struct sl_mend {
     struct sl_uuid list;
@@ -302,12 +306,15 @@ struct sl_mend {
     struct sl_span bytes;
     const struct sl_marks *marks;
     unsigned marks_count;
-    int final; /* final status of the pool; < 0: none */
+    int final;      /* final status of the pool; < 0: none */
+    unsigned width; /* bits of a status */
+    size_t longest; /* bytes of a list that is joined in one call */
 };
 struct sl_mended_list {
     enum sl_mended what;
     struct sl_head head; /* of the list now */
     uint64_t change;     /* number of the change */
+    struct sl_span seen; /* IN_PIECES: what the list was, for the pieces; during the callback */
 };
 /* A mended list's version is ahead by this (2^20) of every version from before, so an instance that has seen
  * one of those knows that the list was mended. The scripts get the number from here. */
@@ -317,6 +324,26 @@ struct sl_mended_list {
 typedef void(sl_mended_cb)(void *arg, enum sl_err err, const struct sl_mended_list *mended);
 SL_CHECKED enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,
                                      const struct sl_mend *mend, sl_mended_cb *done, void *arg);
+
+/* A join in pieces: the same `mend` in each call, and the pieces one after the other, each when the one
+ * before it is there. They are put together beside the list, and expire a minute after the last one. */
+#define SL_SEEN_MAX (SL_LINE_TEXT + 256)
+struct sl_pieces {
+    struct sl_span seen; /* as `mend` has answered */
+    uint64_t random;     /* of this join */
+};
+/* `fits` false: the join has to begin again. */
+typedef void(sl_joined_piece_cb)(void *arg, enum sl_err err, bool fits);
+/* The piece is mend->bytes[from .. from+len-1]. `from` and, but for the last piece, `len` are multiples of 8.
+ */
+SL_CHECKED enum sl_err sl_store_join_piece(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                           const struct sl_mend *mend, const struct sl_pieces *pieces,
+                                           size_t from, size_t len, sl_joined_piece_cb *done, void *arg);
+/* The pieces take the place of the list. `bound`: at how many places statuses may have been set since the
+ * lineage began, at most; < 0: any number. */
+SL_CHECKED enum sl_err sl_store_join_end(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                         const struct sl_mend *mend, const struct sl_pieces *pieces,
+                                         int bound, sl_mended_cb *done, void *arg);
 
 /* Retires lists. The caller vouches for the lists whose references it still holds (`held`), and asks for
  * others
@@ -415,7 +442,10 @@ enum sl_result {
     SL_RESULT_JOINED,        /* the same, and the list had something of its own */
     SL_RESULT_LATE,          /* too late to put anything but final statuses into a list */
     SL_RESULT_PRESENT,       /* not written: the list exists, and the caller must not touch it */
-    SL_RESULT_OTHER_SHAPE    /* not written: the pool or the list has another size, status width or URI */
+    SL_RESULT_OTHER_SHAPE,   /* not written: the pool or the list has another size, status width or URI */
+    SL_RESULT_IN_PIECES,     /* not written: the list is too long for one call */
+    SL_RESULT_AGAIN,         /* not written: what was put together does not fit any more */
+    SL_RESULT_CROWDED        /* not written: too much was set meanwhile */
 };
 /* The error that a refusal is; SL_OK for every other result. */
 static inline enum sl_err sl_result_err(enum sl_result result)
@@ -445,6 +475,9 @@ static inline enum sl_err sl_result_err(enum sl_result result)
     case SL_RESULT_LATE:
     case SL_RESULT_PRESENT:
     case SL_RESULT_OTHER_SHAPE:
+    case SL_RESULT_IN_PIECES:
+    case SL_RESULT_AGAIN:
+    case SL_RESULT_CROWDED:
         break;
     }
     return SL_OK;

@@ -1,5 +1,6 @@
 /* Changes of a list in the history of its pool, and putting two histories of a list together. Each function
  * runs under the lock of its caller. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,8 +192,8 @@ static bool join(struct fake_redis *f, struct fake_list *l, const struct sl_mend
     return late;
 }
 
-bool fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
-               struct sl_mended_list *ret)
+static bool mend_whole(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
+                       struct sl_mended_list *ret)
 {
     struct fake_list *l = fake_find_or_gone(f, &mend->list);
     if (mend->line.count > 0 &&
@@ -220,4 +221,52 @@ bool fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *
     }
     ret->head = (struct sl_head){l->now.at, l->now.version};
     return true;
+}
+
+bool fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
+               struct sl_mended_list *ret)
+{
+    struct fake_list *l = fake_find_or_gone(f, &mend->list);
+    bool done = l != NULL && (l->now.state == SL_LIST_RETIRED || sl_line_covers(&l->now.line, mend->head));
+    if (mend->bytes.len <= mend->longest || done)
+        return mend_whole(f, p, mend, ret);
+    f->joins.seen_len = (size_t)snprintf(f->joins.seen, sizeof f->joins.seen, "%u", ++f->joins.begun);
+    f->joins.bytes = 0;
+    *ret = (struct sl_mended_list){.what = SL_MENDED_IN_PIECES,
+                                   .seen = sl_span(f->joins.seen, f->joins.seen_len)};
+    return true;
+}
+
+static bool is_latest(const struct fake_redis *f, const struct sl_pieces *pieces)
+{
+    return sl_span_eq(pieces->seen, sl_span(f->joins.seen, f->joins.seen_len));
+}
+
+bool fake_join_piece(struct fake_redis *f, const struct sl_mend *mend, const struct sl_pieces *pieces,
+                     size_t from, size_t len)
+{
+    sl_assert(from % 8 == 0 && len > 0 && len <= mend->longest && from + len <= mend->bytes.len);
+    if (!is_latest(f, pieces) || from != f->joins.bytes || f->joins.misfits > 0) {
+        f->joins.misfits -= f->joins.misfits > 0;
+        return false;
+    }
+    f->joins.bytes += len;
+    return true;
+}
+
+bool fake_join_end(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
+                   const struct sl_pieces *pieces, int bound, struct sl_mended_list *ret)
+{
+    bool fits = is_latest(f, pieces) && f->joins.bytes == mend->bytes.len;
+    if (f->joins.crowded > 0 && bound >= 0) {
+        f->joins.crowded--;
+        *ret = (struct sl_mended_list){.what = SL_MENDED_CROWDED};
+        return true;
+    }
+    if (!fits || f->joins.again > 0) {
+        f->joins.again -= f->joins.again > 0;
+        *ret = (struct sl_mended_list){.what = SL_MENDED_AGAIN};
+        return true;
+    }
+    return mend_whole(f, p, mend, ret);
 }

@@ -222,6 +222,46 @@ enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_
     return fake_op_sent(s, op);
 }
 
+static void give_join_piece(struct op *op)
+{
+    op->done.join_piece(op->arg, op->err, op->err == SL_OK && op->result.number != 0);
+}
+
+enum sl_err sl_store_join_piece(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                                const struct sl_mend *mend, const struct sl_pieces *pieces, size_t from,
+                                size_t len, sl_joined_piece_cb *done, void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_JOIN_PIECE, arg, give_join_piece, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.join_piece = done;
+    struct fake_pool *p = fake_pool(s->f, pool);
+    if (execute && !sl_lineage_equal(fence->lineage, p->now.lineage))
+        op->err = SL_ERR_HISTORY;
+    else if (execute)
+        op->result.number = fake_join_piece(s->f, mend, pieces, from, len);
+    return fake_op_sent(s, op);
+}
+
+FAKE_GIVES(join_end, mended)
+
+enum sl_err sl_store_join_end(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                              const struct sl_mend *mend, const struct sl_pieces *pieces, int bound,
+                              sl_mended_cb *done, void *arg)
+{
+    bool execute;
+    struct op *op = fake_op_new(s, SL_OP_JOIN_END, arg, give_join_end, &execute);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.join_end = done;
+    struct fake_pool *p = fake_pool(s->f, pool);
+    if (execute &&
+        (!fake_passes(p, fence) || !fake_join_end(s->f, p, mend, pieces, bound, &op->result.mended)))
+        op->err = SL_ERR_HISTORY;
+    return fake_op_sent(s, op);
+}
+
 static void give_changes(struct op *op)
 {
     op->result.changes.lists = op->records;

@@ -121,6 +121,12 @@ struct fake_redis {
     unsigned fail_kind, fail_count;
     enum sl_err fail_err;
     unsigned refuse_kind, refuse_count;
+    /* Joins in pieces: the latest one, and how many pieces and ends are refused. */
+    struct {
+        unsigned begun, misfits, again, crowded;
+        size_t bytes, seen_len;
+        char seen[16];
+    } joins;
     /* evidence */
     _Atomic uint64_t counts[SL_OP_COUNT];
 };
@@ -193,6 +199,12 @@ bool fake_mark(struct fake_list *l, uint32_t index);
 /* False: the caller remembers a lineage that the pool does not know to be over. */
 bool fake_mend(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
                struct sl_mended_list *ret);
+/* Pieces are counted, and the end joins the whole, as `mend` would: what scripts do with the bytes is tested
+ * on a real Redis. */
+bool fake_join_piece(struct fake_redis *f, const struct sl_mend *mend, const struct sl_pieces *pieces,
+                     size_t from, size_t len);
+bool fake_join_end(struct fake_redis *f, struct fake_pool *p, const struct sl_mend *mend,
+                   const struct sl_pieces *pieces, int bound, struct sl_mended_list *ret);
 size_t fake_marks_bytes(const struct fake_list *l);
 /* `ids` has room for all requested ones; the answer points into it. */
 void fake_retire(struct fake_redis *f, struct fake_pool *p, const struct sl_retire *question,

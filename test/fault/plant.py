@@ -53,9 +53,7 @@ PLANTS = {
                                            ("    if marks == '1' then\n        -- @part", "    if false then\n        -- @part")],
               "src/store/lua/batch.lua": [("local fresh = marks == '1' and", "local fresh = false and")]},
     # What an instance remembers replaces what Redis has.
-    "copy": {"src/store/lua/mend.lua": [
-        ("if not late and #differ > 0 then\n    join()\n", "if not late and #differ > 0 then\n    redis.call('COPY', THEIRS, RESULT, 'REPLACE')\n"),
-    ]},
+    "copy": {"src/store/lua/part/join.lua": [("    return whole, steps\n", "    return true, {}\n")]},
     # A connection to another server may write as if it led to the keeper's.
     "confirm": {"src/pool/history.c": [
         ("    return h != NULL && strcmp(h->run_id, run_id) == 0 && strcmp(h->replid, replid) == 0;\n",

@@ -421,4 +421,14 @@ void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *mended)
     got.lineage = mended->head.at;
     got.change = mended->change;
     got.number = mended->what;
+    got.len = mended->seen.len;
+    if (got.len > 0)
+        memcpy(got.bytes, mended->seen.at, got.len);
+}
+
+void on_piece(void *arg, enum sl_err err, bool fits)
+{
+    (void)arg;
+    got.changed = fits;
+    mark_done(err);
 }

@@ -128,6 +128,7 @@ void on_inherited(void *arg, enum sl_err err, const struct sl_inherited *r);
 void on_records(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n);
 void on_changes(void *arg, enum sl_err err, const struct sl_changes *r);
 void on_record(void *arg, enum sl_err err, const struct sl_described *r);
+void on_piece(void *arg, enum sl_err err, bool fits);
 void on_load(void *arg, enum sl_err err, const struct sl_loaded *r);
 void on_updated(void *arg, enum sl_err err, const struct sl_updated *r);
 void on_batched(void *arg, enum sl_err err, const struct sl_batched *r);

@@ -155,6 +155,8 @@ static const struct {
     {BATCHED, "*5\r\n$1\r\nA\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:0\r\n*2\r\n$1\r\n0\r\n$1\r\n0\r\n:0\r\n"},
     {BATCHED, "*4\r\n$1\r\nR\r\n$1\r\nK\r\n:0\r\n:0\r\n"},
     {MENDED, "*4\r\n$1\r\nE\r\n:7\r\n$0\r\n\r\n:9\r\n"},
+    {MENDED, "*4\r\n$1\r\nG\r\n:0\r\n$0\r\n\r\n:0\r\n"},
+    {MENDED, "*5\r\n$1\r\nQ\r\n:7\r\n$0\r\n\r\n:9\r\n$3\r\nabc\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nN\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nW\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nK\r\n"},
@@ -198,6 +200,9 @@ static const struct {
     {INTEGER, ":101\r\n"},
     {MENDED, "*4\r\n$1\r\nK\r\n:7\r\n$0\r\n\r\n:9\r\n"}, /* a letter, but not of this script */
     {MENDED, "*4\r\n$1\r\nM\r\n:7\r\n$1\r\n1\r\n:9\r\n"},
+    {MENDED, "*4\r\n$1\r\nQ\r\n:7\r\n$0\r\n\r\n:9\r\n"},
+    {MENDED, "*5\r\n$1\r\nQ\r\n:7\r\n$0\r\n\r\n:9\r\n$0\r\n\r\n"},
+    {MENDED, "*5\r\n$1\r\nM\r\n:7\r\n$0\r\n\r\n:9\r\n$3\r\nabc\r\n"},
     {REMEMBERED, "*0\r\n"},
     {REMEMBERED, "*1\r\n$1\r\nA\r\n"},
     {REMEMBERED, "*2\r\n$1\r\nA\r\n$0\r\n\r\n"},

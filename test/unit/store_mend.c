@@ -7,6 +7,7 @@
 
 #define SIZE 40
 #define STATES 8
+#define PIECE 8 /* bytes */
 
 static struct fixture f;
 static struct sl_uuid list;
@@ -14,6 +15,7 @@ static struct sl_fence fence;
 static char pool[8], id[SL_UUID_TEXT + 1];
 static unsigned bits;
 static int final;
+static size_t longest = 100; /* bytes that are joined in one call */
 
 /* ---- states, index by index ---- */
 
@@ -159,6 +161,20 @@ static void put_state(struct state *s)
     assert_string_equal(cli(&f.server, "%s", command), "");
 }
 
+/* The rest of a join that the answer before this has begun. */
+static void join_pieces(const struct sl_mend *m)
+{
+    static char seen[SL_SEEN_MAX];
+    struct sl_pieces pieces = {sl_span(seen, got.len), sl_random_below(&sl_clock_system, UINT32_MAX)};
+    memcpy(seen, got.bytes, got.len);
+    for (size_t from = 0; from < m->bytes.len; from += PIECE) {
+        size_t len = m->bytes.len - from < PIECE ? m->bytes.len - from : PIECE;
+        AWAIT(&f, sl_store_join_piece(f.store, pool, &fence, m, &pieces, from, len, on_piece, NULL));
+        assert_true(got.err == SL_OK && got.changed);
+    }
+    AWAIT(&f, sl_store_join_end(f.store, pool, &fence, m, &pieces, -1, on_mended, NULL));
+}
+
 static enum sl_mended mend_with(struct state *s)
 {
     static uint8_t bytes[256], marked[SL_LINE_MAX][16];
@@ -169,13 +185,18 @@ static enum sl_mended mend_with(struct state *s)
                         .line = s->line,
                         .marks = marks,
                         .marks_count = s->line.count,
-                        .final = final};
+                        .final = final,
+                        .width = bits,
+                        .longest = longest};
     m.bytes = sl_span((const char *)bytes, pack_values(s->value, bits, bytes));
     for (unsigned x = 0; x < s->line.count; x++)
         marks[x] = (struct sl_marks){
             s->line.part[x].at,
             sl_span((const char *)marked[x], pack_values((const uint8_t *)s->mark[x], 1, marked[x]))};
     AWAIT(&f, sl_store_mend(f.store, pool, &fence, &m, on_mended, NULL));
+    assert_int_equal(got.err, SL_OK);
+    if (got.number == SL_MENDED_IN_PIECES)
+        join_pieces(&m);
     assert_int_equal(got.err, SL_OK);
     if (got.change > fence.least)
         fence.least = got.change;
@@ -227,6 +248,7 @@ static void joins_are_the_same_index_by_index(void **state)
         char name[8];
         snprintf(name, sizeof name, "r%u", round);
         begin_pool(name, 1u << round % 4);
+        longest = round % 8 < 4 ? 100 : 4;
         final = round / 4 % 3 == 0 ? -1 : (int)(1 + sl_random_below(&sl_clock_system, (1u << bits) - 1) % 3);
         grow_states(all);
         struct state *mine = &all[1 + sl_random_below(&sl_clock_system, STATES - 1)],
@@ -261,6 +283,7 @@ static void joins_are_the_same_index_by_index(void **state)
         size_t len = pack_values(both.value, bits, bytes);
         assert_memory_equal(got.bytes, bytes, len);
     }
+    longest = 100;
     assert_true(joins > 10 && mixed > 3);
     assert_string_equal(cli(&f.server, "keys '*:join:*'"), "");
 }
@@ -398,8 +421,12 @@ static void a_state_of_a_later_lineage_asks_for_a_new_one(void **state)
     begin_pool("later", 1);
     memset(&lost, 0, sizeof lost);
     write_index(&lost, (struct sl_lineage){fence.lineage.ms + 1, 0x11}, 3, 1);
-    struct sl_mend m = {
-        .list = list, .uri = SL_SPAN("http://x/y"), .head = lost.head, .line = lost.line, .final = -1};
+    struct sl_mend m = {.list = list,
+                        .uri = SL_SPAN("http://x/y"),
+                        .head = lost.head,
+                        .line = lost.line,
+                        .final = -1,
+                        .longest = 100};
     AWAIT(&f, sl_store_mend(f.store, pool, &fence, &m, on_mended, NULL));
     assert_int_equal(got.err, SL_ERR_HISTORY);
     assert_string_equal(field("version"), "0");

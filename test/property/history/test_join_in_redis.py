@@ -1,10 +1,12 @@
 """The join as the service has it, in the script `mend` on a real Redis, beside the model's: random states of a list with statuses of 1, 2, 4
-and 8 bits, lines that differ in all ways, marks, expired lineages, cuts and final statuses."""
+and 8 bits, lines that differ in all ways, marks, expired lineages, cuts and final statuses; in one call, and in pieces."""
 import pathlib
 import re
+import struct
 import time
 
 import pytest
+import redis as redis_library
 
 from chance import Chance
 from join import join
@@ -102,15 +104,36 @@ def put(redis, state, bits, present):
         redis.set(f"{POOL}list:{ID}:marks:{text_of(lineage)}", packed_marks(indices))
 
 
-def mend(call, theirs, bits, final, present, least):
-    marks = [part for lineage, indices in theirs.marks.items() for part in (text_of(lineage), packed_marks(indices))]
-    return call(keys=[POOL + "config"], args=["channel", ID, "u", -1 if final is None else final, text_of(present), least, text_of(theirs.at),
-                                              theirs.version, line_of(theirs, True), cut_of(theirs), packed(theirs.values, bits), *marks])
+class Scripts:
+    """Joins in one call, or in pieces of `piece` bytes; `meanwhile` is called between two pieces."""
+
+    def __init__(self, redis, piece=0, altered=lambda name, text: text, meanwhile=lambda: None):
+        self.mend, self.add, self.end = (redis.register_script(altered(name, script(name))) for name in ("mend", "join_piece", "join_end"))
+        self.piece, self.meanwhile = piece, meanwhile
+
+    def __call__(self, theirs, bits, final, present, least):
+        """The last answer, and how many there were of each kind."""
+        keys, state = [POOL + "config"], [text_of(theirs.at), theirs.version, line_of(theirs, True), cut_of(theirs)]
+        final, data = -1 if final is None else final, packed(theirs.values, bits)
+        marks = {text_of(lineage): packed_marks(indices) for lineage, indices in theirs.marks.items()}
+        head = ["channel", ID, "u", final, text_of(present), least, *state]
+        whole = [data, *(part for pair in marks.items() for part in pair)]
+        answer = self.mend(keys=keys, args=[*head, self.piece or 1000, *([""] if self.piece else whole)])
+        if answer[0] != b"Q":
+            return answer
+        size = self.piece * bits
+        for first in range(0, len(data), size):
+            slices = [part for name, bits_of in marks.items()
+                      for part in (name, bits_of[first // bits:(first + size) // bits])]
+            self.meanwhile()
+            self.add(keys=keys, args=[ID, final, text_of(present), least, *state, answer[4], "random", first, data[first:first + size], *slices])
+        self.meanwhile()
+        return self.end(keys=keys, args=[*head, answer[4], "random", -1, *marks])
 
 
 def look(redis, bits):
     config = {k.decode(): v.decode() for k, v in redis.hgetall(f"{POOL}list:{ID}:config").items() if k != b"seed"}
-    data = redis.get(f"{POOL}list:{ID}:data").ljust(INDICES * bits // 8, b"\0")
+    data = (redis.get(f"{POOL}list:{ID}:data") or b"").ljust(INDICES * bits // 8, b"\0")
     return data, config["at"], config["line"], config.get("cut", ""), int(config["version"])
 
 
@@ -125,10 +148,11 @@ def both(redis, call, seed, bits):
     alike(ours, theirs)
     final = None if chance.random() < 0.5 else chance.between(1, (1 << bits) - 1)
     put(redis, ours, bits, present)
-    what, version, *_ = mend(call, theirs, bits, final, present, 1000)
+    what, version, *_ = call(theirs, bits, final, present, 1000)
     if ours.covers(theirs.head):
         assert what == b"C", seed
         return "C"
+    assert redis.ttl(f"{POOL}list:{ID}:data") == -1, seed
     joined = join(ours, theirs, final, expired(now))
     assert (what == b"E") == joined.too_late, (seed, what)
     joined.copy_to(ours)
@@ -142,14 +166,15 @@ def both(redis, call, seed, bits):
             found = redis.get(f"{POOL}list:{ID}:marks:{text_of(lineage)}") or b""
             assert found.ljust(INDICES // 8, b"\0") == packed_marks(indices), (seed, lineage)
     if not joined.too_late:
-        assert mend(call, theirs, bits, final, present, 1001)[0] == b"C", seed  # once is enough
+        assert call(theirs, bits, final, present, 1001)[0] == b"C", seed  # once is enough
     return what.decode()
 
 
+@pytest.mark.parametrize("piece", [0, 1, 3])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_the_script_joins_as_the_model(fixture, bits):
+def test_the_script_joins_as_the_model(fixture, bits, piece):
     redis = fixture.redis(persistence="none").client
-    call = redis.register_script(script("mend"))
+    call = Scripts(redis, piece)
     seen = {}
     for seed in range(400):
         what = both(redis, call, seed, bits)
@@ -157,15 +182,87 @@ def test_the_script_joins_as_the_model(fixture, bits):
     assert all(seen.get(what, 0) > 10 for what in "CUME"), seen
 
 
-@pytest.mark.parametrize("right, wrong", [
-    ("local whole, mixed = has_more(differ[1]), false", "local whole, mixed = false, false"),
-    ("choose(has_more(x) and THEIRS or data, mask)", "choose(has_more(x) and data or THEIRS, mask)"),
-    ("for i, x in ipairs(differ) do", "for i, x in ipairs({}) do"),
-    ("mixed = mixed or side ~= whole", "mixed = true")])
-def test_a_script_that_joins_otherwise_is_found(fixture, right, wrong):
+@pytest.mark.parametrize("name, right, wrong", [
+    ("part/join", "            whole = side\n        elseif", "            whole = not side\n        elseif"),
+    ("part/join", "steps[#steps + 1] = {lineage, side ~= whole, side}", "steps[#steps + 1] = {lineage, side ~= whole, not side}"),
+    ("mend", "#steps > 0 and select_indices(steps, marked)", "false"),
+    ("part/join", "mixed = mixed or side ~= whole", "mixed = true"),
+    ("part/join", "redis.call('BITOP', 'XOR', MASK, MASK, DIFF)", "")])
+def test_a_script_that_joins_otherwise_is_found(fixture, name, right, wrong):
     redis = fixture.redis(persistence="none").client
-    assert right in script("mend")
-    call = redis.register_script(script("mend").replace(right, wrong, 1))
+    assert right in (LUA / f"{name}.lua").read_text(encoding="utf-8")
+    call = Scripts(redis, altered=lambda of, text: text.replace(right, wrong, 1))
     with pytest.raises(AssertionError):
-        for seed in range(400):
+        for seed in range(1000):
             both(redis, call, seed, 2)
+
+
+# ---- in pieces, while others go on
+
+
+class Others:
+    """Set statuses between the pieces, in Redis by the script `update` and in the model."""
+
+    def __init__(self, redis, chance, ours, bits, final, present):
+        self.update = redis.register_script(script("update"))
+        self.chance, self.ours, self.bits, self.final, self.present, self.sets = chance, ours, bits, final, present, 0
+
+    def __call__(self):
+        chance, ours = self.chance, self.ours
+        for _ in range(chance.below(3)):
+            index, value = chance.below(INDICES), chance.below(1 << self.bits)
+            refused = self.final is not None and ours.values[index] == self.final != value
+            fresh = index not in ours.marks.setdefault(self.present, set())
+            answer = self.update(keys=[POOL + "config"], args=["channel", ID, -1 if self.final is None else self.final,
+                                                               struct.pack("<IB", index, value), text_of(self.present), 1000, 1])
+            assert (answer[2] == b"F") == refused
+            self.sets += not refused
+            if not refused and (ours.values[index] != value or fresh):
+                ours.values[index] = value
+                ours.marks[self.present].add(index)
+                ours.touch(self.present, LINE)
+
+
+def joined_beside_others(redis, seed, bits, altered=lambda name, text: text):
+    """Joins two states in pieces, and in the model as if all of it came at the end. How many statuses were set meanwhile."""
+    chance, now = Chance(seed), int(time.time())
+    family = Family(chance, now)
+    present = Lineage(now - 1, now - 1, True, 999)
+    ours, theirs = family.member(bits), family.member(bits)
+    if theirs.version == 0 or theirs.at not in theirs.line or ours.version > 0 and ours.at not in ours.line or len(ours.line) == LINE:
+        return 0
+    alike(ours, theirs)
+    final = None if chance.random() < 0.5 else chance.between(1, (1 << bits) - 1)
+    if ours.covers(theirs.head):
+        return 0
+    put(redis, ours, bits, present)
+    late = join(ours, theirs, final, expired(now)).too_late
+    others = Others(redis, chance, ours, bits, final, present)
+    what, version, *_ = Scripts(redis, 1, altered, others)(theirs, bits, final, present, 1000)
+    joined = join(ours, theirs, final, expired(now), late=late)
+    assert (what == b"E") == late, (seed, what)
+    joined.copy_to(ours)
+    ours.touch(present, LINE)
+    assert look(redis, bits) == (packed(ours.values, bits), text_of(present), line_of(ours, False), cut_of(ours), version), seed
+    assert redis.ttl(f"{POOL}list:{ID}:data") == -1 and not redis.keys("*:join:*"), seed
+    return others.sets
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_what_is_set_during_a_join_in_pieces_is_the_later_word(fixture, bits):
+    redis = fixture.redis(persistence="none").client
+    assert sum(joined_beside_others(redis, seed, bits) for seed in range(200)) > 200
+
+
+@pytest.mark.parametrize("name, right, wrong", [
+    ("join_end", "if moved then", "if false then"),
+    ("join_end", "mix(is, was, true,", "mix(was, is, true,"),
+    ("join_end", "redis.call('PERSIST', key)", ""),
+    ("join_piece", "(from + #bytes) / r.bits - 1", "(from + #bytes) / r.bits - 2"),
+    ("join_piece", "GETRANGE', data_key(id), from,", "GETRANGE', data_key(id), from + 1,")])
+def test_pieces_that_are_joined_otherwise_are_found(fixture, name, right, wrong):
+    redis = fixture.redis(persistence="none").client
+    assert right in script(name)
+    with pytest.raises((AssertionError, redis_library.ResponseError)):
+        for seed in range(400):
+            joined_beside_others(redis, seed, 4, lambda of, text: text.replace(right, wrong, 1) if of == name else text)

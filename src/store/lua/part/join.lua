@@ -50,67 +50,115 @@ local function is_late(differ, theirs, mine, at, cut, now)
     return cut and at <= cut
 end
 
-local function padded(text, length)
-    return #text < length and text .. string.rep('\0', length - #text) or string.sub(text, 1, length)
-end
-
--- Statuses are put together by Redis' operations on whole strings, which stay where they are: in Lua each byte would cost as much
--- as a hundred there.
-local THEIRS, RESULT, MASK, DIFF = POOL .. 'join:theirs', POOL .. 'join:result', POOL .. 'join:mask', POOL .. 'join:diff'
-
--- RESULT gets the bits of `side` where `mask` has one.
-local function choose(side, mask)
-    redis.call('BITOP', 'XOR', DIFF, RESULT, side)
-    redis.call('BITOP', 'AND', DIFF, DIFF, mask)
-    redis.call('BITOP', 'XOR', RESULT, RESULT, DIFF)
-end
-
--- Marks (a bit for each index) as a mask (`bits` bits for each).
-local function mask_of(marks, bits, length)
-    if bits == 1 then
-        return padded(marks, length)
-    end
-    local wide = {}
-    for byte = 0, 255 do
-        local value, out = byte, {}
-        for i = 1, bits do
-            out[i] = 0
-            for j = 0, 8 / bits - 1 do
-                out[i] = out[i] + value % 2 * (2 ^ bits - 1) * 2 ^ (j * bits)
-                value = math.floor(value / 2)
-            end
+-- Whether a side is taken as a whole (true: theirs), and in which later lineages the other side has the later word, or the first one
+-- again: {lineage, whether that is the other side, whether that is theirs}.
+local function plan_join(differ, theirs, mine)
+    local whole, steps = false, {}
+    for i, lineage in ipairs(differ) do
+        local side = (theirs[lineage] or 0) > (mine[lineage] or 0)
+        if i == 1 then
+            whole = side
+        elseif side ~= whole or #steps > 0 then
+            steps[#steps + 1] = {lineage, side ~= whole, side}
         end
-        wide[string.char(byte)] = string.char(unpack(out))
     end
-    return padded((string.gsub(marks, '.', wide)), length)
+    return whole, steps
 end
 
--- RESULT gets the final statuses of `side`.
-local function take_finals(side, bits, final)
-    if bits == 1 then
-        redis.call('BITOP', final == 1 and 'OR' or 'AND', RESULT, RESULT, side)
+-- Redis has operations on whole strings; in Lua each byte would cost as much as a hundred there. These keys live within a call.
+local THEIRS, MINE, MASK, DIFF, OTHER = POOL .. 'join:theirs', POOL .. 'join:mine', POOL .. 'join:mask', POOL .. 'join:diff',
+    POOL .. 'join:other'
+
+-- The key of the indices at which the side that is not taken as a whole has the later word; nil: there are none. `marked` gives the key
+-- of the marks of a step, or nil, and may use OTHER.
+local function select_indices(steps, marked)
+    local selected
+    for i, step in ipairs(steps) do
+        local key = marked(step)
+        if key and not selected and step[2] then
+            selected = key
+            if i < #steps then
+                redis.call('BITOP', 'OR', MASK, key)
+                selected = MASK
+            end
+        elseif key and selected and step[2] then
+            redis.call('BITOP', 'OR', MASK, MASK, key)
+        elseif key and selected then
+            redis.call('BITOP', 'AND', DIFF, MASK, key)
+            redis.call('BITOP', 'XOR', MASK, MASK, DIFF)
+        end
+    end
+    return selected
+end
+
+-- `mine` and `theirs` as bytes, index by index: of the side that is not `whole` (true: theirs) where a bit of `selected` is set, and
+-- final statuses of either. `offset`: how many bytes stand before them. Costs for each byte in which they differ.
+local function mix(mine, theirs, whole, selected, bits, final, differs)
+    local parts, known, values, each, last = {}, {}, 2 ^ bits, 8 / bits, 0
+    local base, other = mine, theirs
+    if whole then
+        base, other = theirs, mine
+    end
+    local first, run_end = string.find(differs, '%Z+')
+    while first do
+        parts[#parts + 1] = string.sub(base, last + 1, first - 1)
+        for i = first - 1, run_end - 1 do
+            local a, b = string.byte(base, i + 1), string.byte(other, i + 1)
+            local marks = string.byte(selected, math.floor(i / bits) + 1) or 0
+            marks = math.floor(marks / 2 ^ (i % bits * each)) % 2 ^ each
+            local at = (a * 256 + b) * 256 + marks
+            local char = known[at]
+            if not char then
+                local out, shift = 0, 1
+                for _ = 1, each do
+                    local x, y = math.floor(a / shift) % values, math.floor(b / shift) % values
+                    if x == final or y == final then
+                        out = out + final * shift
+                    else
+                        out = out + (marks % 2 == 1 and y or x) * shift
+                    end
+                    marks, shift = math.floor(marks / 2), shift * values
+                end
+                char = string.char(out)
+                known[at] = char
+            end
+            parts[#parts + 1] = char
+        end
+        last = run_end
+        first, run_end = string.find(differs, '%Z+', last + 1)
+    end
+    parts[#parts + 1] = string.sub(base, last + 1)
+    return table.concat(parts)
+end
+
+local function padded(text, length)
+    return #text < length and text .. string.rep('\0', length - #text) or text
+end
+
+-- Puts the statuses of both sides together, those of Redis at `mine` and `theirs` as bytes, and leaves them in `mine`.
+local function join_statuses(mine, theirs, whole, selected, bits, final, length)
+    if final < 0 and not selected then
+        if whole then
+            redis.call('SET', mine, theirs)
+        end
         return
     end
-    redis.call('BITOP', 'XOR', DIFF, RESULT, side)
-    local differs, values = redis.call('GET', DIFF) or '', 2 ^ bits
-    local first, last = string.find(differs, '[^%z]+')
-    local mine = first and redis.call('GET', RESULT)
-    local theirs = first and redis.call('GET', side)
-    while first do
-        local run = {}
-        for i = first, last do
-            local present, other, shift = string.byte(mine, i), string.byte(theirs, i), 1
-            for _ = 1, 8 / bits do
-                local value = math.floor(other / shift) % values
-                if value == final then
-                    present = present + (value - math.floor(present / shift) % values) * shift
-                end
-                shift = shift * values
-            end
-            run[#run + 1] = string.char(present)
-        end
-        redis.call('SETRANGE', RESULT, first - 1, table.concat(run))
-        first, last = string.find(differs, '[^%z]+', last + 1)
+    redis.call('SET', THEIRS, theirs)
+    if bits == 1 and final >= 0 then
+        redis.call('BITOP', final == 1 and 'OR' or 'AND', mine, mine, THEIRS)
+        return
+    end
+    redis.call('BITOP', 'XOR', DIFF, mine, THEIRS)
+    if bits == 1 then
+        redis.call('BITOP', 'AND', DIFF, DIFF, selected)
+        redis.call('BITOP', 'XOR', mine, whole and THEIRS or mine, DIFF)
+        return
+    end
+    local here = padded(redis.call('GET', mine) or '', length)
+    local joined = mix(here, padded(theirs, length), whole, selected and redis.call('GET', selected) or '', bits, final,
+                       redis.call('GET', DIFF) or '')
+    if joined ~= here then
+        redis.call('SET', mine, joined)
     end
 end
 
