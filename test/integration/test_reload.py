@@ -2,6 +2,7 @@
 import calendar
 import contextlib
 import itertools
+import pathlib
 import signal
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from client import Connection, until
 from processes import BINARY, free_port, instrumented
-from signers import Signer
+from signers import Signer, certificate
 import tls
 from tls import Authority, TlsClient, TlsConnection, pair
 from tokens import Token, fetch_token
@@ -526,6 +527,29 @@ def test_tls_is_exchanged_under_load(fixture, tmp_path):
     assert not errors, errors
     assert counts[0] >= 15 and counts[1] > 0, counts
     until(lambda: service.metric("http_connections", pool=None) <= 1, PATIENCE, "the end of all connections")
+
+
+def test_who_issued_the_certificate_is_said(fixture):
+    """A self-signed one gives a warning; a generated one has its anchor beside it, and the log says where. What an older version generated stays."""
+    s = Signer(fixture.directory / "s", "s")
+    s.leaf = s.root = s.middle = certificate("s", s.key)
+    s.chain_pem = lambda: s.leaf.public_bytes(serialization.Encoding.PEM)
+    service = fixture.service(fixture.redis(), {"tests": {"signer": s.pem()}, "made": {}, "older": {}})
+    code, said = check(service)
+    assert code == 0 and "tests.signer: the certificate is self-signed: certification and some readers refuse its tokens" in said
+    keys = service.storage / "keys"
+    keys.mkdir(mode=0o700, parents=True)
+    older = Signer(fixture.directory / "older", "older")
+    (keys / "older.key.pem").write_bytes(pathlib.Path(older.pem()["pem"]["key"]).read_bytes())
+    (keys / "older.key.pem").chmod(0o600)
+    (keys / "older.crt.pem").write_bytes(certificate("older", older.key).public_bytes(serialization.Encoding.PEM))
+    service.start()
+    lines = service.log().splitlines()
+    for pool in ("tests", "older"):
+        assert [line for line in lines if "level=warn " in line and "the certificate is self-signed" in line and f'pool="{pool}"' in line], lines
+    anchor = keys / "made.ca.pem"
+    assert anchor.exists() and not (keys / "older.ca.pem").exists()
+    assert [line for line in lines if "verifiers trust this anchor" in line and f'anchor="{anchor}"' in line], lines
 
 
 def test_refused_at_start(fixture):
