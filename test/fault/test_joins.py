@@ -124,10 +124,11 @@ def at_rest(readers, expected, client=None, uri=None):
             assert client.status(uri, index) == value
 
 
-@pytest.mark.parametrize("updates", [2, 7], ids=["fewer", "more"])
-def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates):
-    """Its branch was lost, and the other instance's history has been written since: fewer changes than were lost, or more."""
-    w = world(1).start()
+@pytest.mark.parametrize("updates, size", [(2, POOL["size"]), (7, POOL["size"]), (2, 700_000)], ids=["fewer", "more", "in-pieces"])
+def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates, size):
+    """Its branch was lost, and the other instance's history has been written since: fewer changes than were lost, or more. A long list is
+    joined in pieces."""
+    w = world(1, size=size).start()
     a = w.client(0)
     uri = a.reserve()[0][0]
     with Reader(w.services[0], uri) as shown_by_a:
@@ -146,6 +147,7 @@ def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates):
             shown_by_b.shows(ones(*range(1, 6), *later))
             w.services[0].resume()
             at_rest([shown_by_a, shown_by_b], ones(*range(1, 11), *later), b, uri)
+    assert ("cmdstat_rename" in w.redis.client.info("commandstats")) == (size > 65536 * 4)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 5])
