@@ -132,7 +132,8 @@ static void one(int kind, const redisReply *r)
     if (kind == STATUS)
         (void)sl_decode_status(r, own, &flag, &value, &head);
     if (kind == MENDED && sl_decode_mended(r, own, &mended))
-        sl_assert(mended.what <= SL_MENDED_RETIRED);
+        sl_assert(mended.what <= SL_MENDED_CROWDED && mended.seen.len <= SL_SEEN_MAX &&
+                  (mended.what == SL_MENDED_IN_PIECES) == (mended.seen.len > 0));
     if (kind == REMEMBERED && sl_decode_remembered(r, &m))
         sl_assert((m.other + m.bound) + (m.answer.len > 0) <= 1);
 }

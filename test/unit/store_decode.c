@@ -268,13 +268,14 @@ static void the_seeds_of_the_fuzzer_are_taken(void **state)
     static const struct {
         const char *name;
         int kind;
-    } seeds[] = {
-        {"record", RECORD_},  {"old", RECORD_},           {"pool", POOL},        {"integer", INTEGER},
-        {"taken", TAKEN},     {"records", RECORDS},       {"changes", CHANGES},  {"names", NAMES},
-        {"updated", UPDATED}, {"batched", BATCHED},       {"repeated", BATCHED}, {"refused", BATCHED},
-        {"status", STATUS},   {"outside", STATUS},        {"loaded", LOADED},    {"bare", LOADED},
-        {"gone", LOADED},     {"inherited", INHERITED},   {"retired", RETIRED},  {"mended", MENDED},
-        {"late", MENDED},     {"remembered", REMEMBERED}, {"bound", REMEMBERED}};
+    } seeds[] = {{"record", RECORD_},  {"old", RECORD_},           {"pool", POOL},
+                 {"integer", INTEGER}, {"taken", TAKEN},           {"records", RECORDS},
+                 {"changes", CHANGES}, {"names", NAMES},           {"updated", UPDATED},
+                 {"batched", BATCHED}, {"repeated", BATCHED},      {"refused", BATCHED},
+                 {"status", STATUS},   {"outside", STATUS},        {"loaded", LOADED},
+                 {"bare", LOADED},     {"gone", LOADED},           {"inherited", INHERITED},
+                 {"retired", RETIRED}, {"mended", MENDED},         {"mended_in_pieces", MENDED},
+                 {"late", MENDED},     {"remembered", REMEMBERED}, {"bound", REMEMBERED}};
     for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         char path[512], text[4096];
         snprintf(path, sizeof path, SL_TEST_DATA "/../fuzz/corpus/decode/%s", seeds[i].name);
