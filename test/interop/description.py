@@ -62,7 +62,7 @@ def text(data, **_):
 class Description:
     def __init__(self, path=PATH):
         self.document = yaml.safe_load(path.read_text())
-        readers = {"application/statuslist+jwt": text, "text/plain": text, "application/yaml": text, "application/problem+json": json.loads}
+        readers = {"application/statuslist+jwt": text, "text/plain": text, "application/yaml": lambda data, **_: yaml.safe_load(data), "application/problem+json": json.loads}
         self.api = OpenAPI.from_dict(self.document, config=Config(extra_media_type_deserializers=readers))
 
     def resolve(self, node):
