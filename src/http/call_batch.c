@@ -173,7 +173,10 @@ static bool read_entry(const struct sl_call *c, const struct sl_identity *who,
     }
     if (list == NULL || !sl_is_theirs(who, list, entry->uri)) {
         err = SL_ERR_NO_SUCH_REFERENCE;
-        snprintf(why, sizeof why, "no such status list");
+        bool named =
+            list != NULL && sl_identity_can_use(who, list->pool->number) && list->uri.len < SL_WHY / 2;
+        snprintf(why, sizeof why, "%s%.*s", named ? "the URI of this list is " : "no such status list",
+                 named ? (int)list->uri.len : 0, named ? list->uri.at : "");
     } else if (pool != NULL && list->pool != pool) {
         err = SL_ERR_MALFORMED_REQUEST;
         snprintf(why, sizeof why, "all lists of a batch must belong to one pool");

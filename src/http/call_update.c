@@ -88,12 +88,27 @@ struct list_call {
 
 /* ---- looking the list up */
 
+/* The caller may use the list, so it may hear how the URI differs: another scheme, host or port. */
+static void refuse_uri(const struct sl_call *c, const struct sl_list *list)
+{
+    static const char text[] = "The URI of this list is ";
+    size_t n = sizeof text - 1;
+    char *detail = sl_call_alloc(c, n + list->uri.len + 1);
+    memcpy(detail, text, n);
+    memcpy(detail + n, list->uri.at, list->uri.len);
+    detail[n + list->uri.len] = '\0';
+    sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, detail);
+}
+
 static void go_on_with(struct list_call *o, struct sl_list *list)
 {
+    const struct sl_call *c = &o->pending.call;
     if (list != NULL && sl_is_theirs(&o->who, list, o->uri))
         o->on_found(o, list);
+    else if (list != NULL && sl_identity_can_use(&o->who, list->pool->number))
+        refuse_uri(c, list);
     else
-        sl_respond_error(&o->pending.call, SL_ERR_NO_SUCH_REFERENCE, NULL);
+        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, NULL);
 }
 
 static void on_looked_up(void *arg, enum sl_err err, struct sl_list *list)

@@ -115,3 +115,15 @@ def test_an_address_that_cannot_be_had(fixture):
             assert words in service.log().split("app.redis")[-1] and address in service.log(), address
     service.config["listen"]["public"] = f"127.0.0.1:{port}"
     service.start()
+
+
+def test_a_uri_that_differs_in_its_host_is_told(fixture):
+    """Who may use the list hears its URI; nobody else."""
+    service = fixture.service(fixture.redis(), {"tests": {}, "others": {}}).start()
+    with service.client() as c, service.client("others") as stranger:
+        uri, index = c.reserve()[0]
+        wrong = uri.replace("http://127.0.0.1", "https://localhost")
+        for r in (c.try_update(wrong, index, 1), c.try_batch([(wrong, index, 1)]), c.try_status(wrong, index)):
+            assert r.status == 400 and f"he URI of this list is {uri}" in r.problem()["detail"], r
+        for r in (stranger.try_update(wrong, index, 1), stranger.try_batch([(wrong, index, 1)]), stranger.try_update(uri, index, 1)):
+            assert r.status == 400 and "127.0.0.1" not in r.problem()["detail"], r
