@@ -42,15 +42,25 @@ static bool shows(struct fixture *fixture, void *arg)
     return shown() == *(uint64_t *)arg;
 }
 
+/* The time for the next one has come, and it has read the change numbers. */
+static void sweep(void)
+{
+    fixture_pass(f, SL_SWEEP_NS / SL_NS_PER_MS + 100);
+    fixture_for(f, 50);
+}
+
+/* Nothing tells the keeper of a change but its sweep. */
 static void wait_version(uint64_t version)
 {
+    if (!fixture_until(f, shows, &version, 20))
+        sweep();
     assert_true(fixture_until(f, shows, &version, 5000));
 }
 
 /* Redis goes away and comes back with the data that were saved; the keeper knows later versions. */
 static void go_back(void)
 {
-    fixture_for(f, 2100); /* a sweep has read the change numbers */
+    sweep();
     fake_set_up(f->redis, false);
     fixture_for(f, 5);
     fake_restore(f->redis);
@@ -168,7 +178,7 @@ static bool can_write(struct fixture *fixture, void *arg)
 
 static void go_back_while_another_writes(const uint32_t *indices, unsigned n)
 {
-    fixture_for(f, 2100);
+    sweep();
     fake_set_up(f->redis, false);
     fixture_for(f, 5);
     fake_restore(f->redis);
@@ -284,7 +294,7 @@ static void what_comes_too_late_is_given_up_once(void **state)
     assert_true(status(1) == 1 && status(2) == 0 && status(7) == 1 && status(8) == 1);
     assert_false(first()->memory.given_up); /* what is shown now is what Redis has */
     uint64_t loads = fake_count(f->redis, SL_OP_LOAD);
-    fixture_for(f, 2500);
+    sweep();
     assert_int_equal(fake_count(f->redis, SL_OP_LOAD), loads);
     assert_int_equal(fixture_metric(f, 0, SL_KM_MENDED_LATE), 1);
 }
@@ -336,7 +346,7 @@ static void what_fell_out_of_the_line_is_given_up_once(void **state)
     fake_set_up(f->redis, true);
     wait_mended(SL_MENDED_LATE);
     assert_true(fixture_until(f, has_moved, NULL, 5000));
-    fixture_for(f, 2500);
+    sweep();
     assert_int_equal(fixture_metric(f, 0, SL_KM_MENDED_LATE), 1);
     assert_true(status(1) == 1 && status(2) == 0 && status(7) == 1);
 }
@@ -348,7 +358,7 @@ static void a_restart_that_loses_nothing_costs_nothing(void **state)
     (void)state;
     change(1, 1);
     wait_version(1);
-    fixture_for(f, 2100);
+    sweep();
     const struct sl_token *shown_before = sl_list_token(&first()->list);
     uint64_t loads = fake_count(f->redis, SL_OP_LOAD), ready = sl_ring_fill(f->shared.pools[0].ring);
     struct sl_lineage before = sl_pool_history(&f->shared.pools[0])->lineage;
@@ -465,6 +475,8 @@ static void a_pool_that_cannot_be_mended_holds_up_no_other(void **state)
     struct sl_pool *mine = first()->list.pool, *other = &f->shared.pools[mine->number == 0];
     fake_fail(f->redis, SL_OP_MEND, 1000, SL_ERR_UNAVAILABLE);
     go_back();
+    sweep();
+    sweep();
     assert_true(fixture_until(f, has_tried_twice, NULL, 10000)); /* by a sweep */
     assert_null(sl_pool_history(mine));
     assert_non_null(sl_pool_history(other));

@@ -285,7 +285,7 @@ static void what_redis_has_lost_is_not_published(void **state)
     assert_true(fixture_until(f, published, &version, 5000));
     fake_hold(f->redis, SL_OP_MEND);
     fake_restore(f->redis);
-    fixture_for(f, 2500); /* a sweep */
+    look(f);
     assert_false(published(f, &version));
     assert_false(promised(f, &version));
     fake_release(f->redis);
