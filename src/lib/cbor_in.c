@@ -118,7 +118,7 @@ bool sl_cbor_value(struct sl_cbor_in *in, struct sl_cbor_item *ret)
 
 bool sl_cbor_next(struct sl_cbor_in *in, struct sl_cbor_item *ret)
 {
-    struct sl_cbor_item item;
+    struct sl_cbor_item item = {0};
     if (!sl_cbor_value(in, &item))
         return false;
     if (item.indefinite && item.type <= SL_IN_TEXT)
