@@ -12,6 +12,10 @@
 #define MS_DIGITS 12
 #define RANDOM_DIGITS 16
 #define VERSION_MAX (UINT64_C(1) << 53) /* what a number of a script holds exactly */
+/* Of the digest, as in store/lua/part/fence.lua: every product is below 2^53. */
+#define PRIME UINT64_C(1099511627689)
+#define FACTOR 4099
+#define DIGEST_DIGITS 10
 
 int sl_lineage_compare(struct sl_lineage left, struct sl_lineage right)
 {
@@ -93,8 +97,21 @@ uint64_t sl_line_version(const struct sl_line *line, struct sl_lineage l)
     return stands_at(line, i, l) ? line->part[i].version : 0;
 }
 
+static size_t print_head(struct sl_head head, char *out);
+
+static void fold(struct sl_line *line, struct sl_head head)
+{
+    char text[SL_LINEAGE_TEXT + 18];
+    if (line->below == SL_BELOW_UNKNOWN)
+        return;
+    for (size_t i = 0, n = print_head(head, text); i < n; i++)
+        line->below = (line->below * FACTOR + (uint8_t)text[i]) % PRIME;
+}
+
 static void drop_lowest(struct sl_line *line, unsigned n)
 {
+    for (unsigned i = 0; i < n; i++)
+        fold(line, line->part[i]);
     line->count -= n;
     memmove(line->part, line->part + n, line->count * sizeof line->part[0]);
 }
@@ -124,6 +141,8 @@ void sl_line_add(struct sl_line *line, struct sl_head head)
     if (line->count == SL_LINE_MAX) {
         /* {0, 0} as `cut` says that nothing fell out, so the lowest lineage leaves the next one. */
         struct sl_lineage lowest = i == 0 ? head.at : line->part[0].at;
+        if (i == 0)
+            fold(line, head);
         sl_line_cut(line, sl_lineage_none(lowest) ? (struct sl_lineage){0, 1} : lowest);
         if (i == 0)
             return;
@@ -136,7 +155,8 @@ void sl_line_add(struct sl_line *line, struct sl_head head)
 
 bool sl_line_equal(const struct sl_line *left, const struct sl_line *right)
 {
-    if (left->count != right->count || !sl_lineage_equal(left->cut, right->cut))
+    if (left->count != right->count || !sl_lineage_equal(left->cut, right->cut) ||
+        left->below != right->below)
         return false;
     for (unsigned i = 0; i < left->count; i++)
         if (!sl_head_equal(left->part[i], right->part[i]))
@@ -155,18 +175,55 @@ static size_t print_version(uint64_t version, char *out)
     return n;
 }
 
+static size_t print_head(struct sl_head head, char *out)
+{
+    sl_assert(head.version > 0 && head.version <= VERSION_MAX);
+    size_t n = sl_lineage_print(head.at, out);
+    out[n++] = ':';
+    return n + print_version(head.version, out + n);
+}
+
 size_t sl_line_print(const struct sl_line *line, char out[static SL_LINE_TEXT])
 {
     size_t n = 0;
     for (unsigned i = 0; i < line->count; i++) {
-        sl_assert(line->part[i].version > 0 && line->part[i].version <= VERSION_MAX);
         if (i > 0)
             out[n++] = ' ';
-        n += sl_lineage_print(line->part[i].at, out + n);
-        out[n++] = ':';
-        n += print_version(line->part[i].version, out + n);
+        n += print_head(line->part[i], out + n);
     }
     return n;
+}
+
+size_t sl_cut_print(const struct sl_line *line, char out[static SL_CUT_TEXT])
+{
+    if (sl_lineage_none(line->cut))
+        return 0;
+    size_t n = sl_lineage_print(line->cut, out);
+    if (line->below == SL_BELOW_UNKNOWN)
+        return n;
+    out[n++] = ':';
+    print_hex(line->below, out + n, DIGEST_DIGITS);
+    return n + DIGEST_DIGITS;
+}
+
+bool sl_cut_parse(struct sl_span text, struct sl_line *ret)
+{
+    struct sl_lineage cut = {0};
+    uint64_t below = 0;
+    if (text.len == SL_LINEAGE_TEXT && sl_lineage_parse(text, &cut)) {
+        ret->cut = cut;
+        ret->below = SL_BELOW_UNKNOWN;
+        return true;
+    }
+    bool nothing = text.len == 0 || (text.len == 1 && text.at[0] == '0');
+    if (!nothing &&
+        (text.len != SL_CUT_TEXT || text.at[SL_LINEAGE_TEXT] != ':' ||
+         !sl_lineage_parse(sl_span(text.at, SL_LINEAGE_TEXT), &cut) ||
+         !parse_hex(sl_span(text.at + SL_LINEAGE_TEXT + 1, DIGEST_DIGITS), &below) || below >= PRIME))
+        return false;
+    ret->cut = cut;
+    ret->below = below;
+    return true;
 }
 
 static bool parse_part(struct sl_span text, struct sl_head *ret)

@@ -58,9 +58,10 @@ static inline bool sl_head_equal(struct sl_head left, struct sl_head right)
 struct sl_line {
     struct sl_head part[SL_LINE_MAX]; /* ascending by lineage, each once */
     unsigned count;
-    /* Not below any lineage that fell out for want of room; {0, 0}: none has. What differs at or below it
-     * cannot be compared. */
+    /* Not below any lineage that fell out for want of room; {0, 0}: none has. `below` is a digest of all that
+     * fell out: two lines with one cut and one digest are alike up to it. The scripts have the same. */
     struct sl_lineage cut;
+    uint64_t below;
 };
 
 /* The highest version of a lineage that is contained; 0: none. */
@@ -73,9 +74,17 @@ static inline bool sl_line_covers(const struct sl_line *line, struct sl_head hea
 /* Contains `head` from now on; a version below the one that is there changes nothing. Where there is no room
  * the lowest lineage falls out; one that is not above `cut` is not taken in. */
 void sl_line_add(struct sl_line *line, struct sl_head head);
-/* Notes that lineages up to `cut` are not complete, and drops them. */
+/* Drops the lineages up to `cut`, which is not below what fell out; what it drops goes into the digest. */
 void sl_line_cut(struct sl_line *line, struct sl_lineage cut);
 bool sl_line_equal(const struct sl_line *left, const struct sl_line *right);
+
+#define SL_BELOW_UNKNOWN UINT64_MAX /* of a version before digests; it stays so */
+/* "lineage:digest" of what fell out, without the digest where it is unknown; empty: nothing has. */
+#define SL_CUT_TEXT (SL_LINEAGE_TEXT + 11)
+size_t sl_cut_print(const struct sl_line *line, char out[static SL_CUT_TEXT]); /* its length, no NUL */
+/* "0" is nothing, too. False: it is no such text, and ret is untouched. Otherwise its two fields of the cut
+ * are set. */
+bool sl_cut_parse(struct sl_span text, struct sl_line *ret);
 
 /* "lineage:version" of each part, ascending, with single spaces; without `cut`. */
 #define SL_LINE_TEXT (SL_LINE_MAX * (SL_LINEAGE_TEXT + 18))

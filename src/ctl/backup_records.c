@@ -75,16 +75,16 @@ json_t *sl_backup_list_json(const struct sl_uuid *id, const struct sl_direct_lis
 /* As a script writes it: what is before `at`, in order, and what fell out before that. */
 static bool is_history(struct sl_span at, struct sl_span line, struct sl_span cut)
 {
-    struct sl_lineage head, fell = {0};
-    struct sl_line before;
+    struct sl_lineage head;
+    struct sl_line before, fell;
     if (at.len == 0)
         return line.len == 0 && cut.len == 0;
     if (!sl_lineage_parse(at, &head) || sl_lineage_none(head) || !sl_line_parse(line, &before) ||
-        (cut.len > 0 && (!sl_lineage_parse(cut, &fell) || sl_lineage_none(fell))) ||
-        before.count >= SL_LINE_MAX || sl_lineage_compare(fell, head) >= 0)
+        !sl_cut_parse(cut, &fell) || (cut.len > 0 && sl_lineage_none(fell.cut)) ||
+        before.count >= SL_LINE_MAX || sl_lineage_compare(fell.cut, head) >= 0)
         return false;
     return before.count == 0 || (sl_lineage_compare(before.part[before.count - 1].at, head) < 0 &&
-                                 (cut.len == 0 || sl_lineage_compare(fell, before.part[0].at) < 0));
+                                 (cut.len == 0 || sl_lineage_compare(fell.cut, before.part[0].at) < 0));
 }
 
 static struct sl_span text_span(const char *text)

@@ -75,7 +75,7 @@ static bool decode_field(const struct redisReply *reply, size_t field, struct sl
     case 10:
         return decode_text(reply, 0, SL_LINE_TEXT, &text) && sl_line_parse(text, &record->line);
     default:
-        return decode_lineage(reply, &record->line.cut);
+        return decode_text(reply, 0, SL_CUT_TEXT, &text) && sl_cut_parse(text, &record->line);
     }
 }
 

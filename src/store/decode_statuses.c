@@ -127,7 +127,7 @@ static bool decode_state(const struct redisReply *fields, struct sl_loaded *ret)
     struct sl_loaded loaded = *ret;
     if (!sl_number_parse(version, LARGEST, &loaded.head.version) ||
         (at.len > 0 && !sl_lineage_parse(at, &loaded.head.at)) || !sl_line_parse(line, &loaded.line) ||
-        (cut.len > 0 && !sl_lineage_parse(cut, &loaded.line.cut)))
+        !sl_cut_parse(cut, &loaded.line))
         return false;
     sl_line_add(&loaded.line, loaded.head);
     *ret = loaded;

@@ -218,12 +218,10 @@ enum sl_err sl_store_give_back(struct sl_store *s, const char *pool, const struc
 
 SL_OP_GIVES(mend, sl_mended_list, sl_decode_mended(reply, op->fence.lineage, &value))
 
-static void put_cut(struct sl_operation *op, struct sl_lineage cut)
+static void put_cut(struct sl_operation *op, const struct sl_line *line)
 {
-    if (sl_lineage_none(cut))
-        sl_wire_text(&op->wire, "");
-    else
-        sl_op_lineage(op, cut);
+    char text[SL_CUT_TEXT];
+    sl_wire_arg(&op->wire, text, sl_cut_print(line, text));
 }
 
 static void put_list(struct sl_operation *op, const char *pool, const struct sl_fence *fence,
@@ -242,7 +240,7 @@ static void put_state(struct sl_operation *op, const struct sl_mend *mend)
     sl_op_lineage(op, mend->head.at);
     sl_wire_number(&op->wire, (int64_t)mend->head.version);
     sl_wire_arg(&op->wire, line, sl_line_print(&mend->line, line));
-    put_cut(op, mend->line.cut);
+    put_cut(op, &mend->line);
 }
 
 enum sl_err sl_store_mend(struct sl_store *s, const char *pool, const struct sl_fence *fence,

@@ -117,7 +117,7 @@ static bool is_too_late(struct fake_redis *f, const struct side *mine, const str
 {
     uint64_t now = (uint64_t)sl_wall_ms(f->clock);
     bool both = false, first_is_theirs = false, found = false;
-    if (is_cut(mine->line, theirs->mend->head.at))
+    if (is_cut(mine->line, theirs->mend->head.at) || mine->line->below != theirs->line->below)
         return true;
     for (unsigned i = 0; i < n; i++) {
         struct sl_lineage l = lineages[i];
@@ -127,8 +127,7 @@ static bool is_too_late(struct fake_redis *f, const struct side *mine, const str
         first_is_theirs = found ? first_is_theirs : there > here;
         found = true;
         both = both || first_is_theirs != (there > here);
-        if (is_cut(mine->line, l) || is_cut(theirs->line, l) ||
-            (both && l.ms + sl_lineage_marks_ms(l) <= now))
+        if (both && l.ms + sl_lineage_marks_ms(l) <= now)
             return true;
     }
     return false;
@@ -174,8 +173,10 @@ static bool join(struct fake_redis *f, struct fake_list *l, const struct sl_mend
     struct fake_fields *x = &l->now;
     size_t len = sl_status_bytes(l->pool->size, l->pool->bits);
     struct sl_lineage lineages[2 * SL_LINE_MAX];
-    struct side mine = {&x->line, x->data, NULL},
-                theirs = {&mend->line, (const uint8_t *)mend->bytes.at, mend};
+    struct sl_line here = x->line, there = mend->line;
+    sl_line_cut(&here, there.cut);
+    sl_line_cut(&there, here.cut);
+    struct side mine = {&here, x->data, NULL}, theirs = {&there, (const uint8_t *)mend->bytes.at, mend};
     unsigned n = all_lineages(mine.line, theirs.line, lineages);
     bool late = both && is_too_late(f, &mine, &theirs, lineages, n);
     uint8_t *joined = sl_xcalloc(1, len);
@@ -185,9 +186,11 @@ static bool join(struct fake_redis *f, struct fake_list *l, const struct sl_mend
     free(joined);
     if (!late)
         join_marks(l, mend);
-    for (unsigned i = 0; i < mend->line.count; i++)
-        sl_line_add(&x->line, mend->line.part[i]);
-    sl_line_cut(&x->line, mend->line.cut);
+    if (!both)
+        here.below = there.below;
+    for (unsigned i = 0; i < there.count; i++)
+        sl_line_add(&here, there.part[i]);
+    x->line = here;
     x->version = x->version > mend->head.version ? x->version : mend->head.version;
     return late;
 }

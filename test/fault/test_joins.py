@@ -124,13 +124,23 @@ def at_rest(readers, expected, client=None, uri=None):
             assert client.status(uri, index) == value
 
 
-@pytest.mark.parametrize("updates, size", [(2, POOL["size"]), (7, POOL["size"]), (2, 700_000)], ids=["fewer", "more", "in-pieces"])
-def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates, size):
+def make_old(redis, uri):
+    """Gives the list as many lineages behind it as a line holds."""
+    key = f"statuslist:{{tests}}:list:{uri.rsplit('/', 1)[1]}:config"
+    redis.client.hset(key, mapping={"version": 15, "line": " ".join(f"{n:012x}-{n:015x}0:{n}" for n in range(1, 16))})
+
+
+@pytest.mark.parametrize("updates, size, old", [(2, POOL["size"], False), (7, POOL["size"], False), (2, 700_000, False), (2, POOL["size"], True)],
+                         ids=["fewer", "more", "in-pieces", "an-old-list"])
+def test_an_instance_comes_back_that_has_seen_more(fixture, world, updates, size, old):
     """Its branch was lost, and the other instance's history has been written since: fewer changes than were lost, or more. A long list is
-    joined in pieces."""
+    joined in pieces. The line of an old list is full, so the other instance's first change drives the lowest lineage out of it."""
     w = world(1, size=size).start()
     a = w.client(0)
     uri = a.reserve()[0][0]
+    if old:
+        a.update(uri, 1, 1)
+        make_old(w.redis, uri)
     with Reader(w.services[0], uri) as shown_by_a:
         set_all(a, uri, range(1, 6))
         shown_by_a.shows(ones(*range(1, 6)))

@@ -163,7 +163,7 @@ static void check_history(const struct sl_direct_list *l)
     sl_assert(sl_lineage_parse(l->at, &at) && sl_line_parse(l->line, &line));
     sl_assert(line.count < SL_LINE_MAX && sl_line_version(&line, at) == 0);
     if (l->cut.len > 0)
-        sl_assert(sl_lineage_parse(l->cut, &line.cut) && !sl_lineage_none(line.cut));
+        sl_assert(sl_cut_parse(l->cut, &line) && !sl_lineage_none(line.cut));
     unsigned before = line.count;
     sl_line_add(&line, (struct sl_head){at, 1});
     sl_assert(line.count == before + 1 && sl_lineage_equal(line.part[before].at, at));

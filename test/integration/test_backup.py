@@ -267,7 +267,7 @@ def test_the_history_of_a_list_is_kept(fixture):
         c.update(uri, index, 1)
         after = c.try_status(uri, index).json()
         assert after["history"] > before["history"] and after["version"] > before["version"]
-    for wrong in ({"at": "x"}, {"at": ""}, {"line": head["at"] + ":1"}, {"cut": "0"}, {"cut": head["at"]}, {"line": "0:1 0:2"}):
+    for wrong in ({"at": "x"}, {"at": ""}, {"line": head["at"] + ":1"}, {"cut": "0"}, {"cut": head["at"]}, {"cut": head["at"] + ":0123456789"}, {"line": "0:1 0:2"}):
         old.write_bytes(rewritten([found[0], *((r[0], {**r[1], **wrong}, r[2]) for r in found[1:-1]), found[-1]]))
         assert "not belong to the pool" in ctl(None, "import", "--check", old, code=64).stderr
 

@@ -112,6 +112,27 @@ static void a_line_covers_what_it_contains(void **state)
     assert_true(sl_line_covers(&line, head(20, 8)));
 }
 
+static void what_fell_out_is_text(void **state)
+{
+    (void)state;
+    struct sl_line line = {.part = {{none, 12}, {{5, 17}, 13}}, .count = 2}, again = {0};
+    char text[SL_CUT_TEXT];
+    assert_int_equal(sl_cut_print(&line, text), 0);
+    assert_true(sl_cut_parse(sl_span("", 0), &again) && sl_lineage_none(again.cut));
+    sl_line_cut(&line, (struct sl_lineage){5, 17});
+    assert_int_equal(sl_cut_print(&line, text), SL_CUT_TEXT);
+    assert_true(sl_cut_parse(sl_span(text, sizeof text), &again) && sl_line_equal(&line, &again));
+    assert_false(sl_cut_parse(sl_span(text, sizeof text - 1), &again));
+    assert_false(
+        sl_cut_parse(SL_SPAN("18f3a2b4c5d6-0123456789abcde1:ffffffffff"), &again)); /* no digest is so high */
+    assert_false(sl_cut_parse(SL_SPAN("18f3a2b4c5d6-0123456789abcdeg"), &again));
+    assert_true(sl_cut_parse(sl_span(text, SL_LINEAGE_TEXT), &again)); /* of a version before digests */
+    assert_int_equal(sl_cut_print(&again, text), SL_LINEAGE_TEXT);
+    sl_line_add(&again, head(20, 3));
+    sl_line_cut(&again, head(30, 1).at);
+    assert_true(again.below == SL_BELOW_UNKNOWN);
+}
+
 static void the_lowest_lineage_falls_out_and_is_remembered(void **state)
 {
     (void)state;
@@ -139,7 +160,16 @@ static void the_lowest_lineage_falls_out_and_is_remembered(void **state)
     sl_line_add(&line, head(3, 50)); /* itself the lowest of seventeen */
     assert_int_equal(line.cut.ms, 3);
     line.cut = before.cut;
+    line.below = before.below;
     assert_true(sl_line_equal(&line, &before));
+
+    struct sl_line other = before;
+    other.part[0].version++;
+    sl_line_cut(&line, head(90, 1).at);
+    sl_line_cut(&other, head(90, 1).at);
+    assert_int_equal(line.count, other.count);
+    assert_true(line.below != other.below && !sl_line_equal(&line, &other));
+    line = before;
 
     line.part[15].at.ms = 300;
     sl_line_add(&line, head(250, 9)); /* in between */
@@ -272,6 +302,7 @@ int main(void)
         cmocka_unit_test(what_is_no_lineage_is_refused),
         cmocka_unit_test(the_last_digit_tells_how_long_marks_are_kept),
         cmocka_unit_test(a_line_covers_what_it_contains),
+        cmocka_unit_test(what_fell_out_is_text),
         cmocka_unit_test(the_lowest_lineage_falls_out_and_is_remembered),
         cmocka_unit_test(data_from_before_lineages_fall_out_too),
         cmocka_unit_test(a_cut_drops_what_is_not_above_it),

@@ -15,7 +15,8 @@
 #define RECORD                                                                                               \
     "*12\r\n$36\r\n" ID                                                                                      \
     "\r\n$3\r\nuri\r\n$32\r\n0123456789abcdef0123456789abcdef\r\n:80\r\n:1\r\n$4\r\nopen\r\n"                \
-    ":10\r\n:3\r\n:7\r\n$29\r\n" LATER "\r\n$31\r\n" EARLIER ":2\r\n$1\r\n0\r\n"
+    ":10\r\n:3\r\n:7\r\n$29\r\n" LATER "\r\n$31\r\n" EARLIER ":2\r\n$40\r\n" OUT ":00deadbeef\r\n"
+#define OUT "000000000000-0000000000000001"
 #define NO_LINE "$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
 #define EARLIER "000000000001-0000000000000aa0"
 #define LATER "000000000002-0000000000000bb1"
@@ -165,8 +166,9 @@ static const struct {
     {STATUS, "*0\r\n"},
     {LOADED, "*4\r\n" TIME "*4\r\n$2\r\n17\r\n$-1\r\n$-1\r\n$-1\r\n$3\r\n\x01\x02\x03\r\n$-1\r\n"},
     {LOADED, "*4\r\n" TIME "*4\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"},
-    {LOADED, "*4\r\n" TIME "*4\r\n$1\r\n0\r\n$29\r\n" LATER "\r\n$31\r\n" EARLIER ":1\r\n$29\r\n" EARLIER
-             "\r\n$-1\r\n$2\r\n\x01\x02\r\n"},
+    {LOADED,
+     "*4\r\n" TIME "*4\r\n$1\r\n0\r\n$29\r\n" LATER "\r\n$31\r\n" EARLIER ":1\r\n$40\r\n" OUT ":0000000001"
+     "\r\n$-1\r\n$2\r\n\x01\x02\r\n"},
 };
 
 static const struct {
@@ -378,7 +380,7 @@ static void a_line_has_its_head(void **state)
     assert_true(sl_line_covers(&l.line, (struct sl_head){l.at, l.version}));
     assert_false(sl_line_covers(&l.line, (struct sl_head){l.at, l.version + 1}));
     assert_true(sl_line_covers(&l.line, (struct sl_head){{1, 0xaa0}, 2}));
-    assert_true(sl_lineage_none(l.line.cut));
+    assert_true(l.line.cut.random == 1 && l.line.below == 0xdeadbeef);
 
     static const char opened[] = POOL_REPLY("$29\r\n" LATER, "$6\r\nreplid");
     r = reply(opened, strlen(opened));

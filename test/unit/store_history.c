@@ -130,6 +130,10 @@ static void data_that_went_back_begin_a_lineage(void **state)
     cli(&f.server, "hdel statuslist:{h}:config lineage lineages folded begun replid");
     opened(&f, &known);
     assert_int_equal(got.pool.drawn, SL_DRAWN_BACK);
+    known = known_from(&got.pool, got.pool.change);
+    opened(&f, &new_process); /* the first one is folded as any other, and its parent is 0 */
+    opened(&f, &known);
+    assert_int_equal(got.pool.drawn, SL_DRAWN_NOT);
     fixture_end(&f);
 }
 
@@ -311,11 +315,17 @@ static void the_first_change_in_a_lineage_extends_the_line(void **state)
     AWAIT(&f, sl_store_describe(f.store, "h", &list, on_record, NULL));
     assert_int_equal(r->line.count, SL_LINE_MAX);
     assert_true(sl_lineage_equal(r->line.cut, (struct sl_lineage){0, 1})); /* {0, 0} fell out */
+    struct sl_line low = {.part = {{.version = 1}}, .count = 1};
+    sl_line_cut(&low, r->line.cut);
+    assert_true(r->line.below == low.below && low.below > 0);
     assert_true(sl_lineage_equal(r->line.part[0].at, first));
     begin_writing(&f, false);
     set_index(&f, 5, 1);
     AWAIT(&f, sl_store_describe(f.store, "h", &list, on_record, NULL));
     assert_true(sl_lineage_equal(r->line.cut, first));
+    low.part[low.count++] = (struct sl_head){first, 3};
+    sl_line_cut(&low, first);
+    assert_int_equal(r->line.below, low.below);
     fixture_end(&f);
 }
 

@@ -407,11 +407,49 @@ static void what_fell_out_of_a_line_is_too_late(void **state)
     mine.line.count = 1;
     mine.head = mine.line.part[0];
     put_state(&mine);
-    cli(&f.server, "hset statuslist:{%s}:list:%s:config cut %s", pool, id, cut);
+    cli(&f.server, "hset statuslist:{%s}:list:%s:config cut %s:0123456789", pool, id, cut);
     assert_int_equal(mend_with(&lost), SL_MENDED_LATE);
     AWAIT(&f, sl_store_load(f.store, pool, &list, NULL, 0, on_load, NULL));
     assert_true(sl_lineage_equal(got.loaded.line.cut, lost.line.part[2].at));
     assert_int_equal(got.loaded.line.count, 1);
+}
+
+/* A list of age, whose line is full: Redis' side has gone on, so that its lowest lineages fell out; the other
+ * side still has them. What fell out is the same on both, so it says nothing. */
+static void what_fell_out_alike_is_no_difference(void **state)
+{
+    (void)state;
+    final = -1;
+    begin_pool("alike", 2);
+    memset(&lost, 0, sizeof lost);
+    for (uint64_t i = 0; i < 12; i++)
+        write_index(&lost, (struct sl_lineage){fence.lineage.ms - 20000 + i, 0x11}, (uint32_t)i, 1);
+    struct state mine = lost;
+    write_index(&lost, lost.head.at, 20, 1);
+    for (uint64_t i = 0; i < 3; i++)
+        write_index(&mine, (struct sl_lineage){fence.lineage.ms - 10000 + i, 0x21}, 30 + (uint32_t)i, 1);
+    sl_line_cut(&mine.line, mine.line.part[2].at);
+    memmove(mine.mark[0], mine.mark[3], mine.line.count * sizeof mine.mark[0]);
+    put_state(&mine);
+    char cut[SL_CUT_TEXT + 1] = "";
+    sl_cut_print(&mine.line, cut);
+    struct sl_line low = lost.line;
+    char *end = strchr(cut, ':');
+    *end = '\0'; /* of a version before digests: it is not known */
+    cli(&f.server, "hset statuslist:{%s}:list:%s:config cut %s", pool, id, cut);
+    assert_int_equal(mend_with(&lost), SL_MENDED_LATE);
+    put_state(&mine);
+    *end = ':';
+    cli(&f.server, "hset statuslist:{%s}:list:%s:config cut %s", pool, id, cut);
+    assert_int_equal(mend_with(&lost), SL_MENDED_JOINED);
+    sl_line_cut(&low, mine.line.cut);
+    AWAIT(&f, sl_store_load(f.store, pool, &list, NULL, 0, on_load, NULL));
+    assert_true(sl_lineage_equal(got.loaded.line.cut, low.cut) && got.loaded.line.below == low.below);
+    struct state want = mine;
+    want.value[20] = 1;
+    uint8_t bytes[256];
+    size_t len = pack_values(want.value, 2, bytes);
+    assert_memory_equal(got.bytes, bytes, len);
 }
 
 static void a_state_of_a_later_lineage_asks_for_a_new_one(void **state)
@@ -454,6 +492,7 @@ int main(void)
         cmocka_unit_test(what_was_set_since_stays),
         cmocka_unit_test(too_late_only_final_statuses_are_taken),
         cmocka_unit_test(what_fell_out_of_a_line_is_too_late),
+        cmocka_unit_test(what_fell_out_alike_is_no_difference),
         cmocka_unit_test(a_state_of_a_later_lineage_asks_for_a_new_one),
     };
     return cmocka_run_group_tests(tests, begin, fixture_teardown);

@@ -49,7 +49,7 @@ if shape ~= shape_of(r, lineage) or (moved and (r.version > begun + JUMP or mark
 end
 
 local mine, theirs = r.mine, parse_line(line, at, number)
-cut = higher_cut(r, cut)
+cut = level(r, theirs, at, cut)
 if moved then
     local marked, bits, byte, places = marks_key(id, lineage), r.bits, 0, 0
     while true do

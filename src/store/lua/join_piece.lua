@@ -8,7 +8,7 @@
 -- @part/fence.lua@
 -- @part/join.lua@
 -- @part/mending.lua@
-local id, final, lineage, _, at, number, line, _, seen, random, from, bytes = unpack(ARGV, 1, 12)
+local id, final, lineage, _, at, number, line, cut, seen, random, from, bytes = unpack(ARGV, 1, 12)
 final, number, from = tonumber(final), tonumber(number), tonumber(from)
 if not is_present(lineage) then
     return refuse()
@@ -23,6 +23,7 @@ if shape ~= shape_of(r, lineage) or r.state == 'retired' or (r.version or 0) > t
 end
 late = late == 'late'
 local mine, theirs = r.mine, parse_line(line, at, number)
+level(r, theirs, at, cut)
 local _, differ = compare_lines(theirs, mine)
 local first, last = from / r.bits, (from + #bytes) / r.bits - 1 -- of the marks
 first, last = math.floor(first), math.ceil(last)

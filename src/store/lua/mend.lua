@@ -25,11 +25,12 @@ elseif r.version and (r.mine[at] or 0) >= number then
     return {'C', r.version, r.at == lineage and '' or r.at, n}
 end
 local mine, theirs = r.mine, parse_line(line, at, number)
+local shape, late = shape_of(r, lineage)
+cut, late = level(r, theirs, at, cut)
 local all, differ = compare_lines(theirs, mine)
-cut = higher_cut(r, cut)
-local late = is_late(differ, theirs, mine, at, cut, now_ms())
+late = late or is_late(differ, theirs, mine, now_ms())
 if r.length > tonumber(longest) and number > 0 then
-    return {'Q', r.version or 0, '', n, decimal(r.version or 0) .. (late and ' late ' or ' joined ') .. shape_of(r, lineage)}
+    return {'Q', r.version or 0, '', n, decimal(r.version or 0) .. (late and ' late ' or ' joined ') .. shape}
 end
 
 local marks = {}

@@ -67,8 +67,8 @@ end
 local function draw(why)
     if present and change == began then
         folded = last_words(folded .. ' ' .. present, 64)
-    elseif present then
-        parents = last_words(parents .. ' ' .. present .. ':' .. decimal(change), 15)
+    else -- a pool without a lineage, new or flushed, was in '0': so the first one has a parent, too, and can be folded
+        parents = last_words(parents .. ' ' .. (present or '0') .. ':' .. decimal(change), 15)
     end
     local ms = math.max(now_ms(), drawn_ms(present or '0') + 1, drawn_ms(highest) + 1)
     present = string.format('%012x-%s%s', ms, string.sub(random, 1, 15), why == 'first' and '0' or '1')

@@ -21,11 +21,11 @@ def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, fina
     that the marks of a lineage may be incomplete by now. The order of the sides decides nothing but whose bytes stay when it is too
     late. `late`, where it is given, says whether it is: a join in pieces has found that out when it began. (`know_cut` and `finals_win` are for plants.)"""
     result = ours.copy_to(Joined())
-    differ = differing(ours, theirs)
     cut = max(ours.cut, theirs.cut)
+    differ = [lineage for lineage in differing(ours, theirs) if lineage > cut or not know_cut]
     result.too_late = any(expired(lineage) for lineage in needed(ours, theirs, differ))
     if know_cut:
-        result.too_late |= theirs.at <= cut or any(lineage <= cut for lineage in differ)
+        result.too_late |= theirs.at <= cut or ours.up_to(cut) != theirs.up_to(cut)
     if late is not None:
         result.too_late = late
     if differ and not result.too_late:
@@ -36,7 +36,7 @@ def join(ours, theirs, final, expired=lambda lineage: False, know_cut=True, fina
     for lineage, version in theirs.line.items():
         result.line[lineage] = max(result.line.get(lineage, 0), version)
     if know_cut:
-        result.cut = cut
+        result.cut, result.below = cut, ours.up_to(cut)
         result.line = {lineage: version for lineage, version in result.line.items() if lineage > cut}
     result.version = max(ours.version, theirs.version)
     return result

@@ -47,7 +47,7 @@ def goes_back(before, after):
 class State:
     """What a load reads of a list in one transaction: bytes, head, line, cut and marks. A state is never changed after it was read."""
 
-    __slots__ = ("values", "writes", "at", "version", "line", "cut", "marks")
+    __slots__ = ("values", "writes", "at", "version", "line", "cut", "below", "marks")
 
     def __init__(self):
         self.values = [0] * STATUSES
@@ -55,7 +55,12 @@ class State:
         self.at, self.version = ROOT, 0
         self.line = {}  # lineage: the highest version of it that is contained
         self.cut = NO_CUT  # the highest lineage that fell out of the line
+        self.below = {}  # what fell out; a real list keeps a digest of it, which tells whether it is the same on two sides
         self.marks = {}  # lineage: the indices acknowledged in it
+
+    def up_to(self, cut):
+        """What is known of the lineages up to `cut`, which is not below what fell out."""
+        return {**self.below, **{lineage: version for lineage, version in self.line.items() if lineage <= cut}}
 
     @property
     def head(self):
@@ -72,7 +77,7 @@ class State:
     def copy_to(self, other):
         other.values, other.writes = self.values[:], self.writes[:]
         other.at, other.version, other.cut = self.at, self.version, self.cut
-        other.line = self.line.copy()
+        other.line, other.below = self.line.copy(), self.below.copy()
         other.marks = {lineage: set(indices) for lineage, indices in self.marks.items()}
         return other
 
@@ -105,5 +110,5 @@ class List(State):
         self.line[lineage] = self.version
         if limit and len(self.line) > limit:
             for old in sorted(self.line)[:-limit]:
-                del self.line[old]
+                self.below[old] = self.line.pop(old)
                 self.cut = max(self.cut, old)

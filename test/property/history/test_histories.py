@@ -7,7 +7,7 @@ import pytest
 
 from chance import Chance
 from join import join
-from lineage import ROOT, STATUSES, Lineage, State
+from lineage import ROOT, STATUSES, Lineage, List, State
 from rules import PLANTS
 from schedule import run
 
@@ -97,6 +97,26 @@ def test_what_is_ahead_in_everything_is_never_too_late():
     newer.line, newer.at, newer.version, newer.values = {ROOT: 3, lineage: 4}, lineage, 4, [1, 1]
     joined = join(older, newer, None, lambda _: True)
     assert not joined.too_late and joined.values == [1, 1]
+
+
+@pytest.mark.parametrize("limit", [3, 4, 16])
+def test_a_list_of_age_is_joined_as_any_other(limit):
+    """Its line is full. The side that went on has lost its lowest lineage since they parted, and the other side still has it."""
+    lineages = [Lineage(order, order, True, order) for order in range(1, 42)]
+    ours = List(None)
+    for lineage in lineages[:40]:
+        ours.touch(lineage, limit)
+    theirs = ours.copy()
+    theirs.values[0], theirs.marks = 1, {lineages[39]: {0}}
+    theirs.touch(lineages[39], limit)
+    ours.values[1], ours.marks = 1, {lineages[40]: {1}}
+    ours.touch(lineages[40], limit)
+    assert ours.cut > theirs.cut
+    for one, other in ((ours, theirs), (theirs, ours)):
+        joined = join(one, other.state(), None)
+        assert not joined.too_late and joined.values == [1, 1]
+    theirs.below[lineages[0]] += 1  # it was joined with something of that time
+    assert join(ours, theirs.state(), None).too_late
 
 
 def test_what_fell_out_of_a_line_cannot_be_joined():

@@ -54,9 +54,9 @@ class Family:
                 state.version += chance.between(1, 3)
                 state.touch(lineage, LINE)
                 state.marks[lineage] = set(self.order[lineage][: state.version % 12])
-        if len(state.line) > 1 and chance.random() < 0.1:
+        if len(state.line) > 1 and chance.random() < 0.3:
             state.cut = sorted(state.line)[0]
-            del state.line[state.cut]
+            state.below = {state.cut: state.line.pop(state.cut)}
         return state
 
 
@@ -87,7 +87,11 @@ def line_of(state, with_head):
 
 
 def cut_of(state):
-    return "" if state.cut.order < 0 else text_of(state.cut)
+    digest = 0
+    for lineage, version in sorted(state.below.items()):
+        for byte in f"{text_of(lineage)}:{version}".encode():
+            digest = (digest * 4099 + byte) % 1099511627689
+    return "" if state.cut.order < 0 else f"{text_of(state.cut)}:{digest:010x}"
 
 
 def put(redis, state, bits, present):

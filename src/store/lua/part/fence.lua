@@ -37,9 +37,20 @@ local function make_marks(id, lineage)
     redis.call('PEXPIREAT', marks_key(id, lineage), string.format('%.0f', marks_end(lineage) + 3600000))
 end
 
--- What `cut` is when a lineage fell out of a line: '0' would say that none did.
-local function cut_at(lineage)
-    return lineage == '0' and '000000000000-0000000000000001' or lineage
+-- `cut` remembers what fell out of a line: the highest lineage, and a digest of all of it, lowest first. Two lists with one cut are
+-- alike up to it. Every product is below 2^53, so the numbers are exact; core/history.c has the same digest.
+local PRIME = 1099511627689
+local function cut_at(cut, lineage, version)
+    local name = lineage == '0' and '000000000000-0000000000000001' or lineage
+    if cut and cut ~= '' and not string.find(cut, ':', 1, true) then
+        return name -- of a version before digests
+    end
+    local digest = tonumber(string.match(cut or '', ':(%x+)$') or '0', 16)
+    for _, byte in ipairs({string.byte(lineage .. ':' .. version, 1, -1)}) do
+        digest = (digest * 4099 + byte) % PRIME
+    end
+    -- '0' would say that nothing fell out
+    return string.format('%s:%05x%05x', name, math.floor(digest / 1048576), digest % 1048576)
 end
 
 -- Appends a lineage and its last version to a line; of more than 15 the lowest falls out, which `cut` remembers.
@@ -47,8 +58,8 @@ local function longer_line(line, cut, lineage, version)
     line = (line and line ~= '' and line .. ' ' or '') .. lineage .. ':' .. version
     local _, n = string.gsub(line, ':', '')
     for _ = 16, n do
-        cut, line = string.match(line, '^([^:]+):%d+ (.*)$')
-        cut = cut_at(cut)
+        local lowest, before, rest = string.match(line, '^([^:]+):(%d+) (.*)$')
+        cut, line = cut_at(cut, lowest, before), rest
     end
     return line, cut
 end

@@ -33,9 +33,9 @@ local function compare_lines(theirs, mine)
     return all, differ
 end
 
--- Too late: what would have to be compared fell out of a line, or marks that are needed are no longer kept. They are needed from
--- the first lineage on in which the other side has more than where all bytes come from.
-local function is_late(differ, theirs, mine, at, cut, now)
+-- Too late: marks that are needed are no longer kept. They are needed from the first lineage on in which the other side has more
+-- than where all bytes come from.
+local function is_late(differ, theirs, mine, now)
     local whole, mixed
     for _, lineage in ipairs(differ) do
         local side = (theirs[lineage] or 0) > (mine[lineage] or 0)
@@ -43,11 +43,26 @@ local function is_late(differ, theirs, mine, at, cut, now)
             whole = side
         end
         mixed = mixed or side ~= whole
-        if (mixed and marks_end(lineage) <= now) or (cut and lineage <= cut) then
+        if mixed and marks_end(lineage) <= now then
             return true
         end
     end
-    return cut and at <= cut
+    return false
+end
+
+-- Takes the lineages up to `last` out of a line, into its cut.
+local function cut_up_to(line, cut, last)
+    local low = {}
+    for lineage in pairs(line) do
+        if lineage <= last then
+            low[#low + 1] = lineage
+        end
+    end
+    table.sort(low)
+    for _, lineage in ipairs(low) do
+        cut, line[lineage] = cut_at(cut, lineage, string.format('%.0f', line[lineage])), nil
+    end
+    return last .. (cut and string.sub(cut, 30) or ':0000000000')
 end
 
 -- Whether a side is taken as a whole (true: theirs), and in which later lineages the other side has the later word, or the first one
@@ -166,14 +181,14 @@ end
 local function line_text(line, at, cut)
     local all, parts = {}, {}
     for lineage in pairs(line) do
-        if lineage ~= at and not (cut and lineage <= cut) then
+        if lineage ~= at then
             all[#all + 1] = lineage
         end
     end
     table.sort(all)
     for i, lineage in ipairs(all) do
         if i <= #all - 15 then
-            cut = cut_at(lineage)
+            cut = cut_at(cut, lineage, string.format('%.0f', line[lineage]))
         else
             parts[#parts + 1] = lineage .. ':' .. string.format('%.0f', line[lineage])
         end

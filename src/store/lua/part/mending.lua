@@ -20,13 +20,27 @@ local function read_list(id)
     return r
 end
 
--- The higher of what fell out of both lines.
-local function higher_cut(r, cut)
+-- Takes out of both lines what fell out of either. Answers the cut of both, and whether it is too late: what the caller remembers
+-- fell out, or the sides are not alike up to there.
+local function level(r, theirs, at, cut)
     cut = cut ~= '' and cut ~= '0' and cut or nil
-    if not cut or (r.cut and r.cut > cut) then
-        return r.cut
+    if not r.version then
+        return cut, false
+    elseif not cut and not r.cut then
+        return nil, false
     end
-    return cut
+    local last = string.match((not cut or (r.cut and r.cut > cut)) and r.cut or cut, '^[^:]+')
+    local differs = at <= last
+    for _, line in ipairs({r.mine, theirs}) do
+        for lineage in pairs(line) do
+            differs = differs or (lineage <= last and r.mine[lineage] ~= theirs[lineage])
+        end
+    end
+    r.cut, cut = cut_up_to(r.mine, r.cut, last), cut_up_to(theirs, cut, last)
+    if r.cut == last or cut == last then -- a cut of a version before digests: only what is in both lines is known to be alike
+        return last, differs
+    end
+    return r.cut, at <= last or cut ~= r.cut
 end
 
 -- What the list contains but for what is set in `lineage`, as text: that may go on while the list is joined in pieces.
