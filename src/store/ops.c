@@ -211,11 +211,7 @@ void sl_op_lineage(struct sl_operation *op, struct sl_lineage lineage)
 
 void sl_op_fence(struct sl_operation *op, const struct sl_fence *fence)
 {
-    if (fence == NULL || sl_lineage_none(fence->lineage)) {
-        sl_wire_text(&op->wire, "");
-        sl_wire_number(&op->wire, 0);
-        return;
-    }
+    sl_assert(!sl_lineage_none(fence->lineage)); /* a pool is opened before anything is done in it */
     op->fence = *fence;
     sl_op_lineage(op, fence->lineage);
     sl_wire_number(&op->wire, (int64_t)fence->least);

@@ -34,8 +34,8 @@ struct sl_operation {
     uint32_t want;                     /* take: indices; update: changes; batch: groups; inherit: lists */
     uint32_t named;                    /* take: lists */
     uint32_t *positions, *group_first; /* batch: of all changes, and where each group's begin */
-    struct sl_fence fence;             /* lineage {0, 0}: none was given */
-    struct sl_lineage *lineages;       /* load: whose marks are wanted */
+    struct sl_fence fence;
+    struct sl_lineage *lineages; /* load: whose marks are wanted */
     struct sl_decoded decoded;
     sl_op_give *give;
     union {

@@ -84,7 +84,7 @@ static void give_update(struct sl_operation *op, enum sl_err err, const struct r
 
 static void put_marks(struct sl_operation *op, const struct sl_fence *fence)
 {
-    sl_wire_number(&op->wire, fence != NULL && fence->marks && !sl_lineage_none(fence->lineage));
+    sl_wire_number(&op->wire, fence->marks);
 }
 
 enum sl_err sl_store_update(struct sl_store *s, const char *pool, const struct sl_fence *fence,
@@ -171,16 +171,18 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl
 
 SL_OP_GIVES(remember, sl_remembered, sl_decode_remembered(reply, &value))
 
-enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
-                              struct sl_span answer, sl_remembered_cb *done, void *arg)
+enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                              const struct sl_record_key *key, struct sl_span answer, sl_remembered_cb *done,
+                              void *arg)
 {
-    struct sl_operation *op = sl_op_begin(s, SL_OP_REMEMBER, pool, 4, give_remember, arg);
+    struct sl_operation *op = sl_op_begin(s, SL_OP_REMEMBER, pool, 6, give_remember, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.remember = done;
     op->acknowledges = answer.len > 0;
     record_arg(&op->wire, key);
     sl_wire_arg(&op->wire, answer.at, answer.len);
+    sl_op_fence(op, fence);
     return sl_op_send(op);
 }
 

@@ -484,8 +484,7 @@ static inline enum sl_err sl_result_err(enum sl_result result)
 }
 
 /* Sets statuses of one list in order, each with a result of its own. version: the list's after it.
- * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. fence NULL, or without a lineage:
- * nothing is compared. */
+ * SL_ERR_NO_SUCH_LIST when the list is gone. final < 0: no status is final. */
 struct sl_updated {
     uint64_t version;
     bool changed; /* also where an index was only marked for the first time */
@@ -516,7 +515,7 @@ struct sl_remembered {
     struct sl_span answer; /* bound before; empty: nothing was */
 };
 typedef void(sl_remembered_cb)(void *arg, enum sl_err err, const struct sl_remembered *remembered);
-SL_CHECKED enum sl_err sl_store_remember(struct sl_store *s, const char *pool,
+SL_CHECKED enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_fence *fence,
                                          const struct sl_record_key *key, struct sl_span answer,
                                          sl_remembered_cb *done, void *arg);
 

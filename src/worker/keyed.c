@@ -15,7 +15,8 @@ struct sl_keyed {
     void *arg;
     struct sl_reservation *reservation; /* waiting with the keeper */
     struct sl_hold hold;                /* worker/connection.h: the present step was not sent yet */
-    bool released;
+    bool released, tried;               /* tried: Redis refused it once, for its history */
+    struct sl_lineage sent;
     struct sl_buf answer;
     uint32_t forgotten; /* sl_pool.forgotten before the references were taken */
     uint32_t amount;    /* 0: it only looks */
@@ -115,6 +116,22 @@ static void give_back_references(struct sl_keyed *k)
     sl_mailbox_send(k->worker->shared->keeper, &reservation->mail);
 }
 
+static void bind_answer(struct sl_keyed *k);
+static void on_bind_released(void *arg);
+static void on_recall_released(void *arg);
+
+/* Nothing has happened. True: the present step is sent once more. */
+static bool try_again(struct sl_keyed *k, sl_released_cb *on_step_released)
+{
+    if (k->tried)
+        return false;
+    k->tried = true;
+    k->hold = (struct sl_hold){.on_released = on_step_released, .arg = k};
+    k->worker->awaited++;
+    sl_hold_refused(k->worker, k->pool, k->sent, &k->hold);
+    return true;
+}
+
 static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *remembered)
 {
     struct sl_keyed *k = arg;
@@ -123,6 +140,9 @@ static void on_bound(void *arg, enum sl_err err, const struct sl_remembered *rem
         finish_keyed(k, SL_OK, sl_span(k->answer.data, k->answer.len), false);
         return;
     }
+    if (err == SL_ERR_HISTORY && try_again(k, on_bind_released))
+        return;
+    err = err == SL_ERR_HISTORY ? SL_ERR_UNAVAILABLE : err;
     if (err != SL_ERR_OUTCOME_UNKNOWN)
         give_back_references(k);
     if (err == SL_OK && !remembered->other)
@@ -141,15 +161,14 @@ static bool send_step(struct sl_keyed *k, struct sl_span answer, sl_remembered_c
     if (may == SL_MAY_LATER && !k->released) {
         k->hold = (struct sl_hold){.on_released = on_step_released, .arg = k};
         sl_hold(k->worker, k->pool, &k->hold);
-    } else if (may != SL_MAY_WRITE ||
-               sl_store_remember(k->worker->store, k->pool->name, &k->key, answer, done, k) != SL_OK) {
+    } else if (may != SL_MAY_WRITE || sl_store_remember(k->worker->store, k->pool->name, &fence, &k->key,
+                                                        answer, done, k) != SL_OK) {
         return false;
     }
+    k->sent = may == SL_MAY_WRITE ? fence.lineage : k->sent;
     k->worker->awaited++;
     return true;
 }
-
-static void bind_answer(struct sl_keyed *k);
 
 static void on_bind_released(void *arg)
 {
@@ -208,6 +227,8 @@ static void on_recalled(void *arg, enum sl_err err, const struct sl_remembered *
     struct sl_keyed *k = arg;
     k->worker->awaited--;
     k->released = false;
+    if (err == SL_ERR_HISTORY && try_again(k, on_recall_released))
+        return;
     if (err != SL_OK) /* also OUTCOME_UNKNOWN: reading changes nothing */
         fail_keyed(k, SL_ERR_UNAVAILABLE);
     else if (remembered->other)

@@ -441,14 +441,19 @@ enum sl_err sl_store_batch(struct sl_store *s, const char *pool, const struct sl
 
 FAKE_GIVES(remember, remembered)
 
-enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_record_key *key,
-                              struct sl_span answer, sl_remembered_cb *done, void *arg)
+enum sl_err sl_store_remember(struct sl_store *s, const char *pool, const struct sl_fence *fence,
+                              const struct sl_record_key *key, struct sl_span answer, sl_remembered_cb *done,
+                              void *arg)
 {
     bool execute;
     struct op *op = fake_op_new(s, SL_OP_REMEMBER, arg, give_remember, &execute);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.remember = done;
+    if (execute && !fake_passes(fake_pool(s->f, pool), fence)) {
+        op->err = SL_ERR_HISTORY;
+        execute = false;
+    }
     struct fake_answer *known = execute ? fake_recall(s->f, pool, key) : NULL;
     struct sl_remembered *remembered = &op->result.remembered;
     if (known != NULL && memcmp(known->key.fingerprint, key->fingerprint, sizeof key->fingerprint) != 0) {

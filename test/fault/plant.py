@@ -45,9 +45,9 @@ PLANTS = {
     ]},
     # Nobody looks whether the data are of the history that the writer knows.
     "fence": {"src/store/lua/part/fence.lua": [
-        ("    if lineage ~= '' and (n <= least or n > least + NEAR) then\n", "    if false then\n"),
-        ("    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage\n", "    return true\n"),
-    ], "src/store/lua/update.lua": [("if lineage ~= '' and (ahead <= 0 or", "if lineage == 0 and (ahead <= 0 or")]},
+        ("    if n <= least or n > least + NEAR then\n", "    if false then\n"),
+        ("    return redis.call('HGET', KEYS[1], 'lineage') == lineage\n", "    return true\n"),
+    ], "src/store/lua/update.lua": [("if ahead <= 0 or ahead > 1048576 or (at ~= lineage and redis.call('HGET', KEYS[1], 'lineage') ~= lineage) then", "if lineage == 0 then")]},
     # What is acknowledged is not marked.
     "marks": {"src/store/lua/update.lua": [("        if marks == '1' then\n            local key", "        if false then\n            local key"),
                                            ("    if marks == '1' then\n        -- @part", "    if false then\n        -- @part")],

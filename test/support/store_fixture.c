@@ -371,12 +371,38 @@ struct sl_list_draft draft(void)
     return d;
 }
 
+const struct sl_fence *fixture_fence(struct fixture *f, const char *pool)
+{
+    char lineage[64] = "";
+    unsigned long long change = 0;
+    for (unsigned i = 0; i < f->fence_count; i++)
+        if (strcmp(f->fences[i].pool, pool) == 0)
+            return &f->fences[i].fence;
+    if (f->fence_count == sizeof f->fences / sizeof f->fences[0])
+        fixture_forget_fences(f);
+    struct sl_fence *fence = &f->fences[f->fence_count].fence;
+    snprintf(f->fences[f->fence_count++].pool, sizeof f->fences[0].pool, "%s", pool);
+    unsigned database = f->options.database;
+    cli(&f->server, "-n %u hsetnx 'statuslist:{%s}:config' lineage 0193a2b4c5d6-00000000000000a1", database,
+        pool);
+    const char *text = cli(&f->server, "-n %u hmget 'statuslist:{%s}:config' lineage change", database, pool);
+    assert_true(sscanf(text, "%63s %llu", lineage, &change) >= 1);
+    assert_true(sl_lineage_parse(sl_span(lineage, strlen(lineage)), &fence->lineage));
+    fence->least = change;
+    return fence;
+}
+
+void fixture_forget_fences(struct fixture *f)
+{
+    f->fence_count = 0;
+}
+
 struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, unsigned bits)
 {
     struct sl_list_draft d = draft();
     AWAIT(f, sl_store_open_pool(f->store, pool, size, bits, NULL, on_pool, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(f, sl_store_precreate(f->store, pool, NULL, &d, 1, on_records, NULL));
+    AWAIT(f, sl_store_precreate(f->store, pool, fixture_fence(f, pool), &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 1);
     return d.id;

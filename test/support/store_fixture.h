@@ -34,6 +34,12 @@ struct fixture {
     struct sl_store_identity identity;
     struct sl_fitness fitness;
     struct sl_store *store;
+    /* What fixture_fence has found. */
+    struct {
+        char pool[16];
+        struct sl_fence fence;
+    } fences[8];
+    unsigned fence_count;
 };
 
 void server_start(struct server *s, const char *const *extra);
@@ -144,6 +150,10 @@ void on_remembered(void *arg, enum sl_err err, const struct sl_remembered *r);
 struct sl_list_draft draft(void);
 
 /* Opens the pool and makes one list; returns its id. */
+/* Of the pool's present history, which is begun where there is none. It is asked for once. */
+const struct sl_fence *fixture_fence(struct fixture *f, const char *pool);
+/* The pools have other histories now. */
+void fixture_forget_fences(struct fixture *f);
 struct sl_uuid fixture_list(struct fixture *f, const char *pool, uint32_t size, unsigned bits);
 /* Of one list, whose owner has taken `position` of its reservations: takes, gives back, makes it this run's.
  */

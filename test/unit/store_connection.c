@@ -98,7 +98,7 @@ static void a_former_connection_is_killed(void **state)
     fixture_up(&f);
     assert_int_equal(sl_store_state(stranger), SL_STORE_UP);
     sl_store_free(stranger);
-    AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 0, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 0, on_status, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -134,7 +134,8 @@ static void scripts_are_loaded_again(void **state)
     fixture_up(&f);
     struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     cli(&f.server, "script flush");
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_string_equal(got.results, "1");
     assert_int_equal(got.version, 1);
@@ -171,25 +172,26 @@ static void a_crash_leaves_the_outcome_unknown(void **state)
     struct tally sent = {0}, unsent = {0}, reads = {0};
     kill(f.server.pid, SIGSTOP);
     for (uint32_t i = 0; i < 10; i++)
-        assert_int_equal(
-            sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){i, 1}, 1, tally_update, &sent),
-            SL_OK);
-    assert_int_equal(sl_store_status(f.store, "p", NULL, &id, 0, tally_status, &reads), SL_OK);
+        assert_int_equal(sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1,
+                                         &(struct sl_change){i, 1}, 1, tally_update, &sent),
+                         SL_OK);
+    assert_int_equal(sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 0, tally_status, &reads),
+                     SL_OK);
     for (unsigned n = 0; n < 20; n++) /* leaves, on a busy machine too */
         sl_loop_turn(f.loop, 20);
     assert_int_equal(sl_store_inflight(f.store), 11);
     server_stop(&f.server, SIGKILL);
-    assert_int_equal(
-        sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){70, 1}, 1, tally_update, &unsent),
-        SL_OK);
+    assert_int_equal(sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1,
+                                     &(struct sl_change){70, 1}, 1, tally_update, &unsent),
+                     SL_OK);
     TURN_UNTIL(&f, sent.calls == 10 && unsent.calls == 1 && reads.calls == 1);
     assert_int_equal(sent.count[SL_ERR_OUTCOME_UNKNOWN], 10);
     assert_int_equal(unsent.count[SL_ERR_UNAVAILABLE] + unsent.count[SL_ERR_OUTCOME_UNKNOWN], 1);
     assert_int_equal(reads.count[SL_ERR_UNAVAILABLE], 1);
     assert_int_equal(sl_store_inflight(f.store), 0);
-    assert_int_equal(
-        sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &sent),
-        SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1},
+                                     1, tally_update, &sent),
+                     SL_ERR_UNAVAILABLE);
     server_start(&f.server, NULL);
     fixture_up(&f);
 }
@@ -215,8 +217,10 @@ static void what_is_in_flight_is_bounded(void **state)
     struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     struct tally t = {0};
     for (int i = 0; i < SL_STORE_INFLIGHT; i++)
-        assert_int_equal(sl_store_status(f.store, "p", NULL, &id, 0, tally_status, &t), SL_OK);
-    assert_int_equal(sl_store_status(f.store, "p", NULL, &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
+        assert_int_equal(sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 0, tally_status, &t),
+                         SL_OK);
+    assert_int_equal(sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 0, tally_status, &t),
+                     SL_ERR_UNAVAILABLE);
     TURN_UNTIL(&f, t.calls == SL_STORE_INFLIGHT);
     assert_int_equal(t.count[SL_OK], SL_STORE_INFLIGHT);
 }
@@ -227,16 +231,18 @@ static void a_replica_refuses_writes_that_have_not_happened(void **state)
     fixture_up(&f);
     struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     cli(&f.server, "replicaof 127.0.0.1 1");
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_UNAVAILABLE);
     TURN_UNTIL(&f, sl_store_state(f.store) == SL_STORE_DOWN);
     cli(&f.server, "replicaof no one");
     fixture_up(&f);
     cli(&f.server, "config set maxmemory 1");
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_UNAVAILABLE); /* OOM */
     cli(&f.server, "config set maxmemory 0");
-    AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 1, on_status, NULL));
     assert_int_equal(got.value, 0);
 }
 
@@ -247,13 +253,15 @@ static void an_update_waits_for_replicas(void **state)
     struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     f.options.command_timeout_ms = 600;
     f.options.wait_replicas = 1; /* there is none */
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
-    AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 1, on_status, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.value, 1);
     cli(&f.server, "script flush");
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &(struct sl_change){2, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){2, 1}, 1,
+                              on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN);
 }
 
@@ -284,12 +292,13 @@ static void draining_waits_for_replies(void **state)
         if (round < 2)
             TURN_UNTIL(&f, sl_store_state(s) == SL_STORE_UP);
         for (uint32_t i = 0; round == 0 && i < 50; i++)
-            assert_int_equal(sl_store_update(s, "p", NULL, &id, -1, &(struct sl_change){i % 8, i & 1}, 1,
-                                             tally_update, &t),
+            assert_int_equal(sl_store_update(s, "p", fixture_fence(&f, "p"), &id, -1,
+                                             &(struct sl_change){i % 8, i & 1}, 1, tally_update, &t),
                              SL_OK);
         sl_store_drain(s, SL_NS_PER_S);
         assert_int_equal(closed, 0); /* never inside the call */
-        assert_int_equal(sl_store_status(s, "p", NULL, &id, 0, tally_status, &t), SL_ERR_UNAVAILABLE);
+        assert_int_equal(sl_store_status(s, "p", fixture_fence(&f, "p"), &id, 0, tally_status, &t),
+                         SL_ERR_UNAVAILABLE);
         TURN_UNTIL(&f, closed == 1);
         sl_store_free(s);
     }
@@ -313,10 +322,11 @@ static void it_may_be_freed_in_its_own_callback(void **state)
     struct tally t = {0};
     victim = f.store;
     f.store = NULL;
-    assert_int_equal(sl_store_status(victim, "p", NULL, &id, 0, free_victim, &t), SL_OK);
-    assert_int_equal(sl_store_status(victim, "p", NULL, &id, 0, tally_status, &t), SL_OK);
-    assert_int_equal(
-        sl_store_update(victim, "p", NULL, &id, -1, &(struct sl_change){1, 1}, 1, tally_update, &t), SL_OK);
+    assert_int_equal(sl_store_status(victim, "p", fixture_fence(&f, "p"), &id, 0, free_victim, &t), SL_OK);
+    assert_int_equal(sl_store_status(victim, "p", fixture_fence(&f, "p"), &id, 0, tally_status, &t), SL_OK);
+    assert_int_equal(sl_store_update(victim, "p", fixture_fence(&f, "p"), &id, -1, &(struct sl_change){1, 1},
+                                     1, tally_update, &t),
+                     SL_OK);
     TURN_UNTIL(&f, victim == NULL);
     assert_int_equal(t.calls, 3);
     assert_int_equal(t.count[SL_ERR_OUTCOME_UNKNOWN], 1);

@@ -61,12 +61,14 @@ static void versions_arrive(void **state)
     struct sl_uuid id = fixture_list(&f, "f", 16, 1);
     TURN_UNTIL(&f, seen.count == 1); /* a new list is a change */
     assert_int_equal(seen.version, 0);
-    AWAIT(&f, sl_store_update(f.store, "f", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "f", fixture_fence(&f, "f"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     TURN_UNTIL(&f, seen.count == 2);
     assert_string_equal(seen.pool, "f");
     assert_memory_equal(&seen.list, &id, sizeof id);
     assert_int_equal(seen.version, 1);
-    AWAIT(&f, sl_store_update(f.store, "f", NULL, &id, -1, &(struct sl_change){1, 1}, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "f", fixture_fence(&f, "f"), &id, -1, &(struct sl_change){1, 1}, 1,
+                              on_updated, NULL));
     fixture_list(&f, "other", 16, 1);
     cli(&f.server, "publish 'statuslist:0:{a}' nonsense");
     cli(&f.server, "publish 'statuslist:0:{a}' '%s 7'", "00000000-0000-4000-8000-000000000001");

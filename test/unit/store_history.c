@@ -257,9 +257,11 @@ static void begin_list(struct fixture *f)
     fixture_up(f);
     struct sl_list_draft d = draft();
     AWAIT(f, sl_store_open_pool(f->store, "h", 64, 1, NULL, on_pool, NULL));
-    AWAIT(f, sl_store_precreate(f->store, "h", NULL, &d, 1, on_records, NULL));
+    AWAIT(f, sl_store_precreate(f->store, "h", fixture_fence(f, "h"), &d, 1, on_records, NULL));
     assert_int_equal(got.count, 1);
     list = d.id;
+    cli(&f->server, "hdel 'statuslist:{h}:config' lineage"); /* the pool has no history yet */
+    fixture_forget_fences(f);
 }
 
 static void set_index(struct fixture *f, uint32_t index, uint8_t value)
@@ -281,10 +283,14 @@ static void the_first_change_in_a_lineage_extends_the_line(void **state)
     (void)state;
     struct fixture f;
     begin_list(&f);
-    fence = (struct sl_fence){0};
-    set_index(&f, 1, 1); /* as by a version without histories */
+    fence = *fixture_fence(&f, "h");
+    set_index(&f, 1, 1);
     assert_int_equal(got.err, SL_OK);
-    assert_string_equal(list_field(&f, "at"), "");
+    char id[SL_UUID_TEXT + 1] = "";
+    sl_uuid_text(&list, id);
+    cli(&f.server, "hdel statuslist:{h}:list:%s:config at line", id); /* as by a version without histories */
+    cli(&f.server, "hdel 'statuslist:{h}:config' lineage");
+    fixture_forget_fences(&f);
     begin_writing(&f, false);
     set_index(&f, 2, 1);
     assert_true(got.changed && sl_lineage_equal(got.lineage, fence.lineage));
@@ -441,7 +447,8 @@ static void a_batch_numbers_each_list(void **state)
     struct fixture f;
     begin_list(&f);
     struct sl_list_draft d = draft();
-    AWAIT(&f, sl_store_precreate(f.store, "h", NULL, &d, 1, on_records, NULL));
+    begin_writing(&f, false);
+    AWAIT(&f, sl_store_precreate(f.store, "h", &fence, &d, 1, on_records, NULL));
     begin_writing(&f, false);
     struct sl_change c = {5, 1};
     uint32_t position = 0, n = 2;

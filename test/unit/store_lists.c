@@ -14,7 +14,7 @@ static struct {
 static struct sl_uuid make(const char *pool)
 {
     struct sl_list_draft d = draft();
-    AWAIT(&f, sl_store_precreate(f.store, pool, NULL, &d, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, pool, fixture_fence(&f, pool), &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 1);
     own.lists[own.count++] = at(&d.id, 0);
@@ -106,7 +106,7 @@ static void lists_are_made_for_the_caller(void **state)
     (void)state;
     struct sl_list_draft d[3] = {draft(), draft(), draft()};
     open_pool("p", 64, 2);
-    AWAIT(&f, sl_store_precreate(f.store, "p", NULL, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", fixture_fence(&f, "p"), d, 2, on_records, NULL));
     assert_int_equal(got.count, 2);
     assert_memory_equal(&got.records[0].id, &d[0].id, sizeof d[0].id);
     assert_memory_equal(got.records[1].seed, d[1].seed, sizeof d[1].seed);
@@ -115,13 +115,13 @@ static void lists_are_made_for_the_caller(void **state)
     assert_int_equal(got.records[1].change, 2);
     assert_int_equal(got.records[0].state, SL_LIST_OPEN);
     /* The reply was lost, the caller comes with the same drafts again: nothing is made twice. */
-    AWAIT(&f, sl_store_precreate(f.store, "p", NULL, d, 3, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", fixture_fence(&f, "p"), d, 3, on_records, NULL));
     assert_int_equal(got.count, 3);
     assert_int_equal(got.records[1].change, 2);
     assert_string_equal(cli(&f.server, "scard 'statuslist:{p}:lists'"), "3");
     /* Another process gets nothing by naming them. */
     strcpy(f.identity.run, "another");
-    AWAIT(&f, sl_store_precreate(f.store, "p", NULL, d, 3, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "p", fixture_fence(&f, "p"), d, 3, on_records, NULL));
     assert_int_equal(got.count, 0);
     /* Versions that know no owners would take from what is in `open`, or has their epoch. */
     char text[SL_UUID_TEXT];
@@ -430,7 +430,7 @@ static void changes_come_in_order_and_in_pages(void **state)
     (void)state;
     struct sl_list_draft d[5] = {draft(), draft(), draft(), draft(), draft()};
     open_pool("ch", 8, 8);
-    AWAIT(&f, sl_store_precreate(f.store, "ch", NULL, d, 5, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "ch", fixture_fence(&f, "ch"), d, 5, on_records, NULL));
     assert_int_equal(got.count, 5);
     AWAIT(&f, sl_store_changes(f.store, "ch", 0, 3, on_changes, NULL));
     assert_int_equal(got.newest, 5);
@@ -439,7 +439,7 @@ static void changes_come_in_order_and_in_pages(void **state)
     AWAIT(&f, sl_store_changes(f.store, "ch", 3, 10, on_changes, NULL));
     assert_int_equal(got.count, 2);
     struct sl_change c = {7, 255};
-    AWAIT(&f, sl_store_update(f.store, "ch", NULL, &d[0].id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "ch", fixture_fence(&f, "ch"), &d[0].id, -1, &c, 1, on_updated, NULL));
     AWAIT(&f, sl_store_changes(f.store, "ch", 5, 10, on_changes, NULL));
     assert_int_equal(got.newest, 6);
     assert_int_equal(got.count, 1);
@@ -459,7 +459,7 @@ static void a_damaged_list_hides_no_other(void **state)
     struct sl_list_draft d[4] = {draft(), draft(), draft(), draft()};
     char key[128], uuid[SL_UUID_TEXT + 1] = {0};
     open_pool("dmg", 8, 8);
-    AWAIT(&f, sl_store_precreate(f.store, "dmg", NULL, d, 4, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "dmg", fixture_fence(&f, "dmg"), d, 4, on_records, NULL));
     sl_uuid_text(&d[0].id, uuid);
     snprintf(key, sizeof key, "statuslist:{dmg}:list:%s:config", uuid);
     cli(&f.server, "DEL '%s'", key);

@@ -44,14 +44,15 @@ enum what { NOTHING, RETIRED, GONE };
 #define STEP (LEASE / 10 * 9) /* no instance is late */
 #define KEEP AFTER
 
-static const struct sl_fence *fenced; /* NULL: as a caller without a history */
+static const struct sl_fence *fenced; /* NULL: the present one */
 
 static enum sl_err try_look(uint64_t after_ms, bool held)
 {
     struct sl_uuid ids[2] = {list, list};
     struct sl_retire r = {
         .after_ms = after_ms, .lease_ms = LEASE, .keep_ms = KEEP, .ids = ids, .held = held, .asked = 1};
-    AWAIT(&f, sl_store_retire(f.store, "me", fenced, &r, on_retired, NULL));
+    const struct sl_fence *fence = fenced != NULL ? fenced : fixture_fence(&f, "me");
+    AWAIT(&f, sl_store_retire(f.store, "me", fence, &r, on_retired, NULL));
     return got.err;
 }
 
@@ -138,7 +139,7 @@ static uint32_t look_once(void)
 {
     struct sl_retire r = {
         .after_ms = AFTER, .lease_ms = LEASE, .keep_ms = KEEP, .ids = &list, .held = 0, .asked = 1};
-    AWAIT(&f, sl_store_retire(f.store, "me", NULL, &r, on_retired, NULL));
+    AWAIT(&f, sl_store_retire(f.store, "me", fixture_fence(&f, "me"), &r, on_retired, NULL));
     assert_int_equal(got.err, SL_OK);
     return looked.corrected;
 }
@@ -269,6 +270,7 @@ static void who_has_another_history_retires_nothing(void **state)
     struct sl_pool_known known = {.first = true, .random = 7};
     AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, &known, on_pool, NULL));
     struct sl_fence fence = {got.pool.lineage, got.pool.change + 1, false};
+    fixture_forget_fences(&f);
     assert_int_equal(look(AFTER, false), NOTHING);
     for (long ms = STEP; ms < LEASE + AFTER; ms += STEP) {
         pass(STEP);
@@ -301,6 +303,7 @@ static void mend_with_more(void)
     AWAIT(&f, sl_store_open_pool(f.store, "me", 64, 4, &known, on_pool, NULL));
     struct sl_fence fence = {got.pool.lineage, got.pool.change, true};
     AWAIT(&f, sl_store_mend(f.store, "me", &fence, &m, on_mended, NULL));
+    fixture_forget_fences(&f);
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -309,7 +312,8 @@ static void nothing_changes_in_a_retired_list(void **state)
     (void)state;
     struct sl_change change = {5, 1};
     uint32_t position = 0, back = 3, n = 1;
-    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f,
+          sl_store_update(f.store, "me", fixture_fence(&f, "me"), &list, -1, &change, 1, on_updated, NULL));
     AWAIT(&f, sl_store_changes(f.store, "me", 0, 10, on_changes, NULL));
     uint64_t newest = got.newest;
     ends_on_time();
@@ -318,14 +322,15 @@ static void nothing_changes_in_a_retired_list(void **state)
     assert_int_equal(got.count, 1);
     assert_int_equal(got.records[0].state, SL_LIST_RETIRED);
     change.value = 0;
-    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f,
+          sl_store_update(f.store, "me", fixture_fence(&f, "me"), &list, -1, &change, 1, on_updated, NULL));
     assert_string_equal(got.results, "T");
     assert_false(got.changed);
     struct sl_batch_group g = {.list = list, .changes = &change, .positions = &position, .count = 1};
-    AWAIT(&f, sl_store_batch(f.store, "me", NULL, -1, &g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "me", fixture_fence(&f, "me"), -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_LIST_RETIRED);
     assert_int_equal(fixture_give_back(&f, "me", &list, 64, &back, 1), 0);
-    AWAIT(&f, sl_store_status(f.store, "me", NULL, &list, 5, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "me", fixture_fence(&f, "me"), &list, 5, on_status, NULL));
     assert_int_equal(got.value, 1);
     mend_with_more();
     assert_int_equal(got.number, SL_MENDED_RETIRED);
@@ -358,13 +363,14 @@ static void what_is_gone_never_comes_again(void **state)
     snprintf(command, sizeof command, "keys *%.36s*", text);
     assert_string_equal(cli(&f.server, "%s", command), "");
     struct sl_change change = {5, 1};
-    AWAIT(&f, sl_store_update(f.store, "me", NULL, &list, -1, &change, 1, on_updated, NULL));
+    AWAIT(&f,
+          sl_store_update(f.store, "me", fixture_fence(&f, "me"), &list, -1, &change, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     mend_with_more();
     assert_int_equal(got.number, SL_MENDED_RETIRED);
     struct sl_list_draft d = draft();
     d.id = list; /* an id is not drawn again; if it were, no list would be created */
-    AWAIT(&f, sl_store_precreate(f.store, "me", NULL, &d, 1, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "me", fixture_fence(&f, "me"), &d, 1, on_records, NULL));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.count, 0);
     AWAIT(&f, sl_store_describe(f.store, "me", &list, on_record, NULL));

@@ -8,7 +8,7 @@ static struct fixture f;
 static void update(const char *pool, const struct sl_uuid *id, int final, const struct sl_change *c,
                    uint32_t n)
 {
-    AWAIT(&f, sl_store_update(f.store, pool, NULL, id, final, c, n, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, pool, fixture_fence(&f, pool), id, final, c, n, on_updated, NULL));
 }
 
 static void each_change_has_a_result_of_its_own(void **state)
@@ -39,7 +39,7 @@ static void a_value_too_large_changes_nothing(void **state)
     const struct sl_change c[] = {{1, 1}, {2, 4}};
     update("v", &id, -1, c, 2);
     assert_int_equal(got.err, SL_ERR_VALUE_OUT_OF_RANGE);
-    AWAIT(&f, sl_store_status(f.store, "v", NULL, &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "v", fixture_fence(&f, "v"), &id, 1, on_status, NULL));
     assert_int_equal(got.value, 0);
     assert_int_equal(got.version, 0);
 }
@@ -55,9 +55,9 @@ static void what_is_not_there(void **state)
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
     AWAIT(&f, sl_store_load(f.store, "n", &other, NULL, 0, on_load, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&f, sl_store_status(f.store, "n", NULL, &other, 0, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", fixture_fence(&f, "n"), &other, 0, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_NO_SUCH_LIST);
-    AWAIT(&f, sl_store_status(f.store, "n", NULL, &id, 16, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "n", fixture_fence(&f, "n"), &id, 16, on_status, NULL));
     assert_int_equal(got.err, SL_ERR_INDEX_OUT_OF_BOUNDS);
     AWAIT(&f, sl_store_load(f.store, "n", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.err, SL_OK);
@@ -90,35 +90,35 @@ static void a_batch_is_all_or_nothing(void **state)
     (void)state;
     struct sl_uuid one = fixture_list(&f, "one", 16, 1), two;
     struct sl_list_draft d[2] = {draft(), draft()};
-    AWAIT(&f, sl_store_precreate(f.store, "one", NULL, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "one", fixture_fence(&f, "one"), d, 2, on_records, NULL));
     two = d[0].id;
     const struct sl_change c1[] = {{0, 1}, {1, 1}}, good[] = {{5, 1}}, outside[] = {{5, 1}, {16, 1}},
                            final[] = {{6, 1}, {6, 0}};
     const uint32_t p1[] = {0, 2}, p2[] = {1, 3};
     struct sl_batch_group g[2] = {{one, c1, p1, 2}, {two, outside, p2, 2}};
     uint32_t n = 2;
-    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", fixture_fence(&f, "one"), -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].changes = final;
-    AWAIT(&f, sl_store_batch(f.store, "one", NULL, 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", fixture_fence(&f, "one"), 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_FORBIDDEN);
     assert_int_equal(got.batched.refused_position, 3);
     g[1].list = sl_uuid_v4(&sl_clock_system);
-    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", fixture_fence(&f, "one"), -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_NO_SUCH_REFERENCE);
     assert_int_equal(got.batched.refused_position, 1);
     AWAIT(&f, sl_store_load(f.store, "one", &one, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 0);
     assert_int_equal(got.len, 0);
     g[1] = (struct sl_batch_group){two, good, p2, 1};
-    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", fixture_fence(&f, "one"), -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_int_equal(got.versions[0], 1);
     assert_true(got.flags[1]);
     g[0].changes = (const struct sl_change[]){{0, 1}, {2, 1}};
-    AWAIT(&f, sl_store_batch(f.store, "one", NULL, -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "one", fixture_fence(&f, "one"), -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     assert_int_equal(got.versions[1], 1);
     assert_false(got.flags[1]);
@@ -199,7 +199,7 @@ static void one_random_batch(struct model *m, const char *pool, const struct sl_
         g[i] = (struct sl_batch_group){ids[lists[i]], c[i], p[i], count};
     }
     enum sl_err want = model_batch(m, final, g, lists, n, &want_at);
-    AWAIT(&f, sl_store_batch(f.store, pool, NULL, final, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, pool, fixture_fence(&f, pool), final, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, want);
     if (want != SL_OK) {
@@ -221,7 +221,7 @@ static void batches_do_what_the_model_does(void **state)
             struct model m = {0};
             snprintf(pool, sizeof pool, "m%u_%d", bits, final + 1);
             AWAIT(&f, sl_store_open_pool(f.store, pool, SIZE, bits, NULL, on_pool, NULL));
-            AWAIT(&f, sl_store_precreate(f.store, pool, NULL, d, LISTS, on_records, NULL));
+            AWAIT(&f, sl_store_precreate(f.store, pool, fixture_fence(&f, pool), d, LISTS, on_records, NULL));
             assert_int_equal(got.count, LISTS);
             for (int round = 0; round < 60; round++)
                 one_random_batch(&m, pool, ids, bits, final);
@@ -245,7 +245,7 @@ static void sparse_and_dense_batches_agree(void **state)
         memset(model, 0, sizeof model);
         snprintf(pool, sizeof pool, "sd%u", bits);
         AWAIT(&f, sl_store_open_pool(f.store, pool, ENTRIES, bits, NULL, on_pool, NULL));
-        AWAIT(&f, sl_store_precreate(f.store, pool, NULL, d, 1, on_records, NULL));
+        AWAIT(&f, sl_store_precreate(f.store, pool, fixture_fence(&f, pool), d, 1, on_records, NULL));
         for (unsigned round = 0; round < 12; round++) {
             uint32_t count = round % 2 ? SET : 3, from = round % 4 == 1 ? below(ENTRIES - 500) : 0;
             uint32_t span = round % 4 == 1 ? 500 : ENTRIES;
@@ -254,13 +254,15 @@ static void sparse_and_dense_batches_agree(void **state)
                 p[i] = i;
             }
             struct sl_batch_group g = {d[0].id, c, p, count};
-            AWAIT(&f, sl_store_batch(f.store, pool, NULL, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f,
+                  sl_store_batch(f.store, pool, fixture_fence(&f, pool), -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_OK);
             for (uint32_t i = 0; i < count; i++)
                 model[c[i].index] = c[i].value;
             c[count - 1].index = ENTRIES; /* refused as a whole */
             c[0].value = (uint8_t)((1u << bits) - 1 - model[c[0].index]);
-            AWAIT(&f, sl_store_batch(f.store, pool, NULL, -1, &g, n, NULL, on_batched, &n));
+            AWAIT(&f,
+                  sl_store_batch(f.store, pool, fixture_fence(&f, pool), -1, &g, n, NULL, on_batched, &n));
             assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
             assert_int_equal(got.batched.refused_position, count - 1);
         }
@@ -279,7 +281,7 @@ static void a_batch_of_many(void **state)
     static uint32_t p[N];
     struct sl_list_draft d[2] = {draft(), draft()};
     AWAIT(&f, sl_store_open_pool(f.store, "big", 50000, 1, NULL, on_pool, NULL));
-    AWAIT(&f, sl_store_precreate(f.store, "big", NULL, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "big", fixture_fence(&f, "big"), d, 2, on_records, NULL));
     for (uint32_t i = 0; i < N; i++) {
         p[i] = i;
         c[0][i] = (struct sl_change){i * 5, 1};
@@ -287,7 +289,7 @@ static void a_batch_of_many(void **state)
     }
     struct sl_batch_group g[2] = {{d[0].id, c[0], p, N}, {d[1].id, c[1], p, N}};
     uint32_t n = 2;
-    AWAIT(&f, sl_store_batch(f.store, "big", NULL, 1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "big", fixture_fence(&f, "big"), 1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     assert_int_equal(got.batched.refused, SL_OK);
     AWAIT(&f, sl_store_load(f.store, "big", &d[1].id, NULL, 0, on_load, NULL));
@@ -303,7 +305,8 @@ static void a_batch_of_many(void **state)
 
 static void remember(const char *pool, const struct sl_record_key *key, const char *answer)
 {
-    AWAIT(&f, sl_store_remember(f.store, pool, key, sl_span(answer, strlen(answer)), on_remembered, NULL));
+    AWAIT(&f, sl_store_remember(f.store, pool, fixture_fence(&f, pool), key, sl_span(answer, strlen(answer)),
+                                on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -340,33 +343,33 @@ static void a_batch_under_a_key_is_written_once(void **state)
     (void)state;
     struct sl_list_draft d[2] = {draft(), draft()};
     AWAIT(&f, sl_store_open_pool(f.store, "k", 80, 1, NULL, on_pool, NULL));
-    AWAIT(&f, sl_store_precreate(f.store, "k", NULL, d, 2, on_records, NULL));
+    AWAIT(&f, sl_store_precreate(f.store, "k", fixture_fence(&f, "k"), d, 2, on_records, NULL));
     struct sl_record_key key = {{7}, {8}, 60000}, other = key;
     const struct sl_change set[] = {{3, 1}}, back[] = {{3, 0}}, outside[] = {{80, 1}};
     const uint32_t p[] = {0, 1};
     struct sl_batch_group g[2] = {{d[0].id, outside, p, 1}, {d[1].id, set, p + 1, 1}};
     uint32_t n = 2;
     /* A batch that was refused is bound to nothing. */
-    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", fixture_fence(&f, "k"), -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_INDEX_OUT_OF_BOUNDS);
     g[0].changes = set;
-    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", fixture_fence(&f, "k"), -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(!got.batched.repeated && got.flags[0] && got.versions[1] == 1);
     g[0].changes = back;
-    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", fixture_fence(&f, "k"), -1, g, n, NULL, on_batched, &n));
     assert_int_equal(got.versions[0], 2);
     g[0].changes = set;
-    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", fixture_fence(&f, "k"), -1, g, n, &key, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_OK);
     assert_true(got.batched.repeated && !got.flags[0] && !got.flags[1]);
     assert_true(got.versions[0] == 1 && got.versions[1] == 1); /* the first answer */
-    AWAIT(&f, sl_store_status(f.store, "k", NULL, &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", fixture_fence(&f, "k"), &d[0].id, 3, on_status, NULL));
     assert_true(got.value == 0 && got.version == 2);
     other.fingerprint[0] = 9;
-    AWAIT(&f, sl_store_batch(f.store, "k", NULL, -1, g, n, &other, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "k", fixture_fence(&f, "k"), -1, g, n, &other, on_batched, &n));
     assert_int_equal(got.batched.refused, SL_ERR_IDEMPOTENCY_KEY_REUSED);
-    AWAIT(&f, sl_store_status(f.store, "k", NULL, &d[0].id, 3, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "k", fixture_fence(&f, "k"), &d[0].id, 3, on_status, NULL));
     assert_int_equal(got.version, 2);
 }
 
@@ -375,15 +378,35 @@ static void the_status_as_redis_has_it(void **state)
     (void)state;
     struct sl_uuid id = fixture_list(&f, "s", 100, 4);
     update("s", &id, -1, &(struct sl_change){99, 11}, 1);
-    AWAIT(&f, sl_store_status(f.store, "s", NULL, &id, 99, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", fixture_fence(&f, "s"), &id, 99, on_status, NULL));
     assert_int_equal(got.value, 11);
     assert_int_equal(got.version, 1);
-    AWAIT(&f, sl_store_status(f.store, "s", NULL, &id, 98, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "s", fixture_fence(&f, "s"), &id, 98, on_status, NULL));
     assert_int_equal(got.value, 0);
     assert_true(sl_store_rtt_ns(f.store) > 0);
 }
 
 #define T(name) FIXTURE_TEST(name, fixture_setup, &f)
+
+/* Neither is an answer bound in data of another history, nor is it looked for there. */
+static void records_are_fenced(void **state)
+{
+    (void)state;
+    fixture_list(&f, "k", 64, 1);
+    struct sl_record_key key = {{9}, {9}, 60000};
+    const struct sl_fence *present = fixture_fence(&f, "k");
+    struct sl_fence other = *present, more = *present;
+    other.lineage.random += 16;
+    more.least += 1000; /* has seen more than there is */
+    for (unsigned i = 0; i < 4; i++) {
+        struct sl_span answer = i % 2 == 0 ? SL_SPAN("answer") : SL_SPAN("");
+        const struct sl_fence *fence = i < 2 ? &other : &more;
+        AWAIT(&f, sl_store_remember(f.store, "k", fence, &key, answer, on_remembered, NULL));
+        assert_int_equal(got.err, SL_ERR_HISTORY);
+    }
+    AWAIT(&f, sl_store_remember(f.store, "k", present, &key, SL_SPAN(""), on_remembered, NULL));
+    assert_true(got.err == SL_OK && remembered.answer[0] == '\0'); /* nothing was bound */
+}
 
 int main(void)
 {
@@ -394,6 +417,7 @@ int main(void)
         T(many_changes_in_one_update),
         T(a_batch_is_all_or_nothing),
         T(batches_do_what_the_model_does),
+        T(records_are_fenced),
         T(sparse_and_dense_batches_agree),
         T(a_batch_of_many),
         T(the_first_answer_stays),

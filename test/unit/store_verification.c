@@ -73,24 +73,29 @@ static void a_server_that_becomes_unfit(void **state)
     struct sl_position own = {.list = id};
     uint32_t position = 0;
     struct sl_batch_group g = {id, &c, &position, 1};
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
-    AWAIT(&f, sl_store_remember(f.store, "p", &key, SL_SPAN(""), on_remembered, NULL));
-    AWAIT(&f, sl_store_remember(f.store, "p", &key, SL_SPAN("answer"), on_remembered, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f,
+          sl_store_remember(f.store, "p", fixture_fence(&f, "p"), &key, SL_SPAN(""), on_remembered, NULL));
+    AWAIT(&f, sl_store_remember(f.store, "p", fixture_fence(&f, "p"), &key, SL_SPAN("answer"), on_remembered,
+                                NULL));
     assert_int_equal(atomic_load(&f.fitness.acknowledged), 2);
     cli(&f.server, "config set appendfsync everysec");
     TURN_LONG(unfit_for("appendfsync is everysec, must be always"));
     assert_int_equal(sl_store_state(f.store), SL_STORE_UP);
-    assert_int_equal(sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL),
+    assert_int_equal(sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL),
                      SL_ERR_UNAVAILABLE);
-    assert_int_equal(sl_store_batch(f.store, "p", NULL, -1, &g, 1, NULL, on_batched, &position),
-                     SL_ERR_UNAVAILABLE);
-    assert_int_equal(sl_store_remember(f.store, "p", &key, SL_SPAN("answer"), on_remembered, NULL),
-                     SL_ERR_UNAVAILABLE);
+    assert_int_equal(
+        sl_store_batch(f.store, "p", fixture_fence(&f, "p"), -1, &g, 1, NULL, on_batched, &position),
+        SL_ERR_UNAVAILABLE);
+    assert_int_equal(
+        sl_store_remember(f.store, "p", fixture_fence(&f, "p"), &key, SL_SPAN("answer"), on_remembered, NULL),
+        SL_ERR_UNAVAILABLE);
     assert_int_equal(sl_store_take(f.store, "p", 8, &own, 1, on_taken, NULL), SL_ERR_UNAVAILABLE);
-    assert_int_equal(sl_store_precreate(f.store, "p", NULL, &d, 1, on_records, NULL), SL_ERR_UNAVAILABLE);
+    assert_int_equal(sl_store_precreate(f.store, "p", fixture_fence(&f, "p"), &d, 1, on_records, NULL),
+                     SL_ERR_UNAVAILABLE);
     AWAIT(&f, sl_store_load(f.store, "p", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.version, 1);
-    AWAIT(&f, sl_store_status(f.store, "p", NULL, &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "p", fixture_fence(&f, "p"), &id, 1, on_status, NULL));
     assert_int_equal(got.value, 1);
     /* A new connection too: the process has seen Redis as it should be. */
     cli(&f.server, "client kill type normal");
@@ -99,7 +104,7 @@ static void a_server_that_becomes_unfit(void **state)
     assert_true(unfit_for("appendfsync is everysec, must be always"));
     cli(&f.server, "config set appendfsync always");
     TURN_UNTIL(&f, sl_store_unfit(f.store) == NULL); /* soon: it is looked at every second now */
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
 }
 
@@ -121,11 +126,12 @@ static void what_redis_answers_makes_it_unfit(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_null(sl_store_unfit(f.store));
         cli(&f.server, "%s", rows[i].before);
-        AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+        AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL));
         assert_int_not_equal(got.err, SL_OK);
         assert_true(unfit_for(rows[i].reason));
-        assert_int_equal(sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL),
-                         SL_ERR_UNAVAILABLE);
+        assert_int_equal(
+            sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL),
+            SL_ERR_UNAVAILABLE);
         if (i == 2) /* the check finds what is missing */
             TURN_UNTIL(&f, unfit_for("the Redis user may not run BITFIELD on statuslist:{}:config"));
         cli(&f.server, "%s", rows[i].after);
@@ -141,7 +147,7 @@ static void a_primary_that_becomes_a_replica(void **state)
     struct sl_uuid id = fixture_list(&f, "p", 8, 1);
     struct sl_change c = {1, 1};
     cli(&f.server, "replicaof 127.0.0.1 1");
-    AWAIT(&f, sl_store_update(f.store, "p", NULL, &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "p", fixture_fence(&f, "p"), &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_UNAVAILABLE);
     assert_true(unfit_for("READONLY"));
     TURN_UNTIL(&f, unfit_for("the role of the server is slave, must be master"));
@@ -275,19 +281,20 @@ static void the_documented_rules_suffice(void **state)
     assert_int_equal(fixture_give_back(&f, "acl", &id, 4, &index, 1), 1);
     fixture_inherit(&f, "acl", f.identity.run, &id, 4);
     assert_int_equal(got.blocks[0].returned_count, 1);
-    AWAIT(&f, sl_store_update(f.store, "acl", NULL, &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "acl", fixture_fence(&f, "acl"), &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_OK);
-    AWAIT(&f, sl_store_batch(f.store, "acl", NULL, -1, &g, n, NULL, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "acl", fixture_fence(&f, "acl"), -1, &g, n, NULL, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     struct sl_record_key key = {{1}, {2}, 1000};
-    AWAIT(&f, sl_store_batch(f.store, "acl", NULL, -1, &g, n, &key, on_batched, &n));
+    AWAIT(&f, sl_store_batch(f.store, "acl", fixture_fence(&f, "acl"), -1, &g, n, &key, on_batched, &n));
     assert_int_equal(got.err, SL_OK);
     key.id[0]++;
-    AWAIT(&f, sl_store_remember(f.store, "acl", &key, SL_SPAN("answer"), on_remembered, NULL));
+    AWAIT(&f, sl_store_remember(f.store, "acl", fixture_fence(&f, "acl"), &key, SL_SPAN("answer"),
+                                on_remembered, NULL));
     assert_int_equal(got.err, SL_OK);
     AWAIT(&f, sl_store_load(f.store, "acl", &id, NULL, 0, on_load, NULL));
     assert_int_equal(got.len, 1);
-    AWAIT(&f, sl_store_status(f.store, "acl", NULL, &id, 1, on_status, NULL));
+    AWAIT(&f, sl_store_status(f.store, "acl", fixture_fence(&f, "acl"), &id, 1, on_status, NULL));
     assert_int_equal(got.value, 1);
     AWAIT(&f, sl_store_changes(f.store, "acl", 0, 9, on_changes, NULL));
     assert_int_equal(got.count, 1);
@@ -317,7 +324,7 @@ static void the_documented_rules_suffice(void **state)
     sl_feed_free(f2);
     f.options.wait_replicas = 1;
     f.options.command_timeout_ms = 100;
-    AWAIT(&f, sl_store_update(f.store, "acl", NULL, &id, -1, &c, 1, on_updated, NULL));
+    AWAIT(&f, sl_store_update(f.store, "acl", fixture_fence(&f, "acl"), &id, -1, &c, 1, on_updated, NULL));
     assert_int_equal(got.err, SL_ERR_OUTCOME_UNKNOWN); /* WAIT itself was permitted: */
     assert_string_equal(cli(&f.server, "info errorstats | grep -c NOPERM"), "0");
 }

@@ -202,6 +202,40 @@ static void what_was_certainly_not_bound_goes_back(void **state)
     fixture_end(f);
 }
 
+/* Redis refuses a step that comes from another history: it is sent once more when the pool was opened anew.
+ */
+static void a_step_of_another_history_is_sent_once_more(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(1);
+    fixture_for(f, 50);
+    uint64_t fill = sl_ring_fill(f->shared.pools[0].ring);
+    for (uint8_t id = 1; id <= 4; id++) {
+        bool binding = id > 2, twice = id % 2 == 0;
+        struct answer a = {0};
+        struct sl_record_key key = key_of(id, 2);
+        if (binding)
+            fake_hold(f->redis, SL_OP_REMEMBER); /* the look is answered, then the binding fails */
+        else
+            fake_fail(f->redis, SL_OP_REMEMBER, twice ? 2 : 1, SL_ERR_HISTORY);
+        assert_non_null(sl_keyed_reserve(&f->workers[0].pool, &f->shared.pools[0], &key, 2, on_keyed, &a));
+        if (binding) {
+            fake_fail(f->redis, SL_OP_REMEMBER, twice ? 2 : 1, SL_ERR_HISTORY);
+            fake_release(f->redis);
+        }
+        assert_true(fixture_until(f, is_answered, &a, 5000));
+        assert_int_equal(a.err, twice ? SL_ERR_UNAVAILABLE : SL_OK);
+        fake_fail(f->redis, SL_OP_REMEMBER, 0, SL_OK);
+        fill -= twice ? 0 : 2;
+        fixture_for(f, 50);
+        if (binding || twice) /* nothing was lost: what is not bound goes back */
+            assert_true(sl_ring_fill(f->shared.pools[0].ring) >= fill);
+        assert_int_equal(reserve(f, 0, id, 2).err, SL_OK); /* the key is usable */
+        fill -= twice ? 2 : 0;
+    }
+    fixture_end(f);
+}
+
 static void whoever_leaves_keeps_the_key_usable(void **state)
 {
     (void)state;
@@ -333,6 +367,7 @@ int main(void)
         cmocka_unit_test(two_at_once_get_one_answer),
         cmocka_unit_test(outcomes_that_stay_unknown),
         cmocka_unit_test(what_was_certainly_not_bound_goes_back),
+        cmocka_unit_test(a_step_of_another_history_is_sent_once_more),
         cmocka_unit_test(whoever_leaves_keeps_the_key_usable),
         cmocka_unit_test(a_large_one_queues_and_keeps_its_key),
         cmocka_unit_test(a_large_one_leaves_at_any_moment),

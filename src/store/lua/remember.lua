@@ -1,8 +1,12 @@
--- ARGV: record id, fingerprint, ms to keep, answer ('' only looks).
+-- ARGV: record id, fingerprint, ms to keep, answer ('' only looks), lineage, newest change seen in it.
 -- Answers {'W'} when this call has bound the answer, {'A', answer} when it was bound before, {'K'} when the key is bound to
 -- another request, {'N'} when nothing is bound. An answer that was bound before gets a new expiry: a repeated answer has to write
 -- something, or there would be nothing for the replicas to confirm.
-local record_id, fingerprint, keep, answer = unpack(ARGV)
+-- @part/fence_look.lua@
+local record_id, fingerprint, keep, answer, lineage, least = unpack(ARGV)
+if is_other_history(lineage, least) then -- an answer that is bound here may be lost, and one that is missing may be elsewhere
+    return refuse()
+end
 local key = POOL .. 'idempotency:' .. record_id
 local known = redis.call('GET', key)
 if not known then

@@ -1,12 +1,10 @@
 -- ARGV: list id, index, lineage, newest change seen in it. Answers {value, version, lineage of the version ('': the caller's)}, {}
 -- for an index outside the list, or nil when there is no such list.
 -- @part/statuses.lua@
+-- @part/fence_look.lua@
 local id, index, lineage, least = unpack(ARGV)
-if lineage ~= '' then
-    local present, change = unpack(redis.call('HMGET', KEYS[1], 'lineage', 'change'))
-    if present ~= lineage or tonumber(change) < tonumber(least) then
-        return redis.error_reply('SLHISTORY the data have another history than the caller')
-    end
+if is_other_history(lineage, least) then
+    return refuse()
 end
 local bits, size, version, at = fields(id, 'bits', 'size', 'version', 'at')
 if not bits then

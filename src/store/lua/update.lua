@@ -9,7 +9,7 @@ final = tonumber(final)
 local n = redis.call('HINCRBY', KEYS[1], 'change', 1)
 local bits, size, version, state, at = fields(id, 'bits', 'size', 'version', 'state', 'at')
 local ahead = n - least
-if lineage ~= '' and (ahead <= 0 or ahead > 1048576 or (at ~= lineage and redis.call('HGET', KEYS[1], 'lineage') ~= lineage)) then
+if ahead <= 0 or ahead > 1048576 or (at ~= lineage and redis.call('HGET', KEYS[1], 'lineage') ~= lineage) then
     redis.call('HINCRBY', KEYS[1], 'change', -1)
     return redis.error_reply('SLHISTORY the data have another history than the caller')
 elseif not bits then

@@ -1,13 +1,12 @@
 -- For scripts that change a list: they are fenced, and note in which lineage. Needs part/lineage.lua.
--- The caller gives its lineage ('': it has none, and is not fenced), the number of the newest change that it has seen in it, and
--- whether what is acknowledged is marked.
+-- The caller gives its lineage, the number of the newest change that it has seen in it, and whether what is acknowledged is marked.
 local NEAR = 1048576
 
 -- Numbers the change, and that number is the fence. Data that went back, or on to another lineage, count from elsewhere: no number
 -- is given then, and nothing is written.
 local function next_change(lineage, least)
     local n = redis.call('HINCRBY', KEYS[1], 'change', 1)
-    if lineage ~= '' and (n <= least or n > least + NEAR) then
+    if n <= least or n > least + NEAR then
         redis.call('HINCRBY', KEYS[1], 'change', -1)
         return nil
     end
@@ -17,7 +16,7 @@ end
 -- Whether the pool is in the caller's lineage. A list whose head is of that lineage tells the same, together with the number: those of
 -- a later one are further ahead.
 local function is_present(lineage)
-    return lineage == '' or redis.call('HGET', KEYS[1], 'lineage') == lineage
+    return redis.call('HGET', KEYS[1], 'lineage') == lineage
 end
 
 local function refuse(number)
@@ -66,12 +65,6 @@ end
 
 -- The head of list `id` is of `lineage` from now on; it was version `version` of `at` (false: from before there were lineages).
 local function touch(id, lineage, at, version)
-    if lineage == '' then
-        lineage = redis.call('HGET', KEYS[1], 'lineage')
-        if not lineage or lineage == at then
-            return
-        end
-    end
     local line, cut = fields(id, 'line', 'cut')
     if tonumber(version) > 0 then
         line, cut = longer_line(line, cut, at or '0', version)
