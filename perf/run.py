@@ -7,6 +7,7 @@
   k6        a scenario that runs only when it is named: the scripts of perf/k6 on your own k6 (K6, or on the PATH)
 
 script/perf compare COMMIT: processor time, instructions and allocations of this tree beside those of COMMIT, in one run.
+script/perf held: how long a write is held when another process begins a new lineage of the pool.
 script/perf redis COMMIT: processor time of Redis per update, with the scripts of this tree and those of COMMIT, in one run.
 
 Exits with 1 when a bar is missed."""
@@ -92,6 +93,9 @@ def main(arguments):
         return 0
     if arguments and arguments[0] == "compare":
         return run_compare(arguments[1:])
+    if arguments == ["held"]:
+        import held  # pylint: disable=import-outside-toplevel
+        return held.main()
     if arguments and arguments[0] == "redis":
         if len(arguments) != 2:
             say("perf: redis takes one commit")
