@@ -169,6 +169,7 @@ void sl_keeper_clock_gauges(const struct sl_keeper *k)
     if (metrics == NULL)
         return;
     sl_metric_set(metrics, SL_CLOCK_M_DOUBTED, c->doubted);
+    sl_metric_set(metrics, SL_CLOCK_M_HANDED, sl_handover_used(k->setup.handover));
     sl_metric_set(metrics, SL_CLOCK_M_REDIS,
                   c->redis_known ? (uint64_t)distance(c->redis_ms, offset_ms(k)) : SL_METRIC_NONE);
 }

@@ -41,6 +41,13 @@ void sl_keeper_note_damaged(struct sl_kpool *p, const struct sl_damaged_list *da
     store_count(p->keeper);
 }
 
+void sl_keeper_note_unreadable(const struct sl_klist *t)
+{
+    char id[SL_UUID_TEXT];
+    sl_uuid_text(&t->list.id, id);
+    sl_keeper_note_damaged(t->pool, &(struct sl_damaged_list){sl_span(id, sizeof id), "line"});
+}
+
 void sl_keeper_note_whole(struct sl_kpool *p, const struct sl_uuid *id)
 {
     struct sl_damaged_id *found = find_damaged(p, id);

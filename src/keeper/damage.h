@@ -9,6 +9,7 @@
 
 struct sl_damaged_list;
 struct sl_keeper;
+struct sl_klist;
 struct sl_kpool;
 
 #define SL_DAMAGED_MAX 1000 /* of a pool; those beyond are named in the log only */
@@ -27,6 +28,8 @@ struct sl_damage {
 void sl_keeper_damage_free(struct sl_kpool *p);
 /* Redis has the list without a whole record. */
 void sl_keeper_note_damaged(struct sl_kpool *p, const struct sl_damaged_list *damaged);
+/* A state of the list could not be read. */
+void sl_keeper_note_unreadable(const struct sl_klist *t);
 /* Its record is whole, or the pool has the list no more. */
 void sl_keeper_note_whole(struct sl_kpool *p, const struct sl_uuid *id);
 bool sl_keeper_is_damaged(const struct sl_keeper *k, const struct sl_uuid *id);

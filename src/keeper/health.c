@@ -128,8 +128,11 @@ static bool store_ready(struct sl_keeper *k, struct sl_buf *why)
     }
     uint32_t down = atomic_load_explicit(&k->shared->workers_down, memory_order_relaxed);
     if (down > 0)
-        sl_buf_printf(why, "store: %u of %u workers have no connection to redis", down,
-                      k->setup.worker_count);
+        sl_buf_printf(why, "store: %u of %u workers have no connection to redis%s", down,
+                      k->setup.worker_count,
+                      atomic_load_explicit(&k->shared->workers_apart, memory_order_relaxed) > 0
+                          ? ", or to another server than the keeper's"
+                          : "");
     return down == 0;
 }
 

@@ -14,6 +14,9 @@
 #include "base/log.h"
 #include "keeper/keeper_int.h"
 
+#define PATIENCE_NS (5 * SL_NS_PER_S)
+#define PATIENCE_MAX_NS (60 * SL_NS_PER_S)
+
 /* ---- what the workers see */
 
 static struct sl_history *shown_history(const struct sl_kpool *p)
@@ -75,9 +78,9 @@ static struct sl_lineage highest_lineage(const struct sl_kpool *p)
 {
     struct sl_lineage highest = p->history.lineage;
     SL_EACH_KLIST (t, p->keeper) {
-        const struct sl_token *token = sl_list_token(&t->list);
-        if (t->pool == p && token != NULL && sl_lineage_compare(token->at, highest) > 0)
-            highest = token->at;
+        struct sl_head head = sl_keeper_remembered(t); /* or what has taken its place: too late */
+        if (t->pool == p && sl_lineage_compare(head.at, highest) > 0)
+            highest = head.at;
     }
     return highest;
 }
@@ -194,6 +197,28 @@ void sl_keeper_watch_loader(struct sl_keeper *k)
 {
     if (sl_keeper_loader_strays(k))
         sl_store_redial(k->loader, "the keeper's connection for commands leads to another server");
+}
+
+void sl_keeper_watch_workers(struct sl_keeper *k)
+{
+    struct sl_company *company = &k->company;
+    uint64_t now = sl_mono_ns(k->clock);
+    uint32_t apart = atomic_load_explicit(&k->shared->workers_apart, memory_order_relaxed);
+    if (2 * apart <= k->setup.worker_count || sl_store_state(k->store) != SL_STORE_UP) {
+        company->patience_ns = apart > 0 ? company->patience_ns : 0;
+        return;
+    }
+    if (now < company->redial_ns)
+        return;
+    uint64_t patience = 2 * company->patience_ns;
+    company->patience_ns = patience < PATIENCE_NS ? PATIENCE_NS : patience;
+    if (company->patience_ns > PATIENCE_MAX_NS)
+        company->patience_ns = PATIENCE_MAX_NS;
+    company->redial_ns = now + company->patience_ns;
+    sl_log(SL_WARN, "redis",
+           "most workers' connections lead to another server than the keeper's: dialling anew",
+           SL_KU("workers", apart), SL_KS("server", sl_store_server(k->store)->run_id));
+    sl_store_redial(k->store, "most workers' connections lead to another server");
 }
 
 uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p)

@@ -13,6 +13,12 @@ struct sl_kpool;
 struct sl_pool_known;
 struct sl_pool_opened;
 
+/* Of the keeper. */
+struct sl_company {
+    uint64_t redial_ns;   /* not before that */
+    uint64_t patience_ns; /* until the one after that */
+};
+
 /* Of one pool. */
 struct sl_khistory {
     bool opened; /* at least once: before that the rest is 0 */
@@ -59,5 +65,8 @@ void sl_keeper_show_history(struct sl_kpool *p);
  * another history, and is not asked for. Every sweep such a connection is dialled anew. */
 bool sl_keeper_loader_strays(const struct sl_keeper *k);
 void sl_keeper_watch_loader(struct sl_keeper *k);
+/* Most workers lead to another server and stay there: then the keeper's own connection is the one that
+ * differs, and is dialled anew, each time after a longer while. Every sweep. */
+void sl_keeper_watch_workers(struct sl_keeper *k);
 /* For how long marks are still kept. */
 uint64_t sl_keeper_marks_left_ns(const struct sl_kpool *p);

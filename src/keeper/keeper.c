@@ -27,7 +27,10 @@ static void on_command_state(void *arg, enum sl_store_state state)
 
 static void on_loader_state(void *arg, enum sl_store_state state)
 {
-    sl_keeper_store_lag(arg);
+    struct sl_keeper *k = arg;
+    sl_keeper_store_lag(k);
+    if (state == SL_STORE_DOWN && !k->started && k->loader != NULL && sl_store_hopeless(k->loader))
+        k->setup.on_fatal(k->setup.arg, sl_store_reason(k->loader));
     if (state == SL_STORE_UP)
         sl_keeper_pump(arg);
 }
@@ -38,6 +41,8 @@ static void on_feed_state(void *arg, enum sl_store_state state)
     if (k->feed == NULL)
         return; /* the feed is being made */
     sl_keeper_update_authority(k);
+    if (state == SL_STORE_DOWN && !k->started && sl_feed_hopeless(k->feed))
+        k->setup.on_fatal(k->setup.arg, sl_feed_reason(k->feed));
     if (state != SL_STORE_UP) {
         sl_keeper_tempos_hidden(k);
         return;
@@ -94,7 +99,8 @@ static const struct sl_keeper_hooks hooks = {.publication_ended = on_publication
                                              .mended = sl_keeper_mending_ended,
                                              .agreed = sl_keeper_open,
                                              .refused = on_refused,
-                                             .owns = on_owns};
+                                             .owns = on_owns,
+                                             .other_history = sl_keeper_refused_here};
 
 /* ---- the sweep: whatever was missed is caught here */
 
@@ -106,6 +112,7 @@ static void on_sweep(void *arg)
     sl_keeper_watch_clocks(k);
     sl_keeper_watch_certificates(k);
     sl_keeper_watch_loader(k);
+    sl_keeper_watch_workers(k);
     sl_keeper_ask_tempos(k);
     SL_EACH_KPOOL (p, k) {
         sl_keeper_answer_waiters(p, true);

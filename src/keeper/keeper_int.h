@@ -87,6 +87,7 @@ struct sl_keeper_hooks {
     sl_keeper_agreed_cb *agreed;
     sl_keeper_refused_cb *refused;
     sl_keeper_owns_cb *owns;
+    sl_keeper_other_history_cb *other_history;
 };
 
 struct sl_keeper {
@@ -113,6 +114,7 @@ struct sl_keeper {
     struct sl_lookups lookups;
     struct sl_agreements agreements;
     struct sl_tempos tempos;
+    struct sl_company company;
     struct sl_syncs syncs;
     struct sl_giving_back giving_back;
 };

@@ -81,6 +81,8 @@ static void on_retired(void *arg, enum sl_err err, const struct sl_retired *reti
     p->lease.asking = false;
     if (err != SL_OK) {
         p->lease.next_number = 0; /* the next round asks again */
+        if (err == SL_ERR_HISTORY)
+            p->keeper->hooks.other_history(p);
         return;
     }
     set_lease(p, p->lease.asked_ns + lease_ms(p) * SL_NS_PER_MS);

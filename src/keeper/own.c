@@ -174,6 +174,8 @@ static void on_made(void *arg, enum sl_err err, const struct sl_list_record *mad
     p->own.making = false;
     if (err != SL_OK) {
         sl_metric_add(p->metrics, SL_KM_REFILL_FAILURES, 1);
+        if (err == SL_ERR_HISTORY)
+            p->keeper->hooks.other_history(p);
         p->keeper->hooks.owns(p, false);
         return;
     }

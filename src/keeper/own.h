@@ -32,6 +32,8 @@ struct sl_ownership {
 /* Redis was asked for lists, to be made or inherited. `ok`: it has answered; otherwise it is to be asked
  * again, after a moment. */
 typedef void(sl_keeper_owns_cb)(struct sl_kpool *p, bool ok);
+/* Redis has refused a change of the keeper's, since its history is another one. */
+typedef void(sl_keeper_other_history_cb)(struct sl_kpool *p);
 
 void sl_keeper_own_free(struct sl_kpool *p);
 /* The list is this process' from now on; `position` of its reservations were taken. `slot`: in the hand-over

@@ -30,7 +30,7 @@
 #include "keeper/schedule.h"
 
 #define RETRY_NS (500 * SL_NS_PER_MS)
-#define EXPIRED_RETRY_NS (30 * SL_NS_PER_S)
+#define SLOW_RETRY_NS (30 * SL_NS_PER_S)
 #define RESIGN_PACE_NS (5 * SL_NS_PER_MS) /* a list, when a reload has made all tokens stale */
 #define LOADS_MAX 3                       /* of one publication, until all its marks are named */
 #define BACKLOG 64                        /* when more lists than this wait, speed comes before size */
@@ -81,7 +81,6 @@ static void make_urgent(struct sl_klist *t)
     enqueue_list(t);
 }
 
-/* Readers have nothing to see. */
 static bool lacks_token(const struct sl_klist *t)
 {
     const struct sl_token *token = sl_list_token(&t->list);
@@ -311,7 +310,7 @@ static void publication_failed(struct sl_klist *t, enum sl_err err, const char *
            SL_KN("list", t->list.uri.at, t->list.uri.len), SL_KS("code", sl_err_code(err)));
     t->publication.state = SL_PUBLISH_IDLE;
     sl_keeper_drop_loaded(t);
-    retry_list(t, RETRY_NS);
+    retry_list(t, sl_keeper_is_damaged(p->keeper, &t->list.id) ? SLOW_RETRY_NS : RETRY_NS);
 }
 
 static void start_signing(struct sl_klist *t, const struct sl_loaded *loaded)
@@ -340,6 +339,8 @@ static void not_loaded(struct sl_klist *t, enum sl_err err, struct sl_head found
         publication->dropped = publication->dropped || publication->retired;
         t->pool->publications.list_missing = true;
     }
+    if (err == SL_ERR_INTERNAL)
+        sl_keeper_note_unreadable(t);
     if (behind)
         sl_keeper_note_rollback(t, found);
     publication_failed(t, err == SL_OK ? SL_ERR_INTERNAL : err,
@@ -428,7 +429,7 @@ static void load_list(struct sl_klist *t, struct sl_store *store)
 {
     atomic_store_explicit(&t->list.under_way, true, memory_order_release);
     if (sl_keeper_expired(t->pool)) { /* announced once, for its pool */
-        retry_list(t, EXPIRED_RETRY_NS);
+        retry_list(t, SLOW_RETRY_NS);
         return;
     }
     t->publication.for_change = owes_change(t);
@@ -524,8 +525,7 @@ void sl_keeper_sign_done(struct sl_keeper *k, struct sl_mail *mail)
 
 /* ---- what others ask, and what the clocks bring */
 
-/* Timers follow the monotonic clock, tokens the wall clock: after a step that is believed (keeper/clocks.h)
- * every renewal is drawn anew. */
+/* After a step of the wall clock that is believed (keeper/clocks.h) every renewal is drawn anew. */
 static void watch_wall_clock(struct sl_keeper *k)
 {
     int64_t offset = sl_wall_ms(k->clock) - (int64_t)(sl_mono_ns(k->clock) / SL_NS_PER_MS);

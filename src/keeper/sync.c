@@ -16,6 +16,7 @@
 #include "keeper/keeper_int.h"
 
 #define PAGE 1000 /* lists per reading of changes */
+#define LOOK_NS (500 * SL_NS_PER_MS)
 
 /* ---- workers whose changes were refused */
 
@@ -67,19 +68,34 @@ static void answer_synced(struct sl_kpool *p)
         sl_timer_stop(p->keeper->loop, &p->sync.give_up);
 }
 
+/* False: it has been done a moment ago. */
+static bool may_look(struct sl_kpool *p)
+{
+    uint64_t now = sl_mono_ns(p->keeper->clock);
+    if (!sl_keeper_is_synced(p) || (p->sync.looked_ns != 0 && now - p->sync.looked_ns < LOOK_NS))
+        return false;
+    p->sync.looked_ns = now;
+    return true;
+}
+
 void sl_keeper_ask_reopen(struct sl_keeper *k, struct sl_reopen_mail *mail)
 {
     struct sl_kpool *p = &k->pools[mail->pool];
     const struct sl_history *h = sl_pool_history(p->shared);
-    if (k->draining || (h != NULL && !sl_lineage_equal(h->lineage, mail->refused))) {
-        answer_reopen(p, mail); /* the worker has not seen this one yet */
+    bool known =
+        h != NULL && !sl_lineage_equal(h->lineage, mail->refused); /* the worker has not seen it yet */
+    bool looks = h != NULL && mail->elsewhere && sl_keeper_is_synced(p);
+    if (k->draining || known || (looks && !may_look(p))) {
+        answer_reopen(p, mail);
         return;
     }
     mail->next = p->sync.reopen_next;
     p->sync.reopen_next = mail;
     if (!sl_timer_running(&p->sync.give_up))
         sl_timer_start(k->loop, &p->sync.give_up, k->setup.redis->command_timeout_ms * SL_NS_PER_MS);
-    if (sl_keeper_is_synced(p))
+    if (looks)
+        sl_keeper_open(p); /* others go on writing, unless it turns out that the server is another */
+    else if (sl_keeper_is_synced(p))
         sl_keeper_reopen(p);
 }
 
@@ -112,6 +128,12 @@ void sl_keeper_reopen(struct sl_kpool *p)
     sl_keeper_hide_history(p);
     if (sl_keeper_is_readable(p))
         sl_keeper_open(p); /* otherwise it is closed, or being opened */
+}
+
+void sl_keeper_refused_here(struct sl_kpool *p)
+{
+    if (may_look(p))
+        sl_keeper_reopen(p);
 }
 
 void sl_keeper_list_behind(struct sl_kpool *p)
@@ -280,13 +302,27 @@ static void refuse_pool(struct sl_kpool *p, const struct sl_pool_opened *opened)
     sl_keeper_judge_start(k);
 }
 
+/* Once, until it is opened. */
+static void note_not_opened(struct sl_kpool *p, enum sl_err err)
+{
+    const char *unfit = sl_store_unfit(p->keeper->store);
+    if (p->sync.not_opened || sl_store_state(p->keeper->store) != SL_STORE_UP)
+        return;
+    p->sync.not_opened = true;
+    sl_log(SL_ERROR, "pool", "cannot open a pool: its tokens are served as they are, and nothing is renewed",
+           SL_KS("pool", p->shared->name), SL_KS("code", sl_err_code(err)),
+           SL_KS("redis", unfit != NULL ? unfit : "refuses it"));
+}
+
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *opened)
 {
     struct sl_kpool *p = arg;
     if (err != SL_OK) {
         sl_keeper_change_state(p, SL_POOL_CLOSED); /* while the connection lasts the next sweep tries again */
+        note_not_opened(p, err);
         return;
     }
+    p->sync.not_opened = false;
     if (opened->size != p->options->size || opened->bits != p->options->bits) {
         refuse_pool(p, opened);
         return;

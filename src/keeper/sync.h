@@ -20,11 +20,13 @@ struct sl_sync {
     bool caught_up;             /* all was read since the subscription has been up */
     struct sl_pool_known known; /* what the opening under way has told Redis */
     bool distrust;              /* a list has turned out to be behind: the next opening compares all */
+    bool not_opened;            /* Redis refused the last opening; logged once */
     bool back;                  /* comparing has found lists behind: the next opening tells Redis */
     /* Workers whose changes were refused: those that wait for the pool to be opened again, and those for whom
      * it is being opened. */
     struct sl_reopen_mail *reopen_next, *reopen_opening;
     struct sl_timer give_up; /* then they are answered all the same */
+    uint64_t looked_ns;      /* when it was last opened for the keeper's own reasons, or to look */
 };
 
 /* Of the keeper. */
@@ -42,6 +44,9 @@ void sl_keeper_open(struct sl_kpool *p);
 /* Redis has turned out to have another history, or to lack something: the workers write no more, and the pool
  * is opened anew. */
 void sl_keeper_reopen(struct sl_kpool *p);
+/* Redis has refused a change of the keeper's own, or leads a worker to another server: as above, but not
+ * again within a moment; then the next sweep looks. */
+void sl_keeper_refused_here(struct sl_kpool *p);
 /* A list does not contain what is remembered of it: then all are compared. */
 void sl_keeper_list_behind(struct sl_kpool *p);
 /* What Redis had lost is restored; `other`: it has another history meanwhile. */

@@ -48,6 +48,7 @@ struct sl_reopen_mail {
     struct sl_mailbox *reply_to;
     unsigned pool;             /* number */
     struct sl_lineage refused; /* under which the change was sent */
+    bool elsewhere;            /* nothing was sent: the worker's connection leads to another server */
     bool opened;               /* the answer: there is a history to write under */
     struct sl_reopen_mail *next;
 };

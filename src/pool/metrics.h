@@ -162,7 +162,11 @@ enum sl_keyed_result {
       "step", sl_clock_steps, NULL, 0)                                                                       \
     X(REDIS, "redis_clock_difference_seconds", SL_GAUGE,                                                     \
       "How far Redis' wall clock and ours are apart, whichever is ahead; absent before it is known.", NULL,  \
-      NULL, NULL, 1e-3)
+      NULL, NULL, 1e-3)                                                                                      \
+    X(HANDED, "hand_over_file_used", SL_GAUGE,                                                               \
+      "1 while the hand-over file is kept, by which the next process on this boot goes on with the lists "   \
+      "of this one; 0: a restart begins new lists, and the log says why.",                                   \
+      NULL, NULL, NULL, 0)
 
 enum sl_clock_step { SL_CLOCK_SEEN, SL_CLOCK_BELIEVED };
 

@@ -93,6 +93,9 @@ struct sl_shared {
     _Atomic uint64_t publish_lag_ns, publish_cost_ns, publish_kib_ns, publish_large_ns;
     /* Workers whose own connection to Redis is not up, or leads to another server: they refuse updates. */
     _Atomic uint32_t workers_down;
+    /* Those that were dialled anew because they lead to another server, and do not lead to the keeper's yet.
+     */
+    _Atomic uint32_t workers_apart;
 };
 
 /* Whether a list that the table lacks is known not to exist. */

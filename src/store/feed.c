@@ -184,6 +184,16 @@ enum sl_store_state sl_feed_state(const struct sl_feed *f)
     return f->conn.state;
 }
 
+const char *sl_feed_reason(const struct sl_feed *f)
+{
+    return f->conn.reason;
+}
+
+bool sl_feed_hopeless(const struct sl_feed *f)
+{
+    return f->conn.hopeless;
+}
+
 void sl_feed_free(struct sl_feed *f)
 {
     if (f != NULL)

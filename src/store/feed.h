@@ -25,4 +25,6 @@ struct sl_feed *sl_feed_new(const struct sl_feed_setup *setup);
 /* What is shown of pools[pool] was `before` and has changed: show what it is now. */
 void sl_feed_show(struct sl_feed *f, size_t pool, const struct sl_feed_shown *before);
 enum sl_store_state sl_feed_state(const struct sl_feed *f);
+const char *sl_feed_reason(const struct sl_feed *f); /* as of a store */
+bool sl_feed_hopeless(const struct sl_feed *f);
 void sl_feed_free(struct sl_feed *f); /* NULL ok */

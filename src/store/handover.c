@@ -316,3 +316,8 @@ void sl_handover_drop(struct sl_handover *h, uint32_t slot)
     h->free_from = slot < h->free_from ? slot : h->free_from;
     (void)write_slot(h, slot); /* a file that is stuck then refuses every put */
 }
+
+bool sl_handover_used(const struct sl_handover *h)
+{
+    return h != NULL && h->file >= 0;
+}

@@ -34,5 +34,7 @@ const struct sl_handed *sl_handover_at(const struct sl_handover *h, uint32_t slo
  * begins new lists; that is logged once. False: it could not even be given up, and what it says would be
  * wrong: the caller must not go on with the list. NULL: nothing is written. */
 SL_CHECKED bool sl_handover_put(struct sl_handover *h, uint32_t *slot, const struct sl_handed *handed);
+/* The file is kept at present. NULL: it is not. */
+bool sl_handover_used(const struct sl_handover *h);
 /* The list is of no use to an heir. */
 void sl_handover_drop(struct sl_handover *h, uint32_t slot);

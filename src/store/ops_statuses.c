@@ -10,8 +10,10 @@ static void give_load(struct sl_operation *op, enum sl_err err, const struct red
 {
     bool gone = false;
     struct sl_loaded loaded = {0};
-    if (err == SL_OK && !sl_decode_loaded(reply, op->lineages, op->want, &gone, &loaded, &op->decoded))
-        err = sl_op_bad_shape(op);
+    if (err == SL_OK && !sl_decode_loaded(reply, op->lineages, op->want, &gone, &loaded, &op->decoded)) {
+        (void)sl_op_bad_shape(op);
+        err = SL_ERR_INTERNAL;
+    }
     if (err == SL_OK && gone)
         err = SL_ERR_NO_SUCH_LIST;
     op->done.load(op->arg, err, err == SL_OK ? &loaded : NULL);

@@ -409,7 +409,8 @@ struct sl_loaded {
     unsigned more;   /* lineages of the line that were not named, and may have marks: name the line's */
     uint64_t now_ms; /* by the clock of Redis, since 1970 */
 };
-/* SL_ERR_NO_SUCH_LIST when it is gone. `named`: the lineages whose marks are wanted, at most SL_LINE_MAX. */
+/* SL_ERR_NO_SUCH_LIST when it is gone, SL_ERR_INTERNAL when its record is damaged. `named`: the lineages
+ * whose marks are wanted, at most SL_LINE_MAX. */
 typedef void(sl_loaded_cb)(void *arg, enum sl_err err, const struct sl_loaded *loaded);
 SL_CHECKED enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                                      const struct sl_lineage *named, unsigned n, sl_loaded_cb *done,

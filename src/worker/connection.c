@@ -85,7 +85,8 @@ static void release_all(struct sl_pool_doubt *d)
     }
 }
 
-static void ask_keeper(struct sl_pool_worker *w, struct sl_pool_doubt *d, struct sl_lineage refused)
+static void ask_keeper(struct sl_pool_worker *w, struct sl_pool_doubt *d, struct sl_lineage refused,
+                       bool elsewhere)
 {
     if (d->asked)
         return;
@@ -94,6 +95,7 @@ static void ask_keeper(struct sl_pool_worker *w, struct sl_pool_doubt *d, struct
     d->mail.reply_to = w->mail;
     d->mail.pool = (unsigned)(d - w->doubts);
     d->mail.refused = refused;
+    d->mail.elsewhere = elsewhere;
     w->awaited++;
     sl_mailbox_send(w->shared->keeper, &d->mail.mail);
 }
@@ -101,7 +103,8 @@ static void ask_keeper(struct sl_pool_worker *w, struct sl_pool_doubt *d, struct
 static void ask_keeper_of(struct sl_pool_worker *w, struct sl_pool *p)
 {
     const struct sl_history *h = sl_pool_history(p);
-    ask_keeper(w, &w->doubts[p->number], h != NULL ? h->lineage : (struct sl_lineage){0});
+    ask_keeper(w, &w->doubts[p->number], h != NULL ? h->lineage : (struct sl_lineage){0},
+               standing_of(w, h) == ELSEWHERE);
 }
 
 /* Redis has said who it is. What is still not the same is a matter for the keeper, once. */
@@ -166,7 +169,7 @@ void sl_hold_refused(struct sl_pool_worker *w, struct sl_pool *p, struct sl_line
 {
     sl_metric_add(w->metrics[p->number], SL_PW_HISTORY_REFUSALS, 1);
     add_hold(&w->doubts[p->number], hold);
-    ask_keeper(w, &w->doubts[p->number], sent);
+    ask_keeper(w, &w->doubts[p->number], sent, false);
 }
 
 /* ---- looking by itself */
@@ -197,6 +200,18 @@ static void note_down(struct sl_pool_worker *w, bool down)
         atomic_fetch_sub_explicit(&w->shared->workers_down, 1, memory_order_relaxed);
 }
 
+/* It was dialled anew, or is about to be; until it leads where the keeper's does. */
+static void note_apart(struct sl_pool_worker *w, bool apart)
+{
+    if (apart == w->apart)
+        return;
+    w->apart = apart;
+    if (apart)
+        atomic_fetch_add_explicit(&w->shared->workers_apart, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(&w->shared->workers_apart, 1, memory_order_relaxed);
+}
+
 /* It stays with the other server after it was dialled anew: each time it is left alone for longer. */
 static void look_elsewhere(struct sl_pool_worker *w, struct sl_pool *p)
 {
@@ -204,6 +219,7 @@ static void look_elsewhere(struct sl_pool_worker *w, struct sl_pool *p)
         return;
     w->looks_apart = 0;
     w->patience = w->patience < PATIENCE_MAX ? 2 * w->patience : PATIENCE_MAX;
+    note_apart(w, true);
     sl_log(SL_WARN, "redis", "a worker's connection leads to another server than the keeper's: dialling anew",
            SL_KS("pool", p->name), SL_KS("server", sl_store_server(w->store)->run_id));
     sl_store_redial(w->store, "the keeper's connection leads to another server");
@@ -225,6 +241,8 @@ static void on_look(void *arg)
         settle(w, p);
     else if (is_up(w))
         w->patience = PATIENCE;
+    if (is_up(w))
+        note_apart(w, false);
 }
 
 void sl_pool_worker_connection(struct sl_pool_worker *w, bool up)

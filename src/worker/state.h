@@ -25,6 +25,7 @@ struct sl_pool_worker {
     struct sl_pool_doubt *doubts;        /* per pool: worker/connection.c */
     struct sl_timer look;
     bool down;          /* counted in sl_shared.workers_down */
+    bool apart;         /* counted in sl_shared.workers_apart */
     bool asking_server; /* Redis is asked who it is */
     unsigned looks_apart, patience;
     bool draining; /* at shutdown: waiting requests are answered, new ones refused */

@@ -55,6 +55,17 @@ enum sl_store_state sl_feed_state(const struct sl_feed *feed)
     return feed->state;
 }
 
+const char *sl_feed_reason(const struct sl_feed *feed)
+{
+    (void)feed;
+    return "the subscription is refused";
+}
+
+bool sl_feed_hopeless(const struct sl_feed *feed)
+{
+    return atomic_load(&feed->f->feed_hopeless);
+}
+
 void sl_feed_show(struct sl_feed *feed, size_t pool, const struct sl_feed_shown *before)
 {
     (void)before;

@@ -113,7 +113,7 @@ struct fake_redis {
     struct fake_end *ends;
     struct fake_answer *answers;
     /* behaviour */
-    _Atomic bool up, feed_up, hopeless;
+    _Atomic bool up, feed_up, hopeless, feed_hopeless;
     _Atomic(const char *) unfit; /* NULL: fit; else why */
     _Atomic uint64_t delay_ns;
     _Atomic int64_t clock_ms; /* how far its wall clock is ahead */

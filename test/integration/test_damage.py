@@ -73,3 +73,35 @@ def test_a_pool_of_another_shape_stops_no_other(fixture):
         redis.client.hset("statuslist:{tests}:config", "size", 2000)
         until(lambda: c.try_update(*refused, 1).status == 204, 10, "the pool whose size was put right", 0.5)
         service.wait_ready()
+
+
+def test_a_malformed_line_is_named_once_and_left_alone(fixture):
+    """By hand, in the list that is given out from: no reference of it comes any more, and nothing is asked for again and again."""
+    redis = fixture.redis()
+    pool = {**POOL, "precreation": {"lists": 1, "check-delay": "1s"}}
+    service = fixture.service(redis, {"tests": pool}).start()
+    with service.client() as c:
+        uri = c.reserve()[0][0]
+        c.update(uri, 1, 1)
+        until(lambda: c.fetch(uri).status == 200, 10, "the list")
+        line = redis.client.hget(record(uri), "line") or b""
+        redis.client.hset(record(uri), "line", "not a line")
+        loads = service.metric("store_operations_total", None, connection="keeper", operation="load")
+        redis.client.publish("statuslist:0:{tests}", f"{id_of(uri)} 99")
+        until(lambda: service.metric("lists_damaged", pool="tests") == 1, 10, "the gauge")
+        for _ in range(4):  # another list is taken
+            c.reserve(8)
+        time.sleep(1)  # in which it was asked for ten times before
+        assert service.metric("store_operations_total", None, connection="keeper", operation="load") <= loads + 6
+        log = service.log()
+        assert log.count("the record of a list in redis is damaged") == 1 and log.count("unexpected reply shape") <= 2, log[-3000:]
+        assert c.fetch(uri).status == 200
+        redis.client.hset(record(uri), "line", line)
+        until(lambda: service.metric("lists_damaged", pool="tests") == 0, 10, "the gauge")
+    service.stop()
+    # An heir, too, goes on without such a list.
+    redis.client.hset(record(uri), "line", "1:1")
+    service.start()
+    with service.client() as c:
+        c.reserve(8)
+        assert service.log().count("unexpected reply shape") == log.count("unexpected reply shape")

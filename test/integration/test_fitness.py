@@ -110,6 +110,25 @@ def test_redis_says_so_itself(fixture):
     assert service.metric("acknowledged_unfit_total", None) == 0  # what Redis refuses it has not done
 
 
+def test_a_full_redis_is_read_after_a_reconnect(fixture):
+    """Opening a pool writes nothing that is there already: fetches and renewals go on."""
+    redis = fixture.redis()
+    service = fixture.service(redis, {"tests": {"update-interval": "0s", "list-lifetime": "6s", "ttl": "1s"}}).start()
+    with service.client() as c:
+        reference = c.reserve()[0]
+        until(lambda: c.fetch(reference[0]).status == 200, 10, "the list")
+        redis.client.config_set("maxmemory", 1)
+        for client in redis.client.client_list():
+            if ":keeper" in client["name"]:
+                redis.client.client_kill_filter(_id=client["id"])
+        first = fetch_token(c, reference[0])
+        until(lambda: fetch_token(c, reference[0]).iat > first.iat, 14, "a renewal")
+        assert service.readiness("")[0] and "OOM" in reason(service)
+        assert "cannot open a pool" not in service.log()
+        redis.client.config_set("maxmemory", 0)
+    works_again(service, reference)
+
+
 ACL = ("on >secret ~statuslist:* &statuslist:* +@all -@dangerous +info +config|get +client|list +client|kill").split()
 
 

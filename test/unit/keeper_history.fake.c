@@ -297,6 +297,126 @@ static void a_worker_is_answered_when_the_opening_takes_too_long(void **state)
     sl_mailbox_close(&box);
 }
 
+/* A worker's connection leads to another server: the keeper looks, and the others go on writing meanwhile. */
+static void a_worker_elsewhere_hides_nothing(void **state)
+{
+    (void)state;
+    answers = 0;
+    sl_mailbox_init(&box, on_mail, NULL);
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fake_hold(f->redis, SL_OP_OPEN_POOL);
+    struct sl_lineage mine = shown()->lineage;
+    mail = (struct sl_reopen_mail){
+        .mail.kind = SL_MAIL_REOPEN, .reply_to = &box, .refused = mine, .elsewhere = true};
+    sl_mailbox_send(&f->keeper_mail, &mail.mail);
+    fixture_for(f, 20);
+    assert_non_null(shown());
+    fake_release(f->redis);
+    await_answers(1);
+    assert_true(mail.opened && fake_count(f->redis, SL_OP_OPEN_POOL) == opened + 1);
+    for (unsigned i = 0; i < 5; i++) { /* not again within a moment */
+        sl_mailbox_send(&f->keeper_mail, &mail.mail);
+        await_answers(2 + i);
+    }
+    assert_int_equal(fake_count(f->redis, SL_OP_OPEN_POOL), opened + 1);
+    fixture_pass(f, 600);
+    sl_mailbox_send(&f->keeper_mail, &mail.mail);
+    await_answers(7);
+    assert_int_equal(fake_count(f->redis, SL_OP_OPEN_POOL), opened + 2);
+    sl_mailbox_close(&box);
+}
+
+/* At once, not with the next sweep, which would find it too. */
+static void a_change_of_its_own_that_is_refused_opens_the_pool(void **state)
+{
+    (void)state;
+    struct sl_kpool *p = &f->keeper->pools[0];
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fake_fail(f->redis, SL_OP_PRECREATE, 1, SL_ERR_HISTORY);
+    f->options[0].precreation_lists++;
+    sl_keeper_precreate(p);
+    assert_true(fixture_until(f, was_asked, &opened, SOON));
+    assert_true(fixture_until(f, is_shown, NULL, SOON));
+    fixture_pass(f, 600);
+    opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    uint64_t read = fake_count(f->redis, SL_OP_CHANGES);
+    fake_fail(f->redis, SL_OP_RETIRE, 1, SL_ERR_HISTORY);
+    f->options[0].retire_after_ms = 100000;
+    sl_keeper_watch_lease(p);
+    assert_true(fixture_until(f, was_asked, &opened, SOON));
+    assert_true(fake_count(f->redis, SL_OP_CHANGES) <= read + 1);
+    /* One that is refused again and again is no reason to do nothing else. */
+    fake_fail(f->redis, SL_OP_PRECREATE, 1000, SL_ERR_HISTORY);
+    f->options[0].precreation_lists++;
+    opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    fixture_for(f, 1000);
+    assert_in_range(fake_count(f->redis, SL_OP_OPEN_POOL), opened, opened + 3);
+    fake_fail(f->redis, SL_OP_PRECREATE, 0, SL_OK);
+}
+
+static void on_updated(void *arg, enum sl_err err, struct sl_head head)
+{
+    (void)head;
+    assert_int_equal(err, SL_OK);
+    *(bool *)arg = true;
+}
+
+static bool is_set(struct fixture *fixture, void *arg)
+{
+    (void)fixture;
+    return *(bool *)arg;
+}
+
+/* Another process has begun a new lineage: four replies, one after the other, and nothing else. */
+static void a_held_write_waits_for_four_replies(void **state)
+{
+    (void)state;
+    static const enum sl_store_op kinds[] = {SL_OP_UPDATE, SL_OP_OPEN_POOL, SL_OP_CHANGES, SL_OP_MEND,
+                                             SL_OP_LOAD,   SL_OP_AGREE,     SL_OP_STATUS};
+    static const uint64_t awaited[] = {2, 1, 1, 0, 0, 0, 0};
+    uint64_t before[sizeof kinds / sizeof kinds[0]];
+    struct sl_pool_opened opened = {0};
+    bool answered = false;
+    fixture_for(f, 20);
+    pthread_mutex_lock(&f->redis->lock);
+    fake_open(f->redis, fake_pool(f->redis, f->names[0]),
+              &(struct sl_pool_known){.first = true, .random = 77}, &opened);
+    pthread_mutex_unlock(&f->redis->lock);
+    assert_int_equal(opened.drawn, SL_DRAWN_FIRST);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        before[i] = fake_count(f->redis, kinds[i]);
+    assert_non_null(sl_update_start(&f->workers[0].pool, &first()->list, 1, 1, on_updated, &answered));
+    assert_true(fixture_until(f, is_set, &answered, SOON));
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        assert_int_equal(fake_count(f->redis, kinds[i]) - before[i], awaited[i]);
+}
+
+static void pass_sweeps(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        fixture_pass(f, SL_SWEEP_NS / SL_NS_PER_MS);
+        fixture_for(f, 10);
+    }
+}
+
+/* The keeper is the one that differs: it is dialled anew, each time after a longer while. */
+static void where_most_workers_lead_elsewhere_the_keeper_goes_too(void **state)
+{
+    (void)state;
+    uint64_t opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    pass_sweeps(3);
+    assert_int_equal(fake_count(f->redis, SL_OP_OPEN_POOL), opened);
+    atomic_store(&f->shared.workers_apart, 1); /* of one */
+    pass_sweeps(2);
+    assert_int_equal(fake_count(f->redis, SL_OP_OPEN_POOL), opened + 1);
+    pass_sweeps(60);
+    assert_in_range(fake_count(f->redis, SL_OP_OPEN_POOL), opened + 4, opened + 6);
+    atomic_store(&f->shared.workers_apart, 0);
+    opened = fake_count(f->redis, SL_OP_OPEN_POOL);
+    pass_sweeps(40);
+    assert_int_equal(fake_count(f->redis, SL_OP_OPEN_POOL), opened);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, fixture_teardown)
 
 int main(void)
@@ -310,6 +430,10 @@ int main(void)
         T(data_that_went_back_begin_a_new_history),
         T(a_pool_of_another_shape_is_tried_again),
         T(a_worker_that_was_refused_gets_the_pool_opened_anew),
+        T(a_worker_elsewhere_hides_nothing),
+        T(a_change_of_its_own_that_is_refused_opens_the_pool),
+        T(where_most_workers_lead_elsewhere_the_keeper_goes_too),
+        T(a_held_write_waits_for_four_replies),
         T(a_worker_is_answered_when_the_opening_takes_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

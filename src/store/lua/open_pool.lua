@@ -9,11 +9,15 @@
 -- @part/lists.lua@
 -- @part/lineage.lua@
 local name, size, bits, first, back, mine, least, begun, parent, parent_end, highest, random = unpack(ARGV)
-redis.call('HSETNX', KEYS[1], 'size', size)
-redis.call('HSETNX', KEYS[1], 'bits', bits)
-redis.call('HSETNX', KEYS[1], 'change', 0)
-redis.call('HSETNX', KEYS[1], 'taken', 0)
-redis.call('SADD', KEYS[2], name)
+-- What is there already is not written: a Redis that is full refuses every write, but can be read.
+for i, field in ipairs({'size', 'bits', 'change', 'taken'}) do
+    if not pool_fields(field) then
+        redis.call('HSETNX', KEYS[1], field, ({size, bits, 0, 0})[i])
+    end
+end
+if redis.call('SISMEMBER', KEYS[2], name) == 0 then
+    redis.call('SADD', KEYS[2], name)
+end
 local pool_size, pool_bits, change, present, parents, folded, began, noted =
     pool_fields('size', 'bits', 'change', 'lineage', 'lineages', 'folded', 'begun', 'replid')
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')

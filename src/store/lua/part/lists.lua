@@ -38,16 +38,34 @@ local function record(id)
             tonumber(change or 0), at or '', line or '', cut or ''}
 end
 
+-- Whether these are what sl_decode_record takes for a lineage, and a line.
+local function is_lineage(text)
+    return not text or text == '' or text == '0' or
+        #text == 29 and string.find(text, '^%x+%-%x+$') == 1 and string.sub(text, 13, 13) == '-' and not string.find(text, '%u')
+end
+
+local function is_line(text)
+    local n, last, length = 0, '', 0
+    for part, at, version in string.gmatch(text or '', '((%S+):(%d+))') do
+        if not is_lineage(at) or (n > 0 and at <= last) or #version > 15 or string.sub(version, 1, 1) == '0' then
+            return false
+        end
+        n, last, length = n + 1, at, length + #part
+    end
+    return n < 16 and length + math.max(0, n - 1) == #(text or '')
+end
+
 -- Whose the list is, and how far: owner, state, cursor, size, reserved. Owner is false when the record is damaged: a caller would
 -- not be able to read it, and goes on without this list.
 local function ownership(id)
-    local found = redis.pcall('HMGET', list_key(id), 'owner', 'state', 'cursor', 'size', 'reserved', 'bits', 'version', 'uri', 'seed')
+    local found = redis.pcall('HMGET', list_key(id), 'owner', 'state', 'cursor', 'size', 'reserved', 'bits', 'version', 'uri', 'seed',
+                              'at', 'line', 'cut')
     if found.err and not string.find(found.err, '^WRONGTYPE') then
         error(found)
     end
     local cursor, size = tonumber(found[3] or ''), tonumber(found[4] or '')
     if found.err or not cursor or not size or not tonumber(found[6] or '') or not tonumber(found[7] or '') or not found[8] or
-        #(found[9] or '') ~= 32 then
+        #(found[9] or '') ~= 32 or not is_lineage(found[10]) or not is_line(found[11]) or not is_lineage(found[12]) then
         return false
     end
     return found[1], found[2], cursor, size, found[5]
