@@ -30,6 +30,7 @@
     X(REMEMBER, remember, sl_remembered_cb, SL_OP_SCRIPT | SL_OP_WRITES | SL_OP_WAITS | SL_OP_DURABLE)       \
     X(STATUS, status, sl_status_cb, SL_OP_SCRIPT)                                                            \
     X(LOAD, load, sl_loaded_cb, 0)                                                                           \
+    X(READ, read, sl_loaded_cb, SL_OP_SCRIPT)                                                                \
     X(POOL_NAMES, pool_names, sl_pool_names_cb, 0)                                                           \
     X(TEMPOS, tempos, sl_tempos_cb, 0)
 

@@ -16,7 +16,31 @@ static void give_load(struct sl_operation *op, enum sl_err err, const struct red
     }
     if (err == SL_OK && gone)
         err = SL_ERR_NO_SUCH_LIST;
-    op->done.load(op->arg, err, err == SL_OK ? &loaded : NULL);
+    sl_loaded_cb *done = op->kind == SL_OP_LOAD ? op->done.load : op->done.read;
+    done(op->arg, err, err == SL_OK ? &loaded : NULL);
+}
+
+static void keep_lineages(struct sl_operation *op, const struct sl_lineage *named, unsigned n)
+{
+    op->want = n;
+    op->lineages = sl_xcalloc(n + 1, sizeof *op->lineages);
+    for (unsigned i = 0; i < n; i++)
+        op->lineages[i] = named[i];
+}
+
+/* A full Redis queues nothing in a transaction, but runs a script that only reads. */
+static enum sl_err read_list(struct sl_store *s, const char *pool, const struct sl_uuid *list,
+                             const struct sl_lineage *named, unsigned n, sl_loaded_cb *done, void *arg)
+{
+    struct sl_operation *op = sl_op_begin(s, SL_OP_READ, pool, 1 + n, give_load, arg);
+    if (op == NULL)
+        return SL_ERR_UNAVAILABLE;
+    op->done.read = done;
+    keep_lineages(op, named, n);
+    sl_op_uuid(op, list);
+    for (unsigned i = 0; i < n; i++)
+        sl_op_lineage(op, named[i]);
+    return sl_op_send(op);
 }
 
 static void put_get(struct sl_wire *w, const char *pool, const struct sl_uuid *list, const char *what)
@@ -27,18 +51,19 @@ static void put_get(struct sl_wire *w, const char *pool, const struct sl_uuid *l
     sl_wire_arg(w, key, sl_name_list(pool, list, what, key));
 }
 
-/* A transaction, not a script: a hundred megabytes need not become a Lua string first. */
+/* Usually a transaction, not a script: a hundred megabytes need not become a Lua string first. */
 enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_uuid *list,
                           const struct sl_lineage *named, unsigned n, sl_loaded_cb *done, void *arg)
 {
     static const char *const fields[] = {"version", "at", "line", "cut"};
     sl_assert(n <= SL_LINE_MAX);
+    if (sl_store_unfit(s) != NULL)
+        return read_list(s, pool, list, named, n, done, arg);
     struct sl_operation *op = sl_op_begin(s, SL_OP_LOAD, NULL, 0, give_load, arg);
     if (op == NULL)
         return SL_ERR_UNAVAILABLE;
     op->done.load = done;
-    op->want = n;
-    op->lineages = sl_xcalloc(n + 1, sizeof *op->lineages);
+    keep_lineages(op, named, n);
     char key[SL_NAME_MAX], marks[6 + SL_LINEAGE_TEXT + 1] = "marks:";
     sl_wire_command(&op->wire, 1);
     sl_wire_text(&op->wire, "MULTI");
@@ -51,7 +76,6 @@ enum sl_err sl_store_load(struct sl_store *s, const char *pool, const struct sl_
         sl_wire_text(&op->wire, fields[i]);
     put_get(&op->wire, pool, list, "data");
     for (unsigned i = 0; i < n; i++) {
-        op->lineages[i] = named[i];
         marks[6 + sl_lineage_print(named[i], marks + 6)] = '\0';
         put_get(&op->wire, pool, list, marks);
     }
