@@ -312,7 +312,9 @@ void sl_call_fetch(struct sl_call *c)
     struct sl_token *token = list != NULL ? shown_token(c, list) : NULL;
     if (list != NULL && !is_its_path(c, list)) {
         sl_respond_error(c, SL_ERR_NO_SUCH_LIST, NULL);
-    } else if (token != NULL) {
+        return;
+    }
+    if (token != NULL) {
         serve_token(c, c->f, list, token);
     } else if (c->t->draining) {
         sl_respond_error(c, SL_ERR_UNAVAILABLE, "The service is shutting down");
