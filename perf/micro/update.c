@@ -16,6 +16,7 @@ struct update_run {
     struct sl_loop *loop;
     struct sl_store *store;
     struct sl_uuid list;
+    struct sl_fence fence;
     struct sl_change changes[MOST];
     uint32_t n;
     unsigned turn;
@@ -39,9 +40,10 @@ static void wait_reply(struct update_run *b)
 
 static void on_opened(void *arg, enum sl_err err, const struct sl_pool_opened *r)
 {
-    (void)r;
+    struct update_run *b = arg;
     require_ok(err, "opening the pool");
-    ((struct update_run *)arg)->done = true;
+    b->fence = (struct sl_fence){r->lineage, r->change, false};
+    b->done = true;
 }
 
 static void on_made(void *arg, enum sl_err err, const struct sl_list_record *made, size_t n)
@@ -56,7 +58,9 @@ static void on_updated(void *arg, enum sl_err err, const struct sl_updated *r)
     require_ok(err, "updating");
     if (!r->changed)
         abort();
-    ((struct update_run *)arg)->done = true;
+    struct update_run *b = arg;
+    b->fence.least = r->change;
+    b->done = true;
 }
 
 static void update_statuses(void *arg, uint64_t calls)
@@ -66,7 +70,7 @@ static void update_statuses(void *arg, uint64_t calls)
         b->turn ^= 1;
         for (uint32_t k = 0; k < b->n; k++)
             b->changes[k] = (struct sl_change){k * (ENTRIES / MOST), (uint8_t)b->turn};
-        require_ok(sl_store_update(b->store, POOL, &b->list, -1, b->changes, b->n, on_updated, b),
+        require_ok(sl_store_update(b->store, POOL, &b->fence, &b->list, -1, b->changes, b->n, on_updated, b),
                    "updating");
         wait_reply(b);
     }
@@ -85,9 +89,11 @@ static void create_list(struct update_run *b)
     b->list = draft.id;
     while (sl_store_state(b->store) != SL_STORE_UP)
         sl_loop_turn(b->loop, 20);
-    require_ok(sl_store_open_pool(b->store, POOL, ENTRIES, 1, on_opened, b), "opening the pool");
+    struct sl_pool_known known = {.first = true};
+    sl_random(&sl_clock_system, &known.random, sizeof known.random);
+    require_ok(sl_store_open_pool(b->store, POOL, ENTRIES, 1, &known, on_opened, b), "opening the pool");
     wait_reply(b);
-    require_ok(sl_store_precreate(b->store, POOL, 1000, &draft, 1, on_made, b), "creating the list");
+    require_ok(sl_store_precreate(b->store, POOL, &b->fence, &draft, 1, on_made, b), "creating the list");
     wait_reply(b);
 }
 

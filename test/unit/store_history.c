@@ -223,12 +223,13 @@ static void fifteen_ancestors_are_kept(void **state)
 static struct sl_uuid list;
 static struct sl_fence fence;
 
-static const char *list_field(struct fixture *f, const char *field)
+static const char *list_call(struct fixture *f, const char *command, const char *words)
 {
     char id[SL_UUID_TEXT + 1] = "";
     sl_uuid_text(&list, id);
-    return cli(&f->server, "hget statuslist:{h}:list:%s:config %s", id, field);
+    return cli(&f->server, "%s statuslist:{h}:list:%s:config %s", command, id, words);
 }
+#define list_field(f, field) list_call(f, "hget", field)
 
 static const char *text_of(struct sl_lineage l)
 {
@@ -286,9 +287,7 @@ static void the_first_change_in_a_lineage_extends_the_line(void **state)
     fence = *fixture_fence(&f, "h");
     set_index(&f, 1, 1);
     assert_int_equal(got.err, SL_OK);
-    char id[SL_UUID_TEXT + 1] = "";
-    sl_uuid_text(&list, id);
-    cli(&f.server, "hdel statuslist:{h}:list:%s:config at line", id); /* as by a version without histories */
+    list_call(&f, "hdel", "at line"); /* as by a version without histories */
     cli(&f.server, "hdel 'statuslist:{h}:config' lineage");
     fixture_forget_fences(&f);
     begin_writing(&f, false);
@@ -568,9 +567,7 @@ static void unknown_fields_are_kept(void **state)
     (void)state;
     struct fixture f;
     begin_list(&f);
-    char id[SL_UUID_TEXT + 1] = "";
-    sl_uuid_text(&list, id);
-    cli(&f.server, "hset statuslist:{h}:list:%s:config later 7", id);
+    list_call(&f, "hset", "later 7");
     cli(&f.server, "hset statuslist:{h}:config later 8");
     begin_writing(&f, true);
     set_index(&f, 1, 1);
