@@ -31,7 +31,8 @@ class Container:
     def __init__(self, top):
         self.buildah = ["buildah", "--storage-driver", "vfs", "--root", str(top / "store"), "--runroot", str(top / "run")]
         self.secrets, self.data, self.log = top / "secrets", top / "data", top / "log"
-        self.name = run(*self.buildah, "from", "--quiet", "--ulimit", "nofile=16384:16384", f"oci:{IMAGE}").split()[-1]
+        # Not by its whole path, in which it takes no capital letters.
+        self.name = run(*self.buildah, "from", "--quiet", "--ulimit", "nofile=16384:16384", f"oci:{IMAGE.name}", cwd=IMAGE.parent).split()[-1]
         user = run(*self.buildah, "run", "--isolation", "chroot", self.name, "--", "/usr/bin/id", "-u").split()[-1]
         assert user != "0"
         for folder in (self.secrets, self.data):
