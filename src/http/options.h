@@ -8,6 +8,7 @@
 
 /* What a listener serves. */
 enum sl_listener_kind { SL_LISTEN_PUBLIC, SL_LISTEN_ISSUER, SL_LISTEN_BOTH, SL_LISTEN_OPS, SL_LISTEN_KINDS };
+#define SL_HTTP_LISTENERS 64 /* sockets of one thread */
 
 enum sl_tls_listener { SL_TLS_PUBLIC, SL_TLS_ISSUER, SL_TLS_OPS, SL_TLS_LISTENERS };
 enum sl_client_certificates { SL_CLIENTS_OFF, SL_CLIENTS_OPTIONAL, SL_CLIENTS_REQUIRED };

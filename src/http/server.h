@@ -6,8 +6,6 @@
 #include "http/options.h"
 #include "http/tls.h"
 
-#define SL_HTTP_LISTENERS 64 /* sockets of one thread */
-
 struct sl_credentials;
 struct sl_http;
 struct sl_journal;

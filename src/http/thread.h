@@ -7,7 +7,7 @@
 #include "http/keyring.h"
 #include "http/limit.h"
 #include "http/metrics.h"
-#include "http/server.h"
+#include "http/options.h"
 #include "http/tls_accept.h"
 #include "pool/pool.h"
 

@@ -73,19 +73,7 @@ bool sl_keeper_is_history(const struct sl_kpool *p, struct sl_span replid, struc
     return is_text(replid, p->history.replid) && sl_lineage_equal(lineage, p->history.lineage);
 }
 
-/* Of the pool, and of all that is remembered of its lists. */
-static struct sl_lineage highest_lineage(const struct sl_kpool *p)
-{
-    struct sl_lineage highest = p->history.lineage;
-    SL_EACH_KLIST (t, p->keeper) {
-        struct sl_head head = sl_keeper_remembered(t); /* or what has taken its place: too late */
-        if (t->pool == p && sl_lineage_compare(head.at, highest) > 0)
-            highest = head.at;
-    }
-    return highest;
-}
-
-struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back)
+struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back, struct sl_lineage highest)
 {
     const struct sl_khistory *mine = &p->history;
     struct sl_pool_known known = {.first = !mine->opened,
@@ -95,7 +83,7 @@ struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back
                                   .begun = mine->begun,
                                   .parent = mine->parent,
                                   .parent_end = mine->parent_end,
-                                  .highest = highest_lineage(p)};
+                                  .highest = highest};
     sl_random(p->keeper->clock, &known.random, sizeof known.random);
     return known;
 }

@@ -34,8 +34,9 @@ struct sl_khistory {
 
 void sl_keeper_history_free(struct sl_kpool *p);
 
-/* For the next opening. `back`: a list in Redis does not contain what this process remembers of it. */
-struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back);
+/* For the next opening. `back`: a list in Redis does not contain what this process remembers of it;
+ * `highest`: sl_keeper_highest_lineage. */
+struct sl_pool_known sl_keeper_known_history(const struct sl_kpool *p, bool back, struct sl_lineage highest);
 /* Redis has answered to `known`. Where the history is another one, or of another server, the workers write no
  * more until sl_keeper_show_history. True: the data may have gone back since the last opening, so all lists
  * have to be compared. */

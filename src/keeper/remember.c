@@ -26,6 +26,17 @@ struct sl_head sl_keeper_remembered(const struct sl_klist *t)
     return token != NULL ? sl_token_head(token) : (struct sl_head){.version = 0};
 }
 
+struct sl_lineage sl_keeper_highest_lineage(const struct sl_kpool *p)
+{
+    struct sl_lineage highest = sl_keeper_lineage(p);
+    SL_EACH_KLIST (t, p->keeper) {
+        struct sl_head head = sl_keeper_remembered(t); /* or what has taken its place: too late */
+        if (t->pool == p && sl_lineage_compare(head.at, highest) > 0)
+            highest = head.at;
+    }
+    return highest;
+}
+
 bool sl_keeper_shows(const struct sl_klist *t, struct sl_head head)
 {
     const struct sl_token *token = sl_list_token(&t->list);

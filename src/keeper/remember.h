@@ -34,6 +34,8 @@ struct sl_memories {
 
 /* The state that no later one may lack; version 0: nothing was shown yet. */
 struct sl_head sl_keeper_remembered(const struct sl_klist *t);
+/* Of the pool, and of all that is remembered of its lists. */
+struct sl_lineage sl_keeper_highest_lineage(const struct sl_kpool *p);
 /* The token in the slot is of this state, and is not given up. */
 bool sl_keeper_shows(const struct sl_klist *t, struct sl_head head);
 bool sl_keeper_contains_remembered(const struct sl_klist *t, const struct sl_line *line);

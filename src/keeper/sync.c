@@ -355,7 +355,7 @@ void sl_keeper_open(struct sl_kpool *p)
     }
     sl_keeper_change_state(p, SL_POOL_OPENING);
     reopen_with_opening(p);
-    p->sync.known = sl_keeper_known_history(p, p->sync.back);
+    p->sync.known = sl_keeper_known_history(p, p->sync.back, sl_keeper_highest_lineage(p));
     if (sl_store_open_pool(p->keeper->store, p->shared->name, p->options->size, p->options->bits,
                            &p->sync.known, on_opened, p) != SL_OK)
         sl_keeper_change_state(p, SL_POOL_CLOSED);
