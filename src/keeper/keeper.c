@@ -25,12 +25,21 @@ static void on_command_state(void *arg, enum sl_store_state state)
         k->setup.on_fatal(k->setup.arg, sl_store_reason(k->store));
 }
 
+/* Another connection than the keeper's own, which checks more and says more exactly what is missing: its word
+ * comes first. The others are dialled again until then. */
+static void end_hopeless_start(struct sl_keeper *k, enum sl_store_state state, bool hopeless, const char *why)
+{
+    bool verified = k->store != NULL && sl_store_state(k->store) == SL_STORE_UP;
+    if (state == SL_STORE_DOWN && !k->started && verified && hopeless)
+        k->setup.on_fatal(k->setup.arg, why);
+}
+
 static void on_loader_state(void *arg, enum sl_store_state state)
 {
     struct sl_keeper *k = arg;
     sl_keeper_store_lag(k);
-    if (state == SL_STORE_DOWN && !k->started && k->loader != NULL && sl_store_hopeless(k->loader))
-        k->setup.on_fatal(k->setup.arg, sl_store_reason(k->loader));
+    if (k->loader != NULL)
+        end_hopeless_start(k, state, sl_store_hopeless(k->loader), sl_store_reason(k->loader));
     if (state == SL_STORE_UP)
         sl_keeper_pump(arg);
 }
@@ -41,8 +50,7 @@ static void on_feed_state(void *arg, enum sl_store_state state)
     if (k->feed == NULL)
         return; /* the feed is being made */
     sl_keeper_update_authority(k);
-    if (state == SL_STORE_DOWN && !k->started && sl_feed_hopeless(k->feed))
-        k->setup.on_fatal(k->setup.arg, sl_feed_reason(k->feed));
+    end_hopeless_start(k, state, sl_feed_hopeless(k->feed), sl_feed_reason(k->feed));
     if (state != SL_STORE_UP) {
         sl_keeper_tempos_hidden(k);
         return;
