@@ -259,6 +259,22 @@ static void a_damaged_list_stops_no_take(void **state)
     }
 }
 
+/* Of whose line something fell out. */
+static void an_old_list_goes_on(void **state)
+{
+    (void)state;
+    char text[SL_UUID_TEXT];
+    open_pool("aged", 80, 1);
+    struct sl_uuid id = make("aged");
+    sl_uuid_text(&id, text);
+    cli(&f.server, "hset 'statuslist:{aged}:list:%.36s:config' cut 0190a0b0c0d0-0123456789abcdef:0123456789",
+        text);
+    fixture_take(&f, "aged", &id, 0, 5);
+    assert_int_equal(taken_now(), 5);
+    fixture_inherit(&f, "aged", f.identity.run, &id, 0);
+    assert_int_equal(got.count, 1);
+}
+
 static void an_heir_goes_on_where_its_predecessor_stopped(void **state)
 {
     (void)state;
@@ -517,6 +533,7 @@ int main(void)
         T(positions_lead),
         T(another_process_takes_nothing),
         T(a_damaged_list_stops_no_take),
+        T(an_old_list_goes_on),
         T(an_heir_goes_on_where_its_predecessor_stopped),
         T(many_given_back_at_once),
         T(a_restart_of_redis_changes_nothing),

@@ -55,6 +55,12 @@ local function is_line(text)
     return n < 16 and length + math.max(0, n - 1) == #(text or '')
 end
 
+-- Whether that is what sl_cut_parse takes: a lineage alone (of a version before digests), or with ten hex digits.
+local function is_cut(text)
+    return is_lineage(text) or
+        #text == 40 and is_lineage(string.sub(text, 1, 29)) and string.find(text, '^:%x+$', 30) == 30 and not string.find(text, '%u')
+end
+
 -- Whose the list is, and how far: owner, state, cursor, size, reserved. Owner is false when the record is damaged: a caller would
 -- not be able to read it, and goes on without this list.
 local function ownership(id)
@@ -65,7 +71,7 @@ local function ownership(id)
     end
     local cursor, size = tonumber(found[3] or ''), tonumber(found[4] or '')
     if found.err or not cursor or not size or not tonumber(found[6] or '') or not tonumber(found[7] or '') or not found[8] or
-        #(found[9] or '') ~= 32 or not is_lineage(found[10]) or not is_line(found[11]) or not is_lineage(found[12]) then
+        #(found[9] or '') ~= 32 or not is_lineage(found[10]) or not is_line(found[11]) or not is_cut(found[12]) then
         return false
     end
     return found[1], found[2], cursor, size, found[5]
