@@ -27,6 +27,7 @@
  * each place costs the last call some microseconds. */
 #define PLACES 2000
 #define CROWDED 3
+#define AGAIN 5 /* joins of a list in one lineage */
 
 struct mend_job {
     struct sl_job job;
@@ -34,7 +35,7 @@ struct mend_job {
     struct sl_token *token; /* a share; NULL: no reader has seen the list */
     struct sl_kept_marks *marks;
     bool ok;
-    unsigned round;
+    unsigned round, again;
     /* In pieces: how many bytes are there; what the list was at the first one. */
     size_t from;
     uint64_t random, said_ns;
@@ -286,6 +287,10 @@ static void on_mended(void *arg, enum sl_err err, const struct sl_mended_list *m
         end_list(m, NULL);
     } else if (what == SL_MENDED_IN_PIECES) {
         begin_pieces(m, mended->seen);
+    } else if (what == SL_MENDED_AGAIN && ++m->again == AGAIN) {
+        /* Perhaps the lineage's marks have ended while others go on setting: another one has an hour of them.
+         */
+        end_list_with(m, SL_ERR_HISTORY, NULL);
     } else if (what == SL_MENDED_AGAIN) {
         if (!send_list(m))
             end_list(m, cannot);
@@ -336,6 +341,7 @@ static struct mend_job *new_job(struct sl_klist *t)
     m->token = token;
     m->ok = false;
     m->round = t->pool->mending.round;
+    m->again = 0;
     m->said_ns = sl_mono_ns(t->pool->keeper->clock);
     m->len = len;
     if (!sl_keeper_copy_marks(t, &m->marks)) {

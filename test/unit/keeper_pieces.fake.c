@@ -118,6 +118,16 @@ static void a_list_that_changes_meanwhile_is_joined_again(void **state)
     assert_int_equal(fixture_metric_label(f, 0, SL_KM_HISTORIES, SL_DRAWN_LIST - 1), 0);
 }
 
+/* As where the marks have ended, and others go on setting. */
+static void a_join_that_begins_too_often_gets_another_lineage(void **state)
+{
+    begin_long(state);
+    f->redis->joins.again = 5;
+    go_back();
+    expect_joined(6 * 3, 6);
+    assert_int_equal(fixture_metric_label(f, 0, SL_KM_HISTORIES, SL_DRAWN_LIST - 1), 1);
+}
+
 /* Each time in a lineage in which nothing is marked yet; and then it is done all the same. */
 static void a_join_beside_many_changes_ends(void **state)
 {
@@ -173,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_long_list_is_joined_in_pieces),
         T(a_list_that_changes_meanwhile_is_joined_again),
+        T(a_join_that_begins_too_often_gets_another_lineage),
         T(a_join_beside_many_changes_ends),
         T(pieces_end_with_their_connection),
         T(a_piece_that_fails_is_tried_again_with_all_of_them),
