@@ -280,8 +280,9 @@ void sl_call_reserve(struct sl_call *c)
         sl_respond_error(c, SL_ERR_NO_SUCH_POOL, NULL);
         return;
     }
-    uint32_t n = has_no_body(c) ? read_amount(c, pool) : 0;
-    if (n == 0 || !sl_admit(c, &who, pool, SL_LIMIT_RESERVATIONS, n))
+    uint32_t n = has_no_body(c) ? read_amount(c, pool) : 0, most = sl_pool_options(pool)->capacity;
+    /* More than `most` is only looked for, and would use up the allowance of years. */
+    if (n == 0 || !sl_admit(c, &who, pool, SL_LIMIT_RESERVATIONS, n < most ? n : most))
         return;
     const char request[4] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
     enum sl_keyed_request keyed = sl_claim_key(c, &who, sl_span(request, sizeof request), &key, &claim);

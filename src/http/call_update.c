@@ -88,11 +88,16 @@ struct list_call {
 
 /* ---- looking the list up */
 
-/* The caller may use the list, so it may hear how the URI differs: another scheme, host or port. */
+/* The caller may use the list, so it may hear how the URI differs: another scheme, host or port. A URI that
+ * has no room in an error (http/respond.h) is not shown. */
 static void refuse_uri(const struct sl_call *c, const struct sl_list *list)
 {
     static const char text[] = "The URI of this list is ";
     size_t n = sizeof text - 1;
+    if (n + list->uri.len > SL_DETAIL) {
+        sl_respond_error(c, SL_ERR_NO_SUCH_REFERENCE, NULL);
+        return;
+    }
     char *detail = sl_call_alloc(c, n + list->uri.len + 1);
     memcpy(detail, text, n);
     memcpy(detail + n, list->uri.at, list->uri.len);

@@ -141,7 +141,7 @@ static struct sl_span problem(const struct sl_call *c, enum sl_err err, const ch
     sl_buf_puts(&b, ",\"requestId\":");
     sl_buf_json(&b, id);
     sl_buf_putc(&b, '}');
-    sl_assert(!b.failed); /* details are bounded, see SL_WHY */
+    sl_assert(!b.failed); /* details are bounded, see SL_DETAIL */
     char *body = sl_call_alloc(c, b.len);
     memcpy(body, b.data, b.len);
     return sl_span(body, b.len);

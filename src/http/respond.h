@@ -6,7 +6,9 @@
 /* What pages of other origins may read of an error; of other answers `ETag` is enough. */
 #define SL_CORS_EXPOSED "ETag, Retry-After, X-Request-Id"
 
-/* A problem document (RFC 9457). `detail`: what was wrong and what would be right, at most SL_WHY bytes;
+#define SL_DETAIL 640 /* bytes; an error has them twice */
+
+/* A problem document (RFC 9457). `detail`: what was wrong and what would be right, at most SL_DETAIL bytes;
  * NULL: the title of the error says it. 429 and 503 get Retry-After: 1. */
 void sl_respond_error(const struct sl_call *c, enum sl_err err, const char *detail);
 /* Likewise, with `seconds` in Retry-After. */
