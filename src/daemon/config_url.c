@@ -28,7 +28,7 @@ static const char *authority_error(const char *authority, size_t n)
     const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
     if (colon == NULL || (bracket != NULL && bracket > colon))
         memcpy(text + n, ":80", 4);
-    if (strncmp(text, "unix:", 5) == 0 || !sl_address_parse(text, &address))
+    if (strncmp(text, "unix:", 5) == 0 || !sl_address_parse(text, &address) || address.all)
         return "has an invalid host or port";
     return NULL;
 }

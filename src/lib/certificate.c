@@ -72,9 +72,11 @@ static const char *after(const char *text, const char *prefix)
     return strncmp(text, prefix, n) == 0 && text[n] != '\0' ? text + n : NULL;
 }
 
+/* A host that begins with a dot would mean every name below it to OpenSSL. */
 bool sl_certificate_name_is_one(const char *text)
 {
-    return after(text, "dns:") != NULL || after(text, "uri:") != NULL || after(text, "subject:") != NULL;
+    const char *host = after(text, "dns:");
+    return (host != NULL && host[0] != '.') || after(text, "uri:") != NULL || after(text, "subject:") != NULL;
 }
 
 static bool has_uri(X509 *x, const char *uri)

@@ -178,6 +178,8 @@ static const struct mistake mistakes[] = {
      "2: app.public-url: does not begin with http:// or https://; expected http(s)://host[:port][/path]"},
     {IN_APP, "  public-url: http://\n",
      "2: app.public-url: has no host; expected http(s)://host[:port][/path]"},
+    {IN_APP, "  public-url: http://*:8080\n",
+     "2: app.public-url: has an invalid host or port; expected http(s)://host[:port][/path]"},
     {IN_APP, "  public-url: https://a?b\n",
      "2: app.public-url: has a query or a fragment; expected http(s)://host[:port][/path]"},
     {IN_APP, "  public-url: https://me:hidden@a\n",

@@ -296,8 +296,9 @@ static void test_one_of_several_names(void **state)
     X509 *leaf = leaf_with(m, (const char *const[3]){NAMES}, 30);
     char *token = jwt_with(m, leaf, NULL, CLAIMS);
     struct statuslist_verifier *v = verifier_below(m);
-    static const char *const wrong[] = {"", "status.example.com", "dns:", "DNS:a", "email:a@b"};
-    for (size_t i = 0; i < 5; i++)
+    static const char *const wrong[] = {"",      "status.example.com", "dns:", "dns:.example.com",
+                                        "DNS:a", "email:a@b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_false(statuslist_verifier_expect_signer(v, wrong[i], why));
     assert_true(statuslist_verifier_expect_signer(v, "dns:other.example", why));
     assert_true(statuslist_verifier_expect_signer(v, "dns:status.example.com", why));
