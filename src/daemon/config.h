@@ -31,8 +31,8 @@ struct sl_config {
     struct sl_key_options *keys; /* of each pool; the secrets are gone */
     struct sl_credentials *credentials;
     bool *departed; /* by pool, after sl_config_follow: the file no longer has it; NULL: the file has all */
-    /* Lines like errors, for files of single pools that cannot be used; NULL: none. What they would have
-     * given is not there: a credential opens nothing. */
+    /* Lines like errors, for files that cannot be used, of single pools or of the audit record; NULL: none.
+     * What they would have given is not there: a credential opens nothing. */
     char *faults;
     char *path;
 };

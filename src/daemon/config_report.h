@@ -31,7 +31,7 @@ struct sl_section;
 /* Reports at the key's line, or at its map's where the key has a default, and marks it as bad. */
 void sl_config_refuse(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what,
                       ...) __attribute__((format(printf, 4, 5)));
-/* Likewise about a file of one pool, for which nothing else is refused. */
+/* Likewise about a file that the configuration names, for which nothing else is refused. */
 void sl_config_fault(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)
     __attribute__((format(printf, 4, 5)));
 void sl_config_warn(struct sl_loading *l, const struct sl_section *s, const char *key, const char *what, ...)

@@ -115,7 +115,7 @@ static bool prepare(struct sl_daemon *d, struct sl_settings *ret)
         sl_config_follow(next.config, in_force(d), &warnings);
         if (next.config->faults != NULL) {
             sl_buf_puts(&errors, next.config->faults);
-            sl_config_note(&d->reload.kept, "app.status-list-pools", "(credentials that cannot be read)");
+            sl_config_note(&d->reload.kept, "app", "(files that cannot be used)");
         }
         read_keys(d, &next);
         read_tls(d, &next, &errors);

@@ -384,7 +384,8 @@ class Stuck:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_takes_the_half_backup_away(ctl, pool, service, tmp_path, how):
     relay = Stuck(service.store.socket)
-    process = subprocess.Popen([str(CTL), "export", "tests", str(tmp_path / "b"), "--redis", relay.address], stderr=subprocess.PIPE)
+    process = subprocess.Popen([str(CTL), "export", "tests", str(tmp_path / "b"), "--redis", relay.address], stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(how, signal.SIG_DFL))  # a job in the background ignores SIGINT
     try:
         until(lambda: os.listdir(tmp_path), 20, "the temporary file")
         process.send_signal(how)
