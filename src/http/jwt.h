@@ -3,7 +3,7 @@
 #pragma once
 #include "http/bearer.h"
 
-/* Whether `key` signed the token, which sl_bearer_read has accepted with exactly this `alg`. `key` is of the
+/* Whether `key` signed the token, which sl_bearer_fault has accepted with exactly this `alg`. `key` is of the
  * kind that the algorithm wants: the PEM text of a public RSA or EC key, or the bytes of a secret for HS.
  * False for what is not libjwt's (http/jose.h). Costs a signature check and the parsing of the key, up to 2
  * ms. Any thread; leaves OpenSSL's error queue empty. */

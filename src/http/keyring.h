@@ -74,7 +74,7 @@ enum sl_bearer_fate {
     SL_BEARER_UNWANTED, /* no pool takes tokens of this algorithm, issuer and audience */
     SL_BEARER_FORGED    /* none of the keys that could have signed it did */
 };
-/* GOOD: adds the pools that the token opens to `pools`. `bearer` is what sl_bearer_read made of the token,
+/* GOOD: adds the pools that the token opens to `pools`. `bearer` is what sl_bearer_fault made of the token,
  * whose time the caller checks. */
 enum sl_bearer_fate sl_keyring_bearer(const struct sl_keyring *k, const struct sl_bearer *bearer,
                                       struct sl_span token, uint64_t *pools);
