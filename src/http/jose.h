@@ -11,8 +11,8 @@ struct sl_jose_key;
 struct sl_jose_key *sl_jose_key_new(enum sl_jwt_alg alg, bool access_token, struct sl_span key);
 void sl_jose_key_free(struct sl_jose_key *k); /* NULL ok */
 
-/* Whether the key signed the token, which sl_bearer_fault has accepted with exactly this `alg` and kind. False
- * for a kind that libjwt verifies: http/jwt.h. Any thread, several at once; leaves OpenSSL's error queue
- * empty. */
+/* Whether the key signed the token, which sl_bearer_fault has accepted with exactly this `alg` and kind.
+ * False for a kind that libjwt verifies: http/jwt.h. Any thread, several at once; leaves OpenSSL's error
+ * queue empty. */
 bool sl_jose_verify(struct sl_span token, enum sl_jwt_alg alg, bool access_token,
                     const struct sl_jose_key *k);
