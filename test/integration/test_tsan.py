@@ -55,7 +55,7 @@ def test_concurrent_load(fixture, embedded):
         def step(n):
             with lock:
                 chosen = references[-50:]
-            if n % 5 == 0:
+            if chosen and n % 5 == 0:
                 c.batch(chosen[:20], value=n % 4)
             elif chosen:
                 c.update(*chosen[n % len(chosen)], n % 4)

@@ -200,7 +200,8 @@ static void test_forged_by_nobody(void **state)
             expect_none(&t, alg, access_token, &right, "a shorter signature");
             t = good;
             t.len = (size_t)((char *)memrchr(t.text, '.', t.len) + 1 - t.text);
-            expect_none(&t, alg, access_token, &right, "no signature");
+            struct sl_bearer b; /* libjwt writes beyond its memory there: it may not come that far */
+            assert_false(sl_bearer_read(sl_span(t.text, t.len), &b));
         }
         EVP_PKEY_free(right.pkey);
         EVP_PKEY_free(other.pkey);

@@ -429,7 +429,8 @@ static void what_fell_out_alike_is_no_difference(void **state)
     for (uint64_t i = 0; i < 3; i++)
         write_index(&mine, (struct sl_lineage){fence.lineage.ms - 10000 + i, 0x21}, 30 + (uint32_t)i, 1);
     sl_line_cut(&mine.line, mine.line.part[2].at);
-    memmove(mine.mark[0], mine.mark[3], mine.line.count * sizeof mine.mark[0]);
+    for (unsigned i = 0; i < mine.line.count; i++)
+        memcpy(mine.mark[i], mine.mark[i + 3], sizeof mine.mark[i]);
     put_state(&mine);
     char cut[SL_CUT_TEXT + 1] = "";
     sl_cut_print(&mine.line, cut);
