@@ -81,8 +81,9 @@ void sl_config_report_flush(struct sl_config_report *r, const char *file, struct
     *r = (struct sl_config_report){0};
 }
 
-static void report_key(struct sl_config_report *r, const struct sl_section *s, const char *key,
-                       const char *what, va_list args)
+__attribute__((format(printf, 4, 0))) static void report_key(struct sl_config_report *r,
+                                                             const struct sl_section *s, const char *key,
+                                                             const char *what, va_list args)
 {
     char why[1024], path[512];
     vsnprintf(why, sizeof why, what, args);

@@ -176,7 +176,7 @@ void sl_respond_later(const struct sl_call *c, enum sl_err err, const char *deta
 
 struct sl_span sl_respond_instead(const struct sl_call *c, enum sl_err err, const char *detail)
 {
-    c->req->res.headers = (h2o_headers_t){NULL};
+    c->req->res.headers = (h2o_headers_t){NULL, 0, 0};
     struct sl_span body = make_error(c, err, detail, 1);
     set_status(c, sl_err_status(err), body.len);
     return body;
