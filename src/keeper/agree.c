@@ -130,20 +130,14 @@ static bool same_shared(const struct sl_feed_shown *one, const struct sl_feed_sh
     return one->fingerprint == other->fingerprint && one->ttl_ms == other->ttl_ms;
 }
 
-static void raise_to(_Atomic int64_t *latest, int64_t ms)
-{
-    if (ms > atomic_load_explicit(latest, memory_order_relaxed))
-        atomic_store_explicit(latest, ms, memory_order_release);
-}
-
 /* Another process, or this one before a reload, has given out tokens with a longer ttl. */
 static void note_replaced(struct sl_kpool *p, const struct sl_agreed *agreed)
 {
     int64_t now_ms = sl_wall_ms(p->keeper->clock);
     if (agreed->kept_ms > 0)
-        raise_to(&p->shared->kept_until_ms, now_ms + (int64_t)agreed->kept_ms);
+        sl_slot_raise(&p->shared->kept_until_ms, now_ms + (int64_t)agreed->kept_ms);
     if (agreed->cached_ms > 0)
-        raise_to(&p->shared->cached_until_ms, now_ms + (int64_t)agreed->cached_ms);
+        sl_slot_raise(&p->shared->cached_until_ms, now_ms + (int64_t)agreed->cached_ms);
 }
 
 static void on_agreed(void *arg, enum sl_err err, const struct sl_agreed *agreed)

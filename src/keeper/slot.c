@@ -2,24 +2,18 @@
 
 #include "keeper/keeper_int.h"
 
-static void raise_to(_Atomic int64_t *latest, int64_t ms)
-{
-    if (ms > atomic_load_explicit(latest, memory_order_relaxed))
-        atomic_store_explicit(latest, ms, memory_order_release);
-}
-
 /* Until now the token was given out. */
 static void note_kept(struct sl_klist *t, const struct sl_token *old)
 {
     int64_t now_ms = sl_wall_ms(t->pool->keeper->clock), ttl_ms = (int64_t)old->ttl * 1000;
     int64_t end_ms = old->exp * 1000, kept = now_ms + ttl_ms, cached = kept + ttl_ms;
-    raise_to(&t->list.kept_until_ms, kept < end_ms ? kept : end_ms);
-    raise_to(&t->list.cached_until_ms, cached < end_ms ? cached : end_ms);
+    sl_slot_raise(&t->list.kept_until_ms, kept < end_ms ? kept : end_ms);
+    sl_slot_raise(&t->list.cached_until_ms, cached < end_ms ? cached : end_ms);
 }
 
 struct sl_token *sl_slot_fill(struct sl_klist *t, struct sl_token *token)
 {
-    raise_to(&t->list.latest_exp, token->exp);
+    sl_slot_raise(&t->list.latest_exp, token->exp);
     atomic_store_explicit(&t->list.withheld, false, memory_order_release);
     if (sl_list_token(&t->list) != NULL)
         note_kept(t, sl_list_token(&t->list)); /* before: who sees the new one must know of it */
